@@ -1,0 +1,71 @@
+"""What a developer runs: ``nox -s demo``, ``nox -s tests``, and the checks that CI adds."""
+
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.sessions = ["lint", "types", "tests", "conformance"]
+nox.needs_version = ">=2024.10"
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+BACKENDS = sorted(path.parent for path in Path("backends").glob("*/pyproject.toml"))
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """The project with its command line, our backends, and the named dependency groups."""
+    requirements = [line for group in groups for line in nox.project.dependency_groups(PROJECT, group)]
+    session.install("-e", ".[app]", *(part for path in BACKENDS for part in ("-e", f"./{path}")), *requirements)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Restore a phantom with known truth and show before and after."""
+    install(session)
+    session.run("rlcore", "demo", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Every test, those of the backends too."""
+    install(session, "test")
+    session.run("pytest", "tests", *(str(path / "tests") for path in BACKENDS), *session.posargs)
+
+
+@nox.session
+def conformance(session: nox.Session) -> None:
+    """The conformance kit on every backend of this repository."""
+    install(session, "test")
+    session.run("pytest", *(str(path / "tests") for path in BACKENDS), "tests/testing", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, and the layers of the house."""
+    install(session, "lint")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy, strict, over every distribution."""
+    install(session, "types")
+    session.run("mypy", "rlcore", *(str(path / "src") for path in BACKENDS))
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Speed and memory as ratios to bare transforms and to other programs, in one run."""
+    install(session, "bench")
+    session.run("rlcore", "bench", *session.posargs)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Source and binary distributions of everything, into dist/."""
+    session.install("build", "twine")
+    for path in [Path(), *BACKENDS]:
+        session.run("python", "-m", "build", "--outdir", "dist", str(path))
+    session.run("twine", "check", "--strict", *(str(path) for path in Path("dist").glob("*")))

@@ -1,0 +1,1 @@
+"""Richardson-Lucy deconvolution of microscope volumes of any size, on any hardware."""

@@ -1,0 +1,147 @@
+"""Any array-API library that has `fft` as a backend; `numpy` is this class with NumPy."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import array_api_compat.numpy
+import numpy as np
+
+from rlcore.backend import Backend, Footprint, Shape, Volume
+from rlcore.budget import host_free
+from rlcore.errors import BackendError, BackendUnavailable
+from rlcore.lengths import smooth_length
+
+
+class ArrayAPIBackend(Backend[Any]):
+    """The whole protocol over the Python array API standard (2023.12, with its `fft` extension).
+
+    Parameters
+    ----------
+    xp : module
+        An array-API namespace, such as ``array_api_compat.torch``.
+    device : object, optional
+        A device of that library; its default device if None.
+    name : str, optional
+        The name to show; that of the library if None.
+    dtype : str, default "float32"
+        Real precision, "float32" or "float64" (for reference runs).
+    on_host : bool, default True
+        Whether the arrays live in the host's memory.
+
+    Notes
+    -----
+    The standard has no `out`, so results are copied into it: one temporary array, which is in the footprint.
+    Arrays must be mutable.
+    """
+
+    on_host: bool
+
+    def __init__(self, xp: Any, device: Any = None, *, name: str | None = None, dtype: str = "float32",
+                 on_host: bool = True) -> None:
+        if not hasattr(xp, "fft"):
+            raise BackendError(f"array library {xp.__name__!r} has no fft extension; rlcore needs one")
+        self.xp = xp
+        self.name = name or xp.__name__.removeprefix("array_api_compat.")
+        self.on_host = on_host
+        self.dtype = np.dtype(dtype)
+        self._device = device
+        self.device = "CPU" if device is None else str(device)
+
+    # --- what the planner asks
+
+    def free_bytes(self) -> int:
+        if not self.on_host:
+            raise BackendError(f"backend {self.name!r} does not say how much device memory is free; give memory=")
+        return host_free()[0]
+
+    def footprint(self, shape: Shape) -> Footprint:
+        real = math.prod(shape) * self.dtype.itemsize
+        spectrum = math.prod(shape[:-1]) * (shape[-1] // 2 + 1) * 2 * self.dtype.itemsize
+        return Footprint(real, spectrum, scratch=2 * spectrum + real)
+
+    def fast_shape(self, shape: Shape) -> Shape:
+        return tuple(smooth_length(n) for n in shape[:-1]) + (smooth_length(shape[-1], multiple=2),)
+
+    def cost(self, shape: Shape) -> float:
+        size = math.prod(shape)
+        return size * math.log2(max(size, 2))
+
+    # --- what the algorithm does
+
+    def upload(self, volume: Volume) -> Any:
+        real = getattr(self.xp, self.dtype.name)
+        if isinstance(volume, np.ndarray):
+            volume = np.asarray(volume, dtype=self.dtype)
+        return self.xp.asarray(volume, dtype=real, device=self._device, copy=True)
+
+    def download(self, array: Any, *, out: Volume | None = None) -> Volume:
+        host = np.asarray(array) if hasattr(array, "__array__") else np.from_dlpack(array)
+        if out is None:
+            return host.copy()
+        out[...] = host
+        return out
+
+    def fft(self, array: Any, *, out: Any = None) -> Any:
+        return _place(self.xp.fft.rfftn(array), out)
+
+    def ifft(self, spectrum: Any, shape: Shape, *, out: Any = None) -> Any:
+        return _place(self.xp.fft.irfftn(spectrum, s=shape, axes=tuple(range(len(shape)))), out)
+
+    def multiply(self, a: Any, b: Any, *, out: Any = None) -> Any:
+        return _place(a * b, out)
+
+    def add(self, a: Any, b: Any, *, out: Any = None) -> Any:
+        return _place(a + b, out)
+
+    def divide(self, a: Any, b: Any, *, floor: float, out: Any = None) -> Any:
+        return _place(a / self.xp.clip(b, floor), out)
+
+    def clamp(self, array: Any, floor: float, *, out: Any = None) -> Any:
+        return _place(self.xp.clip(array, floor), out)
+
+    def flip(self, array: Any) -> Any:
+        axes = tuple(range(array.ndim))
+        return self.xp.roll(self.xp.flip(array, axis=axes), (1,) * array.ndim, axis=axes)
+
+    # --- residence: volumes that stay on the device
+
+    def full(self, shape: Shape, value: float) -> Any:
+        return self.xp.full(shape, value, dtype=getattr(self.xp, self.dtype.name), device=self._device)
+
+    def cut(self, volume: Any, start: Shape, shape: Shape, *, wrap: bool = False, out: Any = None) -> Any:
+        block = self.full(shape, 0.0) if out is None else out
+        if wrap:
+            for axis, (at, size) in enumerate(zip(start, shape, strict=True)):
+                index = (self.xp.arange(at, at + size, device=self._device) % volume.shape[axis])
+                volume = self.xp.take(volume, index, axis=axis)
+            block[...] = volume
+            return block
+        inside, source = [], []
+        for at, size, length in zip(start, shape, volume.shape, strict=True):
+            low, high = max(at, 0), max(min(at + size, length), max(at, 0))
+            inside.append(slice(low - at, high - at))
+            source.append(slice(low, high))
+        block[...] = 0
+        if all(part.stop > part.start for part in inside):
+            block[tuple(inside)] = volume[tuple(source)]
+        return block
+
+    def paste(self, block: Any, source: Shape, volume: Any, target: Shape, shape: Shape) -> None:
+        into = tuple(slice(at, at + size) for at, size in zip(target, shape, strict=True))
+        volume[into] = block[tuple(slice(at, at + size) for at, size in zip(source, shape, strict=True))]
+
+
+def numpy_backend(device: str | int | None = None) -> ArrayAPIBackend:
+    """The backend that is always there: NumPy, one thread, on the CPU."""
+    if device not in (None, 0, "0", "cpu", "CPU"):
+        raise BackendUnavailable(f"backend 'numpy' has no device {device!r}; it runs on the CPU")
+    return ArrayAPIBackend(array_api_compat.numpy, name="numpy")
+
+
+def _place(result: Any, out: Any) -> Any:
+    if out is None:
+        return result
+    out[...] = result
+    return out

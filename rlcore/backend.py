@@ -1,0 +1,192 @@
+"""The contract of a backend: all that a backend's author reads.
+
+A backend moves arrays to a device, transforms them and does arithmetic on them. It knows
+nothing of deconvolution. Arrays on the device are opaque to the algorithm: a real array is
+whatever `upload` returned, a spectrum whatever `fft` returned.
+
+Register a callable ``(device: str | int | None) -> Backend`` (usually the class itself) under
+the entry-point group ``rlcore.backends``. It raises `rlcore.errors.BackendUnavailable` with a
+reason when it is installed but has no device to run on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+Shape = tuple[int, ...]
+"""Sizes of 2 or 3 axes, slowest first."""
+
+Volume = npt.NDArray[Any]
+"""A NumPy array of 2 or 3 axes in host memory."""
+
+A = TypeVar("A")
+"""An array on the device, real or spectrum; opaque to the algorithm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """Bytes that transforms of one shape need on the device."""
+
+    real: int
+    """One real array of the shape."""
+    spectrum: int
+    """One spectrum of the shape."""
+    scratch: int
+    """What the operations need besides the arrays they are given: work areas, temporaries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One device that a backend can run on, as the survey shows it."""
+
+    index: int
+    name: str
+    memory: int | None = None
+    """Total bytes, where the library tells."""
+    buffer_limit: int | None = None
+    """Largest single allocation in bytes, where there is one."""
+
+
+class Backend(Protocol[A]):
+    """What the planner asks and what the algorithm does.
+
+    Elementwise operations write into `out` when it is given and return it; `out` may be one of
+    the inputs. Nothing else that is passed in is changed.
+    """
+
+    name: str
+    """The name it is registered under."""
+    device: str
+    """The device, as shown to people."""
+
+    def free_bytes(self) -> int:
+        """Bytes that can be allocated now; what a library's own pool holds unused counts as free."""
+        ...
+
+    def footprint(self, shape: Shape) -> Footprint:
+        """Bytes on the device for arrays of `shape`; measured peaks stay below what it says."""
+        ...
+
+    def fast_shape(self, shape: Shape) -> Shape:
+        """A shape, nowhere smaller than `shape`, that this FFT does well."""
+        ...
+
+    def cost(self, shape: Shape) -> float:
+        """Relative time of one transform; the planner compares shapes by it."""
+        ...
+
+    def upload(self, volume: Volume) -> A:
+        """A real array on the device, of the backend's precision; `volume` is any real dtype."""
+        ...
+
+    def download(self, array: A, *, out: Volume | None = None) -> Volume:
+        """The real array in host memory; ``download(upload(x)) == x``."""
+        ...
+
+    def fft(self, array: A, *, out: A | None = None) -> A:
+        """Spectrum of a real array over all its axes; the layout is the backend's own secret."""
+        ...
+
+    def ifft(self, spectrum: A, shape: Shape, *, out: A | None = None) -> A:
+        """Real array of `shape`; ``ifft(fft(x), shape) == x``, scaling included.
+
+        The spectrum is untouched, so a backend whose library destroys it works on a copy.
+        """
+        ...
+
+    def multiply(self, a: A, b: A, *, out: A | None = None) -> A:
+        """Elementwise product of two real arrays or of two spectra."""
+        ...
+
+    def add(self, a: A, b: A | float, *, out: A | None = None) -> A:
+        """Elementwise sum of a real array and a real array or a number."""
+        ...
+
+    def divide(self, a: A, b: A, *, floor: float, out: A | None = None) -> A:
+        """``a / max(b, floor)`` for real arrays; finite wherever `a` is, for any floor > 0."""
+        ...
+
+    def clamp(self, array: A, floor: float, *, out: A | None = None) -> A:
+        """``max(array, floor)`` for a real array."""
+        ...
+
+    def flip(self, array: A) -> A:
+        """Mirror of a real array about voxel 0: index i goes to (-i) mod n; ``flip(flip(x)) == x``."""
+        ...
+
+
+def real_dtype(backend: Backend[Any]) -> np.dtype[Any]:
+    """The precision of a backend's real arrays: its `dtype`, or float32 where it states none."""
+    return np.dtype(getattr(backend, "dtype", np.float32))
+
+
+def on_host(backend: Backend[Any]) -> bool:
+    """Whether the backend's arrays live in the host's own memory (its `on_host`, else False)."""
+    return bool(getattr(backend, "on_host", False))
+
+
+@runtime_checkable
+class SupportsFusion(Protocol[A]):
+    """Optional: the four steps of an iteration as one operation each.
+
+    A transfer is the spectrum of the PSF, made by ``fft``. `out` may be the array given.
+    """
+
+    def convolve(self, array: A, transfer: A, *, out: A | None = None) -> A:
+        """``ifft(fft(array) * transfer)``: what the microscope does."""
+        ...
+
+    def correlate(self, array: A, transfer: A, *, out: A | None = None) -> A:
+        """``ifft(fft(array) * conj(transfer))``: the exact adjoint of `convolve`."""
+        ...
+
+    def ratio(self, image: A, blurred: A, *, background: float, floor: float, out: A | None = None) -> A:
+        """``image / max(blurred + background, floor)``."""
+        ...
+
+    def update(self, estimate: A, correction: A, weight: A | None, *, out: A | None = None) -> A:
+        """``estimate * max(correction, 0) * weight``; `weight` None means 1 everywhere.
+
+        Where the weight is negative the estimate is held: it passes unchanged.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsResidence(Protocol[A]):
+    """Optional: working volumes of any shape that stay on the device while blocks are cut from them."""
+
+    def full(self, shape: Shape, value: float) -> A:
+        """A new real array of `shape` filled with `value`."""
+        ...
+
+    def cut(self, volume: A, start: Shape, shape: Shape, *, wrap: bool = False, out: A | None = None) -> A:
+        """``volume[start:start+shape]``; `start` may be negative and the end beyond the volume:
+        what lies outside is 0, or the volume repeated if `wrap`."""
+        ...
+
+    def paste(self, block: A, source: Shape, volume: A, target: Shape, shape: Shape) -> None:
+        """``volume[target:target+shape] = block[source:source+shape]``, all of it inside both."""
+        ...
+
+
+@runtime_checkable
+class SupportsBufferLimit(Protocol):
+    """Optional: no single array may be larger than this."""
+
+    def buffer_limit(self) -> int:
+        """Bytes of the largest single allocation."""
+        ...
+
+
+@runtime_checkable
+class SupportsDevices(Protocol):
+    """Optional, on the registered callable: which devices there are to choose from."""
+
+    def devices(self) -> tuple[Device, ...]:
+        """Every device, in the order of the index that selects it."""
+        ...

@@ -1,0 +1,33 @@
+"""What goes wrong, in a few names. Every message is one sentence a user can act on."""
+
+
+class RLCoreError(Exception):
+    """Root of every error that rlcore raises on purpose."""
+
+
+class InputError(RLCoreError, ValueError):
+    """The image, the PSF or an option cannot be used as given."""
+
+
+class BackendError(RLCoreError, RuntimeError):
+    """A backend is unknown, cannot run here, or failed while running."""
+
+
+class BackendUnavailable(BackendError):
+    """The backend is installed but has nothing to run on: no driver, no device."""
+
+
+class OutOfMemory(BackendError, MemoryError):
+    """A device refused an allocation that the plan had allowed."""
+
+
+class BudgetError(RLCoreError, MemoryError):
+    """No plan fits the memory that was given; the message names the smallest that would do."""
+
+
+class CheckpointError(RLCoreError):
+    """A checkpoint belongs to other data, another PSF or other settings, or cannot be read."""
+
+
+class Cancelled(RLCoreError):
+    """The run was stopped by its callback or cancel event."""
