@@ -38,8 +38,9 @@ class ArrayAPIBackend(Backend[Any]):
 
     on_host: bool
 
-    def __init__(self, xp: Any, device: Any = None, *, name: str | None = None, dtype: str = "float32",
-                 on_host: bool = True) -> None:
+    def __init__(
+        self, xp: Any, device: Any = None, *, name: str | None = None, dtype: str = "float32", on_host: bool = True
+    ) -> None:
         if not hasattr(xp, "fft"):
             raise BackendError(f"array library {xp.__name__!r} has no fft extension; rlcore needs one")
         self.xp = xp
@@ -114,7 +115,7 @@ class ArrayAPIBackend(Backend[Any]):
         block = self.full(shape, 0.0) if out is None else out
         if wrap:
             for axis, (at, size) in enumerate(zip(start, shape, strict=True)):
-                index = (self.xp.arange(at, at + size, device=self._device) % volume.shape[axis])
+                index = self.xp.arange(at, at + size, device=self._device) % volume.shape[axis]
                 volume = self.xp.take(volume, index, axis=axis)
             block[...] = volume
             return block

@@ -11,6 +11,7 @@ reason when it is installed but has no device to run on.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -171,6 +172,37 @@ class SupportsResidence(Protocol[A]):
 
     def paste(self, block: A, source: Shape, volume: A, target: Shape, shape: Shape) -> None:
         """``volume[target:target+shape] = block[source:source+shape]``, all of it inside both."""
+        ...
+
+
+@runtime_checkable
+class SupportsStreams(Protocol):
+    """Optional: transfers that overlap with computing, through memory the device reads directly."""
+
+    def staging(self, shape: Shape, dtype: np.dtype[Any]) -> Volume:
+        """A host array of the kind this device transfers fastest from and to (pinned memory)."""
+        ...
+
+    def lane(self) -> AbstractContextManager[None]:
+        """Work done inside, by this thread, runs beside that of other threads' lanes; on leaving it has finished."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What one look over all voxels tells; `total` is NaN or infinite if any voxel is."""
+
+    minimum: float
+    maximum: float
+    total: float
+
+
+@runtime_checkable
+class SupportsSummary(Protocol[A]):
+    """Optional: look over all voxels of a real array on the device."""
+
+    def summary(self, array: A) -> Summary:
+        """Minimum, maximum and sum (in double precision) of a real array."""
         ...
 
 

@@ -12,8 +12,9 @@ def memory_limits(root: Path = Path("/")) -> Iterator[tuple[int, str]]:
     Page cache that the kernel gives back on demand (inactive_file) counts as free.
     """
     for folder, version in _groups(root, "memory"):
-        limit_file, use_file = ("memory.max", "memory.current") if version == 2 else (
-            "memory.limit_in_bytes", "memory.usage_in_bytes")
+        limit_file, use_file = (
+            ("memory.max", "memory.current") if version == 2 else ("memory.limit_in_bytes", "memory.usage_in_bytes")
+        )
         limit, used = _number(folder / limit_file), _number(folder / use_file)
         if limit is not None and used is not None and limit < 1 << 60:
             cache = _stat(folder / "memory.stat", "inactive_file" if version == 2 else "total_inactive_file")
