@@ -18,14 +18,17 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-Shape = tuple[int, ...]
-"""Sizes of 2 or 3 axes, slowest first."""
+from rlcore.blocks import Shape
 
 Volume = npt.NDArray[Any]
 """A NumPy array of 2 or 3 axes in host memory."""
 
 A = TypeVar("A")
 """An array on the device, real or spectrum; opaque to the algorithm."""
+
+
+A_co = TypeVar("A_co", covariant=True)
+A_contra = TypeVar("A_contra", contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +191,15 @@ class SupportsStreams(Protocol):
         ...
 
 
+@runtime_checkable
+class SupportsExpansion(Protocol[A_co]):
+    """Optional: spread a small table over a block on the device, so that weights need not cross the bus."""
+
+    def expand(self, table: Volume, index: tuple[npt.NDArray[np.intp], ...]) -> A_co:
+        """``table[np.ix_(*index)]`` as a real array on the device."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
     """What one look over all voxels tells; `total` is NaN or infinite if any voxel is."""
@@ -198,10 +210,10 @@ class Summary:
 
 
 @runtime_checkable
-class SupportsSummary(Protocol[A]):
+class SupportsSummary(Protocol[A_contra]):
     """Optional: look over all voxels of a real array on the device."""
 
-    def summary(self, array: A) -> Summary:
+    def summary(self, array: A_contra) -> Summary:
         """Minimum, maximum and sum (in double precision) of a real array."""
         ...
 

@@ -1,0 +1,83 @@
+"""Boxes and blocks: geometry only; no arrays, no bytes.
+
+Coordinates are those of the image: voxel 0 is its first, and boxes may reach outside it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+Shape = tuple[int, ...]
+"""Sizes or positions along 2 or 3 axes, slowest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Voxels from `start` up to, not including, `stop` on every axis."""
+
+    start: Shape
+    stop: Shape
+
+    @property
+    def shape(self) -> Shape:
+        return tuple(max(0, stop - start) for start, stop in zip(self.start, self.stop, strict=True))
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    def intersect(self, other: Box) -> Box:
+        """The voxels in both; an empty box (size 0) where there are none."""
+        start = tuple(map(max, self.start, other.start))
+        return Box(start, tuple(map(max, start, map(min, self.stop, other.stop))))
+
+    def slices(self, origin: Shape) -> tuple[slice, ...]:
+        """Index of this box in an array whose first voxel is at `origin`."""
+        return tuple(slice(a - o, b - o) for a, b, o in zip(self.start, self.stop, origin, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One piece of work: it reads `read` and contributes `keep`."""
+
+    read: Box
+    keep: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How a domain is cut: every block reads the same shape and the keeps tile the domain exactly.
+
+    An axis that is not cut (``keep_shape`` covers the domain) is read from the domain's start; the others with
+    `halo_before` voxels in front of the keep.
+    """
+
+    domain: Box
+    read_shape: Shape
+    keep_shape: Shape
+    halo_before: Shape
+
+    @property
+    def counts(self) -> Shape:
+        """Number of blocks along each axis."""
+        return tuple(-(-n // keep) for n, keep in zip(self.domain.shape, self.keep_shape, strict=True))
+
+    def __len__(self) -> int:
+        return math.prod(self.counts)
+
+    def __iter__(self) -> Iterator[Block]:
+        for index in itertools.product(*map(range, self.counts)):
+            yield self.block(index)
+
+    def block(self, index: Shape) -> Block:
+        """The block at a position of the grid of blocks."""
+        first = tuple(o + i * keep for o, i, keep in zip(self.domain.start, index, self.keep_shape, strict=True))
+        last = tuple(min(a + keep, end) for a, keep, end in zip(first, self.keep_shape, self.domain.stop, strict=True))
+        start = tuple(
+            a if count == 1 else a - halo for a, count, halo in zip(first, self.counts, self.halo_before, strict=True)
+        )
+        stop = tuple(a + n for a, n in zip(start, self.read_shape, strict=True))
+        return Block(Box(start, stop), Box(first, last))

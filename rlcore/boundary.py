@@ -1,0 +1,136 @@
+"""What lies outside the image: where the estimate lives, and the weight 1 / (H^T 1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, cast, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from rlcore.backend import Shape, Volume
+from rlcore.blocks import Box
+from rlcore.errors import InputError
+
+Boundary = Literal["extended", "zero", "periodic"]
+BOUNDARIES: tuple[str, ...] = get_args(Boundary)
+
+LEAST_REACH = 1e-3
+"""Where less of a voxel's light than this reaches the image, the voxel keeps its starting value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """Shapes, and which voxels matter to which. All coordinates are the image's."""
+
+    image_shape: Shape
+    psf_shape: Shape
+    centre: Shape
+    """Voxel of the PSF that light spreads about."""
+    boundary: Boundary
+
+    @property
+    def image(self) -> Box:
+        return Box((0,) * len(self.image_shape), self.image_shape)
+
+    @property
+    def wraps(self) -> bool:
+        return self.boundary == "periodic"
+
+    @property
+    def reach(self) -> tuple[Shape, Shape]:
+        """Voxels before and after a voxel of the image from which light reaches it (the PSF's span about its centre)."""
+        return tuple(p - 1 - c for p, c in zip(self.psf_shape, self.centre, strict=True)), self.centre
+
+    @property
+    def domain(self) -> Box:
+        """Where the estimate may differ from 0."""
+        if self.boundary != "extended":
+            return self.image
+        before, after = self.reach
+        return Box(tuple(-n for n in before), tuple(n + m for n, m in zip(self.image_shape, after, strict=True)))
+
+    @property
+    def least_shape(self) -> Shape:
+        """The smallest transform that holds the whole volume: exact for `periodic`, any larger one for the others.
+
+        `extended` needs every voxel of its domain once. For `zero` the estimate and the ratio both live on the image,
+        so light that wraps only has to miss it: the longer arm of the PSF is room enough.
+        """
+        if self.boundary == "zero":
+            arms = (max(a, b) for a, b in zip(*self.reach, strict=True))
+            return tuple(n + min(arm, n - 1) for n, arm in zip(self.image_shape, arms, strict=True))
+        return self.domain.shape
+
+
+def check_boundary(name: str) -> Boundary:
+    """The name, if it is one; InputError naming the choices otherwise."""
+    if name not in BOUNDARIES:
+        raise InputError(f"boundary {name!r} is unknown; choose from {', '.join(map(repr, BOUNDARIES))}")
+    return cast("Boundary", name)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WeightTable:
+    """Weights of a box: that of voxel (i, j, k) is ``values[index[0][i], index[1][j], index[2][k]]``."""
+
+    values: Volume
+    """float64, one entry for each combination of spans that occurs."""
+    index: tuple[npt.NDArray[np.intp], ...]
+
+
+class Weights:
+    """The weight w = 1 / (H^T 1_image) of every voxel, in compact form.
+
+    ``(H^T 1_image)(y)`` sums the PSF over a box that depends on how near `y` is to the image's edges, so it takes
+    eight look-ups in the PSF's summed-area table, in double precision, and only as many different values exist along
+    an axis as the PSF is long (Bertero & Boccacci 2005 give the weighting).
+
+    Encoding: positive = the weight; negative = hold the voxel at its start (less than `LEAST_REACH` of its light
+    reaches the image); 0 = outside the estimate's domain.
+    """
+
+    def __init__(self, psf: Volume, geometry: Geometry) -> None:
+        self._geometry = geometry
+        self._sums: npt.NDArray[np.float64] = np.asarray(psf, dtype=np.float64)
+        for axis in range(psf.ndim):
+            self._sums = np.cumsum(self._sums, axis=axis)
+        self._sums = np.pad(self._sums, [(1, 0)] * psf.ndim)
+
+    def of(self, box: Box) -> WeightTable | None:
+        """The weights of `box`; None where all are 1."""
+        if self._geometry.wraps:
+            return None
+        spans = [self._spans(axis, a, b) for axis, (a, b) in enumerate(zip(box.start, box.stop, strict=True))]
+        if all(map(_is_interior, spans, self._geometry.psf_shape)):
+            return None
+        unique = [np.unique(span, axis=0, return_inverse=True) for span in spans]
+        values = _encode(self._reach([u[0] for u in unique]), [u[0][:, 2] for u in unique])
+        return WeightTable(values, tuple(np.asarray(u[1], dtype=np.intp).reshape(-1) for u in unique))
+
+    def _spans(self, axis: int, start: int, stop: int) -> npt.NDArray[np.intp]:
+        """For each voxel: first and last+1 PSF voxel through which it reaches the image, and whether it may hold light."""
+        geometry = self._geometry
+        n, p, c = geometry.image_shape[axis], geometry.psf_shape[axis], geometry.centre[axis]
+        y = np.arange(start, stop)
+        inside = (y >= geometry.domain.start[axis]) & (y < geometry.domain.stop[axis])
+        return np.stack([np.clip(c - y, 0, p), np.clip(n - y + c, 0, p), inside], axis=1)
+
+    def _reach(self, spans: list[npt.NDArray[np.intp]]) -> npt.NDArray[np.float64]:
+        """Share of light that reaches the image, for every combination of spans."""
+        total: Any = self._sums
+        for axis, span in enumerate(spans):
+            total = np.take(total, span[:, 1], axis=axis) - np.take(total, span[:, 0], axis=axis)
+        return np.asarray(total)
+
+
+def _is_interior(spans: npt.NDArray[np.intp], length: int) -> bool:
+    """Whether every voxel reaches the image through the whole PSF."""
+    return bool(np.all((spans[:, 0] == 0) & (spans[:, 1] == length) & (spans[:, 2] == 1)))
+
+
+def _encode(reach: npt.NDArray[np.float64], inside: list[npt.NDArray[np.intp]]) -> Volume:
+    weight: Volume = np.where(reach >= LEAST_REACH, 1.0 / np.maximum(reach, LEAST_REACH), -1.0)
+    for axis, flags in enumerate(inside):
+        weight *= flags.reshape([-1 if a == axis else 1 for a in range(reach.ndim)])
+    return weight

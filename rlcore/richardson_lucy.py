@@ -1,0 +1,153 @@
+"""Richardson-Lucy on one block: the formula, and how many arrays it holds at once.
+
+    f <- f * w * H^T ( g / (H f + b) )
+
+(Richardson 1972; Lucy 1974; the weight w = 1 / (H^T 1) of Bertero & Boccacci 2005.) An iteration is two half-steps:
+`blur` takes the estimate f to the ratio g / (H f + b), `correct` takes the ratio back to a better estimate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from rlcore.backend import A, Backend, Footprint, Shape, SupportsExpansion, SupportsFusion, Volume, real_dtype
+from rlcore.boundary import WeightTable
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Arrays of a block's shape that are alive at once during an iteration."""
+
+    reals: int
+    spectra: int
+
+    def bytes(self, footprint: Footprint) -> int:
+        return self.reals * footprint.real + self.spectra * footprint.spectrum + footprint.scratch
+
+
+FUSED = Held(reals=4, spectra=1)
+"""estimate, image, weight, work; transfer."""
+
+COMPOSED = Held(reals=5, spectra=3)
+"""estimate, image, weight, held, work; transfer, mirrored transfer, product."""
+
+
+def held_by(backend: Backend[Any]) -> Held:
+    """What an iteration holds on this backend."""
+    return FUSED if isinstance(backend, SupportsFusion) else COMPOSED
+
+
+class Steps(Protocol[A]):
+    """The four steps of an iteration, and what they need beforehand, on blocks of one shape."""
+
+    def transfer(self, kernel: Volume) -> Any: ...
+    def weight(self, weight: WeightTable | None) -> Any: ...
+    def convolve(self, array: A, transfer: Any, *, out: A | None = None) -> A: ...
+    def correlate(self, array: A, transfer: Any, *, out: A | None = None) -> A: ...
+    def ratio(self, image: A, blurred: A, *, background: float, floor: float, out: A | None = None) -> A: ...
+    def update(self, estimate: A, correction: A, weight: Any, *, out: A | None = None) -> A: ...
+
+
+def steps_for(backend: Backend[A], shape: Shape) -> Steps[A]:
+    """The backend's own fused steps, or the same steps composed of its basic operations."""
+    return Fused(backend) if isinstance(backend, SupportsFusion) else Composed(backend, shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Optics:
+    """What stays the same through a run: the transfer spectrum, the background b and the floor under divisions."""
+
+    transfer: Any
+    background: float
+    floor: float
+
+
+def blur(steps: Steps[A], estimate: A, image: A, optics: Optics, *, out: A | None = None) -> A:
+    """First half-step: the ratio g / (H f + b)."""
+    blurred = steps.convolve(estimate, optics.transfer, out=out)
+    return steps.ratio(image, blurred, background=optics.background, floor=optics.floor, out=blurred)
+
+
+def correct(steps: Steps[A], estimate: A, ratio: A, weight: Any, optics: Optics) -> A:
+    """Second half-step: the estimate times w H^T ratio. Overwrites both arrays."""
+    correction = steps.correlate(ratio, optics.transfer, out=ratio)
+    return steps.update(estimate, correction, weight, out=estimate)
+
+
+def iterate(steps: Steps[A], estimate: A, image: A, weight: Any, optics: Optics, iterations: int) -> Iterator[A]:
+    """Yield the estimate after each iteration; it is overwritten by the next."""
+    work = None
+    for _ in range(iterations):
+        work = blur(steps, estimate, image, optics, out=work)
+        estimate = correct(steps, estimate, work, weight, optics)
+        yield estimate
+
+
+class Fused(Generic[A]):
+    """The steps as the backend itself fuses them."""
+
+    def __init__(self, backend: Any) -> None:
+        self._backend = backend
+        self.convolve, self.correlate = backend.convolve, backend.correlate
+        self.ratio, self.update = backend.ratio, backend.update
+
+    def transfer(self, kernel: Volume) -> Any:
+        return self._backend.fft(self._backend.upload(kernel))
+
+    def weight(self, weight: WeightTable | None) -> Any:
+        return None if weight is None else _expand(self._backend, weight.values, weight.index)
+
+
+class Composed(Generic[A]):
+    """The steps out of the basic operations, for backends that have no fused ones."""
+
+    def __init__(self, backend: Backend[A], shape: Shape) -> None:
+        self._backend = backend
+        self._shape = shape
+
+    def transfer(self, kernel: Volume) -> tuple[A, A]:
+        """Spectra of the PSF and of its mirror image about voxel 0, by which to correlate."""
+        real = self._backend.upload(kernel)
+        return self._backend.fft(real), self._backend.fft(self._backend.flip(real))
+
+    def weight(self, weight: WeightTable | None) -> tuple[A, A] | None:
+        """The weight with 0 where voxels are held, and an array that is 1 just there."""
+        if weight is None:
+            return None
+        live = _expand(self._backend, np.maximum(weight.values, 0.0), weight.index)
+        return live, _expand(self._backend, (weight.values < 0).astype(np.float64), weight.index)
+
+    def convolve(self, array: A, transfer: tuple[A, A], *, out: A | None = None) -> A:
+        return self._filter(array, transfer[0], out)
+
+    def correlate(self, array: A, transfer: tuple[A, A], *, out: A | None = None) -> A:
+        return self._filter(array, transfer[1], out)
+
+    def ratio(self, image: A, blurred: A, *, background: float, floor: float, out: A | None = None) -> A:
+        if background:
+            blurred = self._backend.add(blurred, background, out=out)
+        return self._backend.divide(image, blurred, floor=floor, out=out)
+
+    def update(self, estimate: A, correction: A, weight: tuple[A, A] | None, *, out: A | None = None) -> A:
+        factor = self._backend.clamp(correction, 0.0, out=correction)
+        if weight is not None:
+            factor = self._backend.multiply(factor, weight[0], out=factor)
+            factor = self._backend.add(factor, weight[1], out=factor)
+        return self._backend.multiply(estimate, factor, out=out)
+
+    def _filter(self, array: A, transfer: A, out: A | None) -> A:
+        product = self._backend.fft(array)
+        product = self._backend.multiply(product, transfer, out=product)
+        return self._backend.ifft(product, self._shape, out=out)
+
+
+def _expand(backend: Backend[A], table: Volume, index: tuple[npt.NDArray[np.intp], ...]) -> A:
+    if isinstance(backend, SupportsExpansion):
+        expanded: A = backend.expand(table, index)
+        return expanded
+    return backend.upload(table.astype(real_dtype(backend))[np.ix_(*index)])
