@@ -1,0 +1,260 @@
+"""The PSF on the host: checked, its background taken off, centred, cropped, normalised; and placed on an FFT grid."""
+
+from __future__ import annotations
+
+import operator
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rlcore.backend import Shape, Volume
+from rlcore.errors import InputError
+
+PEDESTAL = 0.01
+"""Share of the maximum above which the outer shell's median counts as a background left in."""
+
+_NEAR_PEAK = 0.97
+_CENTRES = ("middle", "peak", "mass")
+
+
+class PSFWarning(UserWarning):
+    """The PSF can be used, but probably not as its owner meant it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PSF:
+    """A point spread function ready for use; made by `prepare_psf`."""
+
+    values: Volume
+    """float64, non-negative, sum 1, C-contiguous, read-only."""
+    centre: Shape
+    """The voxel that light spreads about."""
+    notes: tuple[str, ...] = ()
+    """What was done to it, a sentence each, for people."""
+
+
+def prepare_psf(
+    psf: Any,
+    *,
+    ndim: int | None = None,
+    centre: str | Sequence[int] = "middle",
+    background: float | str = 0.0,
+    energy: float = 1.0,
+) -> PSF:
+    """Make a PSF fit for deconvolution.
+
+    Parameters
+    ----------
+    psf : array_like or PSF
+        Real values on 2 or 3 axes, of any size, odd or even. A `PSF` is returned as it is.
+    ndim : int, optional
+        Axes of the image; the PSF must have as many.
+    centre : {"middle", "peak", "mass"} or sequence of int, default "middle"
+        The voxel that light spreads about: voxel P//2 of P on each axis, the brightest voxel, the voxel nearest to
+        the centre of mass, or this voxel of `psf`.
+    background : float or "auto", default 0
+        Taken off first; "auto" is the median of the outer shell. Values that are negative then become 0.
+    energy : float, default 1
+        Below 1: keep the smallest box that is symmetric about the centre, as far as the PSF reaches, and holds this
+        share of the sum.
+
+    Returns
+    -------
+    PSF
+        Sum 1, in float64; its `centre` counts in voxels of the cropped array.
+
+    Raises
+    ------
+    InputError
+        If the PSF or an option cannot be used as given.
+
+    Warns
+    -----
+    PSFWarning
+        If the outer shell's median exceeds 1 % of the maximum, or if the peak is not where the centre is taken. The
+        peak is looked for after a 3-voxel smoothing; a centre between equally high peaks or on a plateau is none off.
+    """
+    if isinstance(psf, PSF):
+        _check_axes(psf.values.ndim, ndim)
+        return psf
+    if not 0 < energy <= 1:
+        raise InputError(f"energy {energy!r} is not in (0, 1]; give the share of the psf to keep, such as 0.999")
+    values = _read(psf, ndim)
+    values, notes = _without_background(values, background)
+    at, centre_notes = _find_centre(values, centre)
+    doubts = [_pedestal(values), None if centre == "peak" else _off_peak(values, at)]
+    for doubt in filter(None, doubts):
+        warnings.warn(doubt, PSFWarning, stacklevel=2)
+    values, at, crop_notes = _crop(values, at, energy)
+    values = np.ascontiguousarray(values / values.sum())
+    values.setflags(write=False)
+    return PSF(values, at, (*notes, *centre_notes, *crop_notes))
+
+
+def on_grid(psf: PSF, shape: Shape) -> Volume:
+    """The PSF on a periodic grid, its centre at voxel 0: offset d from the centre goes to index d mod `shape`.
+
+    Values that fall on the same voxel are summed, so a PSF larger than the grid acts as it does on an image that
+    repeats. The sum stays 1.
+    """
+    folded = psf.values
+    for axis, size in enumerate(shape):
+        if folded.shape[axis] > size:
+            starts = np.arange(0, folded.shape[axis], size)
+            tail = [(0, 0)] * folded.ndim
+            tail[axis] = (0, -folded.shape[axis] % size)
+            split = (*folded.shape[:axis], len(starts), size, *folded.shape[axis + 1 :])
+            folded = np.pad(folded, tail).reshape(split).sum(axis=axis)
+    grid = np.zeros(shape)
+    places = [(np.arange(length) - at) % size for length, at, size in zip(folded.shape, psf.centre, shape, strict=True)]
+    grid[np.ix_(*places)] = folded
+    return grid
+
+
+def _check_axes(axes: int, ndim: int | None) -> None:
+    if axes not in (2, 3):
+        raise InputError(f"psf has {axes} axes; give it 2 or 3")
+    if ndim is not None and axes != ndim:
+        raise InputError(f"psf has {axes} axes but the image has {ndim}; give a psf of {ndim} axes")
+
+
+def _read(psf: Any, ndim: int | None) -> Volume:
+    """A float64 copy of finite real numbers."""
+    try:
+        array = np.asarray(psf)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"psf of type {type(psf).__name__!r} is not an array of numbers: {error}") from error
+    if array.dtype.kind not in "buif":
+        raise InputError(f"psf has dtype {str(array.dtype)!r}; give real numbers (of a complex one, abs(psf)**2)")
+    _check_axes(array.ndim, ndim)
+    if array.size == 0:
+        raise InputError(f"psf of shape {array.shape!r} is empty; give at least one voxel on every axis")
+    values = array.astype(np.float64)
+    bad = np.argwhere(~np.isfinite(values))
+    if len(bad):
+        first = tuple(bad[0].tolist())
+        raise InputError(f"psf has {len(bad)} NaN or infinite voxels, the first at {first!r}; replace them, by 0 say")
+    return values
+
+
+def _without_background(values: Volume, background: float | str) -> tuple[Volume, list[str]]:
+    """The values less their background, none negative, with the maximum 1."""
+    if background == "auto":
+        level = _shell_median(values)
+    elif isinstance(background, str) or not np.isfinite(background):
+        raise InputError(f"background {background!r} of the psf is not known; give a finite number or 'auto'")
+    else:
+        level = float(background)
+    scale = float(np.abs(values).max()) or 1.0  # first, so that no sum overflows
+    values = values / scale - level / scale
+    if not values.sum() > 0:
+        taken = f" after its background {level:g} is taken off" if level else ""
+        raise InputError(f"psf has no positive sum{taken}; give one that holds light, or another background")
+    notes = [f"background {level:g} taken off"] if level else []
+    negative = values < 0
+    if count := int(negative.sum()):
+        share = -values[negative].sum() / values[~negative].sum()
+        notes.append(f"{count} negative values set to 0 ({share:.2%} of the sum of the others)")
+        values = np.where(negative, 0.0, values)
+    return values / values.max(), notes
+
+
+def _shell_median(values: Volume) -> float:
+    """Median of the outermost voxels; 0 where no axis is long enough to have an inside."""
+    axes = [axis for axis, size in enumerate(values.shape) if size > 2]
+    shell = np.zeros(values.shape, dtype=bool)
+    for axis in axes:
+        np.moveaxis(shell, axis, 0)[[0, -1]] = True
+    return float(np.median(values[shell])) if axes else 0.0
+
+
+def _pedestal(values: Volume) -> str | None:
+    median = _shell_median(values)
+    if median <= PEDESTAL * values.max():
+        return None
+    return (
+        f"psf stands on a pedestal: its outer shell's median is {median / values.max():.1%} of its maximum; "
+        "take it off with background='auto' (command line: --psf-background auto) unless the psf really ends there"
+    )
+
+
+def _find_centre(values: Volume, centre: str | Sequence[int]) -> tuple[Shape, list[str]]:
+    if isinstance(centre, str):
+        if centre not in _CENTRES:
+            raise InputError(f"centre {centre!r} is not known; choose one of {', '.join(_CENTRES)}, or give a voxel")
+        if centre == "middle":
+            return tuple(size // 2 for size in values.shape), []
+        if centre == "peak":
+            at = _index(values.argmax(), values.shape)
+            return at, [f"centre taken at its peak {at!r}"]
+        return _centre_of_mass(values)
+    try:
+        at = tuple(operator.index(position) for position in centre)
+    except TypeError as error:
+        raise InputError(f"centre {centre!r} is not a voxel; give one whole number per axis") from error
+    if len(at) != values.ndim or any(not 0 <= p < size for p, size in zip(at, values.shape, strict=True)):
+        raise InputError(f"centre {at!r} is not inside the psf of shape {values.shape!r}; count its voxels from 0")
+    return at, [f"centre taken at {at!r} as given"]
+
+
+def _centre_of_mass(values: Volume) -> tuple[Shape, list[str]]:
+    total = values.sum()
+    exact = [
+        float(np.moveaxis(values, axis, 0).reshape(size, -1).sum(axis=1) @ np.arange(size) / total)
+        for axis, size in enumerate(values.shape)
+    ]
+    at = tuple(int(position + 0.5 + 1e-9) for position in exact)  # halves go up, as P//2 does
+    rest = ", ".join(f"{position - voxel:+.2f}" for position, voxel in zip(exact, at, strict=True))
+    return at, [f"centre taken at its centre of mass {at!r}; ({rest}) voxels beside it are left over"]
+
+
+def _off_peak(values: Volume, at: Shape) -> str | None:
+    """A warning unless `at` lies in the box about all voxels that are nearly as high as the smoothed peak."""
+    smooth = values
+    for axis, size in enumerate(values.shape):
+        edge = np.pad(smooth, [(int(other == axis),) * 2 for other in range(values.ndim)], mode="edge")
+        smooth = 2 * smooth + np.take(edge, range(size), axis=axis) + np.take(edge, range(2, size + 2), axis=axis)
+    near = np.argwhere(smooth >= _NEAR_PEAK * smooth.max())
+    if np.all(near.min(axis=0) <= at) and np.all(at <= near.max(axis=0)):
+        return None
+    peak = _index(smooth.argmax(), values.shape)
+    shift = tuple(p - c for p, c in zip(peak, at, strict=True))
+    return (
+        f"psf has its peak at {peak!r} but the centre is taken at {at!r}, which moves the result by {shift!r} voxels; "
+        "use centre='peak' unless that is meant"
+    )
+
+
+def _crop(values: Volume, at: Shape, energy: float) -> tuple[Volume, Shape, list[str]]:
+    """The box of fewest voxels, of equal reach to both sides of `at` inside the array, that holds the energy."""
+    if energy == 1:
+        return values, at, []
+    held = values
+    for axis, middle in enumerate(at):
+        line = np.moveaxis(held, axis, 0)
+        by_reach = np.zeros((max(middle, len(line) - 1 - middle) + 1, *line.shape[1:]))
+        by_reach[: len(line) - middle] += line[middle:]
+        by_reach[1 : middle + 1] += line[:middle][::-1]
+        held = np.moveaxis(by_reach.cumsum(axis=0), 0, axis)
+    voxels = np.ones(held.shape)
+    for axis, (middle, size) in enumerate(zip(at, values.shape, strict=True)):
+        reach = np.arange(held.shape[axis])
+        lengths = np.minimum(reach, middle) + np.minimum(reach, size - 1 - middle) + 1
+        voxels *= lengths.reshape([-1 if other == axis else 1 for other in range(values.ndim)])
+    total = held[(-1,) * held.ndim]
+    voxels[held < energy * total] = np.inf
+    reaches = _index(voxels.argmin(), held.shape)
+    box = tuple(slice(max(middle - reach, 0), middle + reach + 1) for middle, reach in zip(at, reaches, strict=True))
+    kept = values[box]
+    if kept.shape == values.shape:
+        return values, at, []
+    lost = 1 - held[reaches] / total
+    note = f"cropped from {values.shape!r} to {kept.shape!r}, which gives up {lost:.3%} of its energy"
+    return kept, tuple(middle - part.start for middle, part in zip(at, box, strict=True)), [note]
+
+
+def _index(flat: Any, shape: Shape) -> Shape:
+    return tuple(int(position) for position in np.unravel_index(flat, shape))
