@@ -1,1 +1,43 @@
 """Richardson-Lucy deconvolution of microscope volumes of any size, on any hardware."""
+
+from rlcore.boundary import BOUNDARIES
+from rlcore.deconvolve import deconvolve, make_plan
+from rlcore.errors import (
+    BackendError,
+    BackendUnavailable,
+    BudgetError,
+    Cancelled,
+    CheckpointError,
+    InputError,
+    OutOfMemory,
+    RLCoreError,
+)
+from rlcore.execution import Progress, ReplanWarning
+from rlcore.planner import Plan
+from rlcore.psf import PSF, PSFWarning, prepare_psf
+from rlcore.registry import Finding, load_backend, survey
+from rlcore.request import ImageWarning
+
+__all__ = [
+    "BOUNDARIES",
+    "PSF",
+    "BackendError",
+    "BackendUnavailable",
+    "BudgetError",
+    "Cancelled",
+    "CheckpointError",
+    "Finding",
+    "ImageWarning",
+    "InputError",
+    "OutOfMemory",
+    "PSFWarning",
+    "Plan",
+    "Progress",
+    "RLCoreError",
+    "ReplanWarning",
+    "deconvolve",
+    "load_backend",
+    "make_plan",
+    "prepare_psf",
+    "survey",
+]

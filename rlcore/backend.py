@@ -18,7 +18,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from rlcore.blocks import Shape
+from rlcore.blocks import Shape as Shape
 
 Volume = npt.NDArray[Any]
 """A NumPy array of 2 or 3 axes in host memory."""

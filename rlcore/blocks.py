@@ -49,16 +49,13 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """How a domain is cut: every block reads the same shape and the keeps tile the domain exactly.
-
-    An axis that is not cut (``keep_shape`` covers the domain) is read from the domain's start; the others with
-    `halo_before` voxels in front of the keep.
-    """
+    """How a domain is cut: every block reads the same shape, and the keeps tile the domain exactly."""
 
     domain: Box
     read_shape: Shape
     keep_shape: Shape
     halo_before: Shape
+    """Voxels that a block reads in front of its keep."""
 
     @property
     def counts(self) -> Shape:
@@ -69,15 +66,12 @@ class Cut:
         return math.prod(self.counts)
 
     def __iter__(self) -> Iterator[Block]:
-        for index in itertools.product(*map(range, self.counts)):
-            yield self.block(index)
+        return map(self.block, itertools.product(*map(range, self.counts)))
 
     def block(self, index: Shape) -> Block:
         """The block at a position of the grid of blocks."""
         first = tuple(o + i * keep for o, i, keep in zip(self.domain.start, index, self.keep_shape, strict=True))
         last = tuple(min(a + keep, end) for a, keep, end in zip(first, self.keep_shape, self.domain.stop, strict=True))
-        start = tuple(
-            a if count == 1 else a - halo for a, count, halo in zip(first, self.counts, self.halo_before, strict=True)
-        )
+        start = tuple(a - halo for a, halo in zip(first, self.halo_before, strict=True))
         stop = tuple(a + n for a, n in zip(start, self.read_shape, strict=True))
         return Block(Box(start, stop), Box(first, last))

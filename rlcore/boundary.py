@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_args
 
 import numpy as np
@@ -39,7 +39,7 @@ class Geometry:
 
     @property
     def reach(self) -> tuple[Shape, Shape]:
-        """Voxels before and after a voxel of the image from which light reaches it (the PSF's span about its centre)."""
+        """Voxels before and after a voxel from which light reaches it: the PSF's span about its centre."""
         return tuple(p - 1 - c for p, c in zip(self.psf_shape, self.centre, strict=True)), self.centre
 
     @property
@@ -61,6 +61,15 @@ class Geometry:
             arms = (max(a, b) for a, b in zip(*self.reach, strict=True))
             return tuple(n + min(arm, n - 1) for n, arm in zip(self.image_shape, arms, strict=True))
         return self.domain.shape
+
+    def trimmed(self) -> Geometry:
+        """The same for a PSF without those voxels that join no two voxels of the image, if nothing else matters."""
+        if self.boundary != "zero":
+            return self
+        first = tuple(max(0, c - (n - 1)) for c, n in zip(self.centre, self.image_shape, strict=True))
+        last = tuple(min(p, c + n) for p, c, n in zip(self.psf_shape, self.centre, self.image_shape, strict=True))
+        shape = tuple(b - a for a, b in zip(first, last, strict=True))
+        return replace(self, psf_shape=shape, centre=tuple(c - a for c, a in zip(self.centre, first, strict=True)))
 
 
 def check_boundary(name: str) -> Boundary:
@@ -109,7 +118,7 @@ class Weights:
         return WeightTable(values, tuple(np.asarray(u[1], dtype=np.intp).reshape(-1) for u in unique))
 
     def _spans(self, axis: int, start: int, stop: int) -> npt.NDArray[np.intp]:
-        """For each voxel: first and last+1 PSF voxel through which it reaches the image, and whether it may hold light."""
+        """For each voxel: the span of PSF voxels through which it reaches the image, and whether it may hold light."""
         geometry = self._geometry
         n, p, c = geometry.image_shape[axis], geometry.psf_shape[axis], geometry.centre[axis]
         y = np.arange(start, stop)

@@ -1,0 +1,192 @@
+"""The front door: deconvolve a volume, or see how it would be done."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from rlcore.backend import Backend
+from rlcore.blocks import Shape
+from rlcore.boundary import Boundary, Geometry, check_boundary
+from rlcore.errors import InputError
+from rlcore.execution.checkpoint import Checkpoint
+from rlcore.execution.engine import Run, execute
+from rlcore.execution.progress import Callback, CancelEvent, Reporter
+from rlcore.execution.working import WorkingVolumes, check_disk
+from rlcore.planner import Job, Plan
+from rlcore.request import Request, Settings, check_iterations, open_backend
+from rlcore.resources import plan_within, smaller_plan
+
+
+def deconvolve(
+    image: Any,
+    psf: Any,
+    *,
+    iterations: int = 20,
+    backend: str | Backend[Any] = "auto",
+    device: str | int | None = None,
+    boundary: Boundary = "extended",
+    background: float = 0.0,
+    memory: int | float | str | None = None,
+    plan: Plan | None = None,
+    exchange: bool = True,
+    tolerance: float | None = None,
+    out: Any = None,
+    callback: Callback | None = None,
+    cancel: CancelEvent | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+) -> Any:
+    """Restore a volume by Richardson-Lucy deconvolution.
+
+    Parameters
+    ----------
+    image : array_like
+        Measured counts on 2 or 3 axes, (y, x) or (z, y, x): anything with `shape`, `dtype` and slicing, such as a NumPy
+        array, a memory map or a zarr array; or an array of an array-API library.
+    psf : array_like or PSF
+        Point spread function on as many axes and with the same voxel size, of any size, odd or even. Its centre is
+        voxel P//2 of P; for anything else, or to take a background off, see `prepare_psf`.
+    iterations : int, default 20
+    backend : str or Backend, default "auto"
+        A name that `survey` lists, or a backend itself.
+    device : str or int, optional
+        Which of the backend's devices.
+    boundary : {"extended", "zero", "periodic"}
+        What lies outside the image: light that the image itself tells of (no artefacts at borders), nothing, or the
+        image repeated.
+    background : float, default 0
+        Constant part of the image that is not light of the object (camera offset, haze), in the image's units.
+    memory : int, float or str, optional
+        What may be used of the device (of the host, for backends on the CPU), besides the image: bytes, a fraction of
+        what is free, or text such as "4 GiB". What is really free, less a reserve, by default.
+    plan : Plan, optional
+        Made by `make_plan`; made here by default.
+    exchange : bool, default True
+        False asks for independent blocks, which are not exact: their error is about `tolerance` (1e-3 by default).
+    out : array_like, optional
+        Takes the result, block by block: anything with `shape` and slice assignment.
+    callback : callable, optional
+        Called with a `Progress` after each iteration or block; returning False stops the run.
+    cancel : threading.Event, optional
+        Stops the run when set.
+    checkpoint : path, optional
+        A folder for the run's state. A run that was stopped, or killed, and is started again with the same arguments
+        goes on from there and ends with the same bits. Removed when the run is finished.
+
+    Returns
+    -------
+    array of float32, of the image's shape
+        `out` if that was given; an array of the image's own library if it is one of an array-API library.
+
+    Raises
+    ------
+    InputError
+        If image, PSF or an option cannot be used.
+    BackendError, BudgetError, CheckpointError
+        If the backend cannot run, memory or disk is too small, or the checkpoint is of another run.
+    Cancelled
+        If the callback or `cancel` stopped the run.
+
+    Notes
+    -----
+    ``f <- f * w * H^T (g / (H f + b))`` from a constant start (Richardson 1972, Lucy 1974), with the exact adjoint
+    H^T and, for "extended", the estimate reaching beyond the image and w = 1 / (H^T 1) (Bertero & Boccacci 2005). The
+    result does not depend on backend or plan beyond float32 rounding.
+
+    Examples
+    --------
+    >>> import numpy as np, rlcore
+    >>> image = np.zeros((9, 9), np.float32)
+    >>> image[3:6, 3:6] = 1
+    >>> restored = rlcore.deconvolve(image, np.ones((3, 3)), iterations=50, backend="numpy")
+    >>> np.unravel_index(restored.argmax(), restored.shape) == (4, 4)
+    True
+    """
+    settings = Settings(iterations, check_boundary(boundary), background, memory, exchange, tolerance)
+    request = Request.of(image, psf, settings, backend, device, out)
+    state = None if checkpoint is None else Checkpoint(checkpoint, request.identity())
+    chosen = (
+        plan
+        or (state.plan if state else None)
+        or plan_within(request.job(state is not None), request.backend, settings)
+    )
+    request.check_plan(chosen)
+    folder = request.scratch_parent(checkpoint)
+    if state is None or state.plan is None:
+        check_disk(folder, chosen.scratch_bytes)
+    if state is not None and state.plan is None:
+        state.start(chosen)
+    result = request.result()
+    volumes = WorkingVolumes(
+        request.backend, request.geometry, request.start, result, scratch_parent=folder, checkpoint=state
+    )
+    with volumes:
+        run = Run(
+            backend=request.backend,
+            psf=request.psf,
+            image=request.image_store(chosen),
+            volumes=volumes,
+            background=background,
+            floor=request.floor,
+            chunks=request.chunks,
+            reporter=Reporter(callback, cancel, iterations),
+            checkpoint=state,
+            replan=lambda old: smaller_plan(old, request.job(False), request.backend, settings),
+        )
+        execute(run, chosen)
+        volumes.deliver(result)
+    if state is not None:
+        state.remove()
+    return result.array
+
+
+def make_plan(
+    image_shape: Shape,
+    psf_shape: Shape,
+    *,
+    iterations: int = 20,
+    backend: str | Backend[Any] = "auto",
+    device: str | int | None = None,
+    boundary: Boundary = "extended",
+    memory: int | float | str | None = None,
+    exchange: bool = True,
+    tolerance: float | None = None,
+) -> Plan:
+    """How `deconvolve` would do it, decided without running anything; ``print(plan)`` says it in two sentences.
+
+    Parameters
+    ----------
+    image_shape, psf_shape : tuple of int
+        Shapes of 2 or 3 axes. The PSF's centre is taken at P//2.
+    iterations, backend, device, boundary, memory, exchange, tolerance
+        As for `deconvolve`.
+
+    Returns
+    -------
+    Plan
+        The image is not counted. The result is, if it fits in memory; it has to go to `out` otherwise.
+
+    Raises
+    ------
+    BudgetError
+        If the memory is too little; the message names the smallest that would do.
+
+    Examples
+    --------
+    >>> import rlcore
+    >>> plan = rlcore.make_plan((64, 256, 256), (15, 15, 15), backend="numpy", memory="1 GiB")
+    >>> plan.is_whole
+    True
+    """
+    settings = Settings(iterations, check_boundary(boundary), 0.0, memory, exchange, tolerance)
+    image_shape, psf_shape = _check_shapes(image_shape, psf_shape)
+    engine = open_backend(backend, device)
+    geometry = Geometry(image_shape, psf_shape, tuple(p // 2 for p in psf_shape), settings.boundary)
+    return plan_within(Job(geometry.trimmed(), check_iterations(iterations)), engine, settings, anywhere=True)
+
+
+def _check_shapes(image_shape: Shape, psf_shape: Shape) -> tuple[Shape, Shape]:
+    image_shape, psf_shape = tuple(map(int, image_shape)), tuple(map(int, psf_shape))
+    if len(image_shape) not in (2, 3) or len(psf_shape) != len(image_shape) or min(image_shape + psf_shape) < 1:
+        raise InputError(f"shapes {image_shape} and {psf_shape} do not go together; give each 2 or 3 positive sizes")
+    return image_shape, psf_shape

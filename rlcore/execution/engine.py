@@ -1,0 +1,199 @@
+"""Runs a plan: sweeps over blocks, transfers beside the computation, progress, cancelling, checkpoints."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from rlcore.backend import Backend, Shape, SupportsStreams
+from rlcore.blocks import Block
+from rlcore.boundary import Weights
+from rlcore.execution.checkpoint import Checkpoint
+from rlcore.execution.progress import Reporter
+from rlcore.execution.stores import Store
+from rlcore.execution.sweeps import RATIO, START, Sweep, sweeps
+from rlcore.execution.working import WorkingVolumes
+from rlcore.planner.plan import Plan
+from rlcore.psf import PSF, on_grid
+from rlcore.richardson_lucy import Optics, Steps, blur, correct, iterate, steps_for
+
+
+class ReplanWarning(UserWarning):
+    """Memory that a plan had counted on was not there; the run goes on by a smaller plan."""
+
+
+@dataclass(slots=True)
+class Run:
+    """A run: what it works on and whom it tells."""
+
+    backend: Backend[Any]
+    psf: PSF
+    image: Store
+    volumes: WorkingVolumes
+    background: float
+    floor: float
+    """Least divisor."""
+    chunks: Shape
+    """Chunks of the result; 1 where it has none."""
+    reporter: Reporter
+    checkpoint: Checkpoint | None
+    replan: Callable[[Plan], Plan]
+    """A smaller plan, for when memory ran out."""
+
+
+def execute(run: Run, plan: Plan) -> None:
+    """Run the plan to its end; the result is then in the result's store.
+
+    If memory runs out, the run goes on by a smaller plan from the last finished sweep, with a `ReplanWarning`.
+    """
+    estimate, finished = START, 0
+    while True:
+        todo = list(
+            sweeps(plan, run.chunks, estimate=estimate, finished=finished, keep_last=run.checkpoint is not None)
+        )
+        past = run.checkpoint.state.sweep if run.checkpoint else 0
+        run.reporter.begin([sweep.units for sweep in todo], past, finished / plan.iterations)
+        sweep = todo[past]
+        try:
+            engine = _Engine(run, plan)
+            for sweep in todo[past:]:
+                engine.sweep(sweep)
+                estimate, finished = sweep.result
+                run.reporter.finish_sweep(finished)
+            return
+        except MemoryError as error:
+            if run.checkpoint is not None or (sweep.in_place and run.reporter.block > 1):
+                raise
+            cause = str(error) or "memory ran out"
+        plan = run.replan(plan)
+        warnings.warn(
+            f"{cause}; going on from iteration {finished} by a smaller plan: {plan}", ReplanWarning, stacklevel=3
+        )
+
+
+class _Engine:
+    """One plan's blocks on one backend."""
+
+    def __init__(self, run: Run, plan: Plan) -> None:
+        self._run, self._plan = run, plan
+        self._steps: Steps[Any] = steps_for(run.backend, plan.block_shape)
+        kernel = on_grid(run.psf, plan.block_shape)
+        self._optics = Optics(self._steps.transfer(kernel), run.background, run.floor)
+        self._weights = Weights(run.psf.values, plan.geometry)
+
+    def sweep(self, sweep: Sweep) -> None:
+        """Run one sweep over the blocks that are not done yet, and note each when it is written."""
+        run = self._run
+        run.reporter.blocks = len(sweep.cut)
+        done = run.checkpoint.state.blocks if run.checkpoint else 0
+        run.reporter.skip(done * sweep.units / len(sweep.cut))
+        target = run.volumes.store(sweep.target, self._plan.residence)
+        numbered = itertools.islice(enumerate(sweep.cut, start=1), done, None)
+        stages = _Stages(
+            self._loader(sweep), self._computer(sweep), lambda array, item: self._save(target, array, *item)
+        )
+        stages.run(numbered, overlap=self._plan.overlap)
+        if run.checkpoint:
+            run.checkpoint.reach(run.reporter.sweep, 0)
+
+    def _loader(self, sweep: Sweep) -> Callable[[tuple[int, Block]], tuple[Any, ...]]:
+        """What a block of this sweep needs on the device."""
+        run = self._run
+        estimate = run.volumes.store(sweep.estimate, self._plan.residence)
+        other = run.volumes.store(RATIO, self._plan.residence) if sweep.kind == "correct" else run.image
+
+        def load(item: tuple[int, Block]) -> tuple[Any, ...]:
+            box = item[1].read
+            with self._lane():
+                weight = None if sweep.kind == "blur" else self._steps.weight(self._weights.of(box))
+                return estimate.load(box), other.load(box), weight
+
+        return load
+
+    def _computer(self, sweep: Sweep) -> Callable[..., Any]:
+        """What is done to it: the half-steps of the sweep."""
+        return {"iterate": self._iterate, "blur": self._blur, "correct": self._correct}[sweep.kind](sweep)
+
+    def _iterate(self, sweep: Sweep) -> Callable[..., Any]:
+        def compute(number: int, estimate: Any, image: Any, weight: Any) -> Any:
+            reporter = self._run.reporter
+            reporter.block = number
+            steps = iterate(self._steps, estimate, image, weight, self._optics, sweep.iterations)
+            for done in range(1, sweep.iterations + 1):
+                with self._lane():
+                    estimate = next(steps)
+                reporter.advance(2, sweep.finished - sweep.iterations + done if len(sweep.cut) == 1 else None)
+            return estimate
+
+        return compute
+
+    def _blur(self, sweep: Sweep) -> Callable[..., Any]:
+        def compute(number: int, estimate: Any, image: Any, weight: Any) -> Any:
+            self._run.reporter.block = number
+            with self._lane():
+                ratio = blur(self._steps, estimate, image, self._optics)
+            self._run.reporter.advance(1)
+            return ratio
+
+        return compute
+
+    def _correct(self, sweep: Sweep) -> Callable[..., Any]:
+        def compute(number: int, estimate: Any, ratio: Any, weight: Any) -> Any:
+            self._run.reporter.block = number
+            with self._lane():
+                estimate = correct(self._steps, estimate, ratio, weight, self._optics)
+            self._run.reporter.advance(1)
+            return estimate
+
+        return compute
+
+    def _save(self, target: Store, array: Any, number: int, block: Block) -> None:
+        with self._lane():
+            target.save(array, block)
+        if self._run.checkpoint:
+            self._run.checkpoint.reach(self._run.reporter.sweep - 1, number)
+
+    def _lane(self) -> contextlib.AbstractContextManager[None]:
+        backend = self._run.backend
+        return backend.lane() if isinstance(backend, SupportsStreams) else contextlib.nullcontext()
+
+
+@dataclass(frozen=True, slots=True)
+class _Stages:
+    """Load, compute, save: one after the other, or beside each other with one block ahead and one behind."""
+
+    load: Callable[[tuple[int, Block]], tuple[Any, ...]]
+    compute: Callable[..., Any]
+    save: Callable[[Any, tuple[int, Block]], None]
+
+    def run(self, items: Iterator[tuple[int, Block]], *, overlap: bool) -> None:
+        if overlap:
+            with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+                self._beside(items, reader, writer)
+        else:
+            for item in items:
+                self.save(self.compute(item[0], *self.load(item)), item)
+
+    def _beside(
+        self, items: Iterator[tuple[int, Block]], reader: ThreadPoolExecutor, writer: ThreadPoolExecutor
+    ) -> None:
+        behind: Future[None] | None = None
+        item = next(items, None)
+        ahead = None if item is None else reader.submit(self.load, item)
+        while item is not None and ahead is not None:
+            loaded, present = ahead.result(), item
+            item = next(items, None)
+            ahead = None if item is None else reader.submit(self.load, item)
+            array = self.compute(present[0], *loaded)
+            del loaded
+            if behind is not None:
+                behind.result()
+            behind = writer.submit(self.save, array, present)
+            del array
+        if behind is not None:
+            behind.result()

@@ -1,0 +1,93 @@
+"""What is done and what remains, told to the caller's callback; and the caller's wish to stop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from rlcore.errors import Cancelled
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is."""
+
+    iteration: int
+    """Iterations that are done everywhere."""
+    iterations: int
+    sweep: int
+    """The sweep under way, from 1."""
+    sweeps: int
+    block: int
+    """The block of the sweep under way, from 1."""
+    blocks: int
+    fraction: float
+    """Share of the work that is done, 0 to 1."""
+    elapsed: float
+    """Seconds since the iterations began."""
+    remaining: float | None
+    """Seconds still needed at the rate so far; None before anything is done."""
+
+
+Callback = Callable[[Progress], object]
+"""Called after every iteration or block; returning False stops the run."""
+
+
+class CancelEvent(Protocol):
+    """A `threading.Event`, or anything with its `is_set`."""
+
+    def is_set(self) -> bool: ...
+
+
+class Reporter:
+    """Counts units of work: one block through one half-step."""
+
+    def __init__(self, callback: Callback | None, cancel: CancelEvent | None, iterations: int) -> None:
+        self._callback, self._cancel, self._iterations = callback, cancel, iterations
+        self._began = time.perf_counter()
+        self._done = self._offset = 0.0
+        self._total = 1.0
+        self.iteration = 0
+        self.sweep, self.sweeps, self.block, self.blocks = 1, 1, 1, 1
+
+    def begin(self, units: list[int], past: int, before: float) -> None:
+        """Set out on sweeps of so much work, of which `past` are done; `before` is the share done by earlier plans."""
+        self._total = sum(units) / (1 - before)
+        self._done = self._total * before + sum(units[:past])
+        self._offset = self._done if past else self._offset
+        self.sweep, self.sweeps = past + 1, len(units)
+
+    def skip(self, units: float) -> None:
+        """Count work that an earlier run has done."""
+        self._done += units
+        self._offset += units
+
+    def finish_sweep(self, iteration: int) -> None:
+        """All blocks of a sweep are written, and so many iterations done everywhere."""
+        self.sweep += 1
+        self.iteration = iteration
+
+    def advance(self, units: float, iteration: int | None = None) -> None:
+        """Count work as done, tell the caller, and stop if that is wished."""
+        self._done += units
+        self.iteration = self.iteration if iteration is None else iteration
+        wish = None if self._callback is None else self._callback(self._now())
+        if wish is False or (self._cancel is not None and self._cancel.is_set()):
+            raise Cancelled(f"stopped on request after {self._done / self._total:.0%} of the work")
+
+    def _now(self) -> Progress:
+        elapsed = time.perf_counter() - self._began
+        own, left = self._done - self._offset, max(0.0, self._total - self._done)
+        return Progress(
+            iteration=self.iteration,
+            iterations=self._iterations,
+            sweep=self.sweep,
+            sweeps=self.sweeps,
+            block=self.block,
+            blocks=self.blocks,
+            fraction=min(1.0, self._done / self._total),
+            elapsed=elapsed,
+            remaining=elapsed * left / own if own > 0 else None,
+        )

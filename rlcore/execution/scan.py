@@ -1,0 +1,128 @@
+"""One look over the image before anything runs: its range, its mean, and whether it can be used at all."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import array_api_compat
+import numpy as np
+
+from rlcore.backend import Summary
+from rlcore.budget import processors
+from rlcore.errors import InputError
+from rlcore.execution.mapped import release
+
+_PIECE = 1 << 22
+"""Voxels looked at in one go: few enough to stay small in memory, many enough to be quick."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What the run needs to know of the image."""
+
+    maximum: float
+    mean: float
+    """Of the image with its negative values at 0."""
+    negative: int
+    """Voxels below 0."""
+    digest: str
+    """Of all voxels and their type; empty unless asked for."""
+
+
+def check_image(image: Any) -> None:
+    """Refuse what has not 2 or 3 axes of real numbers."""
+    shape, dtype = tuple(image.shape), image.dtype
+    if len(shape) not in (2, 3):
+        raise InputError(f"image has {len(shape)} axes, shape {shape}; it must have 2 or 3: (y, x) or (z, y, x)")
+    if 0 in shape:
+        raise InputError(f"image of shape {shape} is empty; every axis must have at least one voxel")
+    if isinstance(dtype, np.dtype) and dtype.kind not in "buif":
+        raise InputError(f"image of dtype {str(dtype)!r} cannot be used; convert it to real numbers")
+
+
+def scan(image: Any, *, digest: bool = False) -> Scan:
+    """Look at every voxel of anything sliceable once, in pieces, with all processors.
+
+    An array of another array-API library is looked at where it is.
+    """
+    if not isinstance(image, np.ndarray) and array_api_compat.is_array_api_obj(image):
+        return _scan_native(image)
+    sha = hashlib.sha256(f"{tuple(image.shape)} {image.dtype}".encode())
+    with ThreadPoolExecutor(processors()) as pool:
+        pieces = list(_pieces(tuple(image.shape)))
+        looks = list(pool.map(lambda piece: _look(image, piece), pieces))
+    total = math.fsum(look.total for look in looks)
+    if not math.isfinite(total):
+        _refuse_not_finite(image, pieces)
+    if digest:
+        for piece in pieces:
+            sha.update(np.ascontiguousarray(image[piece]).data)
+            release(image)
+    negative, below = 0, 0.0
+    if min(look.minimum for look in looks) < 0:
+        counts = [_below_zero(image, piece) for piece, look in zip(pieces, looks, strict=True) if look.minimum < 0]
+        negative, below = sum(c for c, _ in counts), math.fsum(s for _, s in counts)
+    size = math.prod(image.shape)
+    return Scan(
+        max(look.maximum for look in looks), (total - below) / size, negative, sha.hexdigest() if digest else ""
+    )
+
+
+def _scan_native(image: Any) -> Scan:
+    """The same by the array's own library, on its own device."""
+    xp = array_api_compat.array_namespace(image)
+    finite = xp.isfinite(image)
+    if not bool(xp.all(finite)):
+        first = np.unravel_index(int(xp.argmin(xp.reshape(xp.astype(finite, xp.int8), (-1,)))), tuple(image.shape))
+        raise _not_finite(int(xp.count_nonzero(~finite)), tuple(map(int, first)))
+    below = image < 0
+    clipped = xp.where(below, xp.zeros_like(image), image)
+    mean = float(xp.sum(clipped, dtype=xp.float64)) / math.prod(image.shape)
+    return Scan(float(xp.max(image)), mean, int(xp.count_nonzero(below)), "")
+
+
+def _pieces(shape: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
+    """Slabs along the first axis, cut along the second where a single plane is large."""
+    rows = max(1, _PIECE // math.prod(shape[1:]))
+    lines = max(1, _PIECE // math.prod(shape[2:])) if rows == 1 and len(shape) > 1 else shape[1]
+    for first in range(0, shape[0], rows):
+        for second in range(0, shape[1], lines):
+            yield slice(first, first + rows), slice(second, second + lines)
+
+
+def _look(image: Any, piece: tuple[slice, ...]) -> Summary:
+    values = np.asarray(image[piece])
+    with np.errstate(invalid="ignore", over="ignore"):
+        summary = Summary(float(values.min()), float(values.max()), float(values.sum(dtype=np.float64)))
+    release(image)
+    return summary
+
+
+def _below_zero(image: Any, piece: tuple[slice, ...]) -> tuple[int, float]:
+    values = np.asarray(image[piece])
+    below = values[values < 0]
+    release(image)
+    return below.size, float(below.sum(dtype=np.float64))
+
+
+def _refuse_not_finite(image: Any, pieces: list[tuple[slice, ...]]) -> None:
+    count, first = 0, None
+    for piece in pieces:
+        where = np.argwhere(~np.isfinite(np.asarray(image[piece])))
+        if len(where) and first is None:
+            first = tuple(int(i) + s for i, s in zip(where[0], (piece[0].start, piece[1].start, 0), strict=False))
+        count += len(where)
+    if first is not None:
+        raise _not_finite(count, first)
+    raise InputError("image has values so large that their sum overflows; scale it down")
+
+
+def _not_finite(count: int, first: tuple[int, ...]) -> InputError:
+    return InputError(
+        f"image has {count} voxels that are NaN or infinite, the first at {first}; replace them before deconvolving"
+    )

@@ -1,0 +1,200 @@
+"""Where volumes live during a run: a constant, host memory or a file, or the device.
+
+A store gives any box of its volume as an array on the device (`load`), and takes the keep of a block (`save`).
+Boxes are in the image's coordinates; `origin` is where a store's first voxel lies in them.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+
+from rlcore.backend import Backend, Shape, SupportsResidence, Volume, real_dtype
+from rlcore.blocks import Block, Box
+from rlcore.execution.mapped import release
+
+
+class Store(Protocol):
+    """A volume that blocks are read from and written to."""
+
+    def load(self, box: Box) -> Any:
+        """The box as a real array on the device; outside the volume it is 0, or wraps."""
+        ...
+
+    def save(self, array: Any, block: Block) -> None:
+        """Take the part of a block's array that it keeps."""
+        ...
+
+
+class ConstantStore:
+    """What an estimate starts as: one value wherever light may be, 0 elsewhere. It cannot be written."""
+
+    def __init__(self, backend: Backend[Any], domain: Box, value: float, *, wraps: bool) -> None:
+        self._backend, self._domain, self._value, self._wraps = backend, domain, value, wraps
+
+    def load(self, box: Box) -> Any:
+        inside = box if self._wraps else box.intersect(self._domain)
+        if isinstance(self._backend, SupportsResidence):
+            block = self._backend.full(box.shape, 0.0 if inside != box else self._value)
+            if inside != box and inside.size:
+                part = self._backend.full(inside.shape, self._value)
+                at = _minus(inside.start, box.start)
+                self._backend.paste(part, (0,) * len(at), block, at, inside.shape)
+            return block
+        host = np.zeros(box.shape, real_dtype(self._backend))
+        host[inside.slices(box.start)] = self._value
+        return self._backend.upload(host)
+
+    def save(self, array: Any, block: Block) -> None:
+        raise TypeError("a constant cannot be written")
+
+
+class DeviceStore:
+    """A volume that stays on the device while blocks are cut from it."""
+
+    def __init__(self, backend: Any, array: Any, origin: Shape, *, wraps: bool) -> None:
+        self.array = array
+        self._backend, self._origin, self._wraps = backend, origin, wraps
+
+    def load(self, box: Box) -> Any:
+        return self._backend.cut(self.array, _minus(box.start, self._origin), box.shape, wrap=self._wraps)
+
+    def save(self, array: Any, block: Block) -> None:
+        keep = block.keep
+        self._backend.paste(
+            array, _minus(keep.start, block.read.start), self.array, _minus(keep.start, self._origin), keep.shape
+        )
+
+
+class HostStore:
+    """A volume in host memory or behind anything that has `shape` and slicing: a memory map, a zarr array.
+
+    Pages of a memory map are let go after use, so that a large file does not fill the process's memory.
+    """
+
+    def __init__(
+        self, backend: Backend[Any], array: Any, origin: Shape, *, wraps: bool, floor: float | None = None
+    ) -> None:
+        self.array = array
+        self._backend, self._origin, self._wraps, self._floor = backend, origin, wraps, floor
+        self._shape = tuple(array.shape)
+
+    def load(self, box: Box) -> Any:
+        pieces = list(_pieces(box, self._origin, self._shape, wraps=self._wraps))
+        if len(pieces) == 1 and (_covers(pieces[0][1], box.shape) or isinstance(self._backend, SupportsResidence)):
+            block = self._load_piece(*pieces[0], box.shape)
+        else:
+            block = self._backend.upload(self._assemble(pieces, box.shape))
+        release(self.array)
+        return block if self._floor is None else self._backend.clamp(block, self._floor, out=block)
+
+    def save(self, array: Any, block: Block) -> None:
+        keep = block.keep.intersect(Box(self._origin, _plus(self._origin, self._shape)))
+        if keep.size:
+            self.array[keep.slices(self._origin)] = fetch(self._backend, array, block.read, keep)
+            release(self.array)
+
+    def _load_piece(self, source: tuple[slice, ...], target: tuple[slice, ...], shape: Shape) -> Any:
+        """One stretch of the volume, as it lies there; the device puts zeros around it."""
+        part = self._backend.upload(np.asarray(self.array[source]))
+        if _covers(target, shape):
+            return part
+        assert isinstance(self._backend, SupportsResidence)
+        return self._backend.cut(part, tuple(-t.start for t in target), shape)
+
+    def _assemble(self, pieces: list[tuple[tuple[slice, ...], tuple[slice, ...]]], shape: Shape) -> Volume:
+        host = np.zeros(shape, real_dtype(self._backend))
+        for source, target in pieces:
+            host[target] = self.array[source]
+        return host
+
+
+class Result(Protocol):
+    """A store for the result, and the array it becomes."""
+
+    array: Any
+
+    def load(self, box: Box) -> Any: ...
+    def save(self, array: Any, block: Block) -> None: ...
+
+
+class ArrayResult(HostStore):
+    """A result in what the caller gave for it."""
+
+    def __init__(self, backend: Backend[Any], array: Any) -> None:
+        super().__init__(backend, array, (0,) * len(array.shape), wraps=False)
+
+
+class DeviceResult(DeviceStore):
+    """A result that stays on the device, as an array of the backend's library."""
+
+    def __init__(self, backend: Any, shape: Shape) -> None:
+        super().__init__(backend, backend.full(shape, 0.0), (0,) * len(shape), wraps=False)
+
+
+class NewResult:
+    """A result that becomes a NumPy array: that of a whole volume is what the device hands over, uncopied."""
+
+    def __init__(self, backend: Backend[Any], shape: Shape) -> None:
+        self.array: Any = None
+        self._backend, self._image = backend, Box((0,) * len(shape), shape)
+
+    def load(self, box: Box) -> Any:
+        raise TypeError("a new result cannot be read")
+
+    def save(self, array: Any, block: Block) -> None:
+        keep = block.keep.intersect(self._image)
+        if keep == self._image:
+            self.array = np.ascontiguousarray(fetch(self._backend, array, block.read, keep))
+        elif keep.size:
+            if self.array is None:
+                self.array = np.empty(self._image.shape, real_dtype(self._backend))
+            self.array[keep.slices(self._image.start)] = fetch(self._backend, array, block.read, keep)
+
+
+def fetch(backend: Backend[Any], array: Any, read: Box, keep: Box) -> Volume:
+    """Part of a block's array, in host memory."""
+    if isinstance(backend, SupportsResidence):
+        return backend.download(backend.cut(array, _minus(keep.start, read.start), keep.shape))
+    return backend.download(array)[keep.slices(read.start)]
+
+
+def _covers(target: tuple[slice, ...], shape: Shape) -> bool:
+    return all(t.start == 0 and t.stop == n for t, n in zip(target, shape, strict=True))
+
+
+def _pieces(
+    box: Box, origin: Shape, shape: Shape, *, wraps: bool
+) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...]]]:
+    """Slices of a volume, and where in the box they go."""
+    axes = [
+        list(_runs(a - o, b - o, n, wraps=wraps)) for a, b, o, n in zip(box.start, box.stop, origin, shape, strict=True)
+    ]
+    for runs in itertools.product(*axes):
+        yield tuple(run[0] for run in runs), tuple(run[1] for run in runs)
+
+
+def _runs(start: int, stop: int, n: int, *, wraps: bool) -> Iterator[tuple[slice, slice]]:
+    """Along one axis: the stretches of ``start:stop`` that lie in ``0:n``, or in its repetitions if it wraps."""
+    if not wraps:
+        low, high = max(start, 0), min(stop, n)
+        if low < high:
+            yield slice(low, high), slice(low - start, high - start)
+        return
+    at = start
+    while at < stop:
+        source = at % n
+        length = min(n - source, stop - at)
+        yield slice(source, source + length), slice(at - start, at - start + length)
+        at += length
+
+
+def _minus(a: Shape, b: Shape) -> Shape:
+    return tuple(x - y for x, y in zip(a, b, strict=True))
+
+
+def _plus(a: Shape, b: Shape) -> Shape:
+    return tuple(x + y for x, y in zip(a, b, strict=True))

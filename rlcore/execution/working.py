@@ -1,0 +1,103 @@
+"""The working volumes of a run: made when first asked for, where the plan wants them, and gone at its end."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from rlcore.backend import Backend, real_dtype
+from rlcore.blocks import Block, Box
+from rlcore.boundary import Geometry
+from rlcore.budget import format_bytes
+from rlcore.errors import BudgetError
+from rlcore.execution.checkpoint import Checkpoint, open_volume
+from rlcore.execution.stores import ConstantStore, DeviceStore, HostStore, Store
+from rlcore.execution.sweeps import RATIO, RESULT, START
+from rlcore.planner.plan import Residence
+
+_SLAB = 1 << 24
+"""Voxels delivered at a time."""
+
+
+class WorkingVolumes:
+    """Stores by name: the start, the estimates, the ratio, the result.
+
+    With a checkpoint every volume is a file in its folder; otherwise scratch files live in a folder of their own
+    inside `scratch_parent`, removed at the end.
+    """
+
+    def __init__(
+        self,
+        backend: Backend[Any],
+        geometry: Geometry,
+        start: float,
+        result: Store,
+        *,
+        scratch_parent: Path,
+        checkpoint: Checkpoint | None,
+    ) -> None:
+        self._backend, self._geometry = backend, geometry
+        self._parent, self._checkpoint = scratch_parent, checkpoint
+        self._scratch: Path | None = None
+        constant = ConstantStore(backend, geometry.domain, start, wraps=geometry.wraps)
+        self._stores: dict[str, Store] = {START: constant}
+        if checkpoint is None:
+            self._stores[RESULT] = result
+
+    def __enter__(self) -> WorkingVolumes:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stores.clear()
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch)
+
+    def store(self, name: str, residence: Residence) -> Store:
+        """The volume of this name, made where the plan wants it if it is not there yet."""
+        if name not in self._stores:
+            box = self._geometry.image if name in (RATIO, RESULT) else self._geometry.domain
+            self._stores[name] = self._make(name, box, residence)
+        return self._stores[name]
+
+    def deliver(self, result: Store) -> None:
+        """Bring the result of a run with a checkpoint from its folder to where the caller wants it, slab by slab."""
+        source = self._stores[RESULT]
+        if source is result:
+            return
+        shape = self._geometry.image_shape
+        thickness = max(1, _SLAB // math.prod(shape[1:]))
+        for first in range(0, shape[0], thickness):
+            start, stop = (first, *(0,) * (len(shape) - 1)), (min(first + thickness, shape[0]), *shape[1:])
+            box = Box(start, stop)
+            result.save(source.load(box), Block(box, box))
+
+    def _make(self, name: str, box: Box, residence: Residence) -> Store:
+        backend: Any = self._backend
+        dtype, wraps = real_dtype(backend), self._geometry.wraps
+        if self._checkpoint is not None:
+            return HostStore(backend, self._checkpoint.volume(name, box.shape, dtype), box.start, wraps=wraps)
+        if residence == "device":
+            return DeviceStore(backend, backend.full(box.shape, 0.0), box.start, wraps=wraps)
+        if residence == "host":
+            return HostStore(backend, np.empty(box.shape, dtype), box.start, wraps=wraps)
+        if self._scratch is None:
+            self._scratch = Path(tempfile.mkdtemp(prefix=".rlcore-scratch-", dir=self._parent))
+        return HostStore(backend, open_volume(self._scratch / f"{name}.npy", box.shape, dtype), box.start, wraps=wraps)
+
+
+def check_disk(folder: Path, needed: int) -> None:
+    """Refuse a run whose working volumes do not fit on the disk."""
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise BudgetError(
+            f"folder {str(folder)!r} has {format_bytes(free)} free, the working volumes need {format_bytes(needed)}; "
+            "free some space or give a larger memory"
+        )

@@ -1,0 +1,168 @@
+"""Choosing a plan: a pure function of shapes, a backend's own figures and the budgets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rlcore.backend import Backend, SupportsBufferLimit, SupportsResidence, on_host
+from rlcore.budget import Budget, format_bytes
+from rlcore.errors import BudgetError
+from rlcore.planner.cuts import Ways, halo_for, ways_to_cut
+from rlcore.planner.needs import Candidate, Job, Needs, least_bytes, moves, needs_of, overlaps, relative_move_cost
+from rlcore.planner.plan import Plan, Residence
+
+_LOOKED_AT = 24
+"""Candidates per exchange interval whose needs are worked out exactly, best first by estimate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """What may be used of each kind of memory."""
+
+    device: Budget
+    host: Budget
+    scratch: Budget | None = None
+    """Disk for working volumes; None where they may not go to files."""
+
+
+def choose_plan(job: Job, backend: Backend[Any], budgets: Budgets, *, tolerance: float | None = None) -> Plan:
+    """The plan of least predicted time that fits.
+
+    Parameters
+    ----------
+    job : Job
+        Shapes, boundary and iterations.
+    backend : Backend
+        Asked for footprints, fast shapes and costs only.
+    budgets : Budgets
+        Bytes that may be used.
+    tolerance : float, optional
+        Ask for independent blocks: one sweep with a halo that keeps the error near this share of the maximum.
+
+    Raises
+    ------
+    BudgetError
+        If nothing fits; it names the smallest budget that would do.
+    """
+    best: tuple[float, Candidate, Needs] | None = None
+    for half_steps in _intervals(job.iterations, tolerance):
+        ways = ways_to_cut(job.geometry, backend, half_steps, halo_for(job, half_steps, tolerance))
+        for residence in _residences(backend, budgets, job):
+            for candidate, needs in _promising(ways, residence, job, backend, budgets):
+                if best is None or needs.cost < best[0]:
+                    best = needs.cost, candidate, needs
+    if best is None:
+        raise BudgetError(_refusal(job, backend, budgets, tolerance))
+    return _plan(best[1], best[2], job, backend, budgets, tolerance)
+
+
+def _intervals(iterations: int, tolerance: float | None) -> Iterator[int]:
+    """Half-steps between exchanges that are worth a look: 1, then 2, 4, 8 ... up to all of them."""
+    if tolerance is None:
+        yield 1
+        steps = 2
+        while steps < 2 * iterations:
+            yield steps
+            steps *= 2
+    yield 2 * iterations
+
+
+def _residences(backend: Backend[Any], budgets: Budgets, job: Job) -> Iterator[Residence]:
+    if not job.checkpoint:
+        if isinstance(backend, SupportsResidence) and not on_host(backend):
+            yield "device"
+        yield "host"
+    if budgets.scratch is not None:
+        yield "scratch"
+
+
+def _promising(
+    ways: Ways, residence: Residence, job: Job, backend: Backend[Any], budgets: Budgets
+) -> Iterator[tuple[Candidate, Needs]]:
+    """Ways to cut that fit, the best few by a rough estimate over all of them."""
+    smallest = ways.candidate(int(np.argmin(ways.voxels)), residence)
+    if not _fits(needs_of(smallest, job, backend), backend, budgets):
+        return
+    room = budgets.host.bytes if on_host(backend) else budgets.device.bytes
+    possible = np.flatnonzero(least_bytes(ways.voxels, backend) <= room)
+    rough = 4 * job.iterations * np.log2(ways.voxels[possible] + 1) + np.where(
+        ways.blocks[possible] > 1, relative_move_cost(residence, backend) * moves(ways.half_steps, job.iterations), 0
+    )
+    order = possible[np.argsort(rough * ways.voxels[possible] * ways.blocks[possible], kind="stable")]
+    found = 0
+    for seen, flat in enumerate(order):
+        candidate = ways.candidate(int(flat), residence)
+        needs = needs_of(candidate, job, backend)
+        if _fits(needs, backend, budgets):
+            found += 1
+            yield candidate, needs
+        if found and seen >= _LOOKED_AT:
+            return
+
+
+def _fits(needs: Needs, backend: Backend[Any], budgets: Budgets) -> bool:
+    if isinstance(backend, SupportsBufferLimit) and needs.largest_buffer > backend.buffer_limit():
+        return False
+    if needs.scratch > (budgets.scratch.bytes if budgets.scratch else 0):
+        return False
+    if on_host(backend):
+        return needs.device + needs.host <= budgets.host.bytes
+    return needs.device <= budgets.device.bytes and needs.host <= budgets.host.bytes
+
+
+def _plan(
+    candidate: Candidate, needs: Needs, job: Job, backend: Backend[Any], budgets: Budgets, tolerance: float | None
+) -> Plan:
+    blocks = candidate.blocks(job.geometry.domain.shape)
+    whole = job.geometry.least_shape if job.geometry.wraps else backend.fast_shape(job.geometry.least_shape)
+    return Plan(
+        geometry=job.geometry,
+        iterations=job.iterations,
+        backend=backend.name,
+        device=backend.device,
+        on_host=on_host(backend),
+        block_shape=candidate.block_shape,
+        keep_shape=candidate.keep_shape,
+        halo=candidate.halo,
+        half_steps=candidate.half_steps,
+        residence=candidate.residence,
+        overlap=overlaps(backend, job, blocks),
+        device_bytes=needs.device,
+        device_budget=budgets.device,
+        host_bytes=needs.host,
+        host_budget=budgets.host,
+        scratch_bytes=needs.scratch,
+        overhead=needs.cost / (4 * job.iterations * backend.cost(whole)) - 1,
+        tolerance=tolerance if blocks > 1 else None,
+    )
+
+
+def _refusal(job: Job, backend: Backend[Any], budgets: Budgets, tolerance: float | None) -> str:
+    """One sentence with the smallest budget that would do."""
+    options = [
+        needs_of(ways.candidate(int(np.argmin(ways.voxels)), residence), job, backend)
+        for steps in _intervals(job.iterations, tolerance)
+        for ways in [ways_to_cut(job.geometry, backend, steps, halo_for(job, steps, tolerance))]
+        for residence in _residences(backend, budgets, job)
+    ]
+    if on_host(backend):
+        least, given = min(n.device + n.host for n in options), budgets.host
+    elif min(n.device for n in options) > budgets.device.bytes:
+        least, given = min(n.device for n in options), budgets.device
+    else:
+        least, given = min(n.host for n in options), budgets.host
+    if least > given.bytes:
+        return f"memory {given} is too little for this volume; the smallest that would do is {format_up(least)}"
+    disk = min(n.scratch for n in options)
+    return f"disk space is too little for the working volumes, which need {format_bytes(disk)}; give a larger memory"
+
+
+def format_up(count: int) -> str:
+    """Bytes for people, rounded up, so that what the message names really does."""
+    step = 1 << 20
+    return f"{math.ceil(count / step)} MiB"

@@ -1,0 +1,139 @@
+"""What a way of cutting needs: bytes on the device, on the host and on disk, and relative time."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rlcore.backend import Backend, Shape, SupportsResidence, SupportsStreams, on_host, real_dtype
+from rlcore.boundary import Geometry
+from rlcore.planner.plan import Residence
+from rlcore.richardson_lucy import held_by
+
+# Time to move one voxel of a block in or out, in units of one transform's time per voxel and log2(voxels).
+# Measured as ratios on a CPU with 2 threads and on a data-centre GPU; only their order of magnitude matters.
+_MOVE_ON_CPU: dict[Residence, float] = {"device": 4.0, "host": 4.0, "scratch": 12.0}
+_MOVE_TO_GPU: dict[Residence, float] = {"device": 6.0, "host": 400.0, "scratch": 4000.0}
+
+FIXED = 8 << 20
+"""Bytes allowed for what does not grow with the volume: tables, thread buffers, library state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is to be run, as far as needs go."""
+
+    geometry: Geometry
+    iterations: int
+    result_in_memory: bool = True
+    """Whether the result is a new array in host memory."""
+    lazy_image: bool = False
+    """Whether the image has to be read piece by piece (not an array in memory), so that reading ahead pays."""
+    checkpoint: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A way to cut: the block, how much of it is kept, and how many half-steps it runs between exchanges."""
+
+    block_shape: Shape
+    keep_shape: Shape
+    halo: Shape
+    half_steps: int
+    residence: Residence
+
+    def blocks(self, domain: Shape) -> int:
+        return math.prod(-(-n // k) for n, k in zip(domain, self.keep_shape, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Bytes and relative time of a candidate."""
+
+    device: int
+    host: int
+    scratch: int
+    largest_buffer: int
+    cost: float
+
+
+def overlaps(backend: Backend[Any], job: Job, blocks: int) -> bool:
+    """Whether reading and writing beside the computation pays: over a bus, or where reading has to decode."""
+    return blocks > 1 and (isinstance(backend, SupportsStreams) or job.lazy_image)
+
+
+def needs_of(candidate: Candidate, job: Job, backend: Backend[Any]) -> Needs:
+    """Everything the planner compares and the budget has to hold."""
+    footprint = backend.footprint(candidate.block_shape)
+    blocks = candidate.blocks(job.geometry.domain.shape)
+    item = real_dtype(backend).itemsize
+    image, volume = (math.prod(job.geometry.image_shape) * item, job.geometry.domain.size * item)
+    device = held_by(backend).bytes(footprint) + FIXED
+    host = image if job.result_in_memory else 0
+    kept = _volumes(candidate, job, blocks)
+    if blocks == 1:
+        host = _host_of_whole(footprint.real, host, backend)
+    else:
+        ahead = 4 if overlaps(backend, job, blocks) else 0
+        device += ahead * footprint.real
+        host += (2 if ahead else 1) * footprint.real
+        if candidate.residence == "device":
+            device += kept * volume + image
+        elif candidate.residence == "host":
+            host += kept * volume
+    scratch = kept * volume if job.checkpoint or (blocks > 1 and candidate.residence == "scratch") else 0
+    largest = max(footprint.real, footprint.spectrum, volume if candidate.residence == "device" and kept else 0)
+    return Needs(device, host, scratch, largest, _cost(candidate, job, backend, blocks))
+
+
+def _volumes(candidate: Candidate, job: Job, blocks: int) -> int:
+    """Working volumes that are alive at once."""
+    if blocks == 1:
+        return 2 if job.checkpoint else 0
+    if candidate.half_steps == 1:
+        return 3 if job.checkpoint else 2
+    sweeps = -(-job.iterations // (candidate.half_steps // 2))
+    return min(2, sweeps) if job.checkpoint else min(2, sweeps - 1)
+
+
+def _host_of_whole(real: int, result: int, backend: Backend[Any]) -> int:
+    """Host bytes beside the device's arrays when one block holds everything."""
+    if on_host(backend):
+        return 0  # staging before, and the result after the iterations, take less than the arrays freed by then
+    return result if isinstance(backend, SupportsResidence) else result + real
+
+
+def _cost(candidate: Candidate, job: Job, backend: Backend[Any], blocks: int) -> float:
+    """Time of the transforms and of moving blocks, in the backend's own units."""
+    transforms = 4 * job.iterations * blocks * backend.cost(candidate.block_shape)
+    if blocks == 1:
+        return transforms
+    moved = moves(candidate.half_steps, job.iterations) * blocks * math.prod(candidate.block_shape)
+    return transforms + _unit(backend) * relative_move_cost(candidate.residence, backend) * moved
+
+
+def moves(half_steps: int, iterations: int) -> int:
+    """Blocks moved in or out, per block, over a whole run."""
+    if half_steps == 1:
+        return 6 * iterations  # estimate and image in, ratio out; estimate and ratio in, estimate out
+    return 3 * -(-iterations // (half_steps // 2))  # estimate and image in, estimate out
+
+
+def relative_move_cost(residence: Residence, backend: Backend[Any]) -> float:
+    """Time to move one voxel, over the time of one transform per voxel and log2(voxels)."""
+    return (_MOVE_ON_CPU if on_host(backend) else _MOVE_TO_GPU)[residence]
+
+
+def least_bytes(voxels: npt.NDArray[np.float64], backend: Backend[Any]) -> npt.NDArray[np.float64]:
+    """What blocks of so many voxels need at the very least, on any backend: no plan can do with less."""
+    held = held_by(backend)
+    return (held.reals + held.spectra) * real_dtype(backend).itemsize * voxels
+
+
+def _unit(backend: Backend[Any]) -> float:
+    """Time of a transform per voxel and log2(voxels), in the backend's own units, at a size that suits every FFT."""
+    return backend.cost((64, 64, 64)) / (64**3 * 18)

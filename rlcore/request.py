@@ -1,0 +1,228 @@
+"""What the caller asks for, checked and put in order before anything runs."""
+
+from __future__ import annotations
+
+import hashlib
+import operator
+import os
+import tempfile
+import warnings
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import array_api_compat
+import numpy as np
+
+from rlcore.array_api import ArrayAPIBackend
+from rlcore.backend import Backend, SupportsResidence, on_host, real_dtype
+from rlcore.blocks import Shape
+from rlcore.boundary import Boundary, Geometry
+from rlcore.errors import InputError
+from rlcore.execution.scan import Scan, check_image, scan
+from rlcore.execution.stores import ArrayResult, DeviceResult, DeviceStore, HostStore, NewResult, Result, Store
+from rlcore.planner import Job, Plan
+from rlcore.psf import PSF, prepare_psf
+from rlcore.registry import choose_backend, load_backend
+
+DIVISION_FLOOR = 1e-8
+"""Least divisor, as a share of the image's maximum: relative, so that scaling the data scales the result."""
+
+
+class ImageWarning(UserWarning):
+    """The image can be used, but not all of it as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The caller's choices."""
+
+    iterations: int
+    boundary: Boundary
+    background: float
+    memory: int | float | str | None = None
+    exchange: bool = True
+    tolerance: float | None = None
+
+    @property
+    def error(self) -> float | None:
+        """What independent blocks may be wrong by; None where blocks are to be exact."""
+        if self.exchange:
+            return None
+        return 1e-3 if self.tolerance is None else self.tolerance
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Request:
+    """Image, PSF, settings and backend that go together."""
+
+    image: Any
+    psf: PSF
+    geometry: Geometry
+    settings: Settings
+    backend: Backend[Any]
+    scan: Scan
+    native: bool
+    """Whether the image is an array of the backend's own library, and stays one."""
+    out: Any
+
+    @classmethod
+    def of(
+        cls, image: Any, psf: Any, settings: Settings, backend: str | Backend[Any], device: str | int | None, out: Any
+    ) -> Request:
+        """Check everything, in the order in which a user would want to hear of it."""
+        image = image if hasattr(image, "shape") and hasattr(image, "dtype") else np.asarray(image)
+        check_image(image)
+        shape = tuple(map(int, image.shape))
+        check_iterations(settings.iterations)
+        _check_settings(settings)
+        prepared = prepare_psf(psf, ndim=len(shape))
+        full = Geometry(shape, prepared.values.shape, prepared.centre, settings.boundary)
+        prepared, geometry = _trim(prepared, full)
+        _check_out(out, shape)
+        engine, native = _engine_for(image, backend, device)
+        return cls(image, prepared, geometry, settings, engine, _look(image, settings.background), native, out)
+
+    @property
+    def start(self) -> float:
+        """The constant that estimates start from: the mean of the image less the background."""
+        return max(0.0, self.scan.mean - self.settings.background)
+
+    @property
+    def floor(self) -> float:
+        """Least divisor; 1 for an image of zeros, whose ratio is then 0."""
+        return DIVISION_FLOOR * self.scan.maximum or 1.0
+
+    @property
+    def chunks(self) -> Shape:
+        """Chunks of the result, 1 voxel where it has none."""
+        return tuple(getattr(self.out, "chunks", None) or (1,) * len(self.geometry.image_shape))
+
+    def job(self, checkpoint: bool) -> Job:
+        """What the planner needs to know."""
+        return Job(
+            self.geometry,
+            self.settings.iterations,
+            result_in_memory=self.out is None,
+            lazy_image=not isinstance(self.image, np.ndarray) and not self.native,
+            checkpoint=checkpoint,
+        )
+
+    def check_plan(self, plan: Plan) -> None:
+        """Refuse a plan that was made for something else."""
+        ours = {"geometry": self.geometry, "iterations": self.settings.iterations, "backend": self.backend.name}
+        if other := [f"{key} {getattr(plan, key)!r}" for key, value in ours.items() if getattr(plan, key) != value]:
+            raise InputError(f"plan is for {other[0]}, not {ours[other[0].split()[0]]!r}; make one for this run")
+
+    def identity(self) -> dict[str, Any]:
+        """What a checkpoint's continuation must agree in."""
+        return {
+            "image": scan(self.image, digest=True).digest,
+            "psf": hashlib.sha256(self.psf.values.tobytes()).hexdigest(),
+            "geometry": asdict(self.geometry),
+            "iterations": self.settings.iterations,
+            "background": self.settings.background,
+            "tolerance": self.settings.error,
+            "backend": self.backend.name,
+            "device": self.backend.device,
+            "dtype": real_dtype(self.backend).name,
+        }
+
+    def scratch_parent(self, checkpoint: str | os.PathLike[str] | None) -> Path:
+        """The folder for files: the checkpoint's, or that of the result, or the system's for temporary files."""
+        if checkpoint is not None:
+            return Path(checkpoint)
+        file = getattr(self.out, "filename", None)
+        return Path(file).parent if file else Path(tempfile.gettempdir())
+
+    def result(self) -> Result:
+        """Where the result goes."""
+        shape = self.geometry.image_shape
+        if self.out is not None:
+            return ArrayResult(self.backend, self.out)
+        if self.native:
+            return DeviceResult(self.backend, shape)
+        return NewResult(self.backend, shape)
+
+    def image_store(self, plan: Plan) -> Store:
+        """Where blocks of the image are read from, negative values at 0."""
+        origin, wraps = (0,) * len(self.image.shape), self.geometry.wraps
+        floor = 0.0 if self.scan.negative else None
+        if not self.native and (plan.residence != "device" or plan.is_whole or on_host(self.backend)):
+            return HostStore(self.backend, self.image, origin, wraps=wraps, floor=floor)
+        array = self.backend.upload(self.image)
+        if floor is not None:
+            array = self.backend.clamp(array, floor, out=array)
+        return DeviceStore(self.backend, array, origin, wraps=wraps)
+
+
+def check_iterations(iterations: int) -> int:
+    """The number, if it is at least 1."""
+    try:
+        number = operator.index(iterations)
+    except TypeError:
+        number = 0
+    if number < 1:
+        raise InputError(f"iterations {iterations!r} is not a whole number of at least 1")
+    return number
+
+
+def open_backend(backend: str | Backend[Any], device: str | int | None) -> Backend[Any]:
+    """A backend by name, the best of ours for "auto", or the one that was given."""
+    if not isinstance(backend, str):
+        return backend
+    return choose_backend(device) if backend == "auto" else load_backend(backend, device)
+
+
+def _engine_for(image: Any, backend: str | Backend[Any], device: str | int | None) -> tuple[Backend[Any], bool]:
+    """The backend, and whether the image is already an array of its library."""
+    foreign = not isinstance(image, np.ndarray) and array_api_compat.is_array_api_obj(image)
+    if not foreign:
+        return open_backend(backend, device), False
+    if backend == "auto":
+        if array_api_compat.is_cupy_array(image):
+            return load_backend("cupy", image.device.id), True
+        place = array_api_compat.device(image)
+        on_cpu = "cpu" in str(place).lower()
+        return ArrayAPIBackend(array_api_compat.array_namespace(image), place, on_host=on_cpu), True
+    engine = open_backend(backend, device)
+    return engine, isinstance(engine, SupportsResidence) and engine.name in array_api_compat.array_namespace(
+        image
+    ).__name__
+
+
+def _look(image: Any, background: float) -> Scan:
+    seen = scan(image)
+    if seen.negative:
+        warnings.warn(f"image has {seen.negative} negative voxels, which count as 0", ImageWarning, stacklevel=4)
+    if seen.maximum > 0 and seen.mean <= background:
+        raise InputError(
+            f"background {background!r} is not below the image's mean of {seen.mean:g}; give a smaller one"
+        )
+    return seen
+
+
+def _trim(psf: PSF, geometry: Geometry) -> tuple[PSF, Geometry]:
+    """Leave out what a PSF larger than the image can never bring to it, where nothing lies outside the image."""
+    trimmed = geometry.trimmed()
+    if trimmed == geometry:
+        return psf, geometry
+    first = tuple(c - t for c, t in zip(geometry.centre, trimmed.centre, strict=True))
+    part = tuple(slice(a, a + p) for a, p in zip(first, trimmed.psf_shape, strict=True))
+    return replace(psf, values=psf.values[part], centre=trimmed.centre), trimmed
+
+
+def _check_settings(settings: Settings) -> None:
+    if not (np.isfinite(settings.background) and settings.background >= 0):
+        raise InputError(f"background {settings.background!r} is not a number of at least 0")
+    if settings.exchange and settings.tolerance is not None:
+        raise InputError("tolerance is for independent blocks only; give exchange=False with it")
+
+
+def _check_out(out: Any, shape: Shape) -> None:
+    if out is None:
+        return
+    if tuple(getattr(out, "shape", ())) != shape:
+        raise InputError(f"out has shape {tuple(getattr(out, 'shape', ()))}; it must have the image's, {shape}")
+    if np.dtype(out.dtype).kind != "f":
+        raise InputError(f"out is of dtype {str(out.dtype)!r}; it must be float32 or float64")
