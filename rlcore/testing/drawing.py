@@ -86,7 +86,8 @@ def shell(canvas: Volume, centre: Volume, radii: Volume, brightness: float, thic
     slope = np.sqrt(sum((offset / radius**2) ** 2 for offset, radius in zip(offsets, radii, strict=True)))
     distance = (rho - 1) * rho / np.maximum(slope, 1e-9)  # to first order, in voxels
     box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    canvas[box] += brightness * np.exp(-((distance / thickness) ** 2))
+    wall = np.exp(-((distance / thickness) ** 2))
+    canvas[box] += brightness * np.where(wall > 1e-5, wall, 0)
 
 
 def _splat(points: Volume, positions: Volume, weights: Volume) -> None:

@@ -13,6 +13,9 @@ from rlcore.lengths import smooth_length
 VOXEL = (0.2, 0.1, 0.1)
 """Micrometres along z, y, x."""
 
+PUPIL_RADIUS = 64
+"""Samples of the pupil's radius, at least: the PSF is then within 1e-3 of its peak from the integral."""
+
 
 def wide_field_psf(
     shape: Shape = (31, 31, 31),
@@ -79,7 +82,9 @@ def _normalised(psf: Volume) -> Volume:
 
 
 def _axis(size: int, step: float, cone: float, cutoff: float) -> tuple[Volume, Volume]:
-    """Frequencies of a grid fine enough for the field and wide enough for the cone of light, and where voxels lie."""
-    finer = max(1, math.ceil(2 * step * cutoff * 1.05))
-    length = smooth_length(math.ceil((size + cone / step + 8) * finer), multiple=2)
+    """Frequencies of a grid fine enough for the field, wide enough for the cone of light and with enough samples of
+    the pupil; and where the voxels lie on it."""
+    finer = max(1, math.ceil(2.1 * step * cutoff))
+    least = max((size + cone / step + 8) * finer, PUPIL_RADIUS * finer / (step * cutoff))
+    length = smooth_length(math.ceil(least), multiple=2)
     return np.fft.fftfreq(length, step / finer), (np.arange(size) - size // 2) * finer % length
