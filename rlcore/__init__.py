@@ -16,7 +16,7 @@ from rlcore.execution import Progress, ReplanWarning
 from rlcore.planner import Plan
 from rlcore.psf import PSF, PSFWarning, prepare_psf
 from rlcore.registry import Finding, load_backend, survey
-from rlcore.request import ImageWarning
+from rlcore.source import ImageWarning
 
 __all__ = [
     "BOUNDARIES",

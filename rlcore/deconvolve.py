@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from rlcore.backend import Backend
@@ -12,10 +13,12 @@ from rlcore.errors import InputError
 from rlcore.execution.checkpoint import Checkpoint
 from rlcore.execution.engine import Run, execute
 from rlcore.execution.progress import Callback, CancelEvent, Reporter
+from rlcore.execution.scan import scan
 from rlcore.execution.working import WorkingVolumes, check_disk
 from rlcore.planner import Job, Plan
 from rlcore.request import Request, Settings, check_iterations, open_backend
 from rlcore.resources import plan_within, smaller_plan
+from rlcore.source import Source, open_source
 
 
 def deconvolve(
@@ -104,36 +107,43 @@ def deconvolve(
     """
     settings = Settings(iterations, check_boundary(boundary), background, memory, exchange, tolerance)
     request = Request.of(image, psf, settings, backend, device, out)
-    state = None if checkpoint is None else Checkpoint(checkpoint, request.identity())
-    chosen = (
-        plan
-        or (state.plan if state else None)
-        or plan_within(request.job(state is not None), request.backend, settings)
-    )
+    seen = None if checkpoint is None else scan(request.image, digest=True)
+    state = None if checkpoint is None or seen is None else Checkpoint(checkpoint, request.identity(seen.digest))
+    before = state.plan if state else None
+    chosen = plan or before or plan_within(request.job(state is not None), request.backend, settings)
     request.check_plan(chosen)
+    source = open_source(request, chosen, seen)
+    source.check()
     folder = request.scratch_parent(checkpoint)
-    if state is None or state.plan is None:
+    if before is None:
         check_disk(folder, chosen.scratch_bytes)
-    if state is not None and state.plan is None:
-        state.start(chosen)
+        if state is not None:
+            state.start(chosen)
+    return _run(request, source, chosen, state, folder, Reporter(callback, cancel, iterations))
+
+
+def _run(
+    request: Request, source: Source, plan: Plan, state: Checkpoint | None, folder: Path, reporter: Reporter
+) -> Any:
+    """Run the plan on everything that is now checked and open."""
     result = request.result()
     volumes = WorkingVolumes(
-        request.backend, request.geometry, request.start, result, scratch_parent=folder, checkpoint=state
+        request.backend, request.geometry, source.start, result, scratch_parent=folder, checkpoint=state
     )
     with volumes:
         run = Run(
             backend=request.backend,
             psf=request.psf,
-            image=request.image_store(chosen),
+            image=source.store,
             volumes=volumes,
-            background=background,
-            floor=request.floor,
+            background=source.background,
+            floor=source.floor,
             chunks=request.chunks,
-            reporter=Reporter(callback, cancel, iterations),
+            reporter=reporter,
             checkpoint=state,
-            replan=lambda old: smaller_plan(old, request.job(False), request.backend, settings),
+            replan=lambda old: smaller_plan(old, request.job(False), request.backend, request.settings),
         )
-        execute(run, chosen)
+        execute(run, plan)
         volumes.deliver(result)
     if state is not None:
         state.remove()

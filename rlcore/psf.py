@@ -1,4 +1,4 @@
-"""The PSF on the host: checked, its background taken off, centred, cropped, normalised; and placed on an FFT grid."""
+"""The PSF on the host: checked, its background taken off, centred, cropped and normalised."""
 
 from __future__ import annotations
 
@@ -92,26 +92,6 @@ def prepare_psf(
     values = np.ascontiguousarray(values / values.sum())
     values.setflags(write=False)
     return PSF(values, at, (*notes, *centre_notes, *crop_notes))
-
-
-def on_grid(psf: PSF, shape: Shape) -> Volume:
-    """The PSF on a periodic grid, its centre at voxel 0: offset d from the centre goes to index d mod `shape`.
-
-    Values that fall on the same voxel are summed, so a PSF larger than the grid acts as it does on an image that
-    repeats. The sum stays 1.
-    """
-    folded = psf.values
-    for axis, size in enumerate(shape):
-        if folded.shape[axis] > size:
-            starts = np.arange(0, folded.shape[axis], size)
-            tail = [(0, 0)] * folded.ndim
-            tail[axis] = (0, -folded.shape[axis] % size)
-            split = (*folded.shape[:axis], len(starts), size, *folded.shape[axis + 1 :])
-            folded = np.pad(folded, tail).reshape(split).sum(axis=axis)
-    grid = np.zeros(shape)
-    places = [(np.arange(length) - at) % size for length, at, size in zip(folded.shape, psf.centre, shape, strict=True)]
-    grid[np.ix_(*places)] = folded
-    return grid
 
 
 def _check_axes(axes: int, ndim: int | None) -> None:

@@ -6,7 +6,6 @@ import hashlib
 import operator
 import os
 import tempfile
-import warnings
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,22 +14,15 @@ import array_api_compat
 import numpy as np
 
 from rlcore.array_api import ArrayAPIBackend
-from rlcore.backend import Backend, SupportsResidence, on_host, real_dtype
+from rlcore.backend import Backend, SupportsResidence, real_dtype
 from rlcore.blocks import Shape
 from rlcore.boundary import Boundary, Geometry
 from rlcore.errors import InputError
-from rlcore.execution.scan import Scan, check_image, scan
-from rlcore.execution.stores import ArrayResult, DeviceResult, DeviceStore, HostStore, NewResult, Result, Store
+from rlcore.execution.scan import check_image
+from rlcore.execution.stores import ArrayResult, DeviceResult, NewResult, Result
 from rlcore.planner import Job, Plan
 from rlcore.psf import PSF, prepare_psf
 from rlcore.registry import choose_backend, load_backend
-
-DIVISION_FLOOR = 1e-8
-"""Least divisor, as a share of the image's maximum: relative, so that scaling the data scales the result."""
-
-
-class ImageWarning(UserWarning):
-    """The image can be used, but not all of it as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +53,6 @@ class Request:
     geometry: Geometry
     settings: Settings
     backend: Backend[Any]
-    scan: Scan
     native: bool
     """Whether the image is an array of the backend's own library, and stays one."""
     out: Any
@@ -81,17 +72,7 @@ class Request:
         prepared, geometry = _trim(prepared, full)
         _check_out(out, shape)
         engine, native = _engine_for(image, backend, device)
-        return cls(image, prepared, geometry, settings, engine, _look(image, settings.background), native, out)
-
-    @property
-    def start(self) -> float:
-        """The constant that estimates start from: the mean of the image less the background."""
-        return max(0.0, self.scan.mean - self.settings.background)
-
-    @property
-    def floor(self) -> float:
-        """Least divisor; 1 for an image of zeros, whose ratio is then 0."""
-        return DIVISION_FLOOR * self.scan.maximum or 1.0
+        return cls(image, prepared, geometry, settings, engine, native, out)
 
     @property
     def chunks(self) -> Shape:
@@ -114,10 +95,10 @@ class Request:
         if other := [f"{key} {getattr(plan, key)!r}" for key, value in ours.items() if getattr(plan, key) != value]:
             raise InputError(f"plan is for {other[0]}, not {ours[other[0].split()[0]]!r}; make one for this run")
 
-    def identity(self) -> dict[str, Any]:
-        """What a checkpoint's continuation must agree in."""
+    def identity(self, digest: str) -> dict[str, Any]:
+        """What a checkpoint's continuation must agree in; `digest` is the image's."""
         return {
-            "image": scan(self.image, digest=True).digest,
+            "image": digest,
             "psf": hashlib.sha256(self.psf.values.tobytes()).hexdigest(),
             "geometry": asdict(self.geometry),
             "iterations": self.settings.iterations,
@@ -143,17 +124,6 @@ class Request:
         if self.native:
             return DeviceResult(self.backend, shape)
         return NewResult(self.backend, shape)
-
-    def image_store(self, plan: Plan) -> Store:
-        """Where blocks of the image are read from, negative values at 0."""
-        origin, wraps = (0,) * len(self.image.shape), self.geometry.wraps
-        floor = 0.0 if self.scan.negative else None
-        if not self.native and (plan.residence != "device" or plan.is_whole or on_host(self.backend)):
-            return HostStore(self.backend, self.image, origin, wraps=wraps, floor=floor)
-        array = self.backend.upload(self.image)
-        if floor is not None:
-            array = self.backend.clamp(array, floor, out=array)
-        return DeviceStore(self.backend, array, origin, wraps=wraps)
 
 
 def check_iterations(iterations: int) -> int:
@@ -189,17 +159,6 @@ def _engine_for(image: Any, backend: str | Backend[Any], device: str | int | Non
     return engine, isinstance(engine, SupportsResidence) and engine.name in array_api_compat.array_namespace(
         image
     ).__name__
-
-
-def _look(image: Any, background: float) -> Scan:
-    seen = scan(image)
-    if seen.negative:
-        warnings.warn(f"image has {seen.negative} negative voxels, which count as 0", ImageWarning, stacklevel=4)
-    if seen.maximum > 0 and seen.mean <= background:
-        raise InputError(
-            f"background {background!r} is not below the image's mean of {seen.mean:g}; give a smaller one"
-        )
-    return seen
 
 
 def _trim(psf: PSF, geometry: Geometry) -> tuple[PSF, Geometry]:

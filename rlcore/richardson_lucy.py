@@ -45,7 +45,7 @@ def held_by(backend: Backend[Any]) -> Held:
 class Steps(Protocol[A]):
     """The four steps of an iteration, and what they need beforehand, on blocks of one shape."""
 
-    def transfer(self, kernel: Volume) -> Any: ...
+    def transfer(self, kernel: A) -> Any: ...
     def weight(self, weight: WeightTable | None) -> Any: ...
     def convolve(self, array: A, transfer: Any, *, out: A | None = None) -> A: ...
     def correlate(self, array: A, transfer: Any, *, out: A | None = None) -> A: ...
@@ -96,8 +96,8 @@ class Fused(Generic[A]):
         self.convolve, self.correlate = backend.convolve, backend.correlate
         self.ratio, self.update = backend.ratio, backend.update
 
-    def transfer(self, kernel: Volume) -> Any:
-        return self._backend.fft(self._backend.upload(kernel))
+    def transfer(self, kernel: A) -> Any:
+        return self._backend.fft(kernel)
 
     def weight(self, weight: WeightTable | None) -> Any:
         return None if weight is None else _expand(self._backend, weight.values, weight.index)
@@ -110,10 +110,9 @@ class Composed(Generic[A]):
         self._backend = backend
         self._shape = shape
 
-    def transfer(self, kernel: Volume) -> tuple[A, A]:
+    def transfer(self, kernel: A) -> tuple[A, A]:
         """Spectra of the PSF and of its mirror image about voxel 0, by which to correlate."""
-        real = self._backend.upload(kernel)
-        return self._backend.fft(real), self._backend.fft(self._backend.flip(real))
+        return self._backend.fft(kernel), self._backend.fft(self._backend.flip(kernel))
 
     def weight(self, weight: WeightTable | None) -> tuple[A, A] | None:
         """The weight with 0 where voxels are held, and an array that is 1 just there."""

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
 
 from rlcore.errors import InputError
-from rlcore.psf import PSF, PSFWarning, on_grid, prepare_psf
+from rlcore.kernel import on_grid
+from rlcore.psf import PSF, PSFWarning, prepare_psf
 
 SHAPES = array_shapes(min_dims=2, max_dims=3, max_side=7)
 seeds = st.integers(0, 2**32 - 1)

@@ -18,8 +18,9 @@ from rlcore.execution.progress import Reporter
 from rlcore.execution.stores import Store
 from rlcore.execution.sweeps import RATIO, START, Sweep, sweeps
 from rlcore.execution.working import WorkingVolumes
+from rlcore.kernel import on_device
 from rlcore.planner.plan import Plan
-from rlcore.psf import PSF, on_grid
+from rlcore.psf import PSF
 from rlcore.richardson_lucy import Optics, Steps, blur, correct, iterate, steps_for
 
 
@@ -82,7 +83,7 @@ class _Engine:
     def __init__(self, run: Run, plan: Plan) -> None:
         self._run, self._plan = run, plan
         self._steps: Steps[Any] = steps_for(run.backend, plan.block_shape)
-        kernel = on_grid(run.psf, plan.block_shape)
+        kernel = on_device(run.backend, run.psf, plan.block_shape)
         self._optics = Optics(self._steps.transfer(kernel), run.background, run.floor)
         self._weights = Weights(run.psf.values, plan.geometry)
 

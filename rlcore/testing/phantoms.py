@@ -9,8 +9,9 @@ import numpy as np
 
 from rlcore.backend import Shape, Volume
 from rlcore.errors import InputError
+from rlcore.kernel import on_grid
 from rlcore.lengths import smooth_length
-from rlcore.psf import on_grid, prepare_psf
+from rlcore.psf import prepare_psf
 from rlcore.testing import drawing
 from rlcore.testing.optics import wide_field_psf
 
