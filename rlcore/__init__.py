@@ -1,6 +1,7 @@
 """Richardson-Lucy deconvolution of microscope volumes of any size, on any hardware."""
 
 from rlcore.boundary import BOUNDARIES
+from rlcore.choice import Choice, choose_backend
 from rlcore.deconvolve import deconvolve, make_plan
 from rlcore.errors import (
     BackendError,
@@ -26,6 +27,7 @@ __all__ = [
     "BudgetError",
     "Cancelled",
     "CheckpointError",
+    "Choice",
     "Finding",
     "ImageWarning",
     "InputError",
@@ -35,6 +37,7 @@ __all__ = [
     "Progress",
     "RLCoreError",
     "ReplanWarning",
+    "choose_backend",
     "deconvolve",
     "load_backend",
     "make_plan",

@@ -9,6 +9,7 @@ from typing import Any
 from rlcore.backend import Backend
 from rlcore.blocks import Shape
 from rlcore.boundary import Boundary, Geometry, check_boundary
+from rlcore.choice import choose_backend
 from rlcore.errors import InputError
 from rlcore.execution.checkpoint import Checkpoint
 from rlcore.execution.engine import Run, execute
@@ -16,7 +17,7 @@ from rlcore.execution.progress import Callback, CancelEvent, Reporter
 from rlcore.execution.scan import scan
 from rlcore.execution.working import WorkingVolumes, check_disk
 from rlcore.planner import Job, Plan
-from rlcore.request import Request, Settings, check_iterations, open_backend
+from rlcore.request import Request, Settings, check_iterations
 from rlcore.resources import plan_within, smaller_plan
 from rlcore.source import Source, open_source
 
@@ -51,9 +52,9 @@ def deconvolve(
         voxel P//2 of P; for anything else, or to take a background off, see `prepare_psf`.
     iterations : int, default 20
     backend : str or Backend, default "auto"
-        A name that `survey` lists, or a backend itself.
+        A name that `survey` lists, or a backend itself; `choose_backend` tells what "auto" takes.
     device : str or int, optional
-        Which of the backend's devices.
+        Which of the backend's devices: an index, or part of a name.
     boundary : {"extended", "zero", "periodic"}
         What lies outside the image: light that the image itself tells of (no artefacts at borders), nothing, or the
         image repeated.
@@ -190,7 +191,7 @@ def make_plan(
     """
     settings = Settings(iterations, check_boundary(boundary), 0.0, memory, exchange, tolerance)
     image_shape, psf_shape = _check_shapes(image_shape, psf_shape)
-    engine = open_backend(backend, device)
+    engine = choose_backend(backend, device).backend
     geometry = Geometry(image_shape, psf_shape, tuple(p // 2 for p in psf_shape), settings.boundary)
     return plan_within(Job(geometry.trimmed(), check_iterations(iterations)), engine, settings, anywhere=True)
 

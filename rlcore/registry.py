@@ -7,7 +7,6 @@ through the same door. A backend that fails to load disturbs nothing until someo
 from __future__ import annotations
 
 import difflib
-import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -23,7 +22,6 @@ OURS = ("cupy", "vkfft", "reikna", "torch", "pyfftw", "numpy")
 State = Literal["usable", "unavailable", "broken", "incomplete", "ambiguous"]
 
 _MEMBERS = tuple(name for name in vars(Backend) if not name.startswith("_")) + ("name", "device")
-_log = logging.getLogger("rlcore")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,29 +75,6 @@ def survey() -> tuple[Finding, ...]:
 def installed() -> Iterable[EntryPoint]:
     """Entry points of every installed backend; loads none of them."""
     return entry_points(group=GROUP)
-
-
-def choose_backend(device: str | int | None = None) -> Backend[Any]:
-    """The first of this project's own backends that works: cupy, OpenCL on a GPU, pyfftw, numpy.
-
-    A third party's backend runs only when it is named. What was chosen and why is logged at level INFO.
-    """
-    present = {entry.name for entry in installed()}
-    passed: list[str] = []
-    for name in ("cupy", "vkfft", "reikna", "pyfftw", "numpy"):
-        if name not in present:
-            continue
-        try:
-            backend = load_backend(name, device)
-        except BackendError as error:
-            passed.append(f"{name}: {error}")
-            continue
-        if name in ("vkfft", "reikna") and getattr(backend, "on_host", False):
-            passed.append(f"{name}: only a CPU")
-            continue
-        _log.info("backend %r on %s was chosen%s", name, backend.device, f" ({'; '.join(passed)})" if passed else "")
-        return backend
-    raise BackendUnavailable(f"no backend has a device {device!r} ({'; '.join(passed)})")
 
 
 def _create(entry: EntryPoint, device: str | int | None) -> Backend[Any]:

@@ -17,12 +17,13 @@ from rlcore.array_api import ArrayAPIBackend
 from rlcore.backend import Backend, SupportsResidence, real_dtype
 from rlcore.blocks import Shape
 from rlcore.boundary import Boundary, Geometry
+from rlcore.choice import choose_backend
 from rlcore.errors import InputError
 from rlcore.execution.scan import check_image
 from rlcore.execution.stores import ArrayResult, DeviceResult, NewResult, Result
 from rlcore.planner import Job, Plan
 from rlcore.psf import PSF, prepare_psf
-from rlcore.registry import choose_backend, load_backend
+from rlcore.registry import load_backend
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,25 +138,18 @@ def check_iterations(iterations: int) -> int:
     return number
 
 
-def open_backend(backend: str | Backend[Any], device: str | int | None) -> Backend[Any]:
-    """A backend by name, the best of ours for "auto", or the one that was given."""
-    if not isinstance(backend, str):
-        return backend
-    return choose_backend(device) if backend == "auto" else load_backend(backend, device)
-
-
 def _engine_for(image: Any, backend: str | Backend[Any], device: str | int | None) -> tuple[Backend[Any], bool]:
     """The backend, and whether the image is already an array of its library."""
     foreign = not isinstance(image, np.ndarray) and array_api_compat.is_array_api_obj(image)
     if not foreign:
-        return open_backend(backend, device), False
+        return choose_backend(backend, device).backend, False
     if backend == "auto":
         if array_api_compat.is_cupy_array(image):
             return load_backend("cupy", image.device.id), True
         place = array_api_compat.device(image)
         on_cpu = "cpu" in str(place).lower()
         return ArrayAPIBackend(array_api_compat.array_namespace(image), place, on_host=on_cpu), True
-    engine = open_backend(backend, device)
+    engine = choose_backend(backend, device).backend
     return engine, isinstance(engine, SupportsResidence) and engine.name in array_api_compat.array_namespace(
         image
     ).__name__
