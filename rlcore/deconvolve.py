@@ -143,9 +143,9 @@ def _run(
             reporter=reporter,
             checkpoint=state,
             replan=lambda old: smaller_plan(old, request.job(False), request.backend, request.settings),
+            gather=request.out is None and state is None,
         )
-        execute(run, plan)
-        volumes.deliver(result)
+        volumes.deliver(execute(run, plan), result)
     if state is not None:
         state.remove()
     return result.array

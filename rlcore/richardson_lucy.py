@@ -33,13 +33,21 @@ class Held:
 FUSED = Held(reals=4, spectra=1)
 """estimate, image, weight, work; transfer."""
 
+FUSED_HALF = Held(reals=3, spectra=1)
+"""A half-step alone: estimate and image, or estimate, ratio and weight; transfer."""
+
 COMPOSED = Held(reals=5, spectra=3)
 """estimate, image, weight, held, work; transfer, mirrored transfer, product."""
 
+COMPOSED_HALF = Held(reals=4, spectra=3)
+"""A half-step alone: estimate, ratio, weight, held; transfer, mirrored transfer, product."""
 
-def held_by(backend: Backend[Any]) -> Held:
-    """What an iteration holds on this backend."""
-    return FUSED if isinstance(backend, SupportsFusion) else COMPOSED
+
+def held_by(backend: Backend[Any], *, half: bool = False) -> Held:
+    """What an iteration holds on this backend, or a half-step alone."""
+    if isinstance(backend, SupportsFusion):
+        return FUSED_HALF if half else FUSED
+    return COMPOSED_HALF if half else COMPOSED
 
 
 class Steps(Protocol[A]):
@@ -68,7 +76,7 @@ class Optics:
 
 
 def blur(steps: Steps[A], estimate: A, image: A, optics: Optics, *, out: A | None = None) -> A:
-    """First half-step: the ratio g / (H f + b)."""
+    """First half-step: the ratio g / (H f + b); into `out`, which may be the estimate."""
     blurred = steps.convolve(estimate, optics.transfer, out=out)
     return steps.ratio(image, blurred, background=optics.background, floor=optics.floor, out=blurred)
 

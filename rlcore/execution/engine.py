@@ -45,18 +45,31 @@ class Run:
     checkpoint: Checkpoint | None
     replan: Callable[[Plan], Plan]
     """A smaller plan, for when memory ran out."""
+    gather: bool
+    """Whether a result in memory is gathered at the end, so that it needs no memory beside the working volumes."""
+
+    def sweeps(self, plan: Plan, estimate: str, finished: int) -> list[Sweep]:
+        """What is to be done from here."""
+        return list(
+            sweeps(
+                plan,
+                self.chunks,
+                estimate=estimate,
+                finished=finished,
+                keep_last=self.checkpoint is not None,
+                gather=self.gather and plan.residence == "host",
+            )
+        )
 
 
-def execute(run: Run, plan: Plan) -> None:
-    """Run the plan to its end; the result is then in the result's store.
+def execute(run: Run, plan: Plan) -> str:
+    """Run the plan to its end, and name the volume that holds what came of it.
 
     If memory runs out, the run goes on by a smaller plan from the last finished sweep, with a `ReplanWarning`.
     """
     estimate, finished = START, 0
     while True:
-        todo = list(
-            sweeps(plan, run.chunks, estimate=estimate, finished=finished, keep_last=run.checkpoint is not None)
-        )
+        todo = run.sweeps(plan, estimate, finished)
         past = run.checkpoint.state.sweep if run.checkpoint else 0
         run.reporter.begin([sweep.units for sweep in todo], past, finished / plan.iterations)
         sweep = todo[past]
@@ -66,7 +79,7 @@ def execute(run: Run, plan: Plan) -> None:
                 engine.sweep(sweep)
                 estimate, finished = sweep.result
                 run.reporter.finish_sweep(finished)
-            return
+            return estimate
         except MemoryError as error:
             if run.checkpoint is not None or (sweep.in_place and run.reporter.block > 1):
                 raise
@@ -137,7 +150,7 @@ class _Engine:
         def compute(number: int, estimate: Any, image: Any, weight: Any) -> Any:
             self._run.reporter.block = number
             with self._lane():
-                ratio = blur(self._steps, estimate, image, self._optics)
+                ratio = blur(self._steps, estimate, image, self._optics, out=estimate)
             self._run.reporter.advance(1)
             return ratio
 

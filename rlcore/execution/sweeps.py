@@ -45,21 +45,26 @@ class Sweep:
 
 
 def sweeps(
-    plan: Plan, chunks: Shape, *, estimate: str = START, finished: int = 0, keep_last: bool = False
+    plan: Plan,
+    chunks: Shape,
+    *,
+    estimate: str = START,
+    finished: int = 0,
+    keep_last: bool = False,
+    gather: bool = False,
 ) -> Iterator[Sweep]:
     """The sweeps from `finished` iterations on, the newest estimate being in `estimate`.
 
     `chunks` are those of the result. `keep_last` never writes an estimate in place, so that a sweep that is cut short
-    can be done again.
+    can be done again. `gather` leaves the last estimate in its own volume instead of the result, where it can.
     """
-    last = plan.cut_to_result(chunks)
+    last, by_halves = plan.cut_to_result(chunks), plan.half_steps == 1 and not plan.is_whole
     while finished < plan.iterations:
-        step = 1 if plan.half_steps == 1 and not plan.is_whole else _step(plan, keep_last)
-        step = min(step, plan.iterations - finished)
-        ends = finished + step == plan.iterations
-        in_place = plan.half_steps == 1 and not plan.is_whole and not keep_last and estimate != START
+        step = min(1 if by_halves else _step(plan, keep_last), plan.iterations - finished)
+        ends = finished + step == plan.iterations and not (by_halves and gather)
+        in_place = by_halves and not keep_last and estimate != START
         target = RESULT if ends else estimate if in_place else _other(estimate)
-        if plan.half_steps == 1 and not plan.is_whole:
+        if by_halves:
             yield Sweep("blur", plan.cut_to_blur(), estimate, RATIO, 0, finished)
             yield Sweep("correct", last if ends else plan.cut_to_correct(), estimate, target, 0, finished + 1)
         else:

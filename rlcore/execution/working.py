@@ -21,7 +21,7 @@ from rlcore.execution.stores import ConstantStore, DeviceStore, HostStore, Store
 from rlcore.execution.sweeps import RATIO, RESULT, START
 from rlcore.planner.plan import Residence
 
-_SLAB = 1 << 24
+_SLAB = 1 << 20
 """Voxels delivered at a time."""
 
 
@@ -67,11 +67,12 @@ class WorkingVolumes:
             self._stores[name] = self._make(name, box, residence)
         return self._stores[name]
 
-    def deliver(self, result: Store) -> None:
-        """Bring the result of a run with a checkpoint from its folder to where the caller wants it, slab by slab."""
-        source = self._stores[RESULT]
+    def deliver(self, name: str, result: Store) -> None:
+        """Bring what the run ended with from the volume of this name to where the caller wants it, slab by slab."""
+        source = self._stores[name]
         if source is result:
             return
+        self._stores.pop(RATIO, None)  # its memory may be what the result needs
         shape = self._geometry.image_shape
         thickness = max(1, _SLAB // math.prod(shape[1:]))
         for first in range(0, shape[0], thickness):

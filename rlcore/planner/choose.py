@@ -89,7 +89,7 @@ def _promising(
     if not _fits(needs_of(smallest, job, backend), backend, budgets):
         return
     room = budgets.host.bytes if on_host(backend) else budgets.device.bytes
-    possible = np.flatnonzero(least_bytes(ways.voxels, backend) <= room)
+    possible = np.flatnonzero(least_bytes(ways.voxels, ways.half_steps, backend) <= room)
     rough = 4 * job.iterations * np.log2(ways.voxels[possible] + 1) + np.where(
         ways.blocks[possible] > 1, relative_move_cost(residence, backend) * moves(ways.half_steps, job.iterations), 0
     )

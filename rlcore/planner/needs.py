@@ -72,9 +72,9 @@ def needs_of(candidate: Candidate, job: Job, backend: Backend[Any]) -> Needs:
     blocks = candidate.blocks(job.geometry.domain.shape)
     item = real_dtype(backend).itemsize
     image, volume = (math.prod(job.geometry.image_shape) * item, job.geometry.domain.size * item)
-    device = held_by(backend).bytes(footprint) + FIXED
+    device = held_by(backend, half=blocks > 1 and candidate.half_steps == 1).bytes(footprint) + FIXED
     host = image if job.result_in_memory else 0
-    kept = _volumes(candidate, job, blocks)
+    kept = _volumes(candidate, job, blocks, image, volume)
     if blocks == 1:
         host = _host_of_whole(footprint.real, host, backend)
     else:
@@ -82,22 +82,31 @@ def needs_of(candidate: Candidate, job: Job, backend: Backend[Any]) -> Needs:
         device += ahead * footprint.real
         host += (2 if ahead else 1) * footprint.real
         if candidate.residence == "device":
-            device += kept * volume + image
+            device += kept + image
         elif candidate.residence == "host":
-            host += kept * volume
-    scratch = kept * volume if job.checkpoint or (blocks > 1 and candidate.residence == "scratch") else 0
+            host += kept - (image if candidate.half_steps == 1 and job.result_in_memory else 0)  # gathered at the end
+    scratch = kept if job.checkpoint or (blocks > 1 and candidate.residence == "scratch") else 0
     largest = max(footprint.real, footprint.spectrum, volume if candidate.residence == "device" and kept else 0)
     return Needs(device, host, scratch, largest, _cost(candidate, job, backend, blocks))
 
 
-def _volumes(candidate: Candidate, job: Job, blocks: int) -> int:
-    """Working volumes that are alive at once."""
+def _volumes(candidate: Candidate, job: Job, blocks: int, image: int, volume: int) -> int:
+    """Bytes of the working volumes that are alive at once: estimates on their domain, the ratio on the image.
+
+    A checkpoint never overwrites the estimate it reads, and keeps the result beside the estimates until the end.
+    """
+    ratio = image if blocks > 1 and candidate.half_steps == 1 else 0
+    estimates = _sweeps(candidate, job, blocks) - 1
+    if not job.checkpoint:
+        return ratio + (volume if ratio else min(2, estimates) * volume)
+    return ratio + min(2, estimates) * volume + image
+
+
+def _sweeps(candidate: Candidate, job: Job, blocks: int) -> int:
+    """Sweeps that write an estimate; those of a whole volume with a checkpoint are a tenth of the run."""
     if blocks == 1:
-        return 2 if job.checkpoint else 0
-    if candidate.half_steps == 1:
-        return 3 if job.checkpoint else 2
-    sweeps = -(-job.iterations // (candidate.half_steps // 2))
-    return min(2, sweeps) if job.checkpoint else min(2, sweeps - 1)
+        return -(-job.iterations // -(-job.iterations // 10)) if job.checkpoint else 1
+    return -(-job.iterations // max(1, candidate.half_steps // 2))
 
 
 def _host_of_whole(real: int, result: int, backend: Backend[Any]) -> int:
@@ -128,9 +137,9 @@ def relative_move_cost(residence: Residence, backend: Backend[Any]) -> float:
     return (_MOVE_ON_CPU if on_host(backend) else _MOVE_TO_GPU)[residence]
 
 
-def least_bytes(voxels: npt.NDArray[np.float64], backend: Backend[Any]) -> npt.NDArray[np.float64]:
+def least_bytes(voxels: npt.NDArray[np.float64], half_steps: int, backend: Backend[Any]) -> npt.NDArray[np.float64]:
     """What blocks of so many voxels need at the very least, on any backend: no plan can do with less."""
-    held = held_by(backend)
+    held = held_by(backend, half=half_steps == 1)
     return (held.reals + held.spectra) * real_dtype(backend).itemsize * voxels
 
 
