@@ -1,0 +1,212 @@
+"""The backend: FFTW through pyFFTW, on the host's own processors, in float32."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from rlcore.backend import Footprint, Shape, Volume
+from rlcore.budget import host_free, processors
+from rlcore.errors import BackendError, BackendUnavailable
+from rlcore_pyfftw.elementwise import (
+    Elementwise,
+    Operation,
+    Real,
+    at_least,
+    plus,
+    product,
+    ratio_with,
+    total,
+    update,
+    weighted_update,
+)
+from rlcore_pyfftw.layout import PIECE, Padded, Spread, layout_of
+from rlcore_pyfftw.lengths import fast_length, time_per_voxel
+from rlcore_pyfftw.plans import Plans
+from rlcore_pyfftw.residence import copy, cut, mirror, paste
+from rlcore_pyfftw.team import Team
+from rlcore_pyfftw.transforms import Transforms
+from rlcore_pyfftw.wisdom import WisdomFile, processor_name
+
+Array = Real
+"""A real array or a spectrum; `Spread` is a real array of few different rows."""
+
+
+class PyFFTWBackend:
+    """Richardson-Lucy on the CPU through FFTW.
+
+    Parameters
+    ----------
+    device : str or int, optional
+        None, 0 or "cpu": there is only the one.
+    threads : int, optional
+        Threads to use; by default the processors this process may really use (affinity and control groups). Results
+        do not depend on it.
+    wisdom : WisdomFile, optional
+        Where measured plans are kept; the user's cache folder by default.
+
+    Raises
+    ------
+    BackendUnavailable
+        If another device is named.
+    """
+
+    name = "pyfftw"
+    on_host = True
+    dtype = np.dtype(np.float32)
+
+    def __init__(
+        self, device: str | int | None = None, *, threads: int | None = None, wisdom: WisdomFile | None = None
+    ) -> None:
+        if device not in (None, 0, "0", "cpu", "CPU"):
+            raise BackendUnavailable(f"backend 'pyfftw' has no device {device!r}; it runs on the CPU")
+        if threads is not None and threads < 1:
+            raise BackendError(f"threads {threads!r} is not a positive number; leave it out to use all processors")
+        self.device = processor_name()
+        self.threads = threads or processors()
+        team = Team(self.threads)
+        self._team = team
+        self._plans = Plans(wisdom or WisdomFile())
+        self._transforms = Transforms(self._plans, team)
+        self._elementwise = Elementwise(self._transforms, team)
+
+    @property
+    def planning_seconds(self) -> float:
+        """What planning has taken so far."""
+        return self._plans.seconds
+
+    # --- what the planner asks
+
+    def free_bytes(self) -> int:
+        return host_free()[0]
+
+    def footprint(self, shape: Shape) -> Footprint:
+        layout = layout_of(tuple(shape))
+        per_thread = sum(2 * 8 * shape[0] * width for width in layout.tiles.lengths) + 3 * 4 * PIECE
+        return Footprint(layout.bytes, layout.bytes, scratch=self.threads * per_thread)
+
+    def fast_shape(self, shape: Shape) -> Shape:
+        return tuple(fast_length(n) for n in shape[:-1]) + (fast_length(shape[-1], even=True),)
+
+    def cost(self, shape: Shape) -> float:
+        return math.prod(shape) * time_per_voxel(tuple(shape))
+
+    # --- what the algorithm does
+
+    def upload(self, volume: Volume) -> Array:
+        array = Padded(tuple(volume.shape))
+        copy(self._team, volume, array.reals)
+        return array
+
+    def download(self, array: Array, *, out: Volume | None = None) -> Volume:
+        source = self._padded(array)
+        target: Volume = np.empty(source.shape, self.dtype) if out is None else out
+        copy(self._team, source.reals, target)
+        return target
+
+    def fft(self, array: Array, *, out: Array | None = None) -> Array:
+        source = self._padded(array)
+        target = self._target(out, source.shape)
+        self._transforms.forward(source, target)
+        return target
+
+    def ifft(self, spectrum: Array, shape: Shape, *, out: Array | None = None) -> Array:
+        source = self._padded(spectrum)
+        if source.shape != tuple(shape):
+            raise BackendError(f"spectrum of shape {source.shape} cannot become an array of shape {tuple(shape)}")
+        target = self._target(out, source.shape)
+        self._transforms.backward(source, target)
+        return target
+
+    def multiply(self, a: Array, b: Array, *, out: Array | None = None) -> Array:
+        if isinstance(a, Padded) and isinstance(b, Padded) and a.state == "spectrum":
+            target = self._target(out, a.shape)
+            self._transforms.multiply(a, b, target)
+            return target
+        return self._apply(product, out, a, b)
+
+    def add(self, a: Array, b: Array | float, *, out: Array | None = None) -> Array:
+        if isinstance(b, (Padded, Spread)):
+            return self._apply(total, out, a, b)
+        return self._apply(plus(b), out, a)
+
+    def divide(self, a: Array, b: Array, *, floor: float, out: Array | None = None) -> Array:
+        return self._apply(ratio_with(0.0, floor), out, a, b)
+
+    def clamp(self, array: Array, floor: float, *, out: Array | None = None) -> Array:
+        return self._apply(at_least(floor), out, array)
+
+    def flip(self, array: Array) -> Array:
+        source = self._padded(array)
+        target = Padded(source.shape)
+        mirror(self._team, source, target)
+        return target
+
+    # --- fusion
+
+    def convolve(self, array: Array, transfer: Array, *, out: Array | None = None) -> Array:
+        return self._filter(array, transfer, out, conjugate=False)
+
+    def correlate(self, array: Array, transfer: Array, *, out: Array | None = None) -> Array:
+        return self._filter(array, transfer, out, conjugate=True)
+
+    def ratio(
+        self, image: Array, blurred: Array, *, background: float, floor: float, out: Array | None = None
+    ) -> Array:
+        return self._apply(ratio_with(background, floor), out, image, blurred, zero_with=image)
+
+    def update(self, estimate: Array, correction: Array, weight: Array | None, *, out: Array | None = None) -> Array:
+        if weight is None:
+            return self._apply(update, out, estimate, correction)
+        return self._apply(weighted_update, out, estimate, correction, weight)
+
+    # --- residence and expansion
+
+    def full(self, shape: Shape, value: float) -> Array:
+        array = Padded(tuple(shape))
+        copy(self._team, np.broadcast_to(np.float32(value), array.shape), array.reals)
+        return array
+
+    def cut(self, volume: Array, start: Shape, shape: Shape, *, wrap: bool = False, out: Array | None = None) -> Array:
+        block = self._target(out, tuple(shape))
+        block.state = "real"
+        cut(self._team, self._padded(volume), start, block, wrap=wrap)
+        return block
+
+    def paste(self, block: Array, source: Shape, volume: Array, target: Shape, shape: Shape) -> None:
+        paste(self._team, self._padded(block), source, self._padded(volume), target, shape)
+
+    def expand(self, table: Volume, index: tuple[npt.NDArray[np.intp], ...]) -> Array:
+        return Spread(table, index)
+
+    # --- inside
+
+    def _filter(self, array: Array, transfer: Array, out: Array | None, *, conjugate: bool) -> Array:
+        source = self._padded(array)
+        assert isinstance(transfer, Padded)
+        target = self._target(out, source.shape)
+        self._transforms.filter(source, transfer, target, conjugate=conjugate)
+        return target
+
+    def _apply(
+        self, operation: Operation, out: Array | None, *operands: Array, zero_with: Array | None = None
+    ) -> Array:
+        target = self._target(out, operands[0].shape)
+        return self._elementwise.apply(operation, target, *operands, zero_with=zero_with)
+
+    def _target(self, out: Array | None, shape: Shape) -> Padded:
+        """Where a result goes: `out`, or a new array."""
+        if out is None:
+            return Padded(shape)
+        if not isinstance(out, Padded) or out.shape != shape:
+            raise BackendError(f"out of shape {out.shape} cannot take a result of shape {shape}")
+        return out
+
+    def _padded(self, array: Array) -> Padded:
+        """The array with its voxels in memory, nothing pending."""
+        if isinstance(array, Padded):
+            self._transforms.settle(array)
+            return array
+        return self._elementwise.apply(np.copyto, Padded(array.shape), array)

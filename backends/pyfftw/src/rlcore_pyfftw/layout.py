@@ -1,0 +1,156 @@
+"""How arrays lie in memory: real rows with room for their half spectrum, so that one buffer serves as either."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyfftw
+
+from rlcore.backend import Shape
+
+ALIGNMENT = 64
+"""Bytes: a cache line, and what any SIMD instruction asks for."""
+TILE_BYTES = 256 << 10
+"""Columns are transformed in tiles of about this size, so that a tile and its transfer stay in a core's cache."""
+PIECE = 32 << 10
+"""Elementwise steps go through an array in pieces of about so many voxels, for the same reason."""
+
+Floats = npt.NDArray[np.float32]
+Complexes = npt.NDArray[np.complex64]
+Index = tuple[Any, ...]
+State = Literal["real", "pending", "spectrum"]
+"""What an array holds. Pending: a real array whose planes are still spectra; their transforms back are put off until
+the planes are needed, so that whoever needs them first finds them in the cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """A range cut into batches of one size and a shorter last one, so that few plans serve it."""
+
+    total: int
+    size: int
+
+    def __len__(self) -> int:
+        return -(-self.total // self.size)
+
+    def __getitem__(self, number: int) -> tuple[int, int]:
+        """Start and stop of a batch."""
+        start = number * self.size
+        return start, min(start + self.size, self.total)
+
+    @property
+    def lengths(self) -> frozenset[int]:
+        """Lengths that occur."""
+        last = self.total % self.size
+        return frozenset({min(self.size, self.total)} | ({last} if last else set()))
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the voxels of a shape and the columns of its half spectrum lie in a buffer of float32.
+
+    The first axis counts planes (rows of a 2D array). A plane is contiguous; each of its rows has room for
+    ``n // 2 + 1`` complex numbers. The columns of a spectrum are what runs along the first axis.
+    """
+
+    shape: Shape
+    columns: int
+    """Columns of the spectrum."""
+    stride: int
+    """float32 from one plane to the next; a multiple of the alignment, and never of a page."""
+    planes: Batches
+    tiles: Batches
+
+    @property
+    def bytes(self) -> int:
+        return self.shape[0] * self.stride * 4
+
+    def pieces(self, start: int, stop: int) -> Iterator[Index]:
+        """Indices of pieces that together cover planes `start` to `stop`."""
+        inner = self.shape[1:]
+        if math.prod(inner) <= PIECE or len(inner) == 1:
+            yield (slice(start, stop),)
+            return
+        rows = max(1, PIECE // inner[1])
+        for plane in range(start, stop):
+            for row in range(0, inner[0], rows):
+                yield plane, slice(row, row + rows)
+
+
+@lru_cache(maxsize=256)
+def layout_of(shape: Shape) -> Layout:
+    """The layout of a shape."""
+    columns = math.prod(shape[1:-1]) * (shape[-1] // 2 + 1)
+    lines = -(-columns * 8 // ALIGNMENT)
+    lines += lines % (4096 // ALIGNMENT) == 0  # planes a whole number of pages apart would share cache sets
+    width = max(1, TILE_BYTES // (8 * shape[0]) // 8)
+    planes = max(1, min(shape[0], TILE_BYTES // (lines * ALIGNMENT)))
+    return Layout(
+        shape=shape,
+        columns=columns,
+        stride=lines * ALIGNMENT // 4,
+        planes=Batches(shape[0], planes),
+        tiles=Batches(columns, 8 * (width - 1 + width % 2)),
+    )
+
+
+def room_for(count: int, inner: Shape, stride: int) -> tuple[Floats, Floats]:
+    """New memory for so many planes, as it lies and as rows with room for their spectra; contents undefined."""
+    flat: Floats = pyfftw.empty_aligned((count, stride), "float32", n=ALIGNMENT)
+    rows = (*inner[:-1], 2 * (inner[-1] // 2 + 1))
+    # strides are spelled out because FFTW compares them even along axes of length 1, where NumPy chooses any
+    strides = [4 * math.prod(rows[axis + 1 :]) for axis in range(len(rows))]
+    return flat, np.lib.stride_tricks.as_strided(flat, (count, *rows), (4 * stride, *strides))
+
+
+class Padded:
+    """A real array or a spectrum: one buffer, seen either way."""
+
+    __slots__ = ("columns", "layout", "reals", "spectra", "state")
+
+    def __init__(self, shape: Shape) -> None:
+        self.layout = layout_of(tuple(shape))
+        buffer, rows = room_for(shape[0], self.layout.shape[1:], self.layout.stride)
+        self.reals: Floats = rows[..., : shape[-1]]
+        """The real array."""
+        self.spectra: Complexes = rows.view(np.complex64)
+        """The spectrum, plane by plane."""
+        self.columns: Complexes = buffer[:, : 2 * self.layout.columns].view(np.complex64)
+        """The spectrum, as its columns."""
+        self.state: State = "real"
+
+    @property
+    def shape(self) -> Shape:
+        return self.layout.shape
+
+    def piece(self, index: Index) -> Floats:
+        """Part of the real array."""
+        return self.reals[index]
+
+
+class Spread:
+    """A real array of which few different rows exist: a table and where its rows go. It is read, never written."""
+
+    def __init__(self, table: npt.NDArray[Any], index: tuple[npt.NDArray[np.intp], ...]) -> None:
+        self.layout = layout_of(tuple(len(i) for i in index))
+        self._rows = np.ascontiguousarray(np.take(table.astype(np.float32), index[-1], axis=-1))
+        self._index = index[:-1]
+        self.holds = bool((self._rows < 0).any())
+
+    @property
+    def shape(self) -> Shape:
+        return self.layout.shape
+
+    def piece(self, index: Index) -> Floats:
+        """Part of the array, written out."""
+        whole = index + (slice(None),) * (len(self._index) - len(index))
+        if isinstance(whole[0], int):
+            return np.take(self._rows[self._index[0][whole[0]]], self._index[1][whole[1]], axis=0)
+        picked: Floats = self._rows[np.ix_(*(i[part] for i, part in zip(self._index, whole, strict=True)))]
+        return picked

@@ -1,0 +1,167 @@
+"""FFTW's plans: measured once, kept by shape, lent to threads."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyfftw
+
+from rlcore.backend import Shape
+from rlcore_pyfftw.layout import ALIGNMENT, Layout, room_for
+from rlcore_pyfftw.wisdom import WisdomFile
+
+PLANS_KEPT = 64
+"""A shape takes four to ten; the least recently used go first."""
+SECONDS_PER_PLAN = 3.0
+"""FFTW stops measuring after this and takes the best it has found."""
+
+Kind = Literal["to spectra", "to spectra in place", "to reals", "down columns", "up columns"]
+Arrays = tuple[npt.NDArray[Any], npt.NDArray[Any]]
+Transform = Callable[[npt.NDArray[Any], npt.NDArray[Any]], None]
+"""Transforms the first array into the second."""
+
+_planner = threading.Lock()
+"""FFTW plans for one thread at a time, in the whole process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What a plan is for: a kind of transform of so many planes, or of so many columns."""
+
+    kind: Kind
+    inner: Shape
+    """Shape of a plane; for columns, their length."""
+    count: int
+    stride: int = 0
+    """float32 from one plane to the next."""
+
+
+def plane_key(kind: Kind, layout: Layout, count: int) -> Key:
+    """The key of a transform of `count` planes."""
+    return Key(kind, layout.shape[1:], count, layout.stride)
+
+
+def column_key(kind: Kind, layout: Layout, count: int) -> Key:
+    """The key of a transform of a tile of `count` columns."""
+    return Key(kind, layout.shape[:1], count)
+
+
+class Plans:
+    """Plans of single-threaded transforms, each lent to one thread at a time.
+
+    Which plan FFTW finds fastest may differ from one measurement to the next, and with it the last bits of a result.
+    So wisdom goes to disk as soon as it is gained: a process that is started again plans, and computes, the same.
+    """
+
+    def __init__(self, wisdom: WisdomFile, kept: int = PLANS_KEPT) -> None:
+        self.seconds = 0.0
+        """Spent on planning so far."""
+        self._wisdom, self._kept = wisdom, kept
+        self._loaded = False
+        self._plans: OrderedDict[Key, _Plan] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._plans)
+
+    @contextlib.contextmanager
+    def lend(self, key: Key) -> Iterator[Transform]:
+        """A plan, as a function, for this thread alone."""
+        with self._lock:
+            if key not in self._plans:
+                self._plans[key] = self._plan(key)
+                if len(self._plans) > self._kept:
+                    self._plans.popitem(last=False)
+            self._plans.move_to_end(key)
+            plan = self._plans[key]
+        transform = plan.take()
+        try:
+            yield transform.into
+        finally:
+            plan.give_back(transform)
+
+    def _plan(self, key: Key) -> _Plan:
+        start = time.perf_counter()
+        with _planner:
+            if not self._loaded:
+                self._wisdom.load()
+                self._loaded = True
+            before = pyfftw.export_wisdom()[1]
+            plan = _Plan(key)
+            if pyfftw.export_wisdom()[1] != before:
+                self._wisdom.save()
+        self.seconds += time.perf_counter() - start
+        return plan
+
+
+class _Plan:
+    """One plan and its copies, one for each thread that has used it at the same time."""
+
+    def __init__(self, key: Key) -> None:
+        self._key = key
+        # pyFFTW keeps the arrays it last worked on alive; in between it is given these, which nobody ever touches
+        self._parked = _arrays(key)
+        self._free = deque([self._make()])
+
+    def take(self) -> _Transform:
+        try:
+            return self._free.pop()
+        except IndexError:
+            with _planner:
+                return self._make()
+
+    def give_back(self, transform: _Transform) -> None:
+        transform.park(self._parked)
+        self._free.append(transform)
+
+    def _make(self) -> _Transform:
+        transform = _Transform(self._key)
+        transform.park(self._parked)
+        return transform
+
+
+class _Transform:
+    """An FFTW plan that works on any arrays laid out like those it was made for."""
+
+    def __init__(self, key: Key) -> None:
+        source, target = _arrays(key)
+        backward = key.kind in ("to reals", "up columns")
+        axes = (0,) if key.kind in ("down columns", "up columns") else tuple(range(1, 1 + len(key.inner)))
+        self._fftw = pyfftw.FFTW(
+            source,
+            target,
+            axes=axes,
+            direction="FFTW_BACKWARD" if backward else "FFTW_FORWARD",
+            flags=("FFTW_MEASURE", "FFTW_DESTROY_INPUT") if source is target or backward else ("FFTW_MEASURE",),
+            threads=1,
+            planning_timelimit=SECONDS_PER_PLAN,
+        )
+
+    def into(self, source: npt.NDArray[Any], target: npt.NDArray[Any]) -> None:
+        self._fftw.update_arrays(source, target)
+        self._fftw.execute()
+
+    def park(self, arrays: Arrays) -> None:
+        self._fftw.update_arrays(*arrays)
+
+
+def _arrays(key: Key) -> Arrays:
+    """Arrays laid out as the key says, contents undefined."""
+    if key.kind in ("down columns", "up columns"):
+        tile = pyfftw.empty_aligned((*key.inner, key.count), "complex64", n=ALIGNMENT)
+        return tile, tile
+    source = room_for(key.count, key.inner, key.stride)[1]
+    reals, spectra = source[..., : key.inner[-1]], source.view(np.complex64)
+    if key.kind == "to reals":
+        return spectra, reals
+    if key.kind == "to spectra in place":
+        return reals, spectra
+    return reals, room_for(key.count, key.inner, key.stride)[1].view(np.complex64)

@@ -1,0 +1,94 @@
+"""Moving boxes between arrays, planes shared among threads."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+
+from rlcore.backend import Shape, Volume
+from rlcore_pyfftw.layout import Padded, layout_of
+from rlcore_pyfftw.team import Team
+
+Run = tuple[slice, slice]
+"""Along one axis: where to take from, and where it goes."""
+
+
+def copy(team: Team, source: Volume, target: Volume) -> None:
+    """Copy a whole volume, converting its type."""
+    batches = layout_of(tuple(target.shape)).planes
+
+    def lane(numbers: Iterator[int]) -> None:
+        for start, stop in (batches[number] for number in numbers):
+            np.copyto(target[start:stop], source[start:stop], casting="unsafe")
+
+    team.run(lane, len(batches))
+
+
+def cut(team: Team, volume: Padded, start: Shape, block: Padded, *, wrap: bool) -> None:
+    """Fill the block with what the volume holds from `start` on; 0 outside it, or the volume repeated."""
+    inner = [
+        list(_runs(at, at + size, n, wrap=wrap))
+        for at, size, n in zip(start[1:], block.shape[1:], volume.shape[1:], strict=True)
+    ]
+    batches = block.layout.planes
+
+    def lane(numbers: Iterator[int]) -> None:
+        for first, last in (batches[number] for number in numbers):
+            planes = _runs(start[0] + first, start[0] + last, volume.shape[0], wrap=wrap)
+            target = block.reals[first:last]
+            if not wrap:
+                target[...] = 0
+            _move(volume.reals, target, [list(planes), *inner])
+
+    team.run(lane, len(batches))
+
+
+def paste(team: Team, block: Padded, source: Shape, volume: Padded, target: Shape, shape: Shape) -> None:
+    """Copy a box of the block into the volume."""
+    copy(team, _box(block, source, shape), _box(volume, target, shape))
+
+
+def mirror(team: Team, array: Padded, out: Padded) -> None:
+    """Write the mirror image about voxel 0."""
+    batches = array.layout.planes
+
+    def lane(numbers: Iterator[int]) -> None:
+        for first, last in (batches[number] for number in numbers):
+            inner = [list(_mirrored(0, n, n)) for n in array.shape[1:]]
+            _move(array.reals, out.reals[first:last], [list(_mirrored(first, last, array.shape[0])), *inner])
+
+    team.run(lane, len(batches))
+
+
+def _move(source: Volume, target: Volume, axes: list[list[Run]]) -> None:
+    for runs in itertools.product(*axes):
+        target[tuple(run[1] for run in runs)] = source[tuple(run[0] for run in runs)]
+
+
+def _box(array: Padded, start: Shape, shape: Shape) -> Volume:
+    return array.reals[tuple(slice(at, at + size) for at, size in zip(start, shape, strict=True))]
+
+
+def _runs(start: int, stop: int, n: int, *, wrap: bool) -> Iterator[Run]:
+    """The stretches of ``start:stop`` that lie in ``0:n``, or in its repetitions."""
+    if not wrap:
+        low, high = max(start, 0), min(stop, n)
+        if low < high:
+            yield slice(low, high), slice(low - start, high - start)
+        return
+    at = start
+    while at < stop:
+        length = min(n - at % n, stop - at)
+        yield slice(at % n, at % n + length), slice(at - start, at - start + length)
+        at += length
+
+
+def _mirrored(start: int, stop: int, n: int) -> Iterator[Run]:
+    """Where ``start:stop`` of a mirror image come from: 0 from 0, i from n - i."""
+    if start == 0:
+        yield slice(0, 1), slice(0, 1)
+    low = max(start, 1)
+    if low < stop:
+        yield slice(n - low, n - stop, -1), slice(low - start, stop - start)
