@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from rlcore.backend import Shape, Volume
+from rlcore.caution import caution
 from rlcore.errors import InputError
 
 PEDESTAL = 0.01
@@ -87,7 +87,7 @@ def prepare_psf(
     at, centre_notes = _find_centre(values, centre)
     doubts = [_pedestal(values), None if centre == "peak" else _off_peak(values, at)]
     for doubt in filter(None, doubts):
-        warnings.warn(doubt, PSFWarning, stacklevel=2)
+        caution(doubt, PSFWarning)
     values, at, crop_notes = _crop(values, at, energy)
     values = np.ascontiguousarray(values / values.sum())
     values.setflags(write=False)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from rlcore.backend import Backend, SupportsSummary, on_host
+from rlcore.caution import caution
 from rlcore.errors import InputError
 from rlcore.execution.scan import Scan, scan
 from rlcore.execution.stores import DeviceStore, HostStore, LoadedStore, Store
@@ -45,9 +45,7 @@ class Source:
     def check(self) -> None:
         """Say what of the image counts as 0, and refuse a background that leaves nothing."""
         if self.scan.negative:
-            warnings.warn(
-                f"image has {self.scan.negative} negative voxels, which count as 0", ImageWarning, stacklevel=3
-            )
+            caution(f"image has {self.scan.negative} negative voxels, which count as 0", ImageWarning)
         if self.scan.maximum > 0 and self.scan.mean <= self.background:
             raise InputError(
                 f"background {self.background!r} is not below the image's mean, {self.scan.mean:g}; give a smaller one"

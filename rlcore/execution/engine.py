@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 from rlcore.backend import Backend, Shape, SupportsStreams
 from rlcore.blocks import Block
 from rlcore.boundary import Weights
+from rlcore.caution import caution
 from rlcore.execution.checkpoint import Checkpoint
 from rlcore.execution.progress import Reporter
 from rlcore.execution.stores import Store
@@ -85,9 +85,7 @@ def execute(run: Run, plan: Plan) -> str:
                 raise
             cause = str(error) or "memory ran out"
         plan = run.replan(plan)
-        warnings.warn(
-            f"{cause}; going on from iteration {finished} by a smaller plan: {plan}", ReplanWarning, stacklevel=3
-        )
+        caution(f"{cause}; going on from iteration {finished} by a smaller plan: {plan}", ReplanWarning)
 
 
 class _Engine:
