@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import array_api_compat.numpy
 import numpy as np
 
 from rlcore.backend import Backend, Footprint, Shape, Volume
 from rlcore.budget import host_free
-from rlcore.errors import BackendError, BackendUnavailable
+from rlcore.errors import BackendError
 from rlcore.lengths import smooth_length
 
 
@@ -132,13 +131,6 @@ class ArrayAPIBackend(Backend[Any]):
     def paste(self, block: Any, source: Shape, volume: Any, target: Shape, shape: Shape) -> None:
         into = tuple(slice(at, at + size) for at, size in zip(target, shape, strict=True))
         volume[into] = block[tuple(slice(at, at + size) for at, size in zip(source, shape, strict=True))]
-
-
-def numpy_backend(device: str | int | None = None) -> ArrayAPIBackend:
-    """The backend that is always there: NumPy, one thread, on the CPU."""
-    if device not in (None, 0, "0", "cpu", "CPU"):
-        raise BackendUnavailable(f"backend 'numpy' has no device {device!r}; it runs on the CPU")
-    return ArrayAPIBackend(array_api_compat.numpy, name="numpy")
 
 
 def _place(result: Any, out: Any) -> Any:

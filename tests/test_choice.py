@@ -5,7 +5,7 @@ import logging
 import pytest
 
 import rlcore
-from rlcore.array_api import numpy_backend
+from rlcore.numpy_backend import NumPyBackend
 
 
 @pytest.fixture(autouse=True)
@@ -47,5 +47,5 @@ def test_auto_says_at_level_info_what_it_took_and_what_it_passed_over(monkeypatc
 
 
 def test_a_backend_itself_is_taken_as_it_is():
-    backend = numpy_backend()
+    backend = NumPyBackend()
     assert rlcore.choose_backend(backend).backend is backend

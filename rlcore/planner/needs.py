@@ -19,7 +19,7 @@ from rlcore.richardson_lucy import held_by
 _MOVE_ON_CPU: dict[Residence, float] = {"device": 4.0, "host": 4.0, "scratch": 12.0}
 _MOVE_TO_GPU: dict[Residence, float] = {"device": 6.0, "host": 400.0, "scratch": 4000.0}
 
-FIXED = 8 << 20
+FIXED = 16 << 20
 """Bytes allowed for what does not grow with the volume: tables, thread buffers, library state."""
 
 
