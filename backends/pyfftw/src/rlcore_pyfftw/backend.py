@@ -21,11 +21,12 @@ from rlcore_pyfftw.elementwise import (
     total,
     update,
     weighted_update,
+    written,
 )
 from rlcore_pyfftw.layout import PIECE, Padded, Spread, layout_of
 from rlcore_pyfftw.lengths import fast_length, time_per_voxel
 from rlcore_pyfftw.plans import Plans
-from rlcore_pyfftw.residence import copy, cut, mirror, paste
+from rlcore_pyfftw.residence import copy, cut, fill, mirror, paste
 from rlcore_pyfftw.team import Team
 from rlcore_pyfftw.transforms import Transforms
 from rlcore_pyfftw.wisdom import WisdomFile, processor_name
@@ -97,7 +98,7 @@ class PyFFTWBackend:
 
     def upload(self, volume: Volume) -> Array:
         array = Padded(tuple(volume.shape))
-        copy(self._team, volume, array.reals)
+        fill(self._team, volume, array)
         return array
 
     def download(self, array: Array, *, out: Volume | None = None) -> Volume:
@@ -166,7 +167,7 @@ class PyFFTWBackend:
 
     def full(self, shape: Shape, value: float) -> Array:
         array = Padded(tuple(shape))
-        copy(self._team, np.broadcast_to(np.float32(value), array.shape), array.reals)
+        fill(self._team, np.broadcast_to(np.float32(value), array.shape), array)
         return array
 
     def cut(self, volume: Array, start: Shape, shape: Shape, *, wrap: bool = False, out: Array | None = None) -> Array:
@@ -209,4 +210,4 @@ class PyFFTWBackend:
         if isinstance(array, Padded):
             self._transforms.settle(array)
             return array
-        return self._elementwise.apply(np.copyto, Padded(array.shape), array)
+        return self._elementwise.apply(written, Padded(array.shape), array)

@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from rlcore_pyfftw.layout import Floats, Padded, Spread
+from rlcore_pyfftw.layout import Floats, Padded, Spread, Temporaries
 from rlcore_pyfftw.team import Team
 from rlcore_pyfftw.transforms import Transforms, is_zero
 
 Real = Padded | Spread
 Operation = Callable[..., object]
-"""Takes a piece of the result and of each operand, and writes the first."""
+"""Takes room for temporaries, a piece of the result and of each operand, and writes that of the result."""
+
+_ZERO, _TOP = np.float32(0), np.float32(np.inf)
+"""Bounds for `clip`, which is three times as fast as `maximum` with a number."""
 
 
 class Elementwise:
@@ -37,60 +40,72 @@ class Elementwise:
         planes = out.layout.planes
 
         def lane(numbers: Iterator[int]) -> None:
+            temporaries = Temporaries()
             with self._transforms.settling(first) as settle:
                 for start, stop in (planes[number] for number in numbers):
                     if zero is not None and is_zero(zero, start, stop):
                         out.reals[start:stop] = 0
                         continue
                     settle(start, stop)
-                    for index in out.layout.pieces(start, stop):
-                        operation(out.piece(index), *(array.piece(index) for array in operands))
+                    for piece in out.layout.pieces(start, stop):
+                        parts = (array.piece(piece, temporaries) for array in (out, *operands))
+                        operation(temporaries, *parts)
 
         self._team.run(lane, len(planes))
         first.state = "real"
         return out
 
 
-def product(out: Floats, a: Floats, b: Floats) -> None:
+def written(temporaries: Temporaries, out: Floats, a: Floats) -> None:
+    """``a``."""
+    np.copyto(out, a)
+
+
+def product(temporaries: Temporaries, out: Floats, a: Floats, b: Floats) -> None:
     """``a * b``."""
     np.multiply(a, b, out=out)
 
 
-def total(out: Floats, a: Floats, b: Floats) -> None:
+def total(temporaries: Temporaries, out: Floats, a: Floats, b: Floats) -> None:
     """``a + b``."""
     np.add(a, b, out=out)
 
 
 def plus(number: float) -> Operation:
     """``a + number``."""
-    return lambda out, a: np.add(a, np.float32(number), out=out)
+    return lambda _, out, a: np.add(a, np.float32(number), out=out)
 
 
 def at_least(floor: float) -> Operation:
     """``max(a, floor)``."""
-    return lambda out, a: np.maximum(a, np.float32(floor), out=out)
+    return lambda _, out, a: np.clip(a, np.float32(floor), _TOP, out=out)
 
 
 def ratio_with(background: float, floor: float) -> Operation:
     """``image / max(blurred + background, floor)``."""
     offset, least = np.float32(background), np.float32(floor)
 
-    def ratio(out: Floats, image: Floats, blurred: Floats) -> None:
-        divisor = np.add(blurred, offset) if background else blurred
-        np.divide(image, np.maximum(divisor, least), out=out)
+    def ratio(temporaries: Temporaries, out: Floats, image: Floats, blurred: Floats) -> None:
+        divisor = temporaries.take("divisor", out.shape)
+        if background:
+            blurred = np.add(blurred, offset, out=divisor)
+        np.divide(image, np.clip(blurred, least, _TOP, out=divisor), out=out)
 
     return ratio
 
 
-def update(out: Floats, estimate: Floats, correction: Floats) -> None:
+def update(temporaries: Temporaries, out: Floats, estimate: Floats, correction: Floats) -> None:
     """``estimate * max(correction, 0)``."""
-    np.multiply(estimate, np.maximum(correction, np.float32(0)), out=out)
+    factor = temporaries.take("factor", out.shape)
+    np.multiply(estimate, np.clip(correction, _ZERO, _TOP, out=factor), out=out)
 
 
-def weighted_update(out: Floats, estimate: Floats, correction: Floats, weight: Floats) -> None:
+def weighted_update(
+    temporaries: Temporaries, out: Floats, estimate: Floats, correction: Floats, weight: Floats
+) -> None:
     """``estimate * max(correction, 0) * weight``; where the weight is negative the estimate is held."""
-    factor = np.maximum(correction, np.float32(0))
-    np.multiply(factor, weight, out=factor)
+    factor = temporaries.take("factor", out.shape)
+    np.multiply(np.clip(correction, _ZERO, _TOP, out=factor), weight, out=factor)
     if weight.min() < 0:
         np.copyto(factor, np.float32(1), where=weight < 0)
     np.multiply(estimate, factor, out=out)

@@ -16,14 +16,14 @@ from rlcore.backend import Shape
 
 ALIGNMENT = 64
 """Bytes: a cache line, and what any SIMD instruction asks for."""
-TILE_BYTES = 256 << 10
+TILE_BYTES = 1 << 20
 """Columns are transformed in tiles of about this size, so that a tile and its transfer stay in a core's cache."""
-PIECE = 32 << 10
-"""Elementwise steps go through an array in pieces of about so many voxels, for the same reason."""
+PIECE = 384 << 10
+"""Elementwise steps go through an array in pieces of at most about so many float32: few enough for a cache, and enough
+that threads seldom meet at the interpreter's lock."""
 
 Floats = npt.NDArray[np.float32]
 Complexes = npt.NDArray[np.complex64]
-Index = tuple[Any, ...]
 State = Literal["real", "pending", "spectrum"]
 """What an array holds. Pending: a real array whose planes are still spectra; their transforms back are put off until
 the planes are needed, so that whoever needs them first finds them in the cache."""
@@ -71,16 +71,46 @@ class Layout:
     def bytes(self) -> int:
         return self.shape[0] * self.stride * 4
 
-    def pieces(self, start: int, stop: int) -> Iterator[Index]:
-        """Indices of pieces that together cover planes `start` to `stop`."""
-        inner = self.shape[1:]
-        if math.prod(inner) <= PIECE or len(inner) == 1:
-            yield (slice(start, stop),)
+    @property
+    def line(self) -> int:
+        """float32 from one row to the next."""
+        return 2 * (self.shape[-1] // 2 + 1)
+
+    def pieces(self, start: int, stop: int) -> Iterator[Piece]:
+        """Stretches of memory that together cover planes `start` to `stop`: some planes, or some rows of one."""
+        together = PIECE // self.stride
+        if together > 0 or len(self.shape) == 2:
+            for plane in range(start, stop, max(1, together)):
+                yield Piece(plane, min(plane + max(1, together), stop))
             return
-        rows = max(1, PIECE // inner[1])
+        rows = max(1, PIECE // self.line)
         for plane in range(start, stop):
-            for row in range(0, inner[0], rows):
-                yield plane, slice(row, row + rows)
+            for row in range(0, self.shape[1], rows):
+                yield Piece(plane, plane + 1, slice(row, min(row + rows, self.shape[1])))
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Planes, or rows of a single plane."""
+
+    start: int
+    stop: int
+    rows: slice | None = None
+
+
+class Temporaries:
+    """A thread's own memory for temporary pieces: new memory for each would cost more than the arithmetic."""
+
+    def __init__(self) -> None:
+        self._slots: dict[str, Floats] = {}
+
+    def take(self, slot: str, shape: Shape) -> Floats:
+        """An array in the slot, contents undefined; it holds until the slot is taken again."""
+        size = math.prod(shape)
+        memory = self._slots.get(slot)
+        if memory is None or memory.size < size:
+            memory = self._slots[slot] = np.empty(size, np.float32)
+        return memory[:size].reshape(shape)
 
 
 @lru_cache(maxsize=256)
@@ -110,18 +140,21 @@ def room_for(count: int, inner: Shape, stride: int) -> tuple[Floats, Floats]:
 
 
 class Padded:
-    """A real array or a spectrum: one buffer, seen either way."""
+    """A real array or a spectrum: one buffer, seen either way. What is no voxel of a real array is 0 or so: finite."""
 
-    __slots__ = ("columns", "layout", "reals", "spectra", "state")
+    __slots__ = ("_buffer", "columns", "layout", "reals", "room", "spectra", "state")
 
     def __init__(self, shape: Shape) -> None:
         self.layout = layout_of(tuple(shape))
-        buffer, rows = room_for(shape[0], self.layout.shape[1:], self.layout.stride)
+        self._buffer, rows = room_for(shape[0], self.layout.shape[1:], self.layout.stride)
+        self._buffer[:, 2 * self.layout.columns :] = 0
         self.reals: Floats = rows[..., : shape[-1]]
         """The real array."""
+        self.room: Floats = rows[..., shape[-1] :]
+        """What its rows leave free."""
         self.spectra: Complexes = rows.view(np.complex64)
         """The spectrum, plane by plane."""
-        self.columns: Complexes = buffer[:, : 2 * self.layout.columns].view(np.complex64)
+        self.columns: Complexes = self._buffer[:, : 2 * self.layout.columns].view(np.complex64)
         """The spectrum, as its columns."""
         self.state: State = "real"
 
@@ -129,9 +162,12 @@ class Padded:
     def shape(self) -> Shape:
         return self.layout.shape
 
-    def piece(self, index: Index) -> Floats:
-        """Part of the real array."""
-        return self.reals[index]
+    def piece(self, piece: Piece, temporaries: Temporaries) -> Floats:
+        """A stretch of memory, room and all: NumPy is several times faster where rows need not be told apart."""
+        if piece.rows is None:
+            return self._buffer[piece.start : piece.stop].reshape(-1)
+        line = self.layout.line
+        return self._buffer[piece.start, piece.rows.start * line : piece.rows.stop * line]
 
 
 class Spread:
@@ -139,18 +175,23 @@ class Spread:
 
     def __init__(self, table: npt.NDArray[Any], index: tuple[npt.NDArray[np.intp], ...]) -> None:
         self.layout = layout_of(tuple(len(i) for i in index))
-        self._rows = np.ascontiguousarray(np.take(table.astype(np.float32), index[-1], axis=-1))
         self._index = index[:-1]
-        self.holds = bool((self._rows < 0).any())
+        self._rows: Floats = np.zeros((*table.shape[:-1], self.layout.line), np.float32)
+        np.take(table.astype(np.float32), index[-1], axis=-1, out=self._rows[..., : self.shape[-1]])
 
     @property
     def shape(self) -> Shape:
         return self.layout.shape
 
-    def piece(self, index: Index) -> Floats:
-        """Part of the array, written out."""
-        whole = index + (slice(None),) * (len(self._index) - len(index))
-        if isinstance(whole[0], int):
-            return np.take(self._rows[self._index[0][whole[0]]], self._index[1][whole[1]], axis=0)
-        picked: Floats = self._rows[np.ix_(*(i[part] for i, part in zip(self._index, whole, strict=True)))]
-        return picked
+    def piece(self, piece: Piece, temporaries: Temporaries) -> Floats:
+        """A stretch of memory, written out."""
+        if piece.rows is None:
+            planes = temporaries.take("planes", (piece.stop - piece.start, self.layout.stride))
+            used = 2 * self.layout.columns
+            planes[:, used:] = 0
+            written = self._rows[np.ix_(self._index[0][piece.start : piece.stop], *self._index[1:])]
+            planes[:, :used] = written.reshape(len(planes), used)
+            return planes.reshape(-1)
+        rows, picked = self._rows[self._index[0][piece.start]], self._index[1][piece.rows]
+        lines = temporaries.take("lines", (len(picked), self.layout.line))
+        return np.take(rows, picked, axis=0, out=lines, mode="clip").reshape(-1)

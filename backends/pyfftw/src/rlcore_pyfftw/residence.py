@@ -15,6 +15,18 @@ Run = tuple[slice, slice]
 """Along one axis: where to take from, and where it goes."""
 
 
+def fill(team: Team, source: Volume, array: Padded) -> None:
+    """Give a new array its voxels."""
+    batches = array.layout.planes
+
+    def lane(numbers: Iterator[int]) -> None:
+        for start, stop in (batches[number] for number in numbers):
+            array.room[start:stop] = 0
+            np.copyto(array.reals[start:stop], source[start:stop], casting="unsafe")
+
+    team.run(lane, len(batches))
+
+
 def copy(team: Team, source: Volume, target: Volume) -> None:
     """Copy a whole volume, converting its type."""
     batches = layout_of(tuple(target.shape)).planes
@@ -37,6 +49,7 @@ def cut(team: Team, volume: Padded, start: Shape, block: Padded, *, wrap: bool) 
     def lane(numbers: Iterator[int]) -> None:
         for first, last in (batches[number] for number in numbers):
             planes = _runs(start[0] + first, start[0] + last, volume.shape[0], wrap=wrap)
+            block.room[first:last] = 0
             target = block.reals[first:last]
             if not wrap:
                 target[...] = 0
@@ -56,6 +69,7 @@ def mirror(team: Team, array: Padded, out: Padded) -> None:
 
     def lane(numbers: Iterator[int]) -> None:
         for first, last in (batches[number] for number in numbers):
+            out.room[first:last] = 0
             inner = [list(_mirrored(0, n, n)) for n in array.shape[1:]]
             _move(array.reals, out.reals[first:last], [list(_mirrored(first, last, array.shape[0])), *inner])
 

@@ -111,17 +111,17 @@ class Transforms:
             with contextlib.ExitStack() as stack:
                 down = self._lend_columns(stack, "down columns", layout) if forward else {}
                 up = self._lend_columns(stack, "up columns", layout) if backward else {}
-                room = {width: _Room(layout.shape[0], width) for width in tiles.lengths}
+                own = {width: _Tile(layout.shape[0], width) for width in tiles.lengths}
                 for start, stop in (tiles[number] for number in numbers):
                     width, at = stop - start, (slice(None), slice(start, stop))
-                    tile = room[width].tile
+                    tile = own[width].tile
                     np.copyto(tile, source.columns[at])
                     if forward:
                         down[width](tile, tile)
                     if transfer is not None:
                         factor = transfer[at]
                         if conjugate:
-                            factor = np.conjugate(factor, out=room[width].conjugate)
+                            factor = np.conjugate(factor, out=own[width].conjugate)
                         np.multiply(tile, factor, out=tile)
                     if backward:
                         up[width](tile, tile)
@@ -149,10 +149,11 @@ class Settle:
     def __call__(self, start: int, stop: int) -> None:
         if self._lent is not None:
             self._lent[stop - start](self._array.spectra[start:stop], self._array.reals[start:stop])
+            self._array.room[start:stop] = 0
 
 
-class _Room:
-    """A thread's own room for a tile."""
+class _Tile:
+    """A thread's own memory for a tile."""
 
     def __init__(self, length: int, width: int) -> None:
         self.tile: Complexes = pyfftw.empty_aligned((length, width), "complex64", n=ALIGNMENT)
