@@ -1,0 +1,1 @@
+"""The command line: files in, files out, and what people are shown meanwhile."""

@@ -1,0 +1,78 @@
+"""The program `rlcore`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rlcore.app.program import Program, options, print_json
+from rlcore.app.run_options import backend_options, file_options, how_options
+
+PATH = click.Path(path_type=Path)
+
+
+@click.group(cls=Program, invoke_without_command=True)
+@click.version_option(package_name="rlcore", message="%(prog)s %(version)s")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Richardson-Lucy deconvolution of microscope volumes of any size, on any hardware.
+
+    Exit codes: 0 done, 1 the run failed, 2 refused before it began, 130 stopped.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+@main.command()
+@click.argument("image", type=PATH)
+@click.argument("psf", type=PATH)
+@click.option("-o", "--output", type=PATH, required=True, help="A new .tif, .ome.tif or .npy file.")
+@how_options
+@options(
+    click.option("--background", type=float, default=0.0, show_default=True, help="Counts that are no light."),
+    click.option(
+        "--dtype",
+        type=click.Choice(["float32", "uint16"]),
+        default="float32",
+        show_default=True,
+        help="uint16 scales the maximum to 65535, and says by how much.",
+    ),
+)
+@file_options
+@click.option("--checkpoint", type=PATH, help="A folder for the run's state: the same command later goes on from it.")
+@click.option("--force", is_flag=True, help="Replace the output if it exists.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on stdout.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing unless it fails.")
+def deconvolve(*, as_json: bool, quiet: bool, **order: Any) -> None:
+    """Restore IMAGE, a volume or a plane, with the point spread function PSF.
+
+    Both are TIFF (plain, ImageJ, OME, BigTIFF) or .npy files of the same voxel size. Axes and physical scale are kept.
+    The output appears when it is finished, and never by halves.
+    """
+    from rlcore.app.order import Order
+    from rlcore.app.restore import restore
+    from rlcore.app.screen import Screen
+    from rlcore.app.stop import stoppable
+
+    screen = Screen(quiet=quiet)
+    with screen.listening(), stoppable(screen.say) as cancel, screen.progress() as callback:
+        report = restore(Order(**order), callback=callback, cancel=cancel)
+    screen.say(str(report))
+    if as_json:
+        print_json({**report.to_dict(), "warnings": screen.warned})
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the survey as JSON on stdout.")
+@click.option("--why", nargs=2, type=PATH, metavar="IMAGE PSF", help="Say what `auto` takes for these files, and why.")
+@backend_options
+def backends(*, as_json: bool, why: tuple[Path, Path] | None, backend: str, device: str | None) -> None:
+    """List the installed backends, what they run on, and why some cannot."""
+    from rlcore.app.survey import explain, show
+
+    if why is None:
+        show(as_json=as_json)
+    else:
+        explain(*why, backend=backend, device=device, as_json=as_json)

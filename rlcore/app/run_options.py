@@ -1,0 +1,45 @@
+"""Options that say how a volume is deconvolved, shared by the commands that run or plan it."""
+
+from __future__ import annotations
+
+import click
+
+from rlcore.app.program import options
+from rlcore.boundary import BOUNDARIES
+
+DEFAULT_ITERATIONS = 20
+
+backend_options = options(
+    click.option("--backend", default="auto", show_default=True, help="Its name, as `rlcore backends` lists it."),
+    click.option("--device", help="Which of the backend's devices: an index, or part of a name."),
+)
+
+how_options = options(
+    click.option("-n", "--iterations", type=int, default=DEFAULT_ITERATIONS, show_default=True),
+    backend_options,
+    click.option(
+        "--boundary",
+        type=click.Choice(BOUNDARIES),
+        default=BOUNDARIES[0],
+        show_default=True,
+        help="What lies outside the image: light that it tells of itself, nothing, or the image repeated.",
+    ),
+    click.option("--memory", help="What may be used, as '4 GiB' or '50%'; what is free, less a tenth, by default."),
+    click.option("--independent", is_flag=True, help="Blocks that exchange nothing: quicker, but not exact."),
+    click.option("--tolerance", type=float, help="Error of independent blocks, as a share of the maximum.  [1e-3]"),
+)
+
+file_options = options(
+    click.option("--channel", type=int, help="Which channel of an image that has several, from 0."),
+    click.option("--time", type=int, help="Which time point of an image that has several, from 0."),
+    click.option(
+        "--psf-centre",
+        default="middle",
+        show_default=True,
+        help="Where light spreads from: middle, peak, mass, or a voxel such as 15,16,16.",
+    ),
+    click.option("--psf-background", default="0", show_default=True, help="To take off the PSF: a number, or auto."),
+    click.option(
+        "--psf-energy", type=float, default=1.0, show_default=True, help="Share of the PSF to keep, as 0.999."
+    ),
+)

@@ -1,0 +1,35 @@
+"""Stopping a run from outside: cleanly at the first request, at once at the second."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+INTERRUPTED = 130
+"""Exit code of a run that was stopped, by Ctrl-C or by SIGTERM."""
+
+
+@contextmanager
+def stoppable(say: Callable[[str], None]) -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set; a second signal raises KeyboardInterrupt."""
+    event = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if event.is_set():
+            raise KeyboardInterrupt
+        event.set()
+        say("stopping after this step; once more to stop at once")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+    signals = signal.SIGINT, signal.SIGTERM
+    before = [signal.signal(number, stop) for number in signals]
+    try:
+        yield event
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)

@@ -1,0 +1,62 @@
+"""What backends there are, and which one would be taken."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+import rlcore
+from rlcore.app.order import Order
+from rlcore.app.planning import plan_files
+from rlcore.app.program import print_json
+from rlcore.app.screen import Screen
+from rlcore.budget import format_bytes
+from rlcore.registry import Finding
+
+_COLOURS = {"usable": "green", "unavailable": "yellow"}
+
+
+def show(*, as_json: bool) -> None:
+    """Every installed backend, a row each."""
+    screen = Screen()
+    with screen.listening():
+        found = rlcore.survey()
+    if as_json:
+        print_json([asdict(finding) for finding in found])
+        return
+    table = Table("backend", "state", "device", "free memory", "from", box=None, pad_edge=False)
+    for finding in found:
+        state = f"[{_COLOURS.get(finding.state, 'red')}]{finding.state}[/]"
+        memory = "" if finding.memory is None else format_bytes(finding.memory)
+        table.add_row(finding.name, state, _devices(finding), memory, finding.distribution)
+    console = Console(highlight=False)
+    console.print(table)
+    for finding in found:
+        if finding.reason:
+            console.print(f"{finding.name}: {finding.reason}", markup=False, soft_wrap=True)
+
+
+def _devices(finding: Finding) -> str:
+    if len(finding.devices) < 2:
+        return finding.device
+    return "\n".join(f"{device.index}: {device.name}" for device in finding.devices)
+
+
+def explain(image: Path, psf: Path, *, backend: str, device: str | None, as_json: bool) -> None:
+    """Which backend a run on these files would take, why, and by what plan."""
+    order = Order(image=image, psf=psf, backend=backend, device=device)
+    screen = Screen()
+    with screen.listening():
+        choice = order.choose()
+        forecast = plan_files(order)
+    if as_json:
+        chosen = {"backend": choice.backend.name, "device": choice.backend.device}
+        print_json({**chosen, "reason": choice.reason, "passed": choice.passed, "plan": forecast.to_dict()})
+        return
+    click.echo(str(choice))
+    for line in forecast.lines():
+        click.echo(line)
