@@ -179,6 +179,19 @@ class SupportsResidence(Protocol[A]):
 
 
 @runtime_checkable
+class SupportsHostVolumes(Protocol[A]):
+    """Optional, for backends that compute in host memory: blocks of NumPy arrays without a copy in between."""
+
+    def read(self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False) -> A:
+        """Like `cut`, from a NumPy array of any real dtype."""
+        ...
+
+    def write(self, block: A, source: Shape, volume: Volume, target: Shape, shape: Shape) -> None:
+        """Like `paste`, into a NumPy array of any real dtype."""
+        ...
+
+
+@runtime_checkable
 class SupportsStreams(Protocol):
     """Optional: transfers that overlap with computing, through memory the device reads directly."""
 

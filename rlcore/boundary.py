@@ -105,13 +105,14 @@ class Weights:
         for axis in range(psf.ndim):
             self._sums = np.cumsum(self._sums, axis=axis)
         self._sums = np.pad(self._sums, [(1, 0)] * psf.ndim)
+        self._complete = bool(self._sums.flat[-1] > 1 - 1e-9)  # a PSF that was trimmed has lost some light
 
     def of(self, box: Box) -> WeightTable | None:
         """The weights of `box`; None where all are 1."""
         if self._geometry.wraps:
             return None
         spans = [self._spans(axis, a, b) for axis, (a, b) in enumerate(zip(box.start, box.stop, strict=True))]
-        if all(map(_is_interior, spans, self._geometry.psf_shape)):
+        if self._complete and all(map(_is_interior, spans, self._geometry.psf_shape)):
             return None
         unique = [np.unique(span, axis=0, return_inverse=True) for span in spans]
         values = _encode(self._reach([u[0] for u in unique]), [u[0][:, 2] for u in unique])

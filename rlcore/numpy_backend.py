@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import array_api_compat.numpy
 import numpy as np
@@ -70,12 +69,14 @@ class NumPyBackend(ArrayAPIBackend):
         clamped: Volume = np.maximum(array, array.dtype.type(floor), out=out)
         return clamped
 
-    def cut(self, volume: Any, start: Shape, shape: Shape, *, wrap: bool = False, out: Volume | None = None) -> Volume:
-        inside = all(at >= 0 and at + n <= size for at, n, size in zip(start, shape, volume.shape, strict=True))
-        if inside and out is None:
-            return np.array(volume[tuple(slice(at, at + n) for at, n in zip(start, shape, strict=True))])
-        cut: Volume = super().cut(volume, start, shape, wrap=wrap, out=out)
-        return cut
+    def read(self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False) -> Volume:
+        if all(at >= 0 and at + n <= size for at, n, size in zip(start, shape, volume.shape, strict=True)):
+            return self.upload(volume[tuple(slice(at, at + n) for at, n in zip(start, shape, strict=True))])
+        block: Volume = self.cut(volume, start, shape, wrap=wrap)
+        return block
+
+    def write(self, block: Volume, source: Shape, volume: Volume, target: Shape, shape: Shape) -> None:
+        self.paste(block, source, volume, target, shape)
 
 
 def _half(shape: Shape) -> Shape:

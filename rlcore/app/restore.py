@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -98,7 +99,7 @@ def restore(order: Order, *, callback: Callback | None = None, cancel: CancelEve
         psf = order.prepare(image, psf_file)
         plan = _plan_of(order, image, psf, backend)
         watch = Stopwatch(callback)
-        step = _run(order, image, psf, backend, plan, watch, cancel)
+        step = _Run(order, image, psf, backend, plan, watch, cancel).write()
         shape = tuple(image.array.shape)
     per_iteration = watch.seconds_per_run / order.iterations if watch.seconds_per_run else None
     if watch.seconds_per_run:
@@ -109,40 +110,71 @@ def restore(order: Order, *, callback: Callback | None = None, cancel: CancelEve
     )  # fmt: skip
 
 
-def _run(
-    order: Order,
-    image: Opened,
-    psf: PSF,
-    backend: Backend[Any],
-    plan: Plan,
-    watch: Stopwatch,
-    cancel: CancelEvent | None,
-) -> float | None:
-    """Write the output; the value of one step if it is of integers."""
-    shape, note = tuple(image.array.shape), _note(order, plan)
-    with writing.beside(order.output) as partial:
-        out = writing.create(partial, order.output, shape, order.dtype, image, note)
-        with _floating(order, out) as real:
-            rlcore.deconvolve(
-                image.array,
-                psf,
-                iterations=order.iterations,
-                backend=backend,
-                boundary=plan.geometry.boundary,
-                background=order.background,
-                memory=order.memory,
-                plan=None if order.checkpoint else plan,
-                exchange=not order.independent,
-                tolerance=order.tolerance,
-                out=real,
-                callback=watch,
-                cancel=cancel,
-                checkpoint=order.checkpoint,
-            )
-            step = None if real is out else writing.to_integers(real, out)
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Everything a run needs but the place for its result."""
+
+    order: Order
+    image: Opened
+    psf: PSF
+    backend: Backend[Any]
+    plan: Plan
+    watch: Stopwatch
+    cancel: CancelEvent | None
+
+    def write(self) -> float | None:
+        """Write the output; the value of one step if it is of integers."""
+        with writing.beside(self.order.output) as partial:
+            if self.order.dtype == "float32":
+                out = self._create(partial, "")
+                self._fill(out)
+                writing.flush(out)
+                return None
+            with _passing(self.order.output, ".float32.npy") as path:
+                return self._write_integers(partial, path)
+
+    def _write_integers(self, partial: Path, path: Path) -> float:
+        """By way of a float32 file, since the maximum is known only at the end."""
+        shape = tuple(self.image.array.shape)
+        writing.check_room(path.parent, math.prod(shape) * (4 + np.dtype(self.order.dtype).itemsize))
+        real = map_new(path, shape, np.dtype(np.float32))
+        self._fill(real)
+        step = writing.step_of(real, self.order.dtype)
+        out = self._create(partial, f", in steps of {step:.9g}")
+        writing.to_steps(real, step, out)
         writing.flush(out)
-        del out, real
-    return step
+        return step
+
+    def _create(self, partial: Path, more: str) -> Volume:
+        order, shape = self.order, tuple(self.image.array.shape)
+        return writing.create(partial, order.output, shape, order.dtype, self.image, self._note() + more)
+
+    def _fill(self, out: Volume) -> None:
+        order = self.order
+        rlcore.deconvolve(
+            self.image.array,
+            self.psf,
+            iterations=order.iterations,
+            backend=self.backend,
+            boundary=self.plan.geometry.boundary,
+            background=order.background,
+            memory=order.memory,
+            plan=None if order.checkpoint else self.plan,
+            exchange=not order.independent,
+            tolerance=order.tolerance,
+            out=out,
+            callback=self.watch,
+            cancel=self.cancel,
+            checkpoint=order.checkpoint,
+        )
+
+    def _note(self) -> str:
+        """What the output says of itself."""
+        order = self.order
+        return (
+            f"Richardson-Lucy deconvolution by rlcore {version('rlcore')}: {order.iterations} iterations, "
+            f"boundary {order.boundary}, background {order.background:g}, psf {order.psf.name}, on {self.plan.backend}"
+        )
 
 
 @contextmanager
@@ -150,17 +182,6 @@ def _opened_image(order: Order) -> Iterator[Opened]:
     """The image, mapped; or decoded into memory; or into a file beside the output, if it is too large for that."""
     with _passing(order.output, ".decoded.npy") as path:
         yield open_file(order.image, "image", pick=order.pick, decode=into(path, order.memory))
-
-
-@contextmanager
-def _floating(order: Order, out: Volume) -> Iterator[Volume]:
-    """What the run writes: the output itself, or for integers a float32 volume in a file beside it."""
-    if out.dtype.kind == "f":
-        yield out
-        return
-    with _passing(order.output, ".float32.npy") as path:
-        writing.check_room(path.parent, out.size * 4)
-        yield map_new(path, tuple(out.shape), np.dtype(np.float32))
 
 
 @contextmanager
@@ -181,11 +202,3 @@ def _plan_of(order: Order, image: Opened, psf: PSF, backend: Backend[Any]) -> Pl
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # the run itself says what is wrong with it
             return Plan.from_dict(json.loads(state.read_text())["plan"])
     return order.plan(image.array, psf, backend)
-
-
-def _note(order: Order, plan: Plan) -> str:
-    """What the output says of itself."""
-    return (
-        f"Richardson-Lucy deconvolution by rlcore {version('rlcore')}: {order.iterations} iterations, "
-        f"boundary {order.boundary}, background {order.background:g}, psf {order.psf.name}, on {plan.backend}"
-    )

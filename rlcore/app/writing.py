@@ -114,10 +114,12 @@ def flush(volume: Volume) -> None:
         volume.flush()
 
 
-def to_integers(volume: Volume, out: Volume) -> float:
-    """Fill `out`, of an unsigned type, so that the maximum becomes its largest number; the value of one step."""
-    most = int(np.iinfo(out.dtype).max)
-    step = max(float(plane.max()) for plane in volume) / most or 1.0
+def step_of(volume: Volume, dtype: str) -> float:
+    """The value of one step, if the maximum is to become the largest number of an unsigned type."""
+    return max(float(plane.max()) for plane in volume) / int(np.iinfo(dtype).max) or 1.0
+
+
+def to_steps(volume: Volume, step: float, out: Volume) -> None:
+    """The volume in whole steps, plane by plane."""
     for source, target in zip(volume, out, strict=True):
         target[...] = np.rint(source / step)
-    return step

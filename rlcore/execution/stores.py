@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from rlcore.backend import Backend, Shape, SupportsResidence, Volume, real_dtype
+from rlcore.backend import Backend, Shape, SupportsHostVolumes, SupportsResidence, Volume, real_dtype
 from rlcore.blocks import Block, Box
 from rlcore.execution.mapped import release
 
@@ -83,19 +83,28 @@ class HostStore:
         self._shape = tuple(array.shape)
 
     def load(self, box: Box) -> Any:
-        pieces = list(_pieces(box, self._origin, self._shape, wraps=self._wraps))
-        if len(pieces) == 1 and (_covers(pieces[0][1], box.shape) or isinstance(self._backend, SupportsResidence)):
-            block = self._load_piece(*pieces[0], box.shape)
-        else:
-            block = self._backend.upload(self._assemble(pieces, box.shape))
+        block = self._read(box)
         release(self.array)
         return block if self._floor is None else self._backend.clamp(block, self._floor, out=block)
 
     def save(self, array: Any, block: Block) -> None:
         keep = block.keep.intersect(Box(self._origin, _plus(self._origin, self._shape)))
-        if keep.size:
+        if not keep.size:
+            return
+        if isinstance(self._backend, SupportsHostVolumes) and isinstance(self.array, np.ndarray):
+            source, target = _minus(keep.start, block.read.start), _minus(keep.start, self._origin)
+            self._backend.write(array, source, self.array, target, keep.shape)
+        else:
             self.array[keep.slices(self._origin)] = fetch(self._backend, array, block.read, keep)
-            release(self.array)
+        release(self.array)
+
+    def _read(self, box: Box) -> Any:
+        if isinstance(self._backend, SupportsHostVolumes) and isinstance(self.array, np.ndarray):
+            return self._backend.read(self.array, _minus(box.start, self._origin), box.shape, wrap=self._wraps)
+        pieces = list(_pieces(box, self._origin, self._shape, wraps=self._wraps))
+        if len(pieces) == 1 and (_covers(pieces[0][1], box.shape) or isinstance(self._backend, SupportsResidence)):
+            return self._load_piece(*pieces[0], box.shape)
+        return self._backend.upload(self._assemble(pieces, box.shape))
 
     def _load_piece(self, source: tuple[slice, ...], target: tuple[slice, ...], shape: Shape) -> Any:
         """One stretch of the volume, as it lies there; the device puts zeros around it."""
@@ -162,13 +171,12 @@ class NewResult:
         raise TypeError("a new result cannot be read")
 
     def save(self, array: Any, block: Block) -> None:
-        keep = block.keep.intersect(self._image)
-        if keep == self._image:
-            self.array = np.ascontiguousarray(fetch(self._backend, array, block.read, keep))
-        elif keep.size:
-            if self.array is None:
-                self.array = np.empty(self._image.shape, real_dtype(self._backend))
-            self.array[keep.slices(self._image.start)] = fetch(self._backend, array, block.read, keep)
+        if self._image == block.keep.intersect(self._image) and not isinstance(self._backend, SupportsHostVolumes):
+            self.array = np.ascontiguousarray(fetch(self._backend, array, block.read, self._image))
+            return
+        if self.array is None:
+            self.array = np.empty(self._image.shape, real_dtype(self._backend))
+        HostStore(self._backend, self.array, self._image.start, wraps=False).save(array, block)
 
 
 def fetch(backend: Backend[Any], array: Any, read: Box, keep: Box) -> Volume:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rlcore.backend import Backend, Shape, SupportsResidence, SupportsStreams, on_host, real_dtype
+from rlcore.backend import Backend, Shape, SupportsHostVolumes, SupportsResidence, SupportsStreams, on_host, real_dtype
 from rlcore.boundary import Geometry
 from rlcore.planner.plan import Residence
 from rlcore.richardson_lucy import held_by
@@ -80,7 +80,8 @@ def needs_of(candidate: Candidate, job: Job, backend: Backend[Any]) -> Needs:
     else:
         ahead = 4 if overlaps(backend, job, blocks) else 0
         device += ahead * footprint.real
-        host += (2 if ahead else 1) * footprint.real
+        staging = 0 if isinstance(backend, SupportsHostVolumes) and not job.lazy_image else 1
+        host += (staging + bool(ahead)) * footprint.real
         if candidate.residence == "device":
             device += kept + image
         elif candidate.residence == "host":

@@ -30,9 +30,10 @@ def time_per_voxel(shape: Shape) -> float:
 
 @lru_cache(maxsize=4096)
 def fast_length(least: int, *, even: bool = False) -> int:
-    """The length, not much above `least`, whose volumes take the least time."""
+    """The length, not much above `least`, whose volumes take the least time; its own fast length is itself."""
     step = 2 if even else 1
     candidates = [smooth_length(least, multiple=step)]
     while candidates[-1] < 1.1 * least:
         candidates.append(smooth_length(candidates[-1] + 1, multiple=step))
-    return min(candidates, key=lambda n: n * (_PASSES + 3 * stages(n)))
+    best = min(candidates, key=lambda n: n * (_PASSES + 3 * stages(n)))
+    return best if best == least else fast_length(best, even=even)

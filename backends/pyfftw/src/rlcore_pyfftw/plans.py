@@ -20,8 +20,9 @@ from rlcore_pyfftw.wisdom import WisdomFile
 
 PLANS_KEPT = 64
 """A shape takes four to ten; the least recently used go first."""
-SECONDS_PER_PLAN = 3.0
-"""FFTW stops measuring after this and takes the best it has found."""
+SECONDS_PER_BYTE, MOST_SECONDS = 1e-6, 3.0
+"""FFTW stops measuring a plan after so long, and takes the best it has found: small volumes should not take longer to
+plan than to restore."""
 
 Kind = Literal["to spectra", "to spectra in place", "to reals", "down columns", "up columns"]
 Arrays = tuple[npt.NDArray[Any], npt.NDArray[Any]]
@@ -142,7 +143,7 @@ class _Transform:
             direction="FFTW_BACKWARD" if backward else "FFTW_FORWARD",
             flags=("FFTW_MEASURE", "FFTW_DESTROY_INPUT") if source is target or backward else ("FFTW_MEASURE",),
             threads=1,
-            planning_timelimit=SECONDS_PER_PLAN,
+            planning_timelimit=min(MOST_SECONDS, SECONDS_PER_BYTE * source.nbytes),
         )
 
     def into(self, source: npt.NDArray[Any], target: npt.NDArray[Any]) -> None:

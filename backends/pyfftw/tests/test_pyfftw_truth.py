@@ -1,0 +1,162 @@
+"""The backend against NumPy in double precision, and whole restorations against a double-precision run."""
+
+import itertools
+
+import array_api_compat.numpy
+import numpy as np
+import pytest
+
+import rlcore
+from rlcore.array_api import ArrayAPIBackend
+from rlcore_pyfftw import PyFFTWBackend
+
+SHAPES = [*itertools.product((11, 12), repeat=2), *itertools.product((7, 8), repeat=3), (1, 9), (9, 1), (1, 1, 1)]
+LARGE = [(600, 700), (40, 130, 150), (3, 700, 601)]
+"""More than one batch of planes, or more than one tile of columns, with shorter last ones."""
+
+
+@pytest.fixture(scope="module")
+def backend():
+    return PyFFTWBackend(threads=2)
+
+
+def random_pair(shape):
+    rng = np.random.default_rng(sum(shape))
+    image, kernel = rng.random(shape, np.float32), rng.random(shape, np.float32)
+    return image, kernel / kernel.sum()
+
+
+@pytest.mark.parametrize("shape", SHAPES + LARGE, ids=str)
+def test_filters_equal_double_precision(backend, shape):
+    image, kernel = random_pair(shape)
+    transfer = np.fft.fftn(kernel.astype(np.float64))
+    spectrum = np.fft.fftn(image.astype(np.float64))
+    array, factor = backend.upload(image), backend.fft(backend.upload(kernel))
+    for filtered, truth in (
+        (backend.convolve(array, factor), spectrum * transfer),
+        (backend.correlate(array, factor), spectrum * transfer.conj()),
+        (backend.ifft(backend.multiply(backend.fft(array), factor), shape), spectrum * transfer),
+        (backend.ifft(backend.fft(array), shape), spectrum),
+    ):
+        np.testing.assert_allclose(backend.download(filtered), np.fft.ifftn(truth).real, atol=2e-6, rtol=0)
+    np.testing.assert_array_equal(backend.download(array), image)
+
+
+@pytest.mark.parametrize("shape", SHAPES + LARGE, ids=str)
+def test_correlate_is_the_adjoint_of_convolve(backend, shape):
+    x, kernel = random_pair(shape)
+    y = np.random.default_rng(1).random(shape, np.float32)
+    transfer = backend.fft(backend.upload(kernel))
+    forward = backend.download(backend.convolve(backend.upload(x), transfer)).astype(np.float64)
+    backward = backend.download(backend.correlate(backend.upload(y), transfer)).astype(np.float64)
+    assert np.vdot(forward, y) == pytest.approx(np.vdot(x, backward), rel=1e-5)
+
+
+def test_filter_in_place_gives_the_same_and_planes_of_zeros_change_nothing(backend):
+    image, kernel = random_pair((40, 130, 150))
+    image[10:] = 0
+    transfer, array = backend.fft(backend.upload(kernel)), backend.upload(image)
+    apart = backend.download(backend.convolve(array, transfer))
+    np.testing.assert_allclose(
+        apart, np.fft.ifftn(np.fft.fftn(image.astype(float)) * np.fft.fftn(kernel.astype(float))).real, atol=2e-6
+    )
+    assert backend.convolve(array, transfer, out=array) is array
+    np.testing.assert_allclose(backend.download(array), apart, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(12, 11), (7, 8, 9), (40, 700, 601)], ids=str)
+def test_ratio_and_update_follow_their_formulas(backend, shape):
+    rng = np.random.default_rng(2)
+    image, blurred, other = (rng.random(shape, np.float32) for _ in range(3))
+    image[1:3] = 0
+    blurred[0] = 0
+    ratio = backend.ratio(backend.upload(image), backend.upload(blurred), background=0.5, floor=1e-3)
+    np.testing.assert_allclose(backend.download(ratio), image / np.maximum(blurred + np.float32(0.5), 1e-3), rtol=1e-6)
+    weight = other * 2
+    weight[:, 2:4] = -1
+    weight[0] = 0
+    correction = other - np.float32(0.3)
+    updated = backend.update(backend.upload(image), backend.upload(correction), backend.upload(weight))
+    truth = np.where(weight < 0, image, image * np.maximum(correction, 0) * weight)
+    np.testing.assert_allclose(backend.download(updated), truth, rtol=1e-6)
+
+
+def test_ratio_of_a_pending_array_leaves_it_whole(backend):
+    image, kernel = random_pair((9, 10, 11))
+    image[4:] = 0
+    transfer = backend.fft(backend.upload(kernel))
+    blurred = backend.convolve(backend.upload(image), transfer)
+    before = backend.convolve(backend.upload(image), transfer)
+    backend.ratio(backend.upload(image), blurred, background=0.0, floor=1e-6)
+    np.testing.assert_array_equal(backend.download(blurred), backend.download(before))
+
+
+@pytest.mark.parametrize("shape", [(12, 11), (7, 8, 9), (5, 700, 600)], ids=str)
+def test_a_table_is_as_good_as_the_array_it_stands_for(backend, shape):
+    rng = np.random.default_rng(3)
+    table = rng.standard_normal((4,) * len(shape))
+    index = tuple(rng.integers(0, 4, n) for n in shape)
+    truth = table.astype(np.float32)[np.ix_(*index)]
+    spread = backend.expand(table, index)
+    np.testing.assert_array_equal(backend.download(spread), truth)
+    image = rng.random(shape, np.float32)
+    for operation, result in ((backend.multiply, image * truth), (backend.add, image + truth)):
+        np.testing.assert_array_equal(backend.download(operation(backend.upload(image), spread)), result)
+    ours = backend.update(backend.upload(image), backend.upload(image), spread)
+    dense = backend.update(backend.upload(image), backend.upload(image), backend.upload(truth))
+    np.testing.assert_array_equal(backend.download(ours), backend.download(dense))
+
+
+@pytest.mark.parametrize("wrap", [False, True])
+@pytest.mark.parametrize("start", [(-3, 2, -9), (4, -1, 5), (20, 0, 0)], ids=str)
+def test_cut_and_paste(backend, start, wrap):
+    volume = np.random.default_rng(4).random((8, 9, 10), np.float32)
+    shape = (11, 7, 12)
+    index = [np.arange(at, at + size) for at, size in zip(start, shape, strict=True)]
+    inside = [(i >= 0) & (i < n) for i, n in zip(index, volume.shape, strict=True)]
+    truth = volume[np.ix_(*(i % n for i, n in zip(index, volume.shape, strict=True)))]
+    if not wrap:
+        truth *= np.einsum("i,j,k->ijk", *inside)
+    block = backend.cut(backend.upload(volume), start, shape, wrap=wrap)
+    np.testing.assert_array_equal(backend.download(block), truth)
+    target = backend.full((8, 9, 10), 2.0)
+    backend.paste(block, (1, 2, 3), target, (4, 5, 6), (2, 3, 4))
+    expected = np.full((8, 9, 10), 2, np.float32)
+    expected[4:6, 5:8, 6:10] = truth[1:3, 2:5, 3:7]
+    np.testing.assert_array_equal(backend.download(target), expected)
+
+
+def test_flip_mirrors_about_voxel_0(backend):
+    volume = np.random.default_rng(5).random((4, 5, 6), np.float32)
+    mirrored = backend.download(backend.flip(backend.upload(volume)))
+    np.testing.assert_array_equal(mirrored, np.roll(volume[::-1, ::-1, ::-1], (1, 1, 1), (0, 1, 2)))
+
+
+@pytest.mark.parametrize("shape", [(40, 70, 75), (300, 301)], ids=str)
+def test_the_number_of_threads_does_not_show(shape):
+    image, kernel = random_pair(shape)
+    results = []
+    for threads in (1, 2, 3):
+        backend = PyFFTWBackend(threads=threads)
+        transfer = backend.fft(backend.upload(kernel))
+        ratio = backend.ratio(
+            backend.upload(image), backend.convolve(backend.upload(image), transfer), background=0.1, floor=1e-6
+        )
+        results.append(backend.download(backend.correlate(ratio, transfer)))
+    for other in results[1:]:
+        np.testing.assert_array_equal(other, results[0])
+
+
+@pytest.mark.parametrize("boundary", ["extended", "zero", "periodic"])
+@pytest.mark.parametrize(("shape", "sigma"), [((20, 30, 31), 1.2), ((61, 50), 1.3)], ids=str)
+def test_restorations_agree_with_double_precision(boundary, shape, sigma):
+    rng = np.random.default_rng(6)
+    image = rng.poisson(5 + 50 * rng.random(shape) ** 8).astype(np.float32)
+    axes = np.meshgrid(*[np.arange(9) - 4] * len(shape), indexing="ij")
+    psf = np.exp(-sum(axis**2 for axis in axes) / (2 * sigma**2))
+    double = ArrayAPIBackend(array_api_compat.numpy, name="double", dtype="float64")
+    for iterations, bound in ((20, 1e-5), (100, 3e-5)):
+        truth = rlcore.deconvolve(image, psf, iterations=iterations, boundary=boundary, backend=double)
+        ours = rlcore.deconvolve(image, psf, iterations=iterations, boundary=boundary, backend="pyfftw")
+        assert ours.dtype == np.float32
+        assert np.abs(ours - truth).max() <= bound * truth.max()
