@@ -54,7 +54,7 @@ class Full(NumPyBackend):
 
     def footprint(self, shape):
         plain = super().footprint(shape)
-        return replace(plain, scratch=3 * plain.spectrum)
+        return replace(plain, scratch=4 * plain.spectrum)
 
     def convolve(self, array, transfer, *, out=None):
         product = self.fft(array)

@@ -51,7 +51,7 @@ class Fusion:
         for background, floor in ((0.0, 1e-4), (0.5, 0.25)):
             ratio = fused.ratio(backend.upload(image), backend.upload(blurred), background=background, floor=floor)
             divisor = np.maximum(blurred + np.float32(background), np.float32(floor))
-            close(backend.download(ratio), image / divisor.astype(np.float64), relative=1e-5)
+            close(backend.download(ratio), image / divisor.astype(np.float64), relative=2e-6)
 
     @over_shapes
     def test_update(self, backend: Backend[Any], fused: Any, shape: Shape) -> None:
@@ -63,7 +63,7 @@ class Fusion:
         for given in (weight, None):
             updated = _update(backend, fused, estimate, correction, given)
             truth = estimate * np.maximum(correction.astype(np.float64), 0) * (1 if given is None else given)
-            close(updated, truth, relative=1e-5)
+            close(updated, truth, relative=2e-6)
 
     @over_shapes
     def test_update_holds_voxels_of_negative_weight(self, backend: Backend[Any], fused: Any, shape: Shape) -> None:
