@@ -193,7 +193,9 @@ class FlipOnlyRolls(Full):
 # --- transforms
 
 
-@fails("ifft_undoes_fft", "fast_shapes_can_be_transformed", *PRODUCTS, "a_lane_has_finished_when_it_is_left", TRUTH)
+@fails(
+    "ifft_undoes_fft", "fast_shapes_can_be_transformed", *PRODUCTS, "a_lane_has_finished_when_it_is_left", TRUTH, BLOCKS
+)
 class IfftUnnormalised(Full):
     def ifft(self, spectrum, shape, *, out=None):
         return np.multiply(super().ifft(spectrum, shape), np.float32(np.prod(shape)), out=out)

@@ -4,13 +4,15 @@ import pytest
 
 from rlcore.testing.verdict import examine
 from tests.testing.doubles import Bare, Full
-from tests.testing.mutants import MUTANTS
+from tests.testing.mutants import BLOCKS, MUTANTS, TRUTH
 
 SLOW = {
+    "truth": {f"test_{TRUTH}"},
+    "blocks": {f"test_{BLOCKS}"},
     "memory": {"test_the_measured_peak_stays_below_the_footprint", "test_a_hundred_calls_leave_memory_as_it_was"},
     "threads": {"test_threads_do_not_disturb_each_other"},
 }
-"""Groups that take long, and are run on those mutants only that are meant for them."""
+"""Groups that take long, and are run on those mutants only that one of their tests has to fail on."""
 
 
 @pytest.mark.parametrize("double", [Bare, Full])
