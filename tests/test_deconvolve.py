@@ -28,7 +28,7 @@ def problems(draw):
     return shape, random_psf(psf_shape, centre, draw(st.integers(0, 99))), draw(st.integers(0, 99))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(problem=problems(), boundary=st.sampled_from(rlcore.BOUNDARIES), background=st.sampled_from((0.0, 2.5)))
 def test_it_is_the_direct_sum(problem, boundary, background):
     shape, psf, seed = problem

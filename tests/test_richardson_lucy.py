@@ -15,21 +15,15 @@ from rlcore.kernel import on_device
 from rlcore.richardson_lucy import COMPOSED, COMPOSED_HALF, FUSED, FUSED_HALF, Held, Optics, iterate, steps_for
 
 PARITIES = [
-    *(((9 + n[0], 9 + n[1]), (4 + p[0], 4 + p[1])) for n in itertools.product((0, 1), repeat=2) for p in [n, (1, 0)]),
-    *(
-        (tuple(7 + i for i in n), tuple(4 + i for i in p))
-        for n, p in itertools.product(((0, 0, 1), (1, 1, 0)), repeat=2)
-    ),
-    ((6, 7), (9, 12)),
-    ((5, 4, 6), (3, 9, 8)),
+    *(((9 + a, 9 + b), (4 + c, 4 + d)) for a, b, c, d in [(0, 0, 0, 1), (0, 1, 1, 1), (1, 0, 0, 0), (1, 1, 1, 0)]),
+    *itertools.product([(7, 7, 8), (8, 8, 7)], [(4, 4, 5), (5, 5, 4)]),
 ]
-"""Shapes of images and PSFs, odd and even, on 2 and 3 axes, and PSFs larger than the image."""
+LARGER = [((6, 7), (9, 12)), ((5, 4, 6), (3, 9, 8))]
+"""Shapes of images and PSFs, odd and even, on 2 and 3 axes; and PSFs larger than the image."""
 
 OPERATORS = [
-    (boundary, shape, psf_shape)
-    for boundary, (shape, psf_shape) in itertools.product(rlcore.BOUNDARIES, PARITIES)
-    if boundary != "zero"
-    or all(p <= n for p, n in zip(psf_shape, shape, strict=True))  # what is larger is trimmed before
+    *((boundary, *shapes) for boundary in rlcore.BOUNDARIES for shapes in PARITIES),
+    *((boundary, *shapes) for boundary in ("extended", "periodic") for shapes in LARGER),  # "zero" trims them before
 ]
 
 
