@@ -107,18 +107,27 @@ class FusedCountingBackend(CountingBackend):
 
 
 class RefusingBackend(NumPyBackend):
-    """Refuses arrays of more than `most` voxels, from the `after`-th transform on."""
+    """Has no room for arrays of so many voxels as `refuses` says, in this operation from its `after`-th call on."""
 
-    def __init__(self, most, after=0):
+    def __init__(self, refuses, operation="fft", after=0):
         super().__init__()
-        self.most, self.after, self.transforms, self.sizes = most, after, 0, []
+        self.refuses, self.operation, self.after = refuses, operation, after
+        self.sizes = {"fft": [], "read": []}
+        """Voxels of every array that went through."""
 
     def fft(self, array, *, out=None):
-        self.transforms += 1
-        if self.transforms > self.after and array.size > self.most:
-            raise OutOfMemory(f"no room for {array.size} voxels")
-        self.sizes.append(array.size)
+        self._look("fft", array.size)
         return super().fft(array, out=out)
+
+    def read(self, volume, start, shape, *, wrap=False):
+        self._look("read", int(np.prod(shape)))
+        return super().read(volume, start, shape, wrap=wrap)
+
+    def _look(self, operation, size):
+        sizes = self.sizes[operation]
+        if operation == self.operation and self.refuses(size) and len(sizes) >= self.after:
+            raise OutOfMemory(f"no room for {size} voxels")
+        sizes.append(size)
 
 
 class LimitedBackend(NumPyBackend):
