@@ -119,3 +119,19 @@ def demo(*, output: Path, as_json: bool, **options: Any) -> None:
         print_json(made.to_dict())
     else:
         click.echo("\n".join(made.lines()))
+
+
+@main.command()
+@click.argument("name")
+@click.option("--device", help="Which of its devices: an index, or part of a name.")
+@click.option("--without", multiple=True, metavar="GROUP", help="Leave out a group, such as memory on a shared GPU.")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON on stdout.")
+@click.pass_context
+def check(context: click.Context, name: str, **options: Any) -> None:
+    """Run the conformance kit on the installed backend NAME, and say what it fails and what that means.
+
+    The verdict is Markdown, for a README. Exit code 1 if a test fails.
+    """
+    from rlcore.app.check import check
+
+    context.exit(check(name, **options))
