@@ -67,7 +67,7 @@ def _wait(backend: Backend[Any], array: Any) -> None:
 
 
 def bare_fftw(shape: Shape, threads: int, wisdom: Path) -> Floor:
-    """FFTW's own plans of whole volumes, measured, in place or out of place, on all threads or one, whichever is fastest."""
+    """Plans of whole volumes, measured: in place or not, on all threads or one, whichever is fastest."""
     import pyfftw
 
     if wisdom.exists():

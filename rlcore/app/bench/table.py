@@ -64,8 +64,8 @@ def show(result: dict[str, Any], console: Console) -> None:
         console.print(title(problem, result["settings"]), markup=False, style="bold")
         for columns in (TIMES, REST):
             table = Table("program", *columns, box=None, pad_edge=False)
-            for line in lines(problem, ("program", *columns)):
-                table.add_row(*line)
+            for cells_of_row in lines(problem, ("program", *columns)):
+                table.add_row(*cells_of_row)
             console.print(table)
             console.print()
         for line in failures(problem):
