@@ -128,7 +128,7 @@ def demo(*, output: Path, as_json: bool, **options: Any) -> None:
 @click.option("--without", multiple=True, metavar="GROUP", help="Leave out a group, such as memory on a shared GPU.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON on stdout.")
 @click.pass_context
-def check(context: click.Context, name: str, **options: Any) -> None:
+def check(context: click.Context, /, name: str, **options: Any) -> None:
     """Run the conformance kit on the installed backend NAME, and say what it fails and what that means.
 
     The verdict is Markdown, for a README. Exit code 1 if a test fails.
