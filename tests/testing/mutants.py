@@ -119,7 +119,9 @@ class UploadsMemoryAsItLies(Full):
         return super().upload(np.asarray(volume).ravel(order="K").reshape(volume.shape))
 
 
-@fails("upload_copies", "out_may_be_an_input", "read_takes_every_dtype_and_copies", BLOCKS)
+@fails(
+    "upload_copies", "out_may_be_an_input", "read_takes_every_dtype_and_copies", "ratio_is_0_outside_the_image", BLOCKS
+)
 class UploadShares(Full):
     def upload(self, volume):
         return np.asarray(volume, self.dtype)
@@ -318,13 +320,14 @@ class SharesAWorkArea(Full):
         return self.ifft(self.multiply(product, transfer, out=product), array.shape, out=out)
 
 
-@fails("a_hundred_calls_leave_memory_as_it_was", "the_measured_peak_stays_below_the_footprint")
+@fails("a_hundred_calls_leave_memory_as_it_was")
 class KeepsWhatItMade(Full):
     kept = ()
 
     def upload(self, volume):
         array = super().upload(volume)
-        self.kept = (*self.kept, array)
+        if array.size < 100_000:  # larger ones would go over the footprint, too
+            self.kept = (*self.kept, array)
         return array
 
 
@@ -375,21 +378,28 @@ class CorrelatesByConvolving(Full):
 
 @fails("ratio")
 class BackgroundOverTheFloor(Full):
-    def ratio(self, image, blurred, *, background, floor, out=None):
-        return np.divide(image, np.maximum(blurred, np.float32(floor)) + np.float32(background), out=out)
+    def ratio(self, image, blurred, *, background, floor, inside=None, out=None):
+        floored = np.maximum(blurred, np.float32(floor))
+        return super().ratio(image, floored, background=background, floor=floor, inside=inside, out=out)
+
+
+@fails("ratio_is_0_outside_the_image", TRUTH, BLOCKS)
+class RatioOutsideTheImage(Full):
+    def ratio(self, image, blurred, *, background, floor, inside=None, out=None):
+        return super().ratio(image, blurred, background=background, floor=floor, out=out)
 
 
 @fails("update")
 class UpdateLetsLobesThrough(Full):
     def update(self, estimate, correction, weight, *, out=None):
-        factor = correction if weight is None else np.where(weight < 0, 1, correction * weight)
-        return np.multiply(estimate, factor, out=out)
+        return np.multiply(estimate, correction * (1 if weight is None else weight) + 1, out=out)
 
 
-@fails("update_holds_voxels_of_negative_weight", TRUTH)
-class UpdateIgnoresNegativeWeights(Full):
+@fails("update_leaves_voxels_of_weight_0")
+class UpdateMovesEveryVoxel(Full):
     def update(self, estimate, correction, weight, *, out=None):
-        return super().update(estimate, correction, None if weight is None else np.abs(weight), out=out)
+        weight = None if weight is None else np.maximum(weight, np.float32(1e-6))
+        return super().update(estimate, correction, weight, out=out)
 
 
 @fails("full", TRUTH, BLOCKS)

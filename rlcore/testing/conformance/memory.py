@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from rlcore.backend import Backend, Shape, on_host
+from rlcore.blocks import Box
 from rlcore.boundary import WeightTable
-from rlcore.richardson_lucy import Optics, held_by, iterate, steps_for
+from rlcore.richardson_lucy import Data, Optics, held_by, iterate, steps_for
 from rlcore.testing.conformance.cases import kernel, volume
 from rlcore.testing.conformance.peak import Work, peak_of, resident
 
@@ -81,5 +82,6 @@ class _Iterations:
         steps = steps_for(backend, shape)
         optics = Optics(steps.transfer(backend.upload(self._kernel)), 0.5, 1e-6)
         estimate, image = map(backend.upload, self._volumes)
-        for _ in iterate(steps, estimate, image, steps.weight(self._weight), optics, self._iterations):
+        data = Data(image, steps.inside(Box((1,) * len(shape), tuple(n - 1 for n in shape))))
+        for _ in iterate(steps, estimate, data, steps.weight(self._weight), optics, self._iterations):
             pass
