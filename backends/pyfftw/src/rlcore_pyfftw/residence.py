@@ -38,8 +38,11 @@ def copy(team: Team, source: Volume, target: Volume) -> None:
     team.run(lane, len(batches))
 
 
-def cut(team: Team, volume: Padded, start: Shape, block: Padded, *, wrap: bool) -> None:
+def cut(team: Team, volume: Volume, start: Shape, block: Padded, *, wrap: bool) -> None:
     """Fill the block with what the volume holds from `start` on; 0 outside it, or the volume repeated."""
+    inside = all(
+        at >= 0 and at + size <= n for at, size, n in zip(start[1:], block.shape[1:], volume.shape[1:], strict=True)
+    )
     inner = [
         list(_runs(at, at + size, n, wrap=wrap))
         for at, size, n in zip(start[1:], block.shape[1:], volume.shape[1:], strict=True)
@@ -51,16 +54,16 @@ def cut(team: Team, volume: Padded, start: Shape, block: Padded, *, wrap: bool) 
             planes = _runs(start[0] + first, start[0] + last, volume.shape[0], wrap=wrap)
             block.room[first:last] = 0
             target = block.reals[first:last]
-            if not wrap:
+            if not wrap and not (inside and start[0] + first >= 0 and start[0] + last <= volume.shape[0]):
                 target[...] = 0
-            _move(volume.reals, target, [list(planes), *inner])
+            _move(volume, target, [list(planes), *inner])
 
     team.run(lane, len(batches))
 
 
-def paste(team: Team, block: Padded, source: Shape, volume: Padded, target: Shape, shape: Shape) -> None:
+def paste(team: Team, block: Padded, source: Shape, volume: Volume, target: Shape, shape: Shape) -> None:
     """Copy a box of the block into the volume."""
-    copy(team, _box(block, source, shape), _box(volume, target, shape))
+    copy(team, _box(block.reals, source, shape), _box(volume, target, shape))
 
 
 def mirror(team: Team, array: Padded, out: Padded) -> None:
@@ -78,11 +81,12 @@ def mirror(team: Team, array: Padded, out: Padded) -> None:
 
 def _move(source: Volume, target: Volume, axes: list[list[Run]]) -> None:
     for runs in itertools.product(*axes):
-        target[tuple(run[1] for run in runs)] = source[tuple(run[0] for run in runs)]
+        into = tuple(run[1] for run in runs)
+        np.copyto(target[into], source[tuple(run[0] for run in runs)], casting="unsafe")
 
 
-def _box(array: Padded, start: Shape, shape: Shape) -> Volume:
-    return array.reals[tuple(slice(at, at + size) for at, size in zip(start, shape, strict=True))]
+def _box(array: Volume, start: Shape, shape: Shape) -> Volume:
+    return array[tuple(slice(at, at + size) for at, size in zip(start, shape, strict=True))]
 
 
 def _runs(start: int, stop: int, n: int, *, wrap: bool) -> Iterator[Run]:
