@@ -123,6 +123,22 @@ def demo(*, output: Path, as_json: bool, **options: Any) -> None:
 
 
 @main.command()
+@click.argument("name")
+@click.option("--device", help="Which of its devices: an index, or part of a name.")
+@click.option("--without", multiple=True, metavar="GROUP", help="Leave out a group, such as memory on a shared GPU.")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON on stdout.")
+@click.pass_context
+def check(context: click.Context, /, name: str, **options: Any) -> None:
+    """Run the conformance kit on the installed backend NAME, and say what it fails and what that means.
+
+    The verdict is Markdown, for a README. Exit code 1 if a test fails.
+    """
+    from rlcore.app.check import check
+
+    context.exit(check(name, **options))
+
+
+@main.command()
 @click.argument("what", nargs=-1)
 @click.option("-n", "--iterations", type=click.IntRange(min=1), default=10, show_default=True)
 @click.option("--backend", "backends", multiple=True, help="Only this backend; may be repeated.  [all that work]")
