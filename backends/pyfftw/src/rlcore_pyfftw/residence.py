@@ -40,9 +40,6 @@ def copy(team: Team, source: Volume, target: Volume) -> None:
 
 def cut(team: Team, volume: Volume, start: Shape, block: Padded, *, wrap: bool) -> None:
     """Fill the block with what the volume holds from `start` on; 0 outside it, or the volume repeated."""
-    inside = all(
-        at >= 0 and at + size <= n for at, size, n in zip(start[1:], block.shape[1:], volume.shape[1:], strict=True)
-    )
     inner = [
         list(_runs(at, at + size, n, wrap=wrap))
         for at, size, n in zip(start[1:], block.shape[1:], volume.shape[1:], strict=True)
@@ -51,12 +48,10 @@ def cut(team: Team, volume: Volume, start: Shape, block: Padded, *, wrap: bool) 
 
     def lane(numbers: Iterator[int]) -> None:
         for first, last in (batches[number] for number in numbers):
-            planes = _runs(start[0] + first, start[0] + last, volume.shape[0], wrap=wrap)
+            axes = [list(_runs(start[0] + first, start[0] + last, volume.shape[0], wrap=wrap)), *inner]
             block.room[first:last] = 0
-            target = block.reals[first:last]
-            if not wrap and not (inside and start[0] + first >= 0 and start[0] + last <= volume.shape[0]):
-                target[...] = 0
-            _move(volume, target, [list(planes), *inner])
+            _clear_around(block.reals[first:last], axes)
+            _move(volume, block.reals[first:last], axes)
 
     team.run(lane, len(batches))
 
@@ -83,6 +78,16 @@ def _move(source: Volume, target: Volume, axes: list[list[Run]]) -> None:
     for runs in itertools.product(*axes):
         into = tuple(run[1] for run in runs)
         np.copyto(target[into], source[tuple(run[0] for run in runs)], casting="unsafe")
+
+
+def _clear_around(target: Volume, axes: list[list[Run]]) -> None:
+    """Zero what no run reaches: before the first and after the last of each axis."""
+    for axis, runs in enumerate(axes):
+        before = (slice(None),) * axis
+        low, high = (runs[0][1].start, runs[-1][1].stop) if runs else (0, 0)
+        target[(*before, slice(0, low))] = 0
+        target[(*before, slice(high, None))] = 0
+        target = target[(*before, slice(low, high))]
 
 
 def _box(array: Volume, start: Shape, shape: Shape) -> Volume:
