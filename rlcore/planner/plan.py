@@ -127,8 +127,8 @@ class Plan:
         if self.tolerance is not None:
             halo = _by(self.halo)
             return (
-                f"independent, with a halo of {halo} on each side, which has kept errors below {self.tolerance:g} of the "
-                "maximum where it was measured"
+                f"independent, with a halo of {halo} on each side, which has kept errors below {self.tolerance:g} of "
+                "the maximum where it was measured"
             )
         if self.half_steps >= 2 * self.iterations:
             return "each with a full halo, so nothing is exchanged"
