@@ -89,9 +89,9 @@ def _promising(
     if not _fits(needs_of(smallest, job, backend), backend, budgets):
         return
     room = budgets.host.bytes if on_host(backend) else budgets.device.bytes
-    possible = np.flatnonzero(least_bytes(ways.voxels, ways.half_steps, backend) <= room)
+    possible = np.flatnonzero(least_bytes(ways.voxels, ways.half_steps, backend, job.acceleration) <= room)
     rough = 4 * job.iterations * np.log2(ways.voxels[possible] + 1) + np.where(
-        ways.blocks[possible] > 1, relative_move_cost(residence, backend) * moves(ways.half_steps, job.iterations), 0
+        ways.blocks[possible] > 1, relative_move_cost(residence, backend) * moves(ways.half_steps, job), 0
     )
     order = possible[np.argsort(rough * ways.voxels[possible] * ways.blocks[possible], kind="stable")]
     found = 0
@@ -139,6 +139,7 @@ def _plan(
         scratch_bytes=needs.scratch,
         overhead=needs.cost / (4 * job.iterations * backend.cost(whole)) - 1,
         tolerance=tolerance if blocks > 1 else None,
+        acceleration=job.acceleration,
     )
 
 
