@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rlcore.backend import Backend, Shape, SupportsStreams
-from rlcore.blocks import Block
+from rlcore.blocks import Block, Box
 from rlcore.boundary import Weights
 from rlcore.caution import caution
 from rlcore.execution.checkpoint import Checkpoint
@@ -21,7 +21,7 @@ from rlcore.execution.working import WorkingVolumes
 from rlcore.kernel import on_device
 from rlcore.planner.plan import Plan
 from rlcore.psf import PSF
-from rlcore.richardson_lucy import Optics, State, Steps, advance, blur, iterate, steps_for
+from rlcore.richardson_lucy import Data, Optics, State, Steps, advance, blur, iterate, steps_for
 
 
 class ReplanWarning(UserWarning):
@@ -120,10 +120,13 @@ class _Engine:
         return tuple(self._run.volumes.store(name, self._plan.residence) for name in names)
 
     def _loader(self, sweep: Sweep) -> Callable[[tuple[int, Block]], tuple[Any, ...]]:
-        """What a block of this sweep needs on the device; the estimate only where something is predicted from it."""
+        """What a block of this sweep needs on the device: the state, then image or ratio, then the weight.
+
+        The estimate beside the point is read only where something is predicted from it.
+        """
         run, residence = self._run, self._plan.residence
         point, estimate = (run.volumes.store(name, residence) for name in sweep.source)
-        other = run.volumes.store(RATIO, residence) if sweep.kind == "correct" else run.image
+        ratio = run.volumes.store(RATIO, residence) if sweep.kind == "correct" else None
         predicts = any(factor is not None for factor in sweep.factors)
 
         def load(item: tuple[int, Block]) -> tuple[Any, ...]:
@@ -131,19 +134,27 @@ class _Engine:
             with self._lane():
                 weight = None if sweep.kind == "blur" else self._steps.weight(self._weights.of(box))
                 start = point.load(box)
-                return State(start, estimate.load(box) if predicts else start), other.load(box), weight
+                state = State(start, estimate.load(box) if predicts else start)
+                return state, ratio.load(box) if ratio else self._data(box), weight
 
         return load
+
+    def _data(self, box: Box) -> Data:
+        """The image in a box, and which of its voxels are the image's; all of them where it repeats."""
+        geometry = self._plan.geometry
+        shared = box.intersect(geometry.image)
+        everywhere = geometry.wraps or shared == box
+        return Data(self._run.image.load(box), self._steps.inside(None if everywhere else shared.seen_from(box)))
 
     def _computer(self, sweep: Sweep) -> Callable[..., tuple[Any, ...]]:
         """What is done to it: the half-steps of the sweep. It gives an array for each target."""
         return {"iterate": self._iterate, "blur": self._blur, "correct": self._correct}[sweep.kind](sweep)
 
     def _iterate(self, sweep: Sweep) -> Callable[..., tuple[Any, ...]]:
-        def compute(number: int, state: State, image: Any, weight: Any) -> tuple[Any, ...]:
+        def compute(number: int, state: State, data: Data, weight: Any) -> tuple[Any, ...]:
             reporter, iterations = self._run.reporter, len(sweep.factors)
             reporter.block = number
-            steps = iterate(self._steps, state, image, weight, self._optics, sweep.factors)
+            steps = iterate(self._steps, state, data, weight, self._optics, sweep.factors)
             del state
             for done in range(1, iterations + 1):
                 with self._lane():
@@ -154,10 +165,10 @@ class _Engine:
         return compute
 
     def _blur(self, sweep: Sweep) -> Callable[..., tuple[Any, ...]]:
-        def compute(number: int, state: State, image: Any, weight: Any) -> tuple[Any, ...]:
+        def compute(number: int, state: State, data: Data, weight: Any) -> tuple[Any, ...]:
             self._run.reporter.block = number
             with self._lane():
-                ratio = blur(self._steps, state.point, image, self._optics, out=state.point)
+                ratio = blur(self._steps, state.point, data, self._optics, out=state.point)
             self._run.reporter.advance(1)
             return (ratio,)
 
