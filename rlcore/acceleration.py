@@ -23,9 +23,9 @@ from rlcore.errors import InputError
 Acceleration = Literal["heavy-ball", "none"]
 ACCELERATIONS: tuple[str, ...] = get_args(Acceleration)
 
-LEAST_SHARE = 0.7
-"""Least share of a voxel that a prediction leaves of it (the r above). From 0.7 to 0.8 every phantom of
-docs/measure_acceleration.py gains as much as any; at 0.5 the fit of some stalls, at 0.9 all are slower."""
+LEAST_SHARE = 0.75
+"""Least share of a voxel that a prediction leaves of it (the r above). With 0.7 to 0.8 every phantom of
+docs/measure_acceleration.py is fitted in as few iterations; with 0.5 the fit of some stalls, with 0.9 all take more."""
 
 _LEAST_DIVISOR = 1e-30
 """For divisions whose divisor is 0 only where the dividend is."""
