@@ -27,8 +27,8 @@ def deconvolve(
     image: Any,
     psf: Any,
     *,
-    iterations: int = 20,
-    acceleration: Acceleration = "none",
+    iterations: int = 15,
+    acceleration: Acceleration = "heavy-ball",
     backend: str | Backend[Any] = "auto",
     device: str | int | None = None,
     boundary: Boundary = "extended",
@@ -52,11 +52,11 @@ def deconvolve(
     psf : array_like or PSF
         Point spread function on as many axes and with the same voxel size, of any size, odd or even. Its centre is
         voxel P//2 of P; for anything else, or to take a background off, see `prepare_psf`.
-    iterations : int, default 20
-    acceleration : {"heavy-ball", "none"}, default "none"
-        "heavy-ball" starts each step from a point predicted from the last two estimates: about a quarter of the
-        iterations for the fit of 100 plain ones, for one more volume of memory. What matters is not to run on: at few
-        photons its best is reached, and passed, in as few iterations.
+    iterations : int, default 15
+        More sharpen more, and then fit noise: accelerated ones pass their best soon, at few photons within 10 or 20.
+    acceleration : {"heavy-ball", "none"}
+        "heavy-ball" starts each step from a point predicted from the last two estimates. 15 such iterations fit as well
+        as 40 plain ones, 25 as well as 100, for 4 % more time each and one more volume of memory.
     backend : str or Backend, default "auto"
         A name that `survey` lists, or a backend itself; `choose_backend` tells what "auto" takes.
     device : str or int, optional
@@ -163,8 +163,8 @@ def make_plan(
     image_shape: Shape,
     psf_shape: Shape,
     *,
-    iterations: int = 20,
-    acceleration: Acceleration = "none",
+    iterations: int = 15,
+    acceleration: Acceleration = "heavy-ball",
     backend: str | Backend[Any] = "auto",
     device: str | int | None = None,
     boundary: Boundary = "extended",

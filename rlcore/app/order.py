@@ -30,8 +30,8 @@ class Order:
     image: Path
     psf: Path
     output: Path = Path("restored.tif")
-    iterations: int = 20
-    acceleration: str = "none"
+    iterations: int = 15
+    acceleration: str = "heavy-ball"
     backend: str = "auto"
     device: str | None = None
     boundary: str = "extended"

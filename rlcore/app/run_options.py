@@ -8,7 +8,7 @@ from rlcore.acceleration import ACCELERATIONS
 from rlcore.app.program import options
 from rlcore.boundary import BOUNDARIES
 
-DEFAULT_ITERATIONS = 20
+DEFAULT_ITERATIONS = 15
 
 backend_options = options(
     click.option("--backend", default="auto", show_default=True, help="Its name, as `rlcore backends` lists it."),
@@ -20,7 +20,7 @@ how_options = options(
     click.option(
         "--acceleration",
         type=click.Choice(ACCELERATIONS),
-        default="none",
+        default=ACCELERATIONS[0],
         show_default=True,
         help="heavy-ball fits in 25 iterations what takes 100 plain ones.",
     ),

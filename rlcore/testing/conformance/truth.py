@@ -37,6 +37,7 @@ class Truth:
         for image_shape, psf_shape in PROBLEMS:
             image, psf = blurred_spots(image_shape, psf_shape)
             options: Any = {"iterations": iterations, "boundary": boundary, "background": BACKGROUND}
+            options["acceleration"] = "none"
             restored = deconvolve(image, psf, backend=backend, **options)
             truth = reference(image_shape, psf_shape, boundary, iterations)
             assert restored.shape == image.shape
@@ -65,6 +66,12 @@ def reference(image_shape: Shape, psf_shape: Shape, boundary: Any, iterations: i
     double = ArrayAPIBackend(array_api_compat.numpy, name="double", dtype="float64")
     image, psf = blurred_spots(image_shape, psf_shape)
     restored: Volume = deconvolve(
-        image, psf, backend=double, iterations=iterations, boundary=boundary, background=BACKGROUND
+        image,
+        psf,
+        backend=double,
+        iterations=iterations,
+        acceleration="none",
+        boundary=boundary,
+        background=BACKGROUND,
     )
     return restored
