@@ -22,7 +22,7 @@ how_options = options(
         type=click.Choice(ACCELERATIONS),
         default=ACCELERATIONS[0],
         show_default=True,
-        help="heavy-ball fits in 25 iterations what takes 100 plain ones.",
+        help="heavy-ball fits in 30 iterations what takes 100 plain ones.",
     ),
     backend_options,
     click.option(

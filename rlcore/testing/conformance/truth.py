@@ -38,7 +38,7 @@ class Truth:
         """
         for image_shape, psf_shape in PROBLEMS:
             image, psf = blurred_spots(image_shape, psf_shape)
-            plan = whole_plan(backend, image_shape, psf_shape, iterations, boundary)
+            plan = whole_plan(backend, image_shape, psf_shape, iterations, boundary, "none")
             options: Any = {"iterations": iterations, "boundary": boundary, "background": BACKGROUND, "plan": plan}
             options["acceleration"] = "none"
             restored = deconvolve(image, psf, backend=backend, **options)
