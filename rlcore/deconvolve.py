@@ -151,7 +151,7 @@ def _run(
             reporter=reporter,
             checkpoint=state,
             replan=lambda old: smaller_plan(old, request.job(False), request.backend, request.settings),
-            gather=request.out is None and state is None,
+            gather=request.out is None,
         )
         volumes.deliver(execute(run, plan), result, request.chunks)
     if state is not None:

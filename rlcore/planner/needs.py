@@ -109,13 +109,15 @@ def _volumes(candidate: Candidate, job: Job, blocks: int, image: int, volume: in
     """Bytes of the working volumes that are alive at once: estimates on their domain, the ratio on the image.
 
     With acceleration every estimate has a point beside it.
-    A checkpoint never overwrites the estimate it reads, and keeps the result beside the estimates until the end.
+    A checkpoint never overwrites the estimate it reads, and keeps a result that is not gathered beside the estimates
+    until the end.
     """
     ratio = image if blocks > 1 and candidate.half_steps == 1 else 0
     estimates, volume = _sweeps(candidate, job, blocks) - 1, job.carried * volume
     if not job.checkpoint:
         return ratio + (volume if ratio else min(2, estimates) * volume)
-    return ratio + min(2, estimates) * volume + image
+    gathered = ratio > 0 and job.result_in_memory
+    return ratio + min(2, estimates + gathered) * volume + (0 if gathered else image)
 
 
 def _sweeps(candidate: Candidate, job: Job, blocks: int) -> int:
