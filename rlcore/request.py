@@ -21,7 +21,7 @@ from rlcore.blocks import Shape
 from rlcore.boundary import Boundary, Geometry
 from rlcore.choice import choose_backend
 from rlcore.errors import InputError
-from rlcore.execution.scan import check_image
+from rlcore.execution.scan import check_image, chunks_of
 from rlcore.execution.stores import ArrayResult, DeviceResult, NewResult, Result
 from rlcore.planner import Job, Plan
 from rlcore.psf import PSF, prepare_psf
@@ -80,7 +80,7 @@ class Request:
     @property
     def chunks(self) -> Shape:
         """Chunks of the result, 1 voxel where it has none."""
-        return tuple(getattr(self.out, "chunks", None) or (1,) * len(self.geometry.image_shape))
+        return (1,) * len(self.geometry.image_shape) if self.out is None else chunks_of(self.out)
 
     def job(self, checkpoint: bool) -> Job:
         """What the planner needs to know."""

@@ -13,6 +13,7 @@ from rlcore.backend import Backend, Shape, SupportsStreams
 from rlcore.blocks import Block, Box
 from rlcore.boundary import Weights
 from rlcore.caution import caution
+from rlcore.errors import BudgetError, OutOfMemory
 from rlcore.execution.checkpoint import Checkpoint
 from rlcore.execution.progress import Reporter
 from rlcore.execution.stores import Store
@@ -86,7 +87,10 @@ def execute(run: Run, plan: Plan) -> str:
             if run.checkpoint is not None or (sweep.in_place and run.written):
                 raise
             cause = str(error) or "memory ran out"
-        plan = run.replan(plan)
+        try:
+            plan = run.replan(plan)
+        except BudgetError as refusal:
+            raise OutOfMemory(f"{cause}; {refusal}") from refusal
         caution(f"{cause}; going on from iteration {finished} by a smaller plan: {plan}", ReplanWarning)
 
 
