@@ -25,7 +25,7 @@ _PIECE = 1 << 20
 
 
 class WorkingVolumes:
-    """Stores by name: the start, the estimates, the ratio, the result.
+    """Stores by name: the start, the estimates, the points of an accelerated run, the ratio, the result.
 
     With a checkpoint every volume is a file in its folder; otherwise scratch files live in a folder of their own
     inside `scratch_parent`, removed at the end.
@@ -45,7 +45,7 @@ class WorkingVolumes:
         self._parent, self._checkpoint = scratch_parent, checkpoint
         self._scratch: Path | None = None
         constant = ConstantStore(backend, geometry.domain, start, wraps=geometry.wraps)
-        self._stores: dict[str, Store] = {START: constant}
+        self._stores: dict[str, Store] = {START.estimate: constant}
         if checkpoint is None:
             self._stores[RESULT] = result
 

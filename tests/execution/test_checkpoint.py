@@ -154,8 +154,8 @@ def test_a_folder_of_other_things_is_refused_and_left_alone(tmp_path):
 
 
 def test_a_run_killed_while_its_state_is_removed_starts_anew(tmp_path, monkeypatch):
-    truth = rlcore.deconvolve(IMAGE, PSF, plan=in_blocks(residence="scratch"), **OPTIONS)
     options = OPTIONS | {"plan": in_blocks(residence="scratch"), "checkpoint": tmp_path / "state"}
+    truth = rlcore.deconvolve(IMAGE, PSF, **options)
     for survivors in (0, 1, 2):
         left = []
 

@@ -11,7 +11,7 @@ import pytest
 from rlcore.backend import Backend, Shape, on_host
 from rlcore.blocks import Box
 from rlcore.boundary import WeightTable
-from rlcore.richardson_lucy import Data, Optics, held_by, iterate, steps_for
+from rlcore.richardson_lucy import Data, Optics, State, held_by, iterate, steps_for
 from rlcore.testing.conformance.cases import kernel, volume
 from rlcore.testing.conformance.peak import Work, peak_of, resident
 
@@ -94,5 +94,6 @@ class _Iterations:
         optics = Optics(steps.transfer(backend.upload(self._kernel)), 0.5, 1e-6)
         estimate, image = map(backend.upload, self._volumes)
         data = Data(image, steps.inside(Box((1,) * len(shape), tuple(n - 1 for n in shape))))
-        for _ in iterate(steps, estimate, data, steps.weight(self._weight), optics, self._iterations):
+        state = State(estimate, estimate)
+        for _ in iterate(steps, state, data, steps.weight(self._weight), optics, (None,) * self._iterations):
             pass
