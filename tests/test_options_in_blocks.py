@@ -67,7 +67,7 @@ def test_wherever_volumes_live_and_whatever_lies_outside(boundary, residence, tm
 def test_a_run_that_is_stopped_goes_on_with_the_same_bits(option, half_steps, tmp_path):
     backend, options = BACKENDS["numpy"], OPTIONS[option]
     plan = plan_in_blocks(backend, half_steps, "scratch", iterations=12, **options) if half_steps else None
-    whole = restore(backend, plan, iterations=12, **options)
+    never_stopped = restore(backend, plan, 12, checkpoint=tmp_path / "never stopped", **options)
     for calls in (1, 9, 20):
         folder = tmp_path / f"{calls}"
         seen = []
@@ -79,7 +79,7 @@ def test_a_run_that_is_stopped_goes_on_with_the_same_bits(option, half_steps, tm
         except rlcore.Cancelled:
             assert folder.exists()
         again = restore(backend, plan, 12, checkpoint=folder, **options)
-        np.testing.assert_array_equal(again, whole)
+        np.testing.assert_array_equal(again, never_stopped)
         assert not folder.exists()
 
 
