@@ -1,0 +1,16 @@
+"""The backend `reikna`: OpenCL without anything to compile at installation."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from rlcore_reikna.backend import OpenCLBackend
+from rlcore_reikna.packed import PackedTransforms
+from rlcore_reikna.runtime import Runtime
+
+
+class ReiknaBackend(OpenCLBackend):
+    """Richardson-Lucy on any OpenCL device, transforms by reikna: best where lengths are powers of two."""
+
+    name = "reikna"
+    _transforms_on = staticmethod(lru_cache(maxsize=None)(PackedTransforms))
