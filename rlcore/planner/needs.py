@@ -145,5 +145,6 @@ def least_bytes(voxels: npt.NDArray[np.float64], half_steps: int, backend: Backe
 
 
 def _unit(backend: Backend[Any]) -> float:
-    """Time of a transform per voxel and log2(voxels), in the backend's own units, at a size that suits every FFT."""
-    return backend.cost((64, 64, 64)) / (64**3 * 18)
+    """Time of a transform per voxel and log2(voxels), in the backend's own units, at a size that suits every FFT and
+    where starting it takes no time to speak of."""
+    return backend.cost((512, 512, 512)) / (512**3 * 27)

@@ -96,7 +96,7 @@ class OpenCLBackend:
         if spectrum.shape != tuple(shape):
             raise BackendError(f"spectrum of shape {spectrum.shape} cannot become an array of shape {tuple(shape)}")
         target = self._target(out, spectrum.shape, "real")
-        self._transforms.inverse(target.buffer, spectrum.buffer, spectrum.shape)
+        self._transforms.inverse(target.buffer, spectrum.buffer, spectrum.shape, keep=True)
         return target
 
     def multiply(self, a: Real, b: Real, *, out: Array | None = None) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -56,11 +57,15 @@ class HalfTransforms:
             else:
                 self._plan(shape).fft(self._real(real, shape), self._spectrum(spectrum, shape))
 
-    def inverse(self, real: Any, spectrum: Any, shape: Shape) -> None:
+    def inverse(self, real: Any, spectrum: Any, shape: Shape, *, keep: bool) -> None:
         with self._program.lock:
-            copy = self._memory.allocate(self.spectrum_bytes(shape))
-            self._program.each("copy", self.spectrum_bytes(shape) // 4, copy, spectrum)
-            self._consume(real, copy, shape)
+            if keep:
+                kept, spectrum = spectrum, self._memory.allocate(self.spectrum_bytes(shape))
+                self._program.each("copy", self.spectrum_bytes(shape) // 4, spectrum, kept)
+            if math.prod(shape) == 1:
+                self._program.each("narrow", 1, real, spectrum)
+            else:
+                self._plan(shape).ifft(self._spectrum(spectrum, shape), self._real(real, shape))
 
     def multiply(self, out: Any, a: Any, b: Any, shape: Shape, *, mirrored: bool = False) -> None:
         self._program.each("product_full", math.prod(_half(shape)), out, a, b, int(mirrored))
@@ -70,14 +75,7 @@ class HalfTransforms:
             spectrum = self._memory.allocate(self.spectrum_bytes(shape))
             self.forward(spectrum, real, shape)
             self.multiply(spectrum, spectrum, transfer, shape, mirrored=mirrored)
-            self._consume(out, spectrum, shape)
-
-    def _consume(self, real: Any, spectrum: Any, shape: Shape) -> None:
-        """Transform back; the spectrum is destroyed."""
-        if math.prod(shape) == 1:
-            self._program.each("narrow", 1, real, spectrum)
-        else:
-            self._plan(shape).ifft(self._spectrum(spectrum, shape), self._real(real, shape))
+            self.inverse(out, spectrum, shape, keep=False)
 
     def _real(self, buffer: Any, shape: Shape) -> Any:
         return cla.Array(self._queue, _long(shape), np.float32, data=buffer)
@@ -107,6 +105,7 @@ def _half(shape: Shape) -> Shape:
     return (*shape[:-1], shape[-1] // 2 + 1)
 
 
+@lru_cache(maxsize=4096)
 def _fast(length: int, multiple: int = 1) -> int:
     """The length, not much above, whose volumes take least time."""
     candidates = [smooth_length(length, multiple=multiple)]
@@ -116,6 +115,7 @@ def _fast(length: int, multiple: int = 1) -> int:
     return best if best == length else _fast(best, multiple)
 
 
+@lru_cache(maxsize=4096)
 def _passes(n: int) -> float:
     if n == 1:
         return 0.0

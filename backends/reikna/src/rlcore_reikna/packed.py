@@ -51,12 +51,12 @@ class PackedTransforms:
             self._program.each("widen", math.prod(shape), spectrum, real)
             self._fft.run(spectrum, spectrum, shape, inverse=False)
 
-    def inverse(self, real: Any, spectrum: Any, shape: Shape) -> None:
+    def inverse(self, real: Any, spectrum: Any, shape: Shape, *, keep: bool) -> None:
         with self._program.lock:
             if _is_packed(shape):
                 self._fft.run(real, spectrum, _complex(shape), inverse=True)
                 return
-            full = self._memory.allocate(self.spectrum_bytes(shape))
+            full = self._memory.allocate(self.spectrum_bytes(shape)) if keep else spectrum
             self._fft.run(full, spectrum, shape, inverse=True)
             self._program.each("narrow", math.prod(shape), real, full)
 
@@ -70,16 +70,10 @@ class PackedTransforms:
 
     def filter(self, out: Any, real: Any, transfer: Any, shape: Shape, *, mirrored: bool) -> None:
         with self._program.lock:
-            if _is_packed(shape):
-                self.forward(out, real, shape)
-                self.multiply(out, out, transfer, shape, mirrored=mirrored)
-                self.inverse(out, out, shape)
-                return
-            full = self._memory.allocate(self.spectrum_bytes(shape))
-            self.forward(full, real, shape)
-            self.multiply(full, full, transfer, shape, mirrored=mirrored)
-            self._fft.run(full, full, shape, inverse=True)
-            self._program.each("narrow", math.prod(shape), out, full)
+            spectrum = out if _is_packed(shape) else self._memory.allocate(self.spectrum_bytes(shape))
+            self.forward(spectrum, real, shape)
+            self.multiply(spectrum, spectrum, transfer, shape, mirrored=mirrored)
+            self.inverse(out, spectrum, shape, keep=False)
 
 
 def _is_packed(shape: Shape) -> bool:

@@ -30,8 +30,8 @@ class Transforms(Protocol):
         """Write the spectrum of a real volume, which is kept."""
         ...
 
-    def inverse(self, real: Any, spectrum: Any, shape: Shape) -> None:
-        """Write the real volume of a spectrum, which is kept."""
+    def inverse(self, real: Any, spectrum: Any, shape: Shape, *, keep: bool) -> None:
+        """Write the real volume of a spectrum, which may be destroyed unless it is to be kept."""
         ...
 
     def multiply(self, out: Any, a: Any, b: Any, shape: Shape, *, mirrored: bool = False) -> None:
