@@ -65,6 +65,28 @@ def deconvolve(*, as_json: bool, quiet: bool, **order: Any) -> None:
 
 
 @main.command()
+@click.argument("image", type=PATH, required=False)
+@click.argument("psf", type=PATH, required=False)
+@click.option("--shape", nargs=2, metavar="IMAGE PSF", help="Shapes instead of files, as 64x1024x1024 31x31x31.")
+@how_options
+@file_options
+@click.option("--checkpoint", type=PATH, help="Plan for a run whose state is kept in this folder.")
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON on stdout.")
+def plan(*, image: Path | None, psf: Path | None, shape: tuple[str, str] | None, as_json: bool, **order: Any) -> None:
+    """Say how IMAGE would be cut, what memory that needs and how long it takes, without running anything."""
+    from rlcore.app.planning import plan_order
+    from rlcore.app.screen import Screen
+
+    screen = Screen()
+    with screen.listening():
+        forecast = plan_order(image, psf, shape, order)
+    if as_json:
+        print_json(forecast.to_dict())
+    else:
+        click.echo("\n".join(forecast.lines()))
+
+
+@main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the survey as JSON on stdout.")
 @click.option("--why", nargs=2, type=PATH, metavar="IMAGE PSF", help="Say what `auto` takes for these files, and why.")
 @backend_options
@@ -76,3 +98,24 @@ def backends(*, as_json: bool, why: tuple[Path, Path] | None, backend: str, devi
         show(as_json=as_json)
     else:
         explain(*why, backend=backend, device=device, as_json=as_json)
+
+
+@main.command()
+@click.option("--output", type=PATH, default=Path("demo_output"), show_default=True, help="A folder for what it makes.")
+@click.option("-n", "--iterations", type=int, default=100, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Another seed, another phantom.")
+@backend_options
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON on stdout.")
+def demo(*, output: Path, as_json: bool, **options: Any) -> None:
+    """Restore a phantom whose truth is known, and show before and after."""
+    from rlcore.app.demo import run_demo
+    from rlcore.app.screen import Screen
+    from rlcore.app.stop import stoppable
+
+    screen = Screen()
+    with screen.listening(), stoppable(screen.say) as cancel, screen.progress() as callback:
+        made = run_demo(output, callback=callback, cancel=cancel, **options)
+    if as_json:
+        print_json(made.to_dict())
+    else:
+        click.echo("\n".join(made.lines()))
