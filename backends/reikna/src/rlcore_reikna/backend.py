@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rlcore.backend import Device, Footprint, Shape, Summary, Volume
+from rlcore.backend import Box, Device, Footprint, Shape, Summary, Volume
 from rlcore.errors import BackendError
+from rlcore_reikna import host_volumes
 from rlcore_reikna.arrays import Array, Kind, Real, Spread, cubic, is_spectrum, real_bytes
 from rlcore_reikna.devices import choose, described, is_cpu, title
 from rlcore_reikna.memory import rounded
@@ -84,7 +85,9 @@ class OpenCLBackend:
 
     def download(self, array: Real, *, out: Volume | None = None) -> Volume:
         dense = self._dense(array)
-        return self._runtime.transfers.download(dense.buffer, dense.shape, out)
+        volume = np.empty(dense.shape, self.dtype) if out is None else out
+        self._runtime.transfers.download(dense.buffer, volume)
+        return volume
 
     def fft(self, array: Real, *, out: Array | None = None) -> Array:
         source = self._dense(array)
@@ -112,7 +115,7 @@ class OpenCLBackend:
         return self._each("add_number", out, a, numbers=(b,))
 
     def divide(self, a: Real, b: Real, *, floor: float, out: Array | None = None) -> Array:
-        return self.ratio(a, b, background=0.0, floor=floor, out=out)
+        return self._each("quotient", out, a, b, numbers=(floor,))
 
     def clamp(self, array: Real, floor: float, *, out: Array | None = None) -> Array:
         return self._each("clamp_below", out, array, numbers=(floor,))
@@ -131,8 +134,25 @@ class OpenCLBackend:
     def correlate(self, array: Real, transfer: Array, *, out: Array | None = None) -> Array:
         return self._filter(array, transfer, out, mirrored=True)
 
-    def ratio(self, image: Real, blurred: Real, *, background: float, floor: float, out: Array | None = None) -> Array:
-        return self._each("ratio", out, image, blurred, numbers=(background, floor))
+    def ratio(
+        self,
+        image: Real,
+        blurred: Real,
+        *,
+        background: float,
+        floor: float,
+        inside: Box | None = None,
+        out: Array | None = None,
+    ) -> Array:
+        if inside is None:
+            return self._each("ratio", out, image, blurred, numbers=(background, floor))
+        data, divisor = self._dense(image), self._dense(blurred)
+        target = self._target(out, data.shape, "real")
+        (_, *plane), first = cubic(data.shape), cubic(inside.start, fill=0)
+        last = cubic(inside.stop)
+        buffers = target.buffer, data.buffer, divisor.buffer
+        self._program.over("ratio_inside", data.shape, *buffers, background, floor, *plane, *first, *last)
+        return target
 
     def update(self, estimate: Real, correction: Real, weight: Real | None, *, out: Array | None = None) -> Array:
         if weight is None:
@@ -146,7 +166,7 @@ class OpenCLBackend:
         )
         return target
 
-    # --- residence, expansion, summary
+    # --- residence, host volumes, expansion, summary
 
     def full(self, shape: Shape, value: float) -> Array:
         array = self._new(tuple(shape))
@@ -168,6 +188,13 @@ class OpenCLBackend:
         (_, *plane), at, to = cubic(tuple(shape)), cubic(source, fill=0), cubic(target, fill=0)
         (_, *inner), (_, *outer) = cubic(part.shape), cubic(volume.shape)
         self._program.over("paste", tuple(shape), volume.buffer, part.buffer, *plane, *at, *inner, *to, *outer)
+
+    def read(self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False) -> Array:
+        block: Array = host_volumes.read(self, volume, start, tuple(shape), wrap=wrap)
+        return block
+
+    def write(self, block: Real, source: Shape, volume: Volume, target: Shape, shape: Shape) -> None:
+        host_volumes.write(self, self._dense(block), source, volume, target, tuple(shape))
 
     def expand(self, table: Volume, index: tuple[npt.NDArray[np.intp], ...]) -> Spread:
         axes = (np.zeros(1, np.int32),) * (3 - len(index)) + index

@@ -100,7 +100,7 @@ def _rank(device: cl.Device) -> tuple[bool, bool, int]:
 
 
 def _words(device: cl.Device) -> str:
-    return f"{device.name} {device.vendor} {device.platform.name}".lower()
+    return f"{title(device)} {device.vendor}".lower()
 
 
 def _listed(devices: list[cl.Device]) -> str:

@@ -18,7 +18,7 @@ from rlcore.backend import Shape
 from rlcore_reikna.memory import Memory
 from rlcore_reikna.program import quiet_compiler
 
-_KEPT = 8
+_KEPT = 64
 """Shapes whose compiled transforms are kept."""
 
 _COLUMN = 128
@@ -89,15 +89,20 @@ class _AxisPlan:
         self._thread.temp_alloc.memory = memory
         outer, inner = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
         self._shape = (outer, shape[axis], inner)[: 2 + (inner > 1)]  # reikna drops a last axis of length 1 half-way
+        self._none = cl.Buffer(queue.context, cl.mem_flags.READ_WRITE, 8)
+        self._target, self._source = self._view(), self._view()
         with quiet_compiler():
             self._transform = FFT(Type(np.complex64, self._shape), axes=(1,)).compile(self._thread)
 
     def run(self, target: Any, source: Any, *, inverse: bool) -> None:
+        self._target.base_data, self._source.base_data = target, source
         with self._thread.temp_alloc:
-            self._transform(self._view(target), self._view(source), int(inverse))
+            self._transform(self._target, self._source, int(inverse))
+        self._target.base_data = self._source.base_data = self._none
 
-    def _view(self, buffer: Any) -> Any:
-        return self._thread.array(self._shape, np.complex64, data=buffer)
+    def _view(self) -> Any:
+        """An array that a buffer is put under when it is used: making one takes longer than starting a kernel."""
+        return self._thread.array(self._shape, np.complex64, data=self._none)
 
 
 class _Borrowed(TemporaryManager):  # type: ignore[misc]

@@ -17,7 +17,7 @@ from rlcore_reikna.packed import LAUNCH
 from rlcore_reikna.program import quiet_compiler
 from rlcore_reikna.runtime import Runtime
 
-_KEPT = 8
+_KEPT = 64
 """Shapes whose compiled transforms are kept."""
 
 _PASSES = {2: 0.0, 3: 0.02, 5: 0.05, 7: 0.1}
@@ -89,7 +89,7 @@ class HalfTransforms:
             while len(self._plans) >= _KEPT:
                 self._plans.popitem(last=False)
             with quiet_compiler():
-                self._plans[shape] = VkFFTApp(shape, np.float32, self._queue, inplace=False, norm=1, r2c=True)
+                self._plans[shape] = VkFFTApp(shape, np.float32, self._queue, inplace=False, norm=1, r2c=True, use_lut=1)
         self._plans.move_to_end(shape)
         return self._plans[shape]
 

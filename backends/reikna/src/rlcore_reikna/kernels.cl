@@ -27,12 +27,18 @@ float at_least(const float value, const float floor) { return value < floor ? fl
 kernel void clamp_below(global float *out, global const float *a, const float floor, const ulong n)
 { EACH(i, n); out[i] = at_least(a[i], floor); }
 
+kernel void quotient(global float *out, global const float *a, global const float *b, const float floor, const ulong n)
+{ EACH(i, n); out[i] = a[i] / at_least(b[i], floor); }
+
+float less_one(const float image, const float blurred, const float background, const float floor)
+{ return image / at_least(blurred + background, floor) - 1.0f; }
+
 kernel void ratio(global float *out, global const float *image, global const float *blurred,
                   const float background, const float floor, const ulong n)
-{ EACH(i, n); out[i] = image[i] / at_least(blurred[i] + background, floor); }
+{ EACH(i, n); out[i] = less_one(image[i], blurred[i], background, floor); }
 
 float updated(const float estimate, const float correction, const float weight)
-{ return weight < 0.0f ? estimate : estimate * at_least(correction, 0.0f) * weight; }
+{ return estimate * at_least(1.0f + weight * correction, 0.0f); }
 
 kernel void update(global float *out, global const float *estimate, global const float *correction, const ulong n)
 { EACH(i, n); out[i] = updated(estimate[i], correction[i], 1.0f); }
@@ -40,6 +46,19 @@ kernel void update(global float *out, global const float *estimate, global const
 kernel void update_weighted(global float *out, global const float *estimate, global const float *correction,
                             global const float *weight, const ulong n)
 { EACH(i, n); out[i] = updated(estimate[i], correction[i], weight[i]); }
+
+// --- inside a box, from (az, ay, ax) up to (bz, by, bx); outside it nothing is read and 0 is written
+
+kernel void ratio_inside(global float *out, global const float *image, global const float *blurred,
+                         const float background, const float floor, const int ny, const int nx,
+                         const int az, const int ay, const int ax, const int bz, const int by, const int bx)
+{
+    const int x = get_global_id(0), y = get_global_id(1), z = get_global_id(2);
+    if (x >= nx || y >= ny) return;
+    const int inside = x >= ax && x < bx && y >= ay && y < by && z >= az && z < bz;
+    const size_t i = AT(z, y, x, ny, nx);
+    out[i] = inside ? less_one(image[i], blurred[i], background, floor) : 0.0f;
+}
 
 // --- a small table spread over a volume: index holds nz, ny and nx positions in the table, which is ty by tx a plane
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from functools import lru_cache
 
 
 class _Memory(ctypes.Structure):
@@ -12,23 +13,23 @@ class _Memory(ctypes.Structure):
 def free_memory(bus_id: str) -> int | None:
     """Free bytes of the GPU at a PCI address such as ``0000:3b:00.0``; None where the library cannot tell."""
     library = _library()
-    if library is None or library.nvmlInit_v2() != 0:
+    if library is None:
         return None
-    try:
-        handle, memory = ctypes.c_void_p(), _Memory()
-        if library.nvmlDeviceGetHandleByPciBusId_v2(bus_id.encode(), ctypes.byref(handle)) != 0:
-            return None
-        if library.nvmlDeviceGetMemoryInfo(handle, ctypes.byref(memory)) != 0:
-            return None
-        return int(memory.free)
-    finally:
-        library.nvmlShutdown()
+    handle, memory = ctypes.c_void_p(), _Memory()
+    if library.nvmlDeviceGetHandleByPciBusId_v2(bus_id.encode(), ctypes.byref(handle)) != 0:
+        return None
+    if library.nvmlDeviceGetMemoryInfo(handle, ctypes.byref(memory)) != 0:
+        return None
+    return int(memory.free)
 
 
+@lru_cache(maxsize=1)
 def _library() -> ctypes.CDLL | None:
+    """The library, started once for the life of the process, since that takes longer than asking it."""
     for name in ("libnvidia-ml.so.1", "nvml.dll"):
         try:
-            return ctypes.CDLL(name)
+            library = ctypes.CDLL(name)
         except OSError:
             continue
+        return library if library.nvmlInit_v2() == 0 else None
     return None

@@ -22,7 +22,9 @@ _ARGUMENTS: dict[str, str] = {
     "add": "bbbn",
     "add_number": "bbfn",
     "clamp_below": "bbfn",
+    "quotient": "bbbfn",
     "ratio": "bbbffn",
+    "ratio_inside": "bbbffiiiiiiii",
     "update": "bbbn",
     "update_weighted": "bbbbn",
     "expand": "bbbiiiii",
@@ -42,6 +44,10 @@ _ARGUMENTS: dict[str, str] = {
 _DTYPES: dict[str, Any] = {"b": None, "f": np.float32, "i": np.int32, "n": np.uint64}
 
 
+_WIDTH = 32
+"""Work-items side by side along x: a cache line, and few left over at the end of a row."""
+
+
 class Program:
     """Kernels on one queue; launches of several threads do not mix up their arguments."""
 
@@ -52,7 +58,7 @@ class Program:
         with quiet_compiler():
             program = cl.Program(queue.context, source).build()
         self._kernels = {name: _kernel(program, name) for name in _ARGUMENTS}
-        self._line = _floor_power(min(256, queue.device.max_work_group_size))
+        self._line = 1 << (min(256, queue.device.max_work_group_size).bit_length() - 1)
 
     def each(self, name: str, count: int, *arguments: Any) -> None:
         """Launch an elementwise kernel over `count` voxels; the count is its last argument."""
@@ -66,8 +72,8 @@ class Program:
     def over(self, name: str, shape: tuple[int, ...], *arguments: Any) -> None:
         """Launch a kernel over the voxels of a shape, x fastest; the shape is not among its arguments."""
         nz, ny, nx = cubic(shape)
-        wide = min(self._line, max(32, 1 << (nx - 1).bit_length()) if nx > 1 else 1, self._line)
-        high = max(1, min(self._line // wide, 1 << (ny - 1).bit_length()))
+        wide = min(_WIDTH, self._line, _power(nx))
+        high = min(self._line // wide, _power(ny))
         size = (-(-nx // wide) * wide, -(-ny // high) * high, nz)
         self._launch(name, size, (wide, high, 1), *arguments)
 
@@ -93,5 +99,6 @@ def _kernel(program: cl.Program, name: str) -> cl.Kernel:
     return kernel
 
 
-def _floor_power(number: int) -> int:
-    return 1 << (number.bit_length() - 1)
+def _power(number: int) -> int:
+    """The power of two that is not less."""
+    return 1 << (number - 1).bit_length()

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyopencl as cl
 
-from rlcore.backend import Shape, Volume
+from rlcore.backend import Volume
 from rlcore.budget import processors
+from rlcore_reikna.arrays import cubic
 
-_PIECE = 2 << 20
-"""Voxels that cross at a time (8 MiB)."""
+_PIECE = 4 << 20
+"""Voxels that cross at a time (16 MiB)."""
 _SLOTS = 3
 _LEAST = 1 << 16
 """Voxels below which another thread does not pay."""
 
 
 class Transfers:
-    """Uploads and downloads of float32 volumes.
+    """Uploads and downloads of float32 volumes, from and to host arrays of any real type and any strides.
 
     A pageable NumPy array crosses the bus at a fifth of its speed and a fresh one costs a page fault every 4 KiB;
     pinned pieces, filled and emptied by several threads, hide both.
@@ -35,44 +38,38 @@ class Transfers:
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="rlcore-transfer")
 
     def upload(self, volume: Volume, buffer: Any) -> None:
-        """Copy a host array of any real dtype into a buffer of float32; it may be changed once this returns."""
-        source = np.ascontiguousarray(volume).reshape(-1)
+        """Copy a host array into a buffer; the array may be changed once this returns."""
         with self._lock:
-            for number, (start, stop) in enumerate(_pieces(source.size)):
+            for number, piece in enumerate(_pieces(volume)):
                 slot = self._slot(number)
                 slot.wait()
-                piece = slot.host[: stop - start]
-                self._copy(piece, source[start:stop])
-                slot.event = cl.enqueue_copy(self._queue, buffer, piece, dst_offset=4 * start, is_blocking=False)
+                held = slot.host[: piece.size]
+                self._copy(held.reshape(piece.voxels.shape), piece.voxels)
+                slot.event = cl.enqueue_copy(self._queue, buffer, held, dst_offset=4 * piece.first, is_blocking=False)
                 self._queue.flush()
 
-    def download(self, buffer: Any, shape: Shape, out: Volume | None) -> Volume:
-        """Copy a buffer of float32 into `out` (of any strides and dtype), or into a new array."""
-        target = np.empty(shape, np.float32) if out is None else out
-        plain = target if target.flags.c_contiguous and target.flags.writeable else np.empty(shape, np.float32)
+    def download(self, buffer: Any, volume: Volume) -> None:
+        """Copy a buffer into a host array."""
         with self._lock:
-            self._download(buffer, plain.reshape(-1))
-        if plain is not target:
-            target[...] = plain
-        return target
+            waiting: list[tuple[_Slot, _Piece]] = []
+            for number, piece in enumerate(_pieces(volume)):
+                if len(waiting) == _SLOTS:
+                    self._take(*waiting.pop(0))
+                waiting.append((self._fetch(buffer, self._slot(number), piece), piece))
+            for slot, piece in waiting:
+                self._take(slot, piece)
 
-    def _download(self, buffer: Any, target: Volume) -> None:
-        pieces = _pieces(target.size)
-        for number in range(len(pieces) + _SLOTS - 1):
-            if number < len(pieces):
-                self._fetch(buffer, self._slot(number), *pieces[number])
-            done = number - _SLOTS + 1
-            if 0 <= done < len(pieces):
-                slot, (start, stop) = self._slot(done), pieces[done]
-                slot.wait()
-                self._copy(target[start:stop], slot.host[: stop - start])
-
-    def _fetch(self, buffer: Any, slot: _Slot, start: int, stop: int) -> None:
+    def _fetch(self, buffer: Any, slot: _Slot, piece: _Piece) -> _Slot:
         slot.wait()
         slot.event = cl.enqueue_copy(
-            self._queue, slot.host[: stop - start], buffer, src_offset=4 * start, is_blocking=False
+            self._queue, slot.host[: piece.size], buffer, src_offset=4 * piece.first, is_blocking=False
         )
         self._queue.flush()
+        return slot
+
+    def _take(self, slot: _Slot, piece: _Piece) -> None:
+        slot.wait()
+        self._copy(piece.voxels, slot.host[: piece.size].reshape(piece.voxels.shape))
 
     def _slot(self, number: int) -> _Slot:
         while len(self._slots) <= min(number, _SLOTS - 1):
@@ -80,10 +77,37 @@ class Transfers:
         return self._slots[number % _SLOTS]
 
     def _copy(self, target: Volume, source: Volume) -> None:
-        share = max(_LEAST, -(-source.size // self._threads))
-        parts = [slice(start, start + share) for start in range(0, source.size, share)]
+        axis = 0 if source.shape[0] >= self._threads else 1
+        threads = max(1, min(self._threads, source.size // _LEAST, source.shape[axis]))
+        ends = [source.shape[axis] * number // threads for number in range(threads + 1)]
+        parts = [(slice(None),) * axis + (slice(a, b),) for a, b in zip(ends, ends[1:], strict=False)]
         for _ in self._pool.map(lambda part: np.copyto(target[part], source[part], casting="unsafe"), parts):
             pass
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Some planes of a host array, or some rows of one."""
+
+    voxels: Volume
+    first: int
+    """Where its first voxel lies on the device."""
+
+    @property
+    def size(self) -> int:
+        return self.voxels.size
+
+
+def _pieces(volume: Volume) -> Iterator[_Piece]:
+    """Pieces that lie on the device without a gap, in order; a row longer than a piece is cut too."""
+    nz, ny, nx = cubic(volume.shape)
+    whole = volume.reshape(nz, ny, nx) if volume.ndim < 3 else volume
+    planes, rows = max(1, _PIECE // (ny * nx)), max(1, min(ny, _PIECE // nx))
+    for z in range(0, nz, planes):
+        for y in range(0, ny, rows if planes == 1 else ny):
+            for x in range(0, nx, _PIECE):
+                box = slice(z, z + planes), slice(y, y + (rows if planes == 1 else ny)), slice(x, x + _PIECE)
+                yield _Piece(whole[box], (z * ny + y) * nx + x)
 
 
 class _Slot:
@@ -101,7 +125,3 @@ class _Slot:
         if self.event is not None:
             self.event.wait()
             self.event = None
-
-
-def _pieces(size: int) -> list[tuple[int, int]]:
-    return [(start, min(start + _PIECE, size)) for start in range(0, size, _PIECE)]
