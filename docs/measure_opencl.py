@@ -77,8 +77,8 @@ def first_calls(name: str, device: str | None, table: Table) -> None:
     script = FIRST_CALL.format(shape="60, 250, 250", backend=name, device=device)
     for which in ("first process", "second process"):
         start = time.perf_counter()
-        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-        table.add(name, which, seconds=time.perf_counter() - start, error=done.stderr[-300:])
+        done = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=False)
+        table.add(name, which, seconds=time.perf_counter() - start, error=done.stderr[-300:] or "none")
 
 
 def check(name: str, device: str | None, table: Table) -> None:

@@ -13,7 +13,17 @@ from rlcore.backend import Backend, SupportsBufferLimit, SupportsResidence, on_h
 from rlcore.budget import Budget, format_bytes
 from rlcore.errors import BudgetError
 from rlcore.planner.cuts import Ways, halo_for, ways_to_cut
-from rlcore.planner.needs import Candidate, Job, Needs, least_bytes, moves, needs_of, overlaps, relative_move_cost
+from rlcore.planner.needs import (
+    Candidate,
+    Job,
+    Needs,
+    least_bytes,
+    least_cost,
+    moves,
+    needs_of,
+    overlaps,
+    relative_move_cost,
+)
 from rlcore.planner.plan import Plan, Residence
 
 _LOOKED_AT = 24
@@ -53,6 +63,8 @@ def choose_plan(job: Job, backend: Backend[Any], budgets: Budgets, *, tolerance:
     for half_steps in _intervals(job.iterations, tolerance):
         ways = ways_to_cut(job.geometry, backend, half_steps, halo_for(job, half_steps, tolerance))
         for residence in _residences(backend, budgets, job):
+            if best is not None and best[0] <= least_cost(job, half_steps, residence, backend):
+                continue
             for candidate, needs in _promising(ways, residence, job, backend, budgets):
                 if best is None or needs.cost < best[0]:
                     best = needs.cost, candidate, needs

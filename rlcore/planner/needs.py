@@ -126,6 +126,12 @@ def _cost(candidate: Candidate, job: Job, backend: Backend[Any], blocks: int) ->
     return transforms + _unit(backend) * relative_move_cost(candidate.residence, backend) * moved
 
 
+def least_cost(job: Job, half_steps: int, residence: Residence, backend: Backend[Any]) -> float:
+    """What blocks cost at the very least: every voxel is moved, if it is cut at all."""
+    moved = moves(half_steps, job.iterations) * job.geometry.domain.size
+    return _unit(backend) * relative_move_cost(residence, backend) * moved
+
+
 def moves(half_steps: int, iterations: int) -> int:
     """Blocks moved in or out, per block, over a whole run."""
     if half_steps == 1:

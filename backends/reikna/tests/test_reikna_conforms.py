@@ -2,12 +2,46 @@
 
 import pytest
 
+from rlcore.errors import BackendUnavailable
 from rlcore.testing import BackendTests
-from rlcore_reikna import ReiknaBackend
+from rlcore_reikna import ReiknaBackend, VkFFTBackend
 
 
-class TestReikna(BackendTests):
+def start(kind):
+    """The backend on the best device that works; a machine without one, or without pyvkfft, says so."""
+    try:
+        return kind()
+    except BackendUnavailable as error:
+        pytest.skip(str(error))
+
+
+class Conforms(BackendTests):
+    overrides = {"test_devices_are_numbered_and_can_be_chosen": "a device whose driver is broken is listed, and refused"}
+
+    def test_devices_are_numbered_and_can_be_chosen(self, factory):
+        """A device that `devices` lists is neither selected by its index and its name nor refused with the reason."""
+        listed = factory.devices()
+        assert [device.index for device in listed] == list(range(len(listed)))
+        started = 0
+        for device in listed:
+            for wanted in (device.index, str(device.index), device.name):
+                try:
+                    assert factory(wanted).device == device.name
+                    started += 1
+                except BackendUnavailable as error:
+                    assert f"{device.name} does not work: " in str(error)
+        assert started >= 3
+
+
+class TestReikna(Conforms):
     @pytest.fixture(scope="class")
     @classmethod
     def backend(cls):
-        return ReiknaBackend()
+        return start(ReiknaBackend)
+
+
+class TestVkFFT(Conforms):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def backend(cls):
+        return start(VkFFTBackend)
