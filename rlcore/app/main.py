@@ -9,6 +9,7 @@ import click
 
 from rlcore.app.program import Program, options, print_json
 from rlcore.app.run_options import backend_options, file_options, how_options
+from rlcore.boundary import BOUNDARIES
 
 PATH = click.Path(path_type=Path)
 
@@ -119,3 +120,52 @@ def demo(*, output: Path, as_json: bool, **options: Any) -> None:
         print_json(made.to_dict())
     else:
         click.echo("\n".join(made.lines()))
+
+
+@main.command()
+@click.argument("name")
+@click.option("--device", help="Which of its devices: an index, or part of a name.")
+@click.option("--without", multiple=True, metavar="GROUP", help="Leave out a group, such as memory on a shared GPU.")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON on stdout.")
+@click.pass_context
+def check(context: click.Context, /, name: str, **options: Any) -> None:
+    """Run the conformance kit on the installed backend NAME, and say what it fails and what that means.
+
+    The verdict is Markdown, for a README. Exit code 1 if a test fails.
+    """
+    from rlcore.app.check import check
+
+    context.exit(check(name, **options))
+
+
+@main.command()
+@click.argument("what", nargs=-1)
+@click.option("-n", "--iterations", type=click.IntRange(min=1), default=10, show_default=True)
+@click.option("--backend", "backends", multiple=True, help="Only this backend; may be repeated.  [all that work]")
+@click.option("--peers/--no-peers", default=True, show_default=True, help="Also other programs that are installed.")
+@click.option("--boundary", type=click.Choice(BOUNDARIES), default=BOUNDARIES[0], show_default=True)
+@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Turns, each a new process.")
+@click.option("--cycles", type=click.IntRange(min=1), default=2, show_default=True, help="Warm calls in a turn.")
+@click.option("--seconds", type=float, default=120.0, show_default=True, help="No further turn after so long.")
+@click.option("--reference/--no-reference", default=True, show_default=True, help="Measure errors against float64.")
+@click.option("-o", "--output", type=PATH, help="A JSON file for the results.")
+@click.option("--chart", "picture", type=PATH, help="A PNG file for the chart.  [bench.png with --compare]")
+@click.option("--compare", is_flag=True, help="Compare result files instead of measuring.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON on stdout.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print the table in Markdown.")
+def bench(
+    *, what: tuple[str, ...], compare: bool, picture: Path | None, as_json: bool, as_markdown: bool, **options: Any
+) -> None:
+    """Time every backend here, and other programs, on the same problems.
+
+    WHAT names problems: tiny, small, cpu, paper, medium, large, all; or is an IMAGE and a PSF file; or, with --compare,
+    result files of several machines or versions.
+    """
+    from rlcore.app.bench.run import run_bench, run_compare
+    from rlcore.app.screen import Screen
+
+    shown: dict[str, Any] = {"as_json": as_json, "as_markdown": as_markdown, "say": Screen().say}
+    if compare:
+        run_compare(what, picture=picture or Path("bench.png"), **shown)
+    else:
+        run_bench(what, picture=picture, **shown, **options)

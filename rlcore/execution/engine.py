@@ -47,6 +47,8 @@ class Run:
     """A smaller plan, for when memory ran out."""
     gather: bool
     """Whether a result in memory is gathered at the end, so that it needs no memory beside the working volumes."""
+    written: bool = False
+    """Whether any block of the sweep under way has been written."""
 
     def sweeps(self, plan: Plan, estimate: str, finished: int) -> list[Sweep]:
         """What is to be done from here."""
@@ -81,7 +83,7 @@ def execute(run: Run, plan: Plan) -> str:
                 run.reporter.finish_sweep(finished)
             return estimate
         except MemoryError as error:
-            if run.checkpoint is not None or (sweep.in_place and run.reporter.block > 1):
+            if run.checkpoint is not None or (sweep.in_place and run.written):
                 raise
             cause = str(error) or "memory ran out"
         plan = run.replan(plan)
@@ -101,7 +103,8 @@ class _Engine:
     def sweep(self, sweep: Sweep) -> None:
         """Run one sweep over the blocks that are not done yet, and note each when it is written."""
         run = self._run
-        run.reporter.blocks = len(sweep.cut)
+        run.written = False
+        run.reporter.block, run.reporter.blocks = 1, len(sweep.cut)
         done = run.checkpoint.state.blocks if run.checkpoint else 0
         run.reporter.skip(done * sweep.units / len(sweep.cut))
         target = run.volumes.store(sweep.target, self._plan.residence)
@@ -172,6 +175,7 @@ class _Engine:
         return compute
 
     def _save(self, target: Store, array: Any, number: int, block: Block) -> None:
+        self._run.written = True
         with self._lane():
             target.save(array, block)
         if self._run.checkpoint:
