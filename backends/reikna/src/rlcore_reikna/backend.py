@@ -17,7 +17,7 @@ from rlcore_reikna.memory import rounded
 from rlcore_reikna.runtime import Runtime, runtime_of
 from rlcore_reikna.transforms import Transforms
 
-_LOOKERS = 1 << 14
+_LOOKERS = 1 << 17
 """Work-items that look at a volume together."""
 
 
@@ -199,17 +199,14 @@ class OpenCLBackend:
     def expand(self, table: Volume, index: tuple[npt.NDArray[np.intp], ...]) -> Spread:
         axes = (np.zeros(1, np.int32),) * (3 - len(index)) + index
         memory, transfers = self._runtime.memory, self._runtime.transfers
-        values, places = (
-            np.ascontiguousarray(table, np.float32),
-            np.concatenate(axes).astype(np.int32),
-        )
+        places = np.concatenate(axes).astype(np.int32)
         spread = Spread(
-            memory.allocate(values.nbytes),
+            memory.allocate(4 * table.size),
             memory.allocate(places.nbytes),
-            cubic(values.shape)[1:],
-            tuple(len(places) for places in index),
+            cubic(table.shape)[1:],
+            tuple(len(axis) for axis in index),
         )
-        transfers.upload(values, spread.table)
+        transfers.upload(table, spread.table)
         transfers.upload(places.view(np.float32), spread.index)
         return spread
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,9 @@ class ReiknaFFT:
                 self._plans.popitem(last=False)
             # An axis of length 1 is its own transform, but something has to bring source to target.
             axes = [axis for axis, length in enumerate(shape) if length > 1] or [0]
-            self._plans[shape] = [_AxisPlan(self._queue, self._memory, shape, axis) for axis in reversed(axes)]
+            with quiet_compiler(), ThreadPoolExecutor(len(axes)) as compilers:
+                made = compilers.map(lambda axis: _AxisPlan(self._queue, self._memory, shape, axis), reversed(axes))
+                self._plans[shape] = list(made)
         self._plans.move_to_end(shape)
         return self._plans[shape]
 
@@ -91,8 +94,7 @@ class _AxisPlan:
         self._shape = (outer, shape[axis], inner)[: 2 + (inner > 1)]  # reikna drops a last axis of length 1 half-way
         self._none = cl.Buffer(queue.context, cl.mem_flags.READ_WRITE, 8)
         self._target, self._source = self._view(), self._view()
-        with quiet_compiler():
-            self._transform = FFT(Type(np.complex64, self._shape), axes=(1,)).compile(self._thread)
+        self._transform = FFT(Type(np.complex64, self._shape), axes=(1,)).compile(self._thread)
 
     def run(self, target: Any, source: Any, *, inverse: bool) -> None:
         self._target.base_data, self._source.base_data = target, source

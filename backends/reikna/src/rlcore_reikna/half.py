@@ -20,8 +20,10 @@ from rlcore_reikna.runtime import Runtime
 _KEPT = 64
 """Shapes whose compiled transforms are kept."""
 
-_PASSES = {2: 0.0, 3: 0.02, 5: 0.05, 7: 0.1}
+_PASSES = {2: 0.0, 3: 0.02, 5: 0.05, 7: 0.1, 11: 0.1, 13: 0.2}
 """What a factor of a length adds to a transform that reads and writes the volume once an axis."""
+
+_PRIMES = tuple(_PASSES)
 
 _ONE_PASS = 1 << 11
 """Lengths beyond which VkFFT may need a second pass, and then a work area."""
@@ -108,9 +110,9 @@ def _half(shape: Shape) -> Shape:
 @lru_cache(maxsize=4096)
 def _fast(length: int, multiple: int = 1) -> int:
     """The length, not much above, whose volumes take least time."""
-    candidates = [smooth_length(length, multiple=multiple)]
+    candidates = [smooth_length(length, _PRIMES, multiple)]
     while candidates[-1] < 1.06 * length:
-        candidates.append(smooth_length(candidates[-1] + 1, multiple=multiple))
+        candidates.append(smooth_length(candidates[-1] + 1, _PRIMES, multiple))
     best = min(candidates, key=lambda n: n * (2 + _passes(n)))
     return best if best == length else _fast(best, multiple)
 
@@ -129,4 +131,4 @@ def _passes(n: int) -> float:
 
 
 def _is_smooth(n: int) -> bool:
-    return smooth_length(n) == n
+    return smooth_length(n, _PRIMES) == n

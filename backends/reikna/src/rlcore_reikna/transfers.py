@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +19,8 @@ from rlcore_reikna.arrays import cubic
 _PIECE = 4 << 20
 """Voxels that cross at a time (16 MiB)."""
 _SLOTS = 3
+_PAGE = 1024
+"""Voxels of float32 on a page of memory."""
 _LEAST = 1 << 16
 """Voxels below which another thread does not pay."""
 
@@ -50,20 +52,24 @@ class Transfers:
 
     def download(self, buffer: Any, volume: Volume) -> None:
         """Copy a buffer into a host array."""
+        pieces = list(_pieces(volume))
         with self._lock:
-            waiting: list[tuple[_Slot, _Piece]] = []
-            for number, piece in enumerate(_pieces(volume)):
-                if len(waiting) == _SLOTS:
-                    self._take(*waiting.pop(0))
-                waiting.append((self._fetch(buffer, self._slot(number), piece), piece))
-            for slot, piece in waiting:
-                self._take(slot, piece)
+            waiting = [self._fetch(buffer, number, piece) for number, piece in enumerate(pieces[:_SLOTS])]
+            self._touch(volume)
+            for number, piece in enumerate(pieces, start=_SLOTS):
+                self._take(waiting[number - _SLOTS], piece)
+                if number < len(pieces):
+                    waiting.append(self._fetch(buffer, number, pieces[number]))
 
-    def _fetch(self, buffer: Any, slot: _Slot, piece: _Piece) -> _Slot:
+    def _touch(self, volume: Volume) -> None:
+        """Write to every page of what is to be filled: new memory is slow to come, and the device may be busy still."""
+        self._share(volume, lambda part: volume[part][..., ::_PAGE].fill(0))
+
+    def _fetch(self, buffer: Any, number: int, piece: _Piece) -> _Slot:
+        slot = self._slot(number)
         slot.wait()
-        slot.event = cl.enqueue_copy(
-            self._queue, slot.host[: piece.size], buffer, src_offset=4 * piece.first, is_blocking=False
-        )
+        held = slot.host[: piece.size]
+        slot.event = cl.enqueue_copy(self._queue, held, buffer, src_offset=4 * piece.first, is_blocking=False)
         self._queue.flush()
         return slot
 
@@ -77,11 +83,15 @@ class Transfers:
         return self._slots[number % _SLOTS]
 
     def _copy(self, target: Volume, source: Volume) -> None:
-        axis = 0 if source.shape[0] >= self._threads else 1
-        threads = max(1, min(self._threads, source.size // _LEAST, source.shape[axis]))
-        ends = [source.shape[axis] * number // threads for number in range(threads + 1)]
+        self._share(source, lambda part: np.copyto(target[part], source[part], casting="unsafe"))
+
+    def _share(self, volume: Volume, work: Callable[[tuple[slice, ...]], None]) -> None:
+        """Have threads work on parts of a volume, cut along its first axis or, if that is short, along the second."""
+        axis = 0 if volume.ndim == 1 or volume.shape[0] >= self._threads else 1
+        threads = max(1, min(self._threads, volume.size // _LEAST, volume.shape[axis]))
+        ends = [volume.shape[axis] * number // threads for number in range(threads + 1)]
         parts = [(slice(None),) * axis + (slice(a, b),) for a, b in zip(ends, ends[1:], strict=False)]
-        for _ in self._pool.map(lambda part: np.copyto(target[part], source[part], casting="unsafe"), parts):
+        for _ in self._pool.map(work, parts):
             pass
 
 
