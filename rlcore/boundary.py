@@ -163,10 +163,14 @@ class Weights:
 
         The last axis first: while the table is small, since what is picked there lies scattered.
         """
-        total: Any = self._sums
-        for axis, span in reversed(list(enumerate(spans))):
-            total = np.take(total, span[:, 1], axis=axis) - np.take(total, span[:, 0], axis=axis)
-        return np.asarray(total)
+        sums = self._sums
+        for axis in range(sums.ndim - 1, 0, -1):
+            first, last = spans[axis][:, 0], spans[axis][:, 1]
+            sums = np.take(sums, last, axis=axis) - np.take(sums, first, axis=axis)
+        total = np.empty((len(spans[0]), *sums.shape[1:]))
+        for plane, (start, stop, _) in zip(total, spans[0], strict=True):
+            np.subtract(sums[stop], sums[start], out=plane)
+        return total
 
 
 def _is_interior(spans: npt.NDArray[np.intp], length: int) -> bool:
@@ -175,8 +179,11 @@ def _is_interior(spans: npt.NDArray[np.intp], length: int) -> bool:
 
 
 def _encode(reach: npt.NDArray[np.float64], inside: list[npt.NDArray[np.intp]]) -> Volume:
-    weight: Volume = np.zeros_like(reach)
-    np.divide(1.0, reach, out=weight, where=reach >= LEAST_REACH)
+    """Weights in the place of shares of light."""
+    weight: Volume = reach
+    unseen = reach < LEAST_REACH
+    np.divide(1.0, reach, out=weight, where=~unseen)
+    weight[unseen] = 0.0
     for axis, flags in enumerate(inside):
         if not flags.all():
             weight *= flags.reshape([-1 if a == axis else 1 for a in range(reach.ndim)])

@@ -16,8 +16,8 @@ from rlcore.backend import Volume
 from rlcore.budget import processors
 from rlcore_reikna.arrays import cubic
 
-_PIECE = 4 << 20
-"""Voxels that cross at a time (16 MiB)."""
+_PIECE = 8 << 20
+"""Voxels that cross at a time (32 MiB)."""
 _SLOTS = 3
 _PAGE = 1024
 """Voxels of float32 on a page of memory."""
