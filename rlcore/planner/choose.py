@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from rlcore.backend import Backend, SupportsBufferLimit, SupportsResidence, on_host
 from rlcore.budget import Budget, format_bytes
@@ -23,6 +24,7 @@ from rlcore.planner.needs import (
     needs_of,
     overlaps,
     relative_move_cost,
+    share_moved,
 )
 from rlcore.planner.plan import Plan, Residence
 
@@ -102,8 +104,9 @@ def _promising(
         return
     room = budgets.host.bytes if on_host(backend) else budgets.device.bytes
     possible = np.flatnonzero(least_bytes(ways.voxels, ways.half_steps, backend) <= room)
+    move = relative_move_cost(residence, backend) * moves(ways.half_steps, job.iterations)
     rough = 4 * job.iterations * np.log2(ways.voxels[possible] + 1) + np.where(
-        ways.blocks[possible] > 1, relative_move_cost(residence, backend) * moves(ways.half_steps, job.iterations), 0
+        ways.blocks[possible] > 1, move * _shares_moved(ways, residence)[possible], 0
     )
     order = possible[np.argsort(rough * ways.voxels[possible] * ways.blocks[possible], kind="stable")]
     found = 0
@@ -115,6 +118,12 @@ def _promising(
             yield candidate, needs
         if found and seen >= _LOOKED_AT:
             return
+
+
+def _shares_moved(ways: Ways, residence: Residence) -> npt.NDArray[np.float64]:
+    """`share_moved` of every combination: it depends on the last axis alone, which varies fastest."""
+    last = [share_moved(ways.candidate(flat, residence), ways.domain[-1]) for flat in range(len(ways.lengths[-1]))]
+    return np.resize(last, ways.voxels.shape)
 
 
 def _fits(needs: Needs, backend: Backend[Any], budgets: Budgets) -> bool:

@@ -4,15 +4,6 @@ import pytest
 
 from rlcore.errors import BackendUnavailable
 from rlcore.testing import BackendTests
-from rlcore_reikna import ReiknaBackend, VkFFTBackend
-
-
-def start(kind):
-    """The backend on the best device that works; a machine without one, or without pyvkfft, says so."""
-    try:
-        return kind()
-    except BackendUnavailable as error:
-        pytest.skip(str(error))
 
 
 class Conforms(BackendTests):
@@ -36,12 +27,12 @@ class Conforms(BackendTests):
 class TestReikna(Conforms):
     @pytest.fixture(scope="class")
     @classmethod
-    def backend(cls):
-        return start(ReiknaBackend)
+    def backend(cls, opencl):
+        return opencl("reikna")
 
 
 class TestVkFFT(Conforms):
     @pytest.fixture(scope="class")
     @classmethod
-    def backend(cls):
-        return start(VkFFTBackend)
+    def backend(cls, opencl):
+        return opencl("vkfft")
