@@ -15,11 +15,13 @@ BACKENDS = sorted(path.parent for path in Path("backends").glob("*/pyproject.tom
 def install(session: nox.Session, *groups: str) -> None:
     """The project with its command line, our backends, and the named dependency groups."""
     requirements = [line for group in groups for line in nox.project.dependency_groups(PROJECT, group)]
-    session.install("-e", ".[app]", *(part for path in BACKENDS for part in ("-e", with_test_extra(path))), *requirements)
+    session.install(
+        "-e", ".[app]", *(part for path in BACKENDS for part in ("-e", with_test_extra(path))), *requirements
+    )
 
 
 def with_test_extra(path: Path) -> str:
-    """A backend's folder as a requirement, with the extra `test` if it has one: what its tests need to find a device."""
+    """A backend's folder as a requirement, with the extra `test` if it has one: what its tests need besides."""
     extras = nox.project.load_toml(path / "pyproject.toml")["project"].get("optional-dependencies", {})
     return f"./{path}[test]" if "test" in extras else f"./{path}"
 

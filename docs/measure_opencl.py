@@ -5,7 +5,8 @@
 First every backend's result is compared with a run in double precision; the figures follow. Rows: medians of whole
 calls of 10 iterations after a warm-up, image and result in host memory; what an iteration costs, as a ratio to the
 transforms of the same blocks alone; the first call of a process, and of a second one. RedLionfish and pyclesperanto run
-beside them where they are installed (--peers); pyclesperanto's image is on the card already, its result is brought back.
+beside them where they are installed (--peers); pyclesperanto's image is on the card already, and its result is brought
+back.
 """
 
 import argparse
@@ -24,7 +25,12 @@ import numpy as np
 import rlcore
 from rlcore.array_api import ArrayAPIBackend
 
-SIZES = {"40": ((40,) * 3, (9,) * 3), "256": ((256,) * 3, (32,) * 3), "1024": ((64, 1024, 1024), (32,) * 3), "512": ((512,) * 3, (64,) * 3)}
+SIZES = {
+    "40": ((40,) * 3, (9,) * 3),
+    "256": ((256,) * 3, (32,) * 3),
+    "1024": ((64, 1024, 1024), (32,) * 3),
+    "512": ((512,) * 3, (64,) * 3),
+}
 ITERATIONS = 10
 FIRST_CALL = """
 import time; start = time.perf_counter()
@@ -66,7 +72,9 @@ class Table:
         self._path, self._rows = path, []
 
     def add(self, *cells: str, **figures: object) -> None:
-        print(*(f"{cell:24s}" for cell in cells), *(f"{key} {_say(value)}" for key, value in figures.items()), flush=True)
+        print(
+            *(f"{cell:24s}" for cell in cells), *(f"{key} {_say(value)}" for key, value in figures.items()), flush=True
+        )
         self._rows.append({"what": cells, **figures})
         if self._path:
             self._path.write_text(json.dumps(self._rows, indent=1))
@@ -108,6 +116,7 @@ def pair(shape: tuple[int, ...], lengths: tuple[int, ...]) -> tuple[np.ndarray, 
 
 def ours(backend, image, psf, boundary: str, size: str, calls: int, table: Table) -> None:
     """A whole call, and an iteration over its own transforms."""
+
     def call(iterations: int) -> np.ndarray:
         return rlcore.deconvolve(image, psf, iterations=iterations, backend=backend, boundary=boundary)
 

@@ -49,7 +49,9 @@ def test_the_device_that_is_meant_is_chosen_and_said(machine, caplog, wanted, ch
 
 @pytest.mark.parametrize("wanted", [3, "7", "tape"])
 def test_a_device_that_is_not_there_is_refused_with_those_that_are(machine, wanted):
-    with pytest.raises(BackendUnavailable, match=f"'reikna' has no device {wanted!r}; there are 0: Processor .*2: Large"):
+    with pytest.raises(
+        BackendUnavailable, match=f"'reikna' has no device {wanted!r}; there are 0: Processor .*2: Large"
+    ):
         devices.choose("reikna", wanted, lambda device: device)
 
 
@@ -115,7 +117,9 @@ def test_memory_that_is_refused_leads_to_a_smaller_plan(opencl, monkeypatch):
         return allocate(memory, count)
 
     monkeypatch.setattr(Memory, "allocate", refuse)
-    with pytest.warns(Warning, match="no .* bytes beside those in use; going on from iteration 0 by a smaller plan"):
+    with pytest.warns(
+        rlcore.execution.engine.ReplanWarning, match="no .* bytes .*; starting by a smaller plan: 2 blocks"
+    ):
         blocks = rlcore.deconvolve(image, psf, iterations=2, backend=backend, memory="1 GiB")
     np.testing.assert_allclose(blocks, whole, atol=1e-5 * whole.max())
 

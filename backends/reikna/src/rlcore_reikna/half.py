@@ -91,7 +91,9 @@ class HalfTransforms:
             while len(self._plans) >= _KEPT:
                 self._plans.popitem(last=False)
             with quiet_compiler():
-                self._plans[shape] = VkFFTApp(shape, np.float32, self._queue, inplace=False, norm=1, r2c=True, use_lut=1)
+                self._plans[shape] = VkFFTApp(
+                    shape, np.float32, self._queue, inplace=False, norm=1, r2c=True, use_lut=1
+                )
         self._plans.move_to_end(shape)
         return self._plans[shape]
 

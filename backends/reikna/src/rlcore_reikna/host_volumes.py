@@ -24,9 +24,7 @@ class Device(Protocol):
 
 def read(device: Device, volume: Volume, start: Shape, shape: Shape, *, wrap: bool) -> Any:
     """A block of what the array holds from `start` on; 0 outside it, or the array repeated."""
-    axes = (
-        list(_runs(at, at + size, n, wrap=wrap)) for at, size, n in zip(start, shape, volume.shape, strict=True)
-    )
+    axes = (list(_runs(at, at + size, n, wrap=wrap)) for at, size, n in zip(start, shape, volume.shape, strict=True))
     boxes = [tuple(zip(*runs, strict=True)) for runs in itertools.product(*axes)]
     if len(boxes) == 1 and all(part.stop - part.start == n for part, n in zip(boxes[0][1], shape, strict=True)):
         return device.upload(volume[boxes[0][0]])

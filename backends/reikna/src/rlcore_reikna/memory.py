@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pyopencl as cl
-from pyopencl.tools import ImmediateAllocator, MemoryPool
+from pyopencl.tools import ImmediateAllocator, MemoryPool, PooledBuffer
 
 from rlcore.budget import format_bytes, host_free
 from rlcore.errors import OutOfMemory
@@ -46,7 +47,7 @@ class Memory:
         """Call `release` when an allocation fails, before it is tried once more."""
         self._relief.append(release)
 
-    def allocate(self, count: int) -> cl.PooledBuffer:
+    def allocate(self, count: int) -> PooledBuffer:
         """A buffer of so many bytes; OutOfMemory, with the sizes, if the device has not got them."""
         limit = self._device.max_mem_alloc_size
         if count > limit:
@@ -70,23 +71,25 @@ class Memory:
             return max(0, int(_SHARE * device.global_mem_size) - self.in_use)
         return int(told + held)
 
-    def _allocate_again(self, count: int) -> cl.PooledBuffer:
+    def _allocate_again(self, count: int) -> PooledBuffer:
         for release in self._relief:
             release()
         self._pool.free_held()
         try:
             return self._pool.allocate(count)
         except cl.MemoryError as error:
+            there, total = format_bytes(self.in_use), format_bytes(self._device.global_mem_size)
             raise OutOfMemory(
-                f"device {title(self._device)} has no {format_bytes(count)} beside the {format_bytes(self.in_use)} in use"
-                f" (it has {format_bytes(self._device.global_mem_size)} in all)"
+                f"device {title(self._device)} has no {format_bytes(count)} beside the {there} in use, "
+                f"of {total} in all; give a smaller memory"
             ) from error
 
 
 def _told_free(device: cl.Device) -> int | None:
     """Free bytes by what AMD's and NVIDIA's drivers tell; None for others."""
     if "cl_amd_device_attribute_query" in device.extensions:
-        return 1024 * int(device.global_free_memory_amd[0])
+        free: Any = device.global_free_memory_amd  # the free memory and its largest block, in KiB
+        return 1024 * int(free[0])
     if "cl_nv_device_attribute_query" in device.extensions:
         slot = int(device.pci_slot_id_nv)
         return nvml.free_memory(f"{device.pci_domain_id_nv:04x}:{device.pci_bus_id_nv:02x}:{slot >> 3:02x}.0")

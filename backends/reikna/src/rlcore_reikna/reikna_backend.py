@@ -6,7 +6,6 @@ from functools import lru_cache
 
 from rlcore_reikna.backend import OpenCLBackend
 from rlcore_reikna.packed import PackedTransforms
-from rlcore_reikna.runtime import Runtime
 
 
 class ReiknaBackend(OpenCLBackend):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import pyopencl as cl
 
@@ -22,7 +22,7 @@ class Runtime:
         self.transfers = Transfers(self.queue)
 
 
-@lru_cache(maxsize=None)
+@cache
 def runtime_of(device: cl.Device) -> Runtime:
     """The runtime of a device: one a process, so that kernels are compiled and memory is got from the driver once."""
     return Runtime(device)

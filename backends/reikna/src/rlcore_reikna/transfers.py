@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -32,8 +33,8 @@ class Transfers:
     pinned pieces, filled and emptied by several threads, hide both.
     """
 
-    def __init__(self, queue: cl.CommandQueue) -> None:
-        self._queue = queue
+    def __init__(self, queue: cl.CommandQueue, *, piece: int = _PIECE) -> None:
+        self._queue, self._piece = queue, piece
         self._slots: list[_Slot] = []
         self._lock = threading.Lock()
         self._threads = min(8, processors())
@@ -42,7 +43,7 @@ class Transfers:
     def upload(self, volume: Volume, buffer: Any) -> None:
         """Copy a host array into a buffer; the array may be changed once this returns."""
         with self._lock:
-            for number, piece in enumerate(_pieces(volume)):
+            for number, piece in enumerate(_pieces(volume, self._piece)):
                 slot = self._slot(number)
                 slot.wait()
                 held = slot.host[: piece.size]
@@ -52,7 +53,7 @@ class Transfers:
 
     def download(self, buffer: Any, volume: Volume) -> None:
         """Copy a buffer into a host array."""
-        pieces = list(_pieces(volume))
+        pieces = list(_pieces(volume, self._piece))
         with self._lock:
             waiting = [self._fetch(buffer, number, piece) for number, piece in enumerate(pieces[:_SLOTS])]
             self._touch(volume)
@@ -79,7 +80,7 @@ class Transfers:
 
     def _slot(self, number: int) -> _Slot:
         while len(self._slots) <= min(number, _SLOTS - 1):
-            self._slots.append(_Slot(self._queue))
+            self._slots.append(_Slot(self._queue, self._piece))
         return self._slots[number % _SLOTS]
 
     def _copy(self, target: Volume, source: Volume) -> None:
@@ -90,7 +91,7 @@ class Transfers:
         axis = 0 if volume.ndim == 1 or volume.shape[0] >= self._threads else 1
         threads = max(1, min(self._threads, volume.size // _LEAST, volume.shape[axis]))
         ends = [volume.shape[axis] * number // threads for number in range(threads + 1)]
-        parts = [(slice(None),) * axis + (slice(a, b),) for a, b in zip(ends, ends[1:], strict=False)]
+        parts = [(slice(None),) * axis + (slice(a, b),) for a, b in itertools.pairwise(ends)]
         for _ in self._pool.map(work, parts):
             pass
 
@@ -108,27 +109,27 @@ class _Piece:
         return self.voxels.size
 
 
-def _pieces(volume: Volume) -> Iterator[_Piece]:
+def _pieces(volume: Volume, most: int) -> Iterator[_Piece]:
     """Pieces that lie on the device without a gap, in order; a row longer than a piece is cut too."""
     nz, ny, nx = cubic(volume.shape)
     whole = volume.reshape(nz, ny, nx) if volume.ndim < 3 else volume
-    planes, rows = max(1, _PIECE // (ny * nx)), max(1, min(ny, _PIECE // nx))
+    planes, rows = max(1, most // (ny * nx)), max(1, min(ny, most // nx))
     for z in range(0, nz, planes):
         for y in range(0, ny, rows if planes == 1 else ny):
-            for x in range(0, nx, _PIECE):
-                box = slice(z, z + planes), slice(y, y + (rows if planes == 1 else ny)), slice(x, x + _PIECE)
+            for x in range(0, nx, most):
+                box = slice(z, z + planes), slice(y, y + (rows if planes == 1 else ny)), slice(x, x + most)
                 yield _Piece(whole[box], (z * ny + y) * nx + x)
 
 
 class _Slot:
     """A pinned piece of host memory, and the transfer it is in."""
 
-    def __init__(self, queue: cl.CommandQueue) -> None:
+    def __init__(self, queue: cl.CommandQueue, size: int) -> None:
         flags = cl.mem_flags.READ_WRITE | cl.mem_flags.ALLOC_HOST_PTR
-        self._buffer = cl.Buffer(queue.context, flags, 4 * _PIECE)
-        both = cl.map_flags.READ | cl.map_flags.WRITE
+        self._buffer = cl.Buffer(queue.context, flags, 4 * size)
+        both: Any = cl.map_flags.READ | cl.map_flags.WRITE
         self.host: npt.NDArray[np.float32]
-        self.host, _ = cl.enqueue_map_buffer(queue, self._buffer, both, 0, (_PIECE,), np.dtype(np.float32))
+        self.host, _ = cl.enqueue_map_buffer(queue, self._buffer, both, 0, (size,), np.dtype(np.float32))
         self.event: Any = None
 
     def wait(self) -> None:

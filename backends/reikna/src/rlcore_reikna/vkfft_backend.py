@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 from rlcore.errors import BackendUnavailable
 from rlcore_reikna.backend import OpenCLBackend
@@ -26,7 +26,7 @@ class VkFFTBackend(OpenCLBackend):
         super().__init__(device)
 
     @staticmethod
-    @lru_cache(maxsize=None)
+    @cache
     def _transforms_on(runtime: Runtime) -> Transforms:
         from rlcore_reikna.half import HalfTransforms
 
@@ -38,6 +38,6 @@ def _check_library() -> None:
         import pyvkfft.opencl  # noqa: F401
     except (ImportError, OSError) as error:
         raise BackendUnavailable(
-            f"backend 'vkfft' needs pyvkfft with its OpenCL library ({error}); try: pip install 'rlcore-reikna[vkfft]', "
-            "which compiles it and needs a C++ compiler and the headers of OpenCL"
+            f"backend 'vkfft' needs pyvkfft with its OpenCL library ({error}); try: pip install 'rlcore-reikna[vkfft]'"
+            ", which compiles it and needs a C++ compiler and the headers of OpenCL"
         ) from error
