@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from rlcore.acceleration import Acceleration, check_acceleration
 from rlcore.backend import Backend
 from rlcore.blocks import Shape
 from rlcore.boundary import Boundary, Geometry, check_boundary
@@ -27,7 +28,8 @@ def deconvolve(
     image: Any,
     psf: Any,
     *,
-    iterations: int = 20,
+    iterations: int = 15,
+    acceleration: Acceleration = "heavy-ball",
     backend: str | Backend[Any] = "auto",
     device: str | int | None = None,
     boundary: Boundary = "extended",
@@ -51,7 +53,11 @@ def deconvolve(
     psf : array_like or PSF
         Point spread function on as many axes and with the same voxel size, of any size, odd or even. Its centre is
         voxel P//2 of P; for anything else, or to take a background off, see `prepare_psf`.
-    iterations : int, default 20
+    iterations : int, default 15
+        More sharpen more, and then fit noise: accelerated ones pass their best soon, at few photons within 10 or 20.
+    acceleration : {"heavy-ball", "none"}
+        "heavy-ball" starts each step from a point predicted from the last two estimates. 13 such iterations fit as well
+        as 25 plain ones, 30 as well as 100, for little more time each and one more volume of memory.
     backend : str or Backend, default "auto"
         A name that `survey` lists, or a backend itself; `choose_backend` tells what "auto" takes.
     device : str or int, optional
@@ -95,8 +101,8 @@ def deconvolve(
     Notes
     -----
     ``f <- f * w * H^T (g / (H f + b))`` from a constant start (Richardson 1972, Lucy 1974), with the exact adjoint
-    H^T and, for "extended", the estimate reaching beyond the image and w = 1 / (H^T 1) (Bertero & Boccacci 2005). The
-    result does not depend on backend or plan beyond float32 rounding.
+    H^T and, for "extended", the estimate reaching beyond the image and w = 1 / (H^T 1) (Bertero & Boccacci 2005);
+    accelerated after Wang & Miller (2014). The result does not depend on backend or plan beyond float32 rounding.
 
     Examples
     --------
@@ -107,7 +113,9 @@ def deconvolve(
     >>> np.unravel_index(restored.argmax(), restored.shape) == (4, 4)
     True
     """
-    settings = Settings(iterations, check_boundary(boundary), background, memory, exchange, tolerance)
+    settings = Settings(
+        iterations, check_boundary(boundary), background, memory, exchange, tolerance, check_acceleration(acceleration)
+    )
     request = Request.of(image, psf, settings, backend, device, out)
     seen = None if checkpoint is None else scan(request.image, digest=True)
     state = None if checkpoint is None or seen is None else Checkpoint(checkpoint, request.identity(seen.digest))
@@ -167,7 +175,8 @@ def make_plan(
     image_shape: Shape,
     psf_shape: Shape,
     *,
-    iterations: int = 20,
+    iterations: int = 15,
+    acceleration: Acceleration = "heavy-ball",
     backend: str | Backend[Any] = "auto",
     device: str | int | None = None,
     boundary: Boundary = "extended",
@@ -181,7 +190,7 @@ def make_plan(
     ----------
     image_shape, psf_shape : tuple of int
         Shapes of 2 or 3 axes. The PSF's centre is taken at P//2.
-    iterations, backend, device, boundary, memory, exchange, tolerance
+    iterations, acceleration, backend, device, boundary, memory, exchange, tolerance
         As for `deconvolve`.
 
     Returns
@@ -201,11 +210,13 @@ def make_plan(
     >>> plan.is_whole
     True
     """
-    settings = Settings(iterations, check_boundary(boundary), 0.0, memory, exchange, tolerance)
+    accelerated = check_acceleration(acceleration)
+    settings = Settings(iterations, check_boundary(boundary), 0.0, memory, exchange, tolerance, accelerated)
     image_shape, psf_shape = _check_shapes(image_shape, psf_shape)
     engine = choose_backend(backend, device).backend
     geometry = Geometry(image_shape, psf_shape, tuple(p // 2 for p in psf_shape), settings.boundary)
-    return plan_within(Job(geometry.trimmed(), check_iterations(iterations)), engine, settings, anywhere=True)
+    job = Job(geometry.trimmed(), check_iterations(iterations), acceleration=accelerated)
+    return plan_within(job, engine, settings, anywhere=True)
 
 
 def _check_shapes(image_shape: Shape, psf_shape: Shape) -> tuple[Shape, Shape]:

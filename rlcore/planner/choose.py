@@ -103,8 +103,8 @@ def _promising(
     if not _fits(needs_of(smallest, job, backend), backend, budgets):
         return
     room = budgets.host.bytes if on_host(backend) else budgets.device.bytes
-    possible = np.flatnonzero(least_bytes(ways.voxels, ways.half_steps, backend) <= room)
-    move = relative_move_cost(residence, backend) * moves(ways.half_steps, job.iterations)
+    possible = np.flatnonzero(least_bytes(ways.voxels, ways.half_steps, backend, job.acceleration) <= room)
+    move = relative_move_cost(residence, backend) * moves(ways.half_steps, job)
     rough = 4 * job.iterations * np.log2(ways.voxels[possible] + 1) + np.where(
         ways.blocks[possible] > 1, move * _shares_moved(ways, residence)[possible], 0
     )
@@ -160,6 +160,7 @@ def _plan(
         scratch_bytes=needs.scratch,
         overhead=needs.cost / (4 * job.iterations * backend.cost(whole)) - 1,
         tolerance=tolerance if blocks > 1 else None,
+        acceleration=job.acceleration,
     )
 
 
