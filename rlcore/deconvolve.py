@@ -10,12 +10,13 @@ from rlcore.acceleration import Acceleration, check_acceleration
 from rlcore.backend import Backend
 from rlcore.blocks import Shape
 from rlcore.boundary import Boundary, Geometry, check_boundary
+from rlcore.caution import caution
 from rlcore.choice import choose_backend
 from rlcore.errors import InputError
 from rlcore.execution.checkpoint import Checkpoint
-from rlcore.execution.engine import Run, execute
+from rlcore.execution.engine import ReplanWarning, Run, execute
 from rlcore.execution.progress import Callback, CancelEvent, Reporter
-from rlcore.execution.scan import scan
+from rlcore.execution.scan import Scan, scan
 from rlcore.execution.working import WorkingVolumes, check_disk
 from rlcore.planner import Job, Plan
 from rlcore.request import Request, Settings, check_iterations
@@ -121,7 +122,7 @@ def deconvolve(
     before = state.plan if state else None
     chosen = plan or before or plan_within(request.job(state is not None), request.backend, settings)
     request.check_plan(chosen)
-    source = open_source(request, chosen, seen)
+    source, chosen = _open(request, chosen, seen)
     source.check()
     folder = request.scratch_parent(checkpoint)
     if before is None:
@@ -129,6 +130,17 @@ def deconvolve(
         if state is not None:
             state.start(chosen)
     return _run(request, source, chosen, state, folder, Reporter(callback, cancel, iterations))
+
+
+def _open(request: Request, plan: Plan, seen: Scan | None) -> tuple[Source, Plan]:
+    """The image as a run reads it; by a smaller plan, and with a word, where the device has no room for it."""
+    while True:
+        try:
+            return open_source(request, plan, seen), plan
+        except MemoryError as error:
+            cause = str(error) or "memory ran out"
+        plan = smaller_plan(plan, request.job(seen is not None), request.backend, request.settings)
+        caution(f"{cause}; starting by a smaller plan: {plan}", ReplanWarning)
 
 
 def _run(

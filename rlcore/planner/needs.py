@@ -144,6 +144,12 @@ def _cost(candidate: Candidate, job: Job, backend: Backend[Any], blocks: int) ->
     return transforms + _unit(backend) * relative_move_cost(candidate.residence, backend) * moved
 
 
+def least_cost(job: Job, half_steps: int, residence: Residence, backend: Backend[Any]) -> float:
+    """What blocks cost at the very least: every voxel is moved, if it is cut at all."""
+    moved = moves(half_steps, job) * job.geometry.domain.size
+    return _unit(backend) * relative_move_cost(residence, backend) * moved
+
+
 def moves(half_steps: int, job: Job) -> int:
     """Blocks moved in or out, per block, over a whole run."""
     if half_steps == 1:
@@ -172,5 +178,6 @@ def least_bytes(
 
 
 def _unit(backend: Backend[Any]) -> float:
-    """Time of a transform per voxel and log2(voxels), in the backend's own units, at a size that suits every FFT."""
-    return backend.cost((64, 64, 64)) / (64**3 * 18)
+    """Time of a transform per voxel and log2(voxels), in the backend's own units, at a size that suits every FFT and
+    where starting it takes no time to speak of."""
+    return backend.cost((512, 512, 512)) / (512**3 * 27)
