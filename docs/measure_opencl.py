@@ -32,12 +32,14 @@ SIZES = {
     "512": ((512,) * 3, (64,) * 3),
 }
 ITERATIONS = 10
+PLAIN = "none"
+"""No acceleration, which the other programs have not."""
 FIRST_CALL = """
 import time; start = time.perf_counter()
 import numpy as np, rlcore
 axes = np.ogrid[-4:5, -4:5, -4:5]
 image, psf = np.ones(({shape}), np.float32), np.exp(-sum(axis**2 for axis in axes) / 4)
-rlcore.deconvolve(image, psf, iterations=2, backend={backend!r}, device={device!r})
+rlcore.deconvolve(image, psf, iterations=2, acceleration="none", backend={backend!r}, device={device!r})
 print(time.perf_counter() - start)
 """
 
@@ -96,7 +98,7 @@ def check(name: str, device: str | None, table: Table) -> None:
     for shape, lengths in (((40, 61, 70), (9, 8, 11)), ((64, 64, 64), (9, 9, 9))):
         image, psf = pair(shape, lengths)
         for boundary in rlcore.BOUNDARIES:
-            options = {"iterations": 20, "boundary": boundary}
+            options = {"iterations": 20, "boundary": boundary, "acceleration": PLAIN}
             truth = rlcore.deconvolve(image, psf, backend=double, **options)
             error = np.abs(rlcore.deconvolve(image, psf, backend=backend, **options) - truth).max() / truth.max()
             table.add(name, f"error {boundary} {shape[0]}", error=float(error))
@@ -118,11 +120,12 @@ def ours(backend, image, psf, boundary: str, size: str, calls: int, table: Table
     """A whole call, and an iteration over its own transforms."""
 
     def call(iterations: int) -> np.ndarray:
-        return rlcore.deconvolve(image, psf, iterations=iterations, backend=backend, boundary=boundary)
+        return rlcore.deconvolve(image, psf, iterations=iterations, **options)
 
-    plan = rlcore.make_plan(image.shape, psf.shape, iterations=ITERATIONS, backend=backend, boundary=boundary)
+    options = {"backend": backend, "boundary": boundary, "acceleration": PLAIN}
+    plan = rlcore.make_plan(image.shape, psf.shape, iterations=ITERATIONS, **options)
     whole = seconds(lambda: call(ITERATIONS), calls)
-    more = rlcore.make_plan(image.shape, psf.shape, iterations=3 * ITERATIONS, backend=backend, boundary=boundary)
+    more = rlcore.make_plan(image.shape, psf.shape, iterations=3 * ITERATIONS, **options)
     figures = {"ms": 1e3 * whole, "device": backend.device, "plan": str(plan).split(" on ")[0]}
     if (more.block_shape, more.half_steps) == (plan.block_shape, plan.half_steps):
         iteration = (seconds(lambda: call(3 * ITERATIONS), calls) - whole) / (2 * ITERATIONS)

@@ -166,6 +166,11 @@ class OpenCLBackend:
         )
         return target
 
+    def predict(
+        self, estimate: Real, previous: Real, factor: float, *, least: float, out: Array | None = None
+    ) -> Array:
+        return self._each("predict", out, estimate, previous, numbers=(factor, least))
+
     # --- residence, host volumes, expansion, summary
 
     def full(self, shape: Shape, value: float) -> Array:

@@ -47,6 +47,10 @@ kernel void update_weighted(global float *out, global const float *estimate, glo
                             global const float *weight, const ulong n)
 { EACH(i, n); out[i] = updated(estimate[i], correction[i], weight[i]); }
 
+kernel void predict(global float *out, global const float *estimate, global const float *previous,
+                    const float factor, const float least, const ulong n)
+{ EACH(i, n); const float f = estimate[i]; out[i] = at_least(f + factor * (f - previous[i]), least * f); }
+
 // --- inside a box, from (az, ay, ax) up to (bz, by, bx); outside it nothing is read and 0 is written
 
 kernel void ratio_inside(global float *out, global const float *image, global const float *blurred,

@@ -27,6 +27,7 @@ _ARGUMENTS: dict[str, str] = {
     "ratio_inside": "bbbffiiiiiiii",
     "update": "bbbn",
     "update_weighted": "bbbbn",
+    "predict": "bbbffn",
     "expand": "bbbiiiii",
     "update_spread": "bbbbbiiiii",
     "flip": "bbiii",
