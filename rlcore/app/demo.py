@@ -11,7 +11,8 @@ import tifffile
 
 from rlcore.app import speed
 from rlcore.app.order import Order
-from rlcore.app.restore import Report, restore
+from rlcore.app.report import Report
+from rlcore.app.restore import restore
 from rlcore.backend import Volume
 from rlcore.errors import InputError
 from rlcore.execution.progress import Callback, CancelEvent

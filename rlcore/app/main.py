@@ -28,8 +28,8 @@ def main(context: click.Context) -> None:
 
 @main.command()
 @click.argument("image", type=PATH)
-@click.argument("psf", type=PATH)
-@click.option("-o", "--output", type=PATH, required=True, help="A new .tif, .ome.tif or .npy file.")
+@click.argument("psf", type=PATH, required=False)
+@click.option("-o", "--output", type=PATH, required=True, help="A new .tif, .ome.tif, .ome.zarr or .npy file.")
 @how_options
 @options(
     click.option("--background", type=float, default=0.0, show_default=True, help="Counts that are no light."),
@@ -47,10 +47,11 @@ def main(context: click.Context) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing unless it fails.")
 def deconvolve(*, as_json: bool, quiet: bool, **order: Any) -> None:
-    """Restore IMAGE, a volume or a plane, with the point spread function PSF.
+    """Restore IMAGE, volumes or planes, with the point spread function PSF.
 
-    Both are TIFF (plain, ImageJ, OME, BigTIFF) or .npy files of the same voxel size. Axes and physical scale are kept.
-    The output appears when it is finished, and never by halves.
+    Both are TIFF (plain, ImageJ, OME, BigTIFF), OME-Zarr or .npy of the same voxel size. Every time point and channel
+    is restored, with one PSF for all or one a channel by --psf. Axes, scale, channels and other metadata are kept. The
+    output appears when it is finished, and never by halves.
     """
     from rlcore.app.order import Order
     from rlcore.app.restore import restore

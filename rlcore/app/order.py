@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from rlcore.acceleration import check_acceleration
-from rlcore.app.reading import Opened, Pick
+from rlcore.app.channel_psfs import ChannelPSF
+from rlcore.app.files.layout import Pick
+from rlcore.app.files.opening import Opened
 from rlcore.backend import Backend
 from rlcore.boundary import check_boundary
 from rlcore.caution import caution
@@ -28,7 +30,9 @@ class Order:
     """Files and options of one run."""
 
     image: Path
-    psf: Path
+    psf: Path | None = None
+    psfs: tuple[str, ...] = ()
+    """One a channel, each as ``0=FILE``, instead of one for all."""
     output: Path = Path("restored.tif")
     iterations: int = 15
     acceleration: str = "heavy-ball"
@@ -42,15 +46,16 @@ class Order:
     dtype: str = "float32"
     force: bool = False
     checkpoint: Path | None = None
-    channel: int | None = None
-    time: int | None = None
+    channel: str | int | None = None
+    time: str | int | None = None
+    axes: str | None = None
     psf_centre: str = "middle"
     psf_background: str = "0"
     psf_energy: float = 1.0
 
     @property
     def pick(self) -> Pick:
-        return Pick(self.channel, self.time)
+        return Pick(self.channel, self.time, self.axes)
 
     def settings(self) -> Settings:
         """The choices that the plan depends on."""
@@ -73,13 +78,23 @@ class Order:
         except BackendError as error:
             raise InputError(str(error)) from error
 
-    def prepare(self, image: Opened, psf: Opened) -> PSF:
-        """The PSF as asked for; says when it was measured at another scale than the image."""
-        if image.voxel.differs(psf.voxel):
-            caution(f"psf has voxels of {psf.voxel}, the image of {image.voxel}; resample the psf", ScaleWarning)
+    def prepare(self, image: Opened, psfs: list[ChannelPSF]) -> list[PSF]:
+        """The PSF of every channel as asked for; says when one was measured at another scale than the image."""
+        made: dict[tuple[Path, Any], PSF] = {}
+        for psf in psfs:
+            key = psf.opened.path, psf.place
+            if key not in made:
+                made[key] = self._prepare(image, psf)
+        return [made[psf.opened.path, psf.place] for psf in psfs]
+
+    def _prepare(self, image: Opened, psf: ChannelPSF) -> PSF:
+        ours, theirs = image.about.voxel, psf.opened.about.voxel
+        if ours.differs(theirs):
+            caution(f"psf has voxels of {theirs}, the image of {ours}; resample the psf", ScaleWarning)
+        volume = psf.opened.volume(psf.place)
         return prepare_psf(
-            psf.array,
-            ndim=image.array.ndim,
+            volume[(slice(None),) * volume.ndim],
+            ndim=len(image.layout.volume_shape),
             centre=_centre(self.psf_centre),
             background=_background(self.psf_background),
             energy=self.psf_energy,

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from rlcore.app import speed
+from rlcore.app.channel_psfs import open_psfs, to_one_extent
+from rlcore.app.files.layout import Place
+from rlcore.app.files.opening import not_at_all, open_file
 from rlcore.app.order import Order
-from rlcore.app.reading import not_at_all, open_file
 from rlcore.blocks import Shape
 from rlcore.deconvolve import make_plan
 from rlcore.errors import InputError
@@ -21,17 +23,23 @@ class Forecast:
 
     plan: Plan
     seconds: float | None
+    """Of all volumes."""
+    volumes: int = 1
+    """How many there are, each restored by the plan."""
 
     def lines(self) -> list[str]:
         """What people read."""
+        plan = (
+            str(self.plan) if self.volumes == 1 else f"{self.volumes} volumes, one after the other. Each: {self.plan}"
+        )
         if self.seconds is None:
             measure = f"rlcore bench --backend {self.plan.backend}"
-            return [str(self.plan), f"Time unknown: {self.plan.backend} has not been measured here; try: {measure}"]
-        return [str(self.plan), f"About {speed.duration(self.seconds)}, by what {self.plan.backend} has taken here."]
+            return [plan, f"Time unknown: {self.plan.backend} has not been measured here; try: {measure}"]
+        return [plan, f"About {speed.duration(self.seconds)}, by what {self.plan.backend} has taken here."]
 
     def to_dict(self) -> dict[str, Any]:
         """The same in types that JSON has."""
-        return {**self.plan.to_dict(), "seconds": self.seconds}
+        return {**self.plan.to_dict(), "seconds": self.seconds, "volumes": self.volumes}
 
 
 def plan_order(
@@ -39,8 +47,8 @@ def plan_order(
 ) -> Forecast:
     """The plan for two files or for two shapes; `options` are the fields of `Order` besides."""
     if shapes is not None and image is None:
-        return plan_shapes(Order(image=Path(), psf=Path(), **options), *shapes)
-    if image is None or psf is None or shapes is not None:
+        return plan_shapes(Order(image=Path(), **options), *shapes)
+    if image is None or not (psf or options.get("psfs")) or shapes is not None:
         raise InputError("plan needs two files, IMAGE and PSF, or else two shapes: --shape 64x1024x1024 31x31x31")
     return plan_files(Order(image=image, psf=psf, **options))
 
@@ -49,10 +57,11 @@ def plan_files(order: Order) -> Forecast:
     """The plan of `rlcore deconvolve` for these files; their voxels are not read."""
     order.settings()
     image = open_file(order.image, "image", pick=order.pick, decode=not_at_all)
-    psf_file = open_file(order.psf, "psf")
+    psfs = open_psfs(order.psf, order.psfs, image)
     backend = order.choose().backend
-    plan = order.plan(image.array, order.prepare(image, psf_file), backend)
-    return Forecast(plan, speed.predict(backend, plan))
+    plan = order.plan(image.volume(Place()), to_one_extent(order.prepare(image, psfs))[0], backend)
+    seconds, volumes = speed.predict(backend, plan), len(image.layout.places)
+    return Forecast(plan, None if seconds is None else seconds * volumes, volumes)
 
 
 def plan_shapes(order: Order, image_shape: str, psf_shape: str) -> Forecast:

@@ -38,8 +38,10 @@ how_options = options(
 )
 
 file_options = options(
-    click.option("--channel", type=int, help="Which channel of an image that has several, from 0."),
-    click.option("--time", type=int, help="Which time point of an image that has several, from 0."),
+    click.option("--psf", "psfs", multiple=True, metavar="CHANNEL=FILE", help="The PSF of a channel; may be repeated."),
+    click.option("--channel", help="Which channels, from 0 or by name, as 1 or 0,2.  [all]"),
+    click.option("--time", help="Which time points, from 0, as 3 or 3:10 (which ends with 9).  [all]"),
+    click.option("--axes", help="What the axes of a file are that does not say it, as TZYX."),
     click.option(
         "--psf-centre",
         default="middle",

@@ -13,6 +13,7 @@ from rich.progress import Progress as Bar
 from rich.text import Text
 
 from rlcore.app.speed import duration
+from rlcore.app.volumes import FileProgress
 from rlcore.execution.progress import Callback, Progress
 
 
@@ -94,16 +95,19 @@ class _Handler(logging.Handler):
 
 
 def where(progress: Progress) -> str:
-    """``iteration 3/20``, with sweep and block where there are several."""
+    """``iteration 3/20``, with sweep, block and volume where there are several."""
     text = f"iteration {min(progress.iteration + (progress.blocks > 1), progress.iterations)}/{progress.iterations}"
     if progress.blocks > 1:
         text = f"sweep {progress.sweep}/{progress.sweeps}, block {progress.block}/{progress.blocks}, {text}"
+    if isinstance(progress, FileProgress):
+        text = f"volume {progress.volume}/{progress.volumes}, {text}"
     return text
 
 
 def pace(progress: Progress) -> str:
     """``0.31 s each, 5 s left``."""
-    done = progress.fraction * progress.iterations
+    volumes = progress.volumes if isinstance(progress, FileProgress) else 1
+    done = progress.fraction * progress.iterations * volumes
     if not done:
         return ""
     return f"{duration(progress.elapsed / done)} per iteration, {duration(progress.remaining)} left"

@@ -34,6 +34,11 @@ class Stopwatch:
         return None if self._callback is None else self._callback(progress)
 
     @property
+    def elapsed(self) -> float:
+        """Seconds from the first iteration's beginning to the last that was told."""
+        return 0.0 if self._last is None else self._last.elapsed
+
+    @property
     def seconds_per_run(self) -> float | None:
         """What all iterations take, by those that were timed; None if they were too few."""
         if self._first is None or self._last is None:

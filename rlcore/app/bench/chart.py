@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from rlcore.app.bench.table import by
-from rlcore.app.writing import beside
+from rlcore.app.files.destination import beside
 
 _BAR = 0.32
 """Inches of height for a bar."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from rlcore.app.reading import open_file
+from rlcore.app.files.opening import open_file
 from rlcore.backend import Volume
 from rlcore.blocks import Shape
 from rlcore.errors import InputError
@@ -58,11 +58,13 @@ def write_problem(name: str, folder: Path) -> Problem:
 
 def convert_problem(image: Path, psf: Path, folder: Path) -> Problem:
     """A user's own files, brought to the form that every program here takes."""
-    opened = open_file(image, "image").array, open_file(psf, "psf").array
+    opened = open_file(image, "image").only("image"), open_file(psf, "psf").only("psf")
     paths = folder / "own.npy", folder / "own-psf.npy"
     sha = hashlib.sha256()
     for array, path in zip(opened, paths, strict=True):
-        values = np.maximum(np.asarray(array, np.float32), 0)  # other programs do not take negative counts
+        everything = (slice(None),) * array.ndim
+        # other programs do not take negative counts
+        values = np.maximum(np.asarray(array[everything], np.float32), 0)
         np.save(path, values)
         sha.update(values.data)
     shapes = [tuple(map(int, array.shape)) for array in opened]

@@ -15,8 +15,8 @@ from rlcore.app.bench.entrants import Entrant
 from rlcore.app.bench.measure import measure, settings_of
 from rlcore.app.bench.problems import SIZES, Problem, convert_problem, write_problem
 from rlcore.app.bench.process import Processes
+from rlcore.app.files.destination import beside
 from rlcore.app.program import print_json
-from rlcore.app.writing import beside
 from rlcore.boundary import check_boundary
 from rlcore.errors import InputError
 

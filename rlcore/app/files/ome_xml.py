@@ -1,0 +1,146 @@
+"""The OME-XML of a result: its image's own, where it has one, with what the run has changed."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import tifffile
+
+from rlcore.app.files.description import Description
+from rlcore.app.files.layout import Layout
+from rlcore.app.files.provenance import Provenance
+from rlcore.app.files.tiff_scale import ome_entries
+from rlcore.blocks import Shape
+
+_TYPES = {"float32": "float", "uint16": "uint16"}
+_REPLACED = ("BigEndian", "Interleaved", "SignificantBits")
+
+
+def ome_xml(about: Description, layout: Layout, axes: str, shape: Shape, dtype: str, provenance: Provenance) -> bytes:
+    """OME-XML for a file of these axes, whose planes follow each other.
+
+    What the image's OME-XML says of instrument, objective, channels, planes and all else stays; other images, and
+    channels and planes that were not picked, go.
+    """
+    source = about.rest.get("xml") if about.dialect == "ome" else None
+    root = ElementTree.fromstring(source or _new(about, layout, axes, shape, dtype))
+    names = _Names(root.tag.partition("}")[0] + "}")
+    ElementTree.register_namespace("", names.prefix.strip("{}"))
+    root.set("UUID", f"urn:uuid:{uuid.uuid4()}")
+    root.set("Creator", f"rlcore {provenance.version}")
+    image = _only_image(root, names)
+    pixels = image.find(names("Pixels"))
+    assert pixels is not None
+    _set_pixels(pixels, names, axes, shape, dtype)
+    if source:
+        _pick(pixels, names, about, layout)
+    pixels.insert(len(pixels.findall(names("Channel"))), _tiff_data(names, axes, shape))
+    _describe(image, names, provenance.sentence)
+    _annotate(root, image, names, provenance.entries())
+    made: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return made
+
+
+class _Names:
+    """Names of elements in the file's namespace."""
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix if prefix.startswith("{") else ""
+
+    def __call__(self, name: str) -> str:
+        return self.prefix + name
+
+
+def _new(about: Description, layout: Layout, axes: str, shape: Shape, dtype: str) -> str:
+    """For an image that has none: its scale and the names of its channels."""
+    planes = int(np.prod(shape[:-2]))
+    entries: dict[str, Any] = {**ome_entries(about.voxel)}
+    if about.channels:
+        entries["Channel"] = {"Name": [about.channels[c] for c in layout.channels]}
+    xml = tifffile.OmeXml()
+    xml.addimage(np.dtype(dtype), shape, (planes, 1, 1, shape[-2], shape[-1], 1), axes=axes, **entries)
+    return xml.tostring()
+
+
+def _only_image(root: ElementTree.Element, names: _Names) -> ElementTree.Element:
+    """The first image; the others, and references to them, go."""
+    first, *others = root.findall(names("Image"))
+    gone = {image.get("ID") for image in others}
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if child in others or (child.tag == names("ImageRef") and child.get("ID") in gone):
+                parent.remove(child)
+    return first
+
+
+def _set_pixels(pixels: ElementTree.Element, names: _Names, axes: str, shape: Shape, dtype: str) -> None:
+    sizes = dict(zip(axes, shape, strict=True))
+    for letter in "XYCZT":
+        pixels.set(f"Size{letter}", str(sizes.get(letter, 1)))
+    pixels.set("Type", _TYPES[dtype])
+    pixels.set("DimensionOrder", "XY" + _fastest_first(axes))
+    for name in _REPLACED:
+        pixels.attrib.pop(name, None)
+    for child in list(pixels):
+        if child.tag in map(names, ("BinData", "TiffData", "MetadataOnly")):
+            pixels.remove(child)
+
+
+def _fastest_first(axes: str) -> str:
+    """The axes before the plane's, that which varies fastest first, then those that the file has not."""
+    present = axes[:-2][::-1]
+    return present + "".join(letter for letter in "ZCT" if letter not in present)
+
+
+def _pick(pixels: ElementTree.Element, names: _Names, about: Description, layout: Layout) -> None:
+    """Leave the channels and planes that the result has, counted as it counts them."""
+    channels = pixels.findall(names("Channel"))
+    if len(channels) == layout.size_in_file("C"):
+        for number, channel in enumerate(channels):
+            channel.attrib.pop("SamplesPerPixel", None)
+            if number not in layout.channels:
+                pixels.remove(channel)
+    else:  # one channel for several samples of a pixel, such as red, green and blue
+        for channel in channels:
+            pixels.remove(channel)
+    for plane in pixels.findall(names("Plane")):
+        at = {letter: int(plane.get(f"The{letter}", "0")) for letter in "CT"}
+        if at["C"] in layout.channels and at["T"] in layout.times:
+            plane.set("TheC", str(layout.channels.index(at["C"])))
+            plane.set("TheT", str(layout.times.index(at["T"])))
+        else:
+            pixels.remove(plane)
+
+
+def _tiff_data(names: _Names, axes: str, shape: Shape) -> ElementTree.Element:
+    return ElementTree.Element(names("TiffData"), IFD="0", PlaneCount=str(int(np.prod(shape[:-2]))))
+
+
+def _describe(image: ElementTree.Element, names: _Names, sentence: str) -> None:
+    """Add a sentence to the image's description."""
+    found = image.find(names("Description"))
+    if found is None:
+        before = [child for child in image if child.tag in map(names, ("AcquisitionDate", "ExperimenterRef"))]
+        found = ElementTree.Element(names("Description"))
+        image.insert(len(before), found)
+    found.text = f"{found.text}\n{sentence}" if found.text else sentence
+
+
+def _annotate(root: ElementTree.Element, image: ElementTree.Element, names: _Names, entries: dict[str, str]) -> None:
+    """Add the provenance as a map annotation of the image."""
+    holder = root.find(names("StructuredAnnotations"))
+    if holder is None:
+        holder = ElementTree.Element(names("StructuredAnnotations"))
+        after = [child.tag for child in root]
+        end = min((after.index(tag) for tag in map(names, ("ROI", "BinaryOnly")) if tag in after), default=len(after))
+        root.insert(end, holder)
+    taken = {annotation.get("ID") for annotation in holder}
+    identity = next(name for n in range(len(taken) + 1) if (name := f"Annotation:rlcore-{n}") not in taken)
+    annotation = ElementTree.SubElement(holder, names("MapAnnotation"), ID=identity, Namespace="rlcore")
+    value = ElementTree.SubElement(annotation, names("Value"))
+    for key, text in entries.items():
+        ElementTree.SubElement(value, names("M"), K=key).text = text
+    ElementTree.SubElement(image, names("AnnotationRef"), ID=identity)

@@ -1,0 +1,65 @@
+"""Coarser levels of a volume, each the mean of neighbouring voxels of the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from rlcore.blocks import Shape, pieces
+
+_SMALLEST = 256
+"""Voxels of the longer side of a plane below which no coarser level is made."""
+
+Factors = tuple[int, ...]
+
+
+def level_factors(shape: Shape, lengths: Sequence[float | None]) -> list[Factors]:
+    """How much coarser than the volume each level is along its axes, the volume itself first.
+
+    Planes are halved until they are small. Depth is halved where its voxels are no longer than those of a plane, so
+    that voxels come nearer to cubes; where a length is not known, it is left as it is.
+    """
+    factors = (1,) * len(shape)
+    levels = [factors]
+    while max(level_shape(shape, factors)[-2:]) > _SMALLEST:
+        factors = tuple(f * step for f, step in zip(factors, _steps(shape, factors, lengths), strict=True))
+        levels.append(factors)
+    return levels
+
+
+def _steps(shape: Shape, factors: Factors, lengths: Sequence[float | None]) -> Factors:
+    steps = [2 if n > 1 else 1 for n in level_shape(shape, factors)[-2:]]
+    if len(shape) == 2:
+        return tuple(steps)
+    depth, across = lengths[0], lengths[-1]
+    deep = depth and across and depth * factors[0] <= across * factors[-1] * 2 and level_shape(shape, factors)[0] > 1
+    return (2 if deep else 1, *steps)
+
+
+def level_shape(shape: Shape, factors: Factors) -> Shape:
+    """Shape of a level; a remainder along an axis makes a voxel of its own."""
+    return tuple(-(-n // f) for n, f in zip(shape, factors, strict=True))
+
+
+def coarsen(fine: Any, coarse: Any, steps: Factors) -> None:
+    """Fill a level from the one before, a chunk at a time."""
+    for box in pieces(tuple(coarse.shape), tuple(coarse.chunks), 1):
+        source = tuple(
+            slice(a * s, min(b * s, n)) for a, b, s, n in zip(box.start, box.stop, steps, fine.shape, strict=True)
+        )
+        means = mean_of(np.asarray(fine[source], np.float32), steps)
+        coarse[box.slices((0,) * len(steps))] = np.rint(means) if coarse.dtype.kind == "u" else means
+
+
+def mean_of(values: np.ndarray[Any, Any], steps: Factors) -> np.ndarray[Any, Any]:
+    """Means of neighbouring voxels; at a far edge of those that there are."""
+    for axis, step in enumerate(steps):
+        if step == 2:
+            even = np.take(values, range(0, values.shape[axis], 2), axis)
+            odd = np.take(values, range(1, values.shape[axis], 2), axis)
+            if odd.shape[axis] < even.shape[axis]:
+                odd = np.concatenate([odd, np.take(even, [-1], axis)], axis)
+            values = (even + odd) / 2
+    return values

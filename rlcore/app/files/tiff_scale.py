@@ -1,0 +1,88 @@
+"""The physical scale of voxels and time points, as TIFF's three dialects say it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tifffile
+
+from rlcore.app.files.voxel import Dialect, Voxel, spelt
+
+
+def read_voxel(tif: tifffile.TiffFile, dialect: Dialect) -> Voxel:
+    """What the file says of its voxels."""
+    return {"ome": _of_ome, "imagej": _of_imagej}.get(dialect, _of_tags)(tif)
+
+
+def _of_ome(tif: tifffile.TiffFile) -> Voxel:
+    image = tifffile.xml2dict(tif.ome_metadata or "")["OME"]["Image"]
+    pixels = (image[0] if isinstance(image, list) else image)["Pixels"]
+    keys = {**{axis: f"PhysicalSize{axis}" for axis in "ZYX"}, "T": "TimeIncrement"}
+    sizes = {axis: float(size) for axis, key in keys.items() if (size := pixels.get(key)) and float(size) > 0}
+    units = {axis: str(pixels.get(keys[axis] + "Unit", "s" if axis == "T" else "µm")) for axis in sizes}
+    return Voxel(sizes, {axis: spelt(unit) for axis, unit in units.items()})
+
+
+def _of_imagej(tif: tifffile.TiffFile) -> Voxel:
+    metadata: dict[str, Any] = tif.imagej_metadata or {}
+    sizes, unit = _resolution(tif), spelt(str(metadata.get("unit", "")))
+    if spacing := metadata.get("spacing"):
+        sizes["Z"] = abs(float(spacing))
+    if not unit or unit == "pixel":
+        sizes = {}
+    units = dict.fromkeys(sizes, unit)
+    if interval := float(metadata.get("finterval") or 0):
+        sizes["T"], units["T"] = interval, spelt(str(metadata.get("tunit", "s")))
+    return Voxel(sizes, units)
+
+
+def _of_tags(tif: tifffile.TiffFile) -> Voxel:
+    unit = {2: "inch", 3: "cm"}.get(int(getattr(tif.pages.first.tags.get("ResolutionUnit"), "value", 1)), "")
+    sizes = _resolution(tif) if unit else {}
+    return Voxel(sizes, dict.fromkeys(sizes, unit))
+
+
+def _resolution(tif: tifffile.TiffFile) -> dict[str, float]:
+    """Voxels per unit, turned into units per voxel; a tag of 0 or 1/0 says nothing."""
+    sizes = {}
+    for axis in "YX":
+        tag = tif.pages.first.tags.get(f"{axis}Resolution")
+        numerator, denominator = tag.value if tag is not None else (0, 1)
+        if numerator and denominator:
+            sizes[axis] = denominator / numerator
+    return sizes
+
+
+def ome_entries(voxel: Voxel) -> dict[str, str]:
+    """Attributes of OME's Pixels."""
+    entries: dict[str, Any] = {}
+    for axis, size in voxel.sizes.items():
+        key = "TimeIncrement" if axis == "T" else f"PhysicalSize{axis}"
+        unit = voxel.units.get(axis, "")
+        entries |= {key: repr(float(size)), f"{key}Unit": "in" if unit == "inch" else unit}
+    return {key: value for key, value in entries.items() if value}
+
+
+def imagej_entries(voxel: Voxel, axes: str) -> dict[str, Any]:
+    """Entries of ImageJ's text; the lengths in the plane go to tags."""
+    entries: dict[str, Any] = {}
+    if "Z" in axes and "Z" in voxel.sizes:
+        entries["spacing"] = voxel.sizes["Z"]
+    if unit := voxel.units.get("X"):
+        entries["unit"] = "micron" if unit == "µm" else unit
+    if "T" in voxel.sizes:
+        entries["finterval"] = voxel.sizes["T"]
+        if (unit := voxel.units.get("T", "s")) != "s":
+            entries["tunit"] = unit
+    return entries
+
+
+def resolution(voxel: Voxel, dialect: Dialect) -> dict[str, Any]:
+    """tifffile's arguments for the tags of a plain or an ImageJ TIFF."""
+    if "Y" not in voxel.sizes or "X" not in voxel.sizes or dialect == "ome":
+        return {}
+    arguments: dict[str, Any] = {"resolution": (1 / voxel.sizes["X"], 1 / voxel.sizes["Y"])}
+    if dialect == "imagej":
+        return arguments
+    unit = {"inch": "INCH", "cm": "CENTIMETER"}.get(voxel.units.get("X", ""))
+    return {**arguments, "resolutionunit": unit} if unit else {}

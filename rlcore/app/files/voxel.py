@@ -1,0 +1,70 @@
+"""The physical scale of a file's voxels and time points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Dialect = Literal["ome", "imagej", "plain", "npy", "zarr"]
+"""How a file describes itself: OME-XML, ImageJ's text, TIFF's own tags, not at all, or as OME-Zarr."""
+
+_METRES = {"m": 1.0, "cm": 1e-2, "mm": 1e-3, "µm": 1e-6, "nm": 1e-9, "inch": 0.0254}
+_SPELLINGS = {
+    "micron": "µm",
+    "microns": "µm",
+    "um": "µm",
+    "μm": "µm",
+    "\\u00B5m": "µm",
+    "micrometer": "µm",
+    "in": "inch",
+    "nanometer": "nm",
+    "millimeter": "mm",
+    "centimeter": "cm",
+    "meter": "m",
+    "sec": "s",
+    "second": "s",
+    "millisecond": "ms",
+    "microsecond": "µs",
+    "minute": "min",
+    "hour": "h",
+    "day": "d",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Voxel:
+    """Length of a voxel, and of a time step, along those axes where a file says it."""
+
+    sizes: dict[str, float] = field(default_factory=dict)
+    """By axis letter (Z, Y, X, T), in the axis's unit."""
+    units: dict[str, str] = field(default_factory=dict)
+    """As µm or s; an axis may have none."""
+
+    def __str__(self) -> str:
+        return ", ".join(
+            f"{axis.lower()} {size:.6g} {self.units.get(axis, '')}".rstrip() for axis, size in self._items()
+        )
+
+    def differs(self, other: Voxel) -> bool:
+        """Whether both say the length of some axis, and not the same within 1 %."""
+        return any(
+            abs(ours - theirs) > 0.01 * ours
+            for axis in self.sizes.keys() & other.sizes.keys()
+            if (ours := self._metres(axis)) and (theirs := other._metres(axis))
+        )
+
+    def to_dict(self) -> dict[str, dict[str, object]]:
+        """By axis, in types that JSON has."""
+        return {axis.lower(): {"size": size, "unit": self.units.get(axis, "")} for axis, size in self._items()}
+
+    def _items(self) -> list[tuple[str, float]]:
+        return [(axis, self.sizes[axis]) for axis in "ZYX" if axis in self.sizes]
+
+    def _metres(self, axis: str) -> float | None:
+        scale = _METRES.get(self.units.get(axis, ""))
+        return None if scale is None else self.sizes[axis] * scale
+
+
+def spelt(unit: str) -> str:
+    """A unit as it is written here."""
+    return _SPELLINGS.get(unit, unit)

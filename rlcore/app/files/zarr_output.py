@@ -1,0 +1,100 @@
+"""Writing OME-Zarr 0.5: every volume with its coarser levels, in whole chunks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rlcore.app.files.layout import Place
+from rlcore.app.files.ome_zarr import libraries
+from rlcore.app.files.pyramid import Factors, coarsen, level_factors, level_shape
+from rlcore.app.files.window import Window
+from rlcore.app.files.zarr_metadata import image_metadata
+from rlcore.backend import Shape
+from rlcore.planner import Plan
+
+if TYPE_CHECKING:
+    from rlcore.app.files.output import Target
+
+_CHUNK = (16, 256, 256)
+"""Voxels of a chunk: 4 MiB of float32."""
+
+
+class ZarrOutput:
+    """A Zarr group in the making. Chunks are no larger than what a block keeps, so that blocks write them whole."""
+
+    def __init__(self, path: Path, target: Target, group: Any) -> None:
+        self._path, self._target, self._group = path, target, group
+        self._axes = "".join(letter for letter in "TCZYX" if letter in target.layout.axes)
+        self._factors = _factors(target)
+
+    @classmethod
+    def create(cls, path: Path, target: Target) -> ZarrOutput:
+        zarr, _ = libraries()
+        output = cls(path, target, zarr.open_group(path, mode="w", zarr_format=3))
+        chunk = _chunk(target.plan, target.layout.volume_shape)
+        for number, factors in enumerate(output._factors):
+            output._group.create_array(
+                str(number),
+                shape=output._whole(level_shape(target.layout.volume_shape, factors), output._sizes),
+                chunks=output._whole(chunk, {}),
+                dtype=target.dtype,
+                dimension_names=list(output._axes.lower()),
+            )
+        return output
+
+    @classmethod
+    def reopen(cls, path: Path, target: Target) -> ZarrOutput:
+        zarr, _ = libraries()
+        return cls(path, target, zarr.open_group(path, mode="r+"))
+
+    @property
+    def _sizes(self) -> dict[str, int]:
+        return {letter: self._target.layout.size(letter) for letter in "TC"}
+
+    def volume(self, place: Place) -> Window:
+        return self._level(0, place)
+
+    def finish(self, place: Place) -> None:
+        for number in range(1, len(self._factors)):
+            steps = tuple(b // a for a, b in zip(self._factors[number - 1], self._factors[number], strict=True))
+            coarsen(self._level(number - 1, place), self._level(number, place), steps)
+
+    def close(self) -> None:
+        """Say what the group is: last, so that nothing takes a half-written one for an image."""
+        ceilings = [self._ceiling(channel) for channel in range(len(self._target.layout.channels))]
+        self._group.attrs.update(image_metadata(self._target, self._axes, self._padded_factors(), ceilings))
+
+    def _level(self, number: int, place: Place) -> Window:
+        index = self._target.layout.in_result(place, self._axes)
+        return Window(self._group[str(number)], index, str(self._path))
+
+    def _ceiling(self, channel: int) -> float:
+        """The largest value of a channel's coarsest level: what a viewer shows as white."""
+        layout = self._target.layout
+        places = [place for place in layout.places if place.channel == channel]
+        top = [self._level(len(self._factors) - 1, place) for place in places]
+        return max(float(volume[(slice(None),)].max()) for volume in top)
+
+    def _whole(self, volume: Shape, others: dict[str, int]) -> Shape:
+        """A volume's shape with the axes that it does not extend in."""
+        sizes = {**others, **dict(zip("ZYX"[-len(volume) :], volume, strict=True))}
+        return tuple(sizes.get(letter, 1) for letter in self._axes)
+
+    def _padded_factors(self) -> list[Factors]:
+        return [self._whole(factors, {}) for factors in self._factors]
+
+
+def _factors(target: Target) -> list[Factors]:
+    layout, sizes = target.layout, target.about.voxel.sizes
+    return level_factors(layout.volume_shape, [sizes.get(axis) for axis in "ZYX"[-len(layout.volume_shape) :]])
+
+
+def _chunk(plan: Plan, shape: Shape) -> Shape:
+    """As large as is good to view, but no larger than what a block keeps along an axis that is cut."""
+    wanted = _CHUNK if len(shape) == 3 else (4 * _CHUNK[1], 4 * _CHUNK[2])
+    domain = plan.geometry.domain.shape
+    keeps = [k if k < d else n for k, d, n in zip(plan.keep_shape, domain, shape, strict=True)]
+    return tuple(int(np.clip(c, 1, min(k, n))) for c, k, n in zip(wanted, keeps, shape, strict=True))

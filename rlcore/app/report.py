@@ -1,0 +1,67 @@
+"""What became of a run from files to a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rlcore.app import speed
+from rlcore.app.files.provenance import Provenance
+from rlcore.app.files.voxel import Voxel
+from rlcore.backend import Shape
+from rlcore.planner import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of a run."""
+
+    output: Path
+    shape: Shape
+    axes: str
+    voxel: Voxel
+    dtype: str
+    step: float | None
+    """Value of one step of an integer output; None for floating point."""
+    iterations: int
+    seconds: float
+    """From opening the files to the finished output."""
+    seconds_per_iteration: float | None
+    """None where nothing could be timed, as in a run of one iteration."""
+    plan: Plan
+    psf_notes: tuple[str, ...]
+    volumes: int
+    """Restored one after the other, each by the plan."""
+    provenance: Provenance
+    """What the output says of itself."""
+
+    def __str__(self) -> str:
+        size = " x ".join(map(str, self.shape))
+        count = "1 iteration" if self.iterations == 1 else f"{self.iterations} iterations"
+        rate = f", {speed.duration(self.seconds_per_iteration)} each" if self.seconds_per_iteration else ""
+        scale = f"; one step is {self.step:.6g} of the image's units" if self.step else ""
+        where = f"{self.plan.backend} ({self.plan.device})"
+        took = f"{speed.duration(self.seconds)}{rate}"
+        several = f" of {self.volumes} volumes" if self.volumes > 1 else ""
+        return f"{self.output}: {size} {self.dtype}, {count}{several} on {where} in {took}{scale}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, in types that JSON has."""
+        return {
+            "output": str(self.output),
+            "shape": self.shape,
+            "axes": self.axes,
+            "voxel": self.voxel.to_dict(),
+            "dtype": self.dtype,
+            "step": self.step,
+            "iterations": self.iterations,
+            "seconds": self.seconds,
+            "seconds_per_iteration": self.seconds_per_iteration,
+            "backend": self.plan.backend,
+            "device": self.plan.device,
+            "psf": self.psf_notes,
+            "volumes": self.volumes,
+            "provenance": self.provenance.to_dict(),
+            "plan": self.plan.to_dict(),
+        }

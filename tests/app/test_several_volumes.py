@@ -1,0 +1,204 @@
+"""Time points and channels: each with its PSF, picked, streamed, stopped and continued."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tifffile
+from commands import IMAGE, PSF, run
+from scenes import error, gaussian
+
+import rlcore
+
+STACK = np.stack([[IMAGE, IMAGE // 2 + 3], [IMAGE // 3 + 1, IMAGE + 2], [IMAGE // 4, IMAGE + 9]])
+OTHER = gaussian((7, 5, 5)).astype(np.float32)
+PROGRAM = "import sys; from rlcore.app.main import main; main(sys.argv[1:])"
+
+
+def restored(volume, psf, iterations=5):
+    return rlcore.deconvolve(volume, psf, iterations=iterations, backend="numpy")
+
+
+@pytest.fixture
+def stack(files):
+    tifffile.imwrite(files / "image.tif", STACK, photometric="minisblack", metadata={"axes": "TCZYX"})
+    tifffile.imwrite(files / "other.tif", OTHER)
+    return files
+
+
+def by_channel(folder):
+    return "--psf", f"0={folder / 'psf.tif'}", "--psf", f"1={folder / 'other.tif'}"
+
+
+def several(folder, *options, output="out.tif"):
+    """The command without one PSF for all."""
+    from click.testing import CliRunner
+
+    from rlcore.app.main import main
+
+    command = ["deconvolve", str(folder / "image.tif"), "-o", str(folder / output), "-n", "5", "--backend", "numpy"]
+    return CliRunner().invoke(main, [*command, *options])
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_every_channel_is_restored_with_its_own_psf(stack, compression):
+    if compression:
+        metadata = {"axes": "TCZYX"}
+        tifffile.imwrite(stack / "image.tif", STACK, photometric="minisblack", compression="zlib", metadata=metadata)
+    result = several(stack, *by_channel(stack))
+    assert result.exit_code == 0, result.output
+    expected = np.stack([[restored(a, PSF), restored(b, OTHER)] for a, b in STACK])
+    assert error(tifffile.imread(stack / "out.tif"), expected) <= 2e-5
+    assert {path.name for path in stack.iterdir()} == {"image.tif", "psf.tif", "other.tif", "out.tif"}
+
+
+def test_a_psf_file_with_as_many_channels_is_one_a_channel(stack):
+    both = np.stack([PSF, np.roll(PSF, 1, 0) + PSF])
+    tifffile.imwrite(stack / "psf.tif", both, photometric="minisblack", metadata={"axes": "CZYX"})
+    assert run(stack, "--channel", "1", "--time", "2").exit_code == 0
+    assert error(tifffile.imread(stack / "out.tif"), restored(STACK[2, 1], both[1])) <= 1e-5
+
+
+def test_ranges_and_lists_pick(stack):
+    assert run(stack, "--time", "1:3", "--channel", "1").exit_code == 0
+    volume = tifffile.imread(stack / "out.tif")
+    assert error(volume, np.stack([restored(STACK[t, 1], PSF) for t in (1, 2)])) <= 1e-5
+    assert run(stack, "--time", "0,2", "--force").exit_code == 0
+    assert tifffile.imread(stack / "out.tif").shape == (2, 2, *IMAGE.shape)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--time", "3"], "has 3 time points, counted from 0, and none is 3; give another --time"),
+        (["--time", "1:9"], "has 3 time points, counted from 0, and none is 3; give another --time"),
+        (["--time", "2:2"], "--time '2:2' is empty"),
+        (["--channel", "red"], "--channel 'red' is not an index or a range; write it like 3, 3:10 or 0,2"),
+        (["--axes", "TCZY"], "--axes 'TCZY' is not one of T, C, Z, Y, X for each axis"),
+    ],
+)
+def test_what_the_file_has_not_cannot_be_picked(stack, options, text):
+    result = run(stack, *options)
+    assert result.exit_code == 2
+    assert text in result.stderr
+    assert not (stack / "out.tif").exists()
+
+
+def test_psfs_that_do_not_go_with_the_channels_are_refused(stack):
+    assert "psf is missing; name a file after the image" in several(stack).stderr
+    one = ("--psf", f"0={stack / 'psf.tif'}")
+    assert "channel 1 has no psf; give it one by --psf 1=FILE" in several(stack, *one).stderr
+    assert several(stack, *one, "--channel", "0").exit_code == 0
+    assert "is the second for its channel" in several(stack, *one, *one, "--force").stderr
+    assert "is not CHANNEL=FILE with a channel from 0 to 1" in several(stack, "--psf", "2=x.tif", "--force").stderr
+    assert "psf is given twice" in run(stack, *one, "--force").stderr
+
+
+def test_integers_have_one_step_for_the_whole_file(stack):
+    assert run(stack, "--dtype", "uint16").exit_code == 0
+    volume = tifffile.imread(stack / "out.tif")
+    expected = np.stack([[restored(v, PSF) for v in row] for row in STACK])
+    assert volume.max() == 65535
+    np.testing.assert_allclose(volume * (expected.max() / 65535), expected, atol=1e-4 * expected.max())
+
+
+def test_the_plan_of_a_file_speaks_of_all_volumes(stack):
+    from click.testing import CliRunner
+
+    from rlcore.app.main import main
+
+    told = CliRunner().invoke(main, ["plan", str(stack / "image.tif"), str(stack / "psf.tif"), "--backend", "numpy"])
+    assert told.output.startswith("6 volumes, one after the other. Each: The whole volume in one block")
+
+
+def start(folder, output, *options, iterations="400"):
+    files = [str(folder / name) for name in ("image.tif", "psf.tif")]
+    command = [sys.executable, "-c", PROGRAM, "deconvolve", *files, "-o", str(folder / output), "-n", iterations]
+    return subprocess.Popen(
+        [*command, "--backend", "numpy", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("output", "dtype", "how"),
+    [("out.tif", "float32", "KILL"), ("out.zarr", "float32", "KILL"), ("out.npy", "uint16", "INT")],
+)
+def test_killed_among_the_volumes_it_goes_on_and_ends_with_the_same_bits(stack, output, dtype, how):
+    if output.endswith("zarr"):
+        pytest.importorskip("yaozarrs", reason="yaozarrs is not installed")
+    options = ("--checkpoint", str(stack / "state"), "--memory", "18 MiB", "--dtype", dtype)
+    process = start(stack, output, *options)
+    journal, deadline = stack / "state" / "run.json", time.monotonic() + 60
+    while not (journal.exists() and '"finished": 2' in journal.read_text()):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    os.kill(process.pid, getattr(signal, f"SIG{how}"))
+    _, said = process.communicate(timeout=60)
+    assert not (stack / output).exists()
+    if how == "INT":
+        assert process.returncode == 130
+        assert " on volume " in said
+    other = run(stack, "--checkpoint", stack / "state", output=output)
+    assert "is of another run, with other " in other.stderr
+    again = start(stack, output, *options)
+    _, said = again.communicate(timeout=120)
+    assert again.returncode == 0, said
+    assert not (stack / "state").exists()
+    whole = start(stack, "whole" + output[3:], "--memory", "18 MiB", "--dtype", dtype)
+    _, said = whole.communicate(timeout=120)
+    assert whole.returncode == 0, said
+    np.testing.assert_array_equal(voxels(stack / output), voxels(stack / ("whole" + output[3:])))
+    assert not [path.name for path in stack.iterdir() if "partial" in path.name or "float32" in path.name]
+
+
+def voxels(path):
+    if path.suffix == ".npy":
+        return np.load(path)
+    if path.suffix == ".zarr":
+        import zarr
+
+        return zarr.open_group(path, mode="r")["0"][...]
+    return tifffile.imread(path)
+
+
+def test_a_checkpoint_whose_output_is_gone_is_refused(stack):
+    from rlcore.app.journal import Journal
+    from rlcore.errors import CheckpointError
+
+    plan = rlcore.make_plan(IMAGE.shape, PSF.shape, backend="numpy")
+    journal = Journal(stack / "state", {"a": 1}, stack / "gone")
+    journal.begin(plan)
+    journal.reach(1)
+    with pytest.raises(CheckpointError, match="is gone; remove the checkpoint to start anew"):
+        Journal(stack / "state", {"a": 1}, stack / "gone")
+
+
+@pytest.mark.parametrize("memory", ["1 GiB", "17 MiB"])
+def test_a_zarr_is_written_by_whole_chunks(stack, monkeypatch, memory):
+    pytest.importorskip("yaozarrs", reason="yaozarrs is not installed")
+    from rlcore.app.files import window
+
+    seen, put = [], window.Window.__setitem__
+
+    def watched(self, key, value):
+        for part, size, chunk in zip(key, self.shape, self.chunks, strict=True):
+            first, last, _ = part.indices(size)
+            seen.append(first % chunk == 0 and (last % chunk == 0 or last == size))
+        put(self, key, value)
+
+    monkeypatch.setattr(window.Window, "__setitem__", watched)
+    image = np.random.default_rng(1).poisson(9, (24, 150, 160)).astype(np.uint16)
+    tifffile.imwrite(stack / "image.tif", np.stack([image, image]), imagej=True, metadata={"axes": "TZYX"})
+    result = run(stack, "--memory", memory, output="out.zarr")
+    assert result.exit_code == 0, result.output
+    assert seen
+    assert all(seen)
+    import zarr
+
+    expected = np.stack([restored(image, PSF)] * 2)
+    assert error(zarr.open_group(stack / "out.zarr", mode="r")["0"][...], expected) <= 2e-5
