@@ -1,0 +1,1 @@
+"""Other programs' names over this engine: scripts change one import."""
