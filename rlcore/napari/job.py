@@ -1,0 +1,175 @@
+"""One run as the widget asks for it: planned in words, run in steps that tell their progress; knows nothing of Qt."""
+
+from __future__ import annotations
+
+import math
+import queue
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rlcore.app import speed
+from rlcore.app.files.opening import open_file
+from rlcore.backend import Volume
+from rlcore.boundary import check_boundary
+from rlcore.choice import choose_backend
+from rlcore.deconvolve import deconvolve, make_plan
+from rlcore.errors import Cancelled, InputError, RLCoreError
+from rlcore.execution.progress import Progress
+from rlcore.napari.devices import AUTO, Engine
+from rlcore.psf import PSF, prepare_psf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Job:
+    """What is to be restored, and how."""
+
+    image: Any
+    """With as many axes as the PSF, or more: each entry of those before is restored by itself."""
+    psf: Any
+    """An array, or the path of a file."""
+    iterations: int = 15
+    engine: Engine = AUTO
+    boundary: str = "extended"
+    background: float = 0.0
+    memory: str = ""
+    """As "4 GiB"; empty for what is free."""
+    keep_type: bool = False
+    """Whether the result is of the image's type instead of float32."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """As `rlcore.deconvolve` and `rlcore.make_plan` have them."""
+        return {
+            "iterations": self.iterations,
+            "boundary": check_boundary(self.boundary),
+            "memory": self.memory.strip() or None,
+        }
+
+    def prepare(self) -> PSF:
+        """The PSF, from the layer or the file, on axes that the image has."""
+        if isinstance(self.psf, Path):
+            opened = open_file(self.psf, "psf").only("psf")
+            psf = prepare_psf(opened[(slice(None),) * opened.ndim])
+        else:
+            psf = prepare_psf(np.asarray(self.psf))
+        if psf.values.ndim > len(self.image.shape):
+            raise InputError(
+                f"psf has {psf.values.ndim} axes but the image has {len(self.image.shape)}; choose another"
+            )
+        return psf
+
+    def volumes(self, psf: PSF) -> list[tuple[int, ...]]:
+        """Indices of all volumes."""
+        return list(np.ndindex(*self.image.shape[: len(self.image.shape) - psf.values.ndim]))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How far the run is, and in words."""
+
+    fraction: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """What came of a run."""
+
+    volume: Volume
+    text: str
+    provenance: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why nothing did."""
+
+    sentence: str
+    cancelled: bool = False
+
+
+def describe(job: Job) -> str:
+    """The plan in words, or why there is none: what it needs and how long it takes."""
+    try:
+        psf = job.prepare()
+        backend = choose_backend(job.engine.backend, job.engine.device).backend
+        plan = make_plan(job.image.shape[-psf.values.ndim :], psf.values.shape, backend=backend, **job.options)
+        count = len(job.volumes(psf))
+        seconds = speed.predict(backend, plan)
+    except (RLCoreError, MemoryError) as error:
+        return str(error)
+    took = "Time unknown until it has run here." if seconds is None else f"About {speed.duration(seconds * count)}."
+    several = f"{count} volumes, one after the other. Each: " if count > 1 else ""
+    return f"{several}{plan} {took}"
+
+
+def run(job: Job, cancel: threading.Event) -> Iterator[Step | Result | Failure]:
+    """Restore in a thread of its own; yields a `Step` an iteration, then the `Result`, or the `Failure`.
+
+    When `cancel` is set, or the generator is closed, the run stops within one iteration.
+    """
+    told: queue.SimpleQueue[Step | Result | Failure] = queue.SimpleQueue()
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(_restore, job, cancel, told)
+        try:
+            while True:
+                said = told.get()
+                yield said
+                if not isinstance(said, Step):
+                    return
+        finally:
+            cancel.set()
+
+
+def _restore(job: Job, cancel: threading.Event, told: queue.SimpleQueue[Step | Result | Failure]) -> None:
+    try:
+        told.put(_whole(job, cancel, told))
+    except Cancelled as stopped:
+        told.put(Failure(str(stopped), cancelled=True))
+    except (RLCoreError, MemoryError) as error:
+        told.put(Failure(str(error) or "memory ran out; give a smaller memory"))
+    except Exception as error:  # noqa: BLE001 - the boundary of the thread: told, so that no window waits for ever
+        told.put(Failure(f"{type(error).__name__}: {error}"))
+
+
+def _whole(job: Job, cancel: threading.Event, told: queue.SimpleQueue[Step | Result | Failure]) -> Result:
+    psf = job.prepare()
+    backend = choose_backend(job.engine.backend, job.engine.device).backend
+    places = job.volumes(psf)
+    out = np.empty(job.image.shape, np.float32)
+    for number, place in enumerate(places):
+
+        def tell(progress: Progress, number: int = number) -> None:
+            several = f"volume {number + 1}/{len(places)}, " if len(places) > 1 else ""
+            text = f"{several}iteration {progress.iteration}/{progress.iterations}"
+            told.put(Step((number + progress.fraction) / len(places), text))
+
+        watch = speed.Stopwatch(tell)
+        volume = np.asarray(job.image[place])
+        deconvolve(
+            volume, psf, backend=backend, background=job.background, out=out[place], callback=watch, cancel=cancel,
+            **job.options,
+        )  # fmt: skip
+    if watch.seconds_per_run:
+        plan = make_plan(volume.shape, psf.values.shape, backend=backend, **job.options)
+        speed.remember(backend, plan, watch.seconds_per_run)
+    made = {**job.options, "background": job.background, "backend": backend.name, "device": backend.device}
+    result = _as_type(out, np.dtype(job.image.dtype)) if job.keep_type else out
+    return Result(result, f"{job.iterations} iterations on {backend.name} ({backend.device})", made)
+
+
+def _as_type(volume: Volume, dtype: np.dtype[Any]) -> Volume:
+    """The nearest values that the type has."""
+    if dtype.kind not in "iu":
+        return volume.astype(dtype)
+    limits = np.iinfo(dtype)
+    made: Volume = np.clip(
+        np.rint(volume, dtype=np.float64), limits.min, math.nextafter(float(limits.max) + 1, 0)
+    ).astype(dtype)
+    return made

@@ -1,0 +1,110 @@
+"""What the widget asks for, planned and run without a window."""
+
+import threading
+
+import numpy as np
+import pytest
+from scenes import cell, error
+
+import rlcore
+from rlcore.napari.devices import AUTO, Engine, engines
+from rlcore.napari.job import Failure, Job, Result, Step, describe, run
+
+SCENE = cell((10, 24, 26), (5, 6, 6))
+NUMPY = Engine("numpy")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+def job(**options):
+    return Job(**{"image": SCENE.image, "psf": SCENE.psf, "iterations": 5, "engine": NUMPY} | options)
+
+
+def test_a_run_tells_every_iteration_and_ends_with_the_result():
+    *steps, result = run(job(background=2.0), threading.Event())
+    assert [step.text for step in steps] == [f"iteration {n}/5" for n in range(1, 6)]
+    assert [step.fraction for step in steps] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+    expected = rlcore.deconvolve(SCENE.image, SCENE.psf, iterations=5, background=2.0, backend="numpy")
+    assert isinstance(result, Result)
+    assert result.volume.dtype == np.float32
+    assert error(result.volume, expected) <= 1e-5
+    assert result.provenance["backend"] == "numpy"
+
+
+def test_axes_before_those_of_the_psf_are_restored_one_by_one():
+    series = np.stack([SCENE.image, SCENE.image[::-1]])
+    *steps, result = run(job(image=series), threading.Event())
+    assert steps[-1].text == "volume 2/2, iteration 5/5"
+    for volume, restored in zip(series, result.volume, strict=True):
+        assert error(restored, rlcore.deconvolve(volume, SCENE.psf, iterations=5, backend="numpy")) <= 1e-5
+    assert describe(job(image=series)).startswith("2 volumes, one after the other. Each: The whole volume in one block")
+
+
+def test_cancelled_within_one_iteration():
+    cancel, seen = threading.Event(), []
+    for said in run(job(iterations=100_000), cancel):
+        seen.append(said)
+        if len(seen) == 3:
+            cancel.set()
+    assert isinstance(seen[-1], Failure)
+    assert seen[-1].cancelled
+    steps = [said for said in seen if isinstance(said, Step)]
+    assert int(steps[-1].text.split()[1].split("/")[0]) < 1000
+
+
+def test_a_generator_that_is_closed_leaves_no_run_behind():
+    before = threading.active_count()
+    steps = run(job(iterations=100_000), threading.Event())
+    next(steps)
+    steps.close()
+    assert threading.active_count() == before
+
+
+def test_the_images_own_type_is_rounded_to_and_clipped():
+    image = np.full((6, 7, 8), 10, np.uint8)
+    image[2:5, 2:5, 2:5] = 200  # of one voxel: restored it is far above 255
+    *_, result = run(job(image=image, psf=np.ones((3, 3, 3)), iterations=100, keep_type=True), threading.Event())
+    assert result.volume.dtype == np.uint8
+    assert result.volume.max() == 255
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"psf": np.zeros((3, 3, 3))}, "psf has no positive sum"),
+        ({"image": SCENE.image[0]}, "psf has 3 axes but the image has 2"),
+        ({"memory": "lots"}, "memory 'lots' is not a size"),
+        ({"engine": Engine("nupmy")}, "backend 'nupmy' is unknown"),
+        ({"memory": "1 KiB"}, "the smallest that would do is"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(options, text):
+    [said] = run(job(**options), threading.Event())
+    assert isinstance(said, Failure)
+    assert text in said.sentence
+    assert text in describe(job(**options))
+
+
+def test_a_psf_from_a_file(tmp_path):
+    np.save(tmp_path / "psf.npy", SCENE.psf)
+    *_, result = run(job(psf=tmp_path / "psf.npy"), threading.Event())
+    assert error(result.volume, rlcore.deconvolve(SCENE.image, SCENE.psf, iterations=5, backend="numpy")) <= 1e-5
+
+
+def test_the_time_is_told_once_it_has_run():
+    assert describe(job()).endswith("Time unknown until it has run here.")
+    list(run(job(), threading.Event()))
+    assert "About " in describe(job())
+
+
+def test_engines_that_cannot_run_come_last_with_their_reason(monkeypatch):
+    found = [
+        rlcore.Finding("cupy", "unavailable", "x 1", reason="no CUDA device"),
+        rlcore.Finding("numpy", "usable", "rlcore 0", "CPU", (), 1),
+    ]
+    monkeypatch.setattr("rlcore.napari.devices.survey", lambda: tuple(found))
+    assert engines() == [AUTO, Engine("numpy", where="CPU"), Engine("cupy", reason="no CUDA device")]
+    assert str(engines()[-1]) == "cupy: not available"

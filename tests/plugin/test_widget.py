@@ -1,0 +1,187 @@
+"""The widget in napari: mostly on a viewer without a window, once in a real one."""
+
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from rlcore.napari.devices import Engine
+from rlcore.napari.sample import phantom_layers
+from rlcore.napari.widget import Desk
+
+if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+napari = pytest.importorskip("napari.components", reason="napari is not installed; nox -s napari runs these tests")
+
+NUMPY = Engine("numpy", where="CPU")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+@pytest.fixture(scope="module")
+def app():
+    from napari.qt import get_qapp
+
+    return get_qapp()
+
+
+@pytest.fixture
+def notes():
+    from napari.utils.notifications import notification_manager
+
+    seen = []
+    notification_manager.notification_ready.connect(seen.append)
+    yield seen
+    notification_manager.notification_ready.disconnect(seen.append)
+
+
+@pytest.fixture
+def desk(app):
+    viewer = napari.ViewerModel()
+    for data, options, _ in phantom_layers():
+        viewer.add_image(data[..., :48, :48] if data.shape[-1] > 48 else data[8:23, 8:23, 8:23], **options)
+    desk = Desk(viewer)
+    desk.image.value, desk.psf.value = viewer.layers["blurred cell"], viewer.layers["psf"]
+    until(app, lambda: len(desk.engine.choices) > 1)
+    desk.engine.value = next(engine for engine in desk.engine.choices if engine.backend == "numpy")
+    desk.background.value, desk.iterations.value = 5.0, 3
+    desk.viewer = viewer
+    yield desk
+    desk.cancel()
+    until(app, lambda: desk.go.enabled)
+
+
+def until(app, ready, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < deadline
+        app.processEvents()
+        time.sleep(0.005)
+
+
+def test_the_plan_is_there_before_the_run(app, desk):
+    until(app, lambda: "3 iterations" in desk.plan.value)
+    assert "The whole volume in one block" in desk.plan.value
+    desk.memory.value = "lots"
+    until(app, lambda: "memory 'lots' is not a size" in desk.plan.value)
+
+
+def test_the_result_is_a_layer_like_its_image(app, desk):
+    desk.restore()
+    assert not desk.go.enabled
+    until(app, lambda: desk.go.enabled)
+    image, restored = desk.viewer.layers["blurred cell"], desk.viewer.layers["blurred cell restored"]
+    assert restored.data.dtype == np.float32
+    assert restored.data.shape == image.data.shape
+    assert tuple(restored.scale) == tuple(image.scale)
+    assert restored.units == image.units
+    assert restored.contrast_limits[1] == pytest.approx(float(restored.data.max()))
+    assert restored.metadata["rlcore"]["backend"] == "numpy"
+    assert restored.metadata["background"] == 5.0
+
+
+def test_cancel_stops_and_leaves_no_layer(app, desk):
+    desk.iterations.value = 100_000
+    desk.restore()
+    until(app, lambda: "iteration " in desk.plan.value and desk.plan.value.startswith("iteration"))
+    began = time.monotonic()
+    desk.cancel()
+    until(app, lambda: desk.go.enabled)
+    assert time.monotonic() - began < 5
+    assert "stopped on request" in desk.plan.value
+    assert len(desk.viewer.layers) == 2
+
+
+def test_an_error_is_a_notification_with_the_sentence(app, desk, notes):
+    desk.background.value = 1e8
+    desk.restore()
+    until(app, lambda: desk.go.enabled)
+    assert any("is not below the image's mean" in note.message for note in notes)
+    desk.psf.value = None
+    desk.restore()
+    assert any("choose an image layer, and a PSF layer or a PSF file" in note.message for note in notes)
+
+
+def test_a_time_series(app, desk):
+    series = np.stack([desk.image.value.data[:, :20, :20]] * 2)
+    desk.image.value = desk.viewer.add_image(series, name="series")
+    desk.image.reset_choices()
+    desk.image.value = desk.viewer.layers["series"]
+    desk.restore()
+    until(app, lambda: desk.go.enabled)
+    assert desk.viewer.layers["series restored"].data.shape == series.shape
+
+
+def test_what_cannot_run_is_grey_and_says_why(app, desk):
+    desk._fill_engines([Engine(), NUMPY, Engine("cupy", reason="no CUDA device")])
+    assert not desk.engine.native.model().item(2).isEnabled()
+    assert desk.engine.native.model().item(1).isEnabled()
+    assert desk.engine.tooltip == "cupy: no CUDA device"
+
+
+def test_the_manifest_is_valid_and_names_what_is_there():
+    npe2 = pytest.importorskip("npe2", reason="npe2 is not installed")
+    manifest = npe2.PluginManifest.from_distribution("rlcore")
+    manifest.validate_imports()
+    assert manifest.contributions.readers is None
+    assert "napari/layers/filter" in manifest.contributions.menus
+
+
+WINDOW = """
+import sys, time
+import napari
+from napari.qt import get_qapp
+
+viewer = napari.Viewer(show=True)
+app = get_qapp()
+viewer.open_sample("rlcore", "phantom")
+dock, widget = viewer.window.add_plugin_dock_widget("rlcore", "Richardson-Lucy deconvolution")
+desk = widget.desk
+
+
+def until(ready):
+    deadline = time.monotonic() + 60
+    while not ready():
+        assert time.monotonic() < deadline
+        app.processEvents()
+        time.sleep(0.01)
+
+
+desk.image.value, desk.psf.value = viewer.layers["blurred cell"], viewer.layers["psf"]
+until(lambda: len(desk.engine.choices) > 1)
+desk.background.value, desk.iterations.value = 5.0, 10
+until(lambda: "10 iterations" in desk.plan.value)
+viewer.window.resize(1500, 900)
+viewer.window.screenshot(sys.argv[2], canvas_only=False)
+desk.go.native.click()
+until(lambda: desk.go.enabled)
+viewer.layers["blurred cell"].visible = False
+viewer.dims.set_point(0, 3.2)
+until(lambda: True)
+viewer.window.resize(1500, 900)
+until(lambda: True)
+viewer.window.screenshot(sys.argv[1], canvas_only=False)
+print([layer.name for layer in viewer.layers])
+viewer.close()
+"""
+
+
+@pytest.mark.skipif(not os.environ.get("DISPLAY"), reason="no display; run under xvfb-run")
+def test_a_real_window(tmp_path):
+    picture = os.environ.get("RLCORE_SCREENSHOT", str(tmp_path / "window.png"))
+    done = subprocess.run(
+        [sys.executable, "-c", WINDOW, picture, picture + ".before.png"],
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "['blurred cell', 'psf', 'blurred cell restored']" in done.stdout
