@@ -58,6 +58,16 @@ def torch(session: nox.Session) -> None:
 
 
 @nox.session
+def napari(session: nox.Session) -> None:
+    """The plugin's manifest and its tests, in napari; with a display (xvfb-run) also in a real window."""
+    install(session, "test", "napari")
+    session.install("-e", ".[napari]")
+    session.run("npe2", "validate", "rlcore")
+    # libraries that napari's own pytest plugins import warn while pytest starts
+    session.run("pytest", "-W", "ignore::DeprecationWarning", "tests/plugin", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Style, and the layers of the house."""
     install(session, "lint")
