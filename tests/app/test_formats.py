@@ -91,6 +91,17 @@ def test_an_ome_tiff_of_which_a_channel_is_picked_says_so(files, truth):
     assert error(volume, truth[1, 1]) <= 1e-5
 
 
+def test_the_planes_that_are_picked_keep_what_is_said_of_them(files):
+    planes = {"DeltaT": [float(n) for n in range(STACK[:, :, :, 0, 0].size)], "DeltaTUnit": ["s"] * 40}
+    tifffile.imwrite(files / "image.tif", STACK, ome=True, metadata={**OME, "Plane": planes})
+    assert run(files, "--channel", "1", "--time", "1").exit_code == 0
+    _, _, told = ome_of(files / "out.tif")
+    found = told["Image"]["Pixels"]["Plane"]
+    assert [plane["DeltaT"] for plane in found] == [float(n) for n in range(30, 40)]
+    assert {(plane["TheT"], plane["TheC"]) for plane in found} == {(0, 0)}
+    assert [plane["TheZ"] for plane in found] == list(range(10))
+
+
 def test_an_imagej_tiff_keeps_its_order_interval_labels_and_colours(files, truth):
     tables = [np.stack([np.arange(256, dtype=np.uint8) * (k == n) for k in range(3)]) for n in (0, 1)]
     entries = {"spacing": 0.3, "unit": "um", "finterval": 2.5, "Labels": NAMES * 20, "LUTs": tables, "Info": "by hand"}
