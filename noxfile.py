@@ -18,7 +18,13 @@ def install(session: nox.Session, *groups: str) -> None:
     """The project with its command line, our backends, and the named dependency groups."""
     requirements = [line for group in groups for line in nox.project.dependency_groups(PROJECT, group)]
     light = [path for path in BACKENDS if path.name not in HEAVY]
-    session.install("-e", ".[app]", *(part for path in light for part in ("-e", f"./{path}")), *requirements)
+    session.install("-e", ".[app]", *(part for path in light for part in ("-e", with_test_extra(path))), *requirements)
+
+
+def with_test_extra(path: Path) -> str:
+    """A backend's folder as a requirement, with the extra `test` if it has one: what its tests need besides."""
+    extras = nox.project.load_toml(path / "pyproject.toml")["project"].get("optional-dependencies", {})
+    return f"./{path}[test]" if "test" in extras else f"./{path}"
 
 
 @nox.session

@@ -10,13 +10,14 @@ from rlcore.acceleration import Acceleration, check_acceleration
 from rlcore.backend import Backend
 from rlcore.blocks import Shape
 from rlcore.boundary import Boundary, Geometry, check_boundary
+from rlcore.caution import caution
 from rlcore.choice import choose_backend
 from rlcore.errors import InputError
 from rlcore.execution.checkpoint import Checkpoint
-from rlcore.execution.engine import Run, execute
+from rlcore.execution.engine import ReplanWarning, Run, execute
 from rlcore.execution.progress import Callback, CancelEvent, Reporter
 from rlcore.execution.record import Record
-from rlcore.execution.scan import scan
+from rlcore.execution.scan import Scan, scan
 from rlcore.execution.working import WorkingVolumes, check_disk
 from rlcore.planner import Job, Plan
 from rlcore.request import Request, Settings, check_iterations
@@ -128,7 +129,7 @@ def deconvolve(
     before = state.plan if state else None
     chosen = plan or before or plan_within(request.job(state is not None), request.backend, settings)
     request.check_plan(chosen)
-    source = open_source(request, chosen, seen)
+    source, chosen = _open(request, chosen, seen)
     source.check()
     folder = request.scratch_parent(checkpoint)
     if before is None:
@@ -138,6 +139,17 @@ def deconvolve(
     record = Record(request.backend, source.scan.mean) if return_info else None
     result = _run(request, source, chosen, state, folder, Reporter(callback, cancel, iterations), record)
     return (result, record.info(chosen)) if record else result
+
+
+def _open(request: Request, plan: Plan, seen: Scan | None) -> tuple[Source, Plan]:
+    """The image as a run reads it; by a smaller plan, and with a word, where the device has no room for it."""
+    while True:
+        try:
+            return open_source(request, plan, seen), plan
+        except MemoryError as error:
+            cause = str(error) or "memory ran out"
+        plan = smaller_plan(plan, request.job(seen is not None), request.backend, request.settings)
+        caution(f"{cause}; starting by a smaller plan: {plan}", ReplanWarning)
 
 
 def _run(
@@ -167,7 +179,7 @@ def _run(
             checkpoint=state,
             record=record,
             replan=lambda old: smaller_plan(old, request.job(False), request.backend, request.settings),
-            gather=request.out is None and state is None,
+            gather=request.out is None,
         )
         volumes.deliver(execute(run, plan), result, request.chunks)
     if state is not None:

@@ -13,6 +13,9 @@ from scenes import blurred, cell, counts, error, gaussian, random_psf, rms
 
 import rlcore
 from rlcore.array_api import ArrayAPIBackend
+from rlcore.backend import Summary
+from rlcore.errors import OutOfMemory
+from rlcore.numpy_backend import NumPyBackend
 
 NAMES = ["numpy", "pyfftw"]
 DOUBLE = ArrayAPIBackend(array_api_compat.numpy, name="double", dtype="float64")
@@ -148,3 +151,35 @@ def test_an_image_of_zeros_stays_zero():
     for boundary in rlcore.BOUNDARIES:
         result = rlcore.deconvolve(np.zeros((9, 9)), gaussian((5, 5)), boundary=boundary, backend="numpy")
         np.testing.assert_array_equal(result, np.zeros((9, 9)))
+
+
+class TightCard(NumPyBackend):
+    """A device with memory of its own that takes no image, or block, of more than so many voxels."""
+
+    def __init__(self, most):
+        super().__init__()
+        self.on_host, self.most = False, most
+
+    def free_bytes(self):
+        return 1 << 40
+
+    def summary(self, array):
+        return Summary(float(array.min()), float(array.max()), float(array.sum(dtype=np.float64)))
+
+    def read(self, volume, start, shape, *, wrap=False):
+        if np.prod(shape) > self.most:
+            raise OutOfMemory(f"no room for {shape}")
+        return super().read(volume, start, shape, wrap=wrap)
+
+    def upload(self, volume):
+        if volume.size > self.most:
+            raise OutOfMemory(f"no room for {volume.shape}")
+        return super().upload(volume)
+
+
+def test_an_image_that_the_device_has_no_room_for_is_opened_by_a_smaller_plan():
+    image, psf = np.random.default_rng(0).random((40, 120, 120), np.float32) + 1, np.ones((3, 3, 3))
+    whole = rlcore.deconvolve(image, psf, iterations=2, backend="numpy")
+    with pytest.warns(rlcore.ReplanWarning, match=r"no room for .*; starting by a smaller plan: \d+ blocks"):
+        blocks = rlcore.deconvolve(image, psf, iterations=2, backend=TightCard(400_000))
+    np.testing.assert_allclose(blocks, whole, atol=1e-5 * whole.max())

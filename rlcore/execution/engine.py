@@ -81,6 +81,8 @@ def execute(run: Run, plan: Plan) -> str:
             run.record.forget(finished)
         past = run.checkpoint.state.sweep if run.checkpoint else 0
         run.reporter.begin([sweep.units for sweep in todo], past, finished / plan.iterations)
+        if past == len(todo):  # killed between the last sweep and the end
+            return str(todo[-1].result[0].estimate)
         sweep = todo[past]
         try:
             engine = _Engine(run, plan)

@@ -68,7 +68,7 @@ class WorkingVolumes:
 
     def deliver(self, name: str, result: Store, chunks: Shape) -> None:
         """Bring what the run ended with from the volume of this name to where the caller wants it, by whole chunks."""
-        source = self._stores[name]
+        source = self.store(name, "scratch")  # a checkpoint that was killed here has it on disk only
         if source is result:
             return
         self._stores.pop(RATIO, None)  # its memory may be what the result needs

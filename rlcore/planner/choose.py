@@ -19,6 +19,7 @@ from rlcore.planner.needs import (
     Job,
     Needs,
     least_bytes,
+    least_cost,
     moves,
     needs_of,
     overlaps,
@@ -64,6 +65,8 @@ def choose_plan(job: Job, backend: Backend[Any], budgets: Budgets, *, tolerance:
     for half_steps in _intervals(job.iterations, tolerance):
         ways = ways_to_cut(job.geometry, backend, half_steps, halo_for(job, half_steps, tolerance))
         for residence in _residences(backend, budgets, job):
+            if best is not None and best[0] <= least_cost(job, half_steps, residence, backend):
+                continue
             for candidate, needs in _promising(ways, residence, job, backend, budgets):
                 if best is None or needs.cost < best[0]:
                     best = needs.cost, candidate, needs

@@ -109,13 +109,15 @@ def _volumes(candidate: Candidate, job: Job, blocks: int, image: int, volume: in
     """Bytes of the working volumes that are alive at once: estimates on their domain, the ratio on the image.
 
     With acceleration every estimate has a point beside it.
-    A checkpoint never overwrites the estimate it reads, and keeps the result beside the estimates until the end.
+    A checkpoint never overwrites the estimate it reads, and keeps a result that is not gathered beside the estimates
+    until the end.
     """
     ratio = image if blocks > 1 and candidate.half_steps == 1 else 0
     estimates, volume = _sweeps(candidate, job, blocks) - 1, job.carried * volume
     if not job.checkpoint:
         return ratio + (volume if ratio else min(2, estimates) * volume)
-    return ratio + min(2, estimates) * volume + image
+    gathered = ratio > 0 and job.result_in_memory
+    return ratio + min(2, estimates + gathered) * volume + (0 if gathered else image)
 
 
 def _sweeps(candidate: Candidate, job: Job, blocks: int) -> int:
@@ -140,6 +142,12 @@ def _cost(candidate: Candidate, job: Job, backend: Backend[Any], blocks: int) ->
     voxels = math.prod(candidate.block_shape) * share_moved(candidate, job.geometry.domain.shape[-1])
     moved = moves(candidate.half_steps, job) * blocks * voxels
     return transforms + _unit(backend) * relative_move_cost(candidate.residence, backend) * moved
+
+
+def least_cost(job: Job, half_steps: int, residence: Residence, backend: Backend[Any]) -> float:
+    """What blocks cost at the very least: every voxel is moved, if it is cut at all."""
+    moved = moves(half_steps, job) * job.geometry.domain.size
+    return _unit(backend) * relative_move_cost(residence, backend) * moved
 
 
 def moves(half_steps: int, job: Job) -> int:
@@ -170,5 +178,6 @@ def least_bytes(
 
 
 def _unit(backend: Backend[Any]) -> float:
-    """Time of a transform per voxel and log2(voxels), in the backend's own units, at a size that suits every FFT."""
-    return backend.cost((64, 64, 64)) / (64**3 * 18)
+    """Time of a transform per voxel and log2(voxels), in the backend's own units, at a size that suits every FFT and
+    where starting it takes no time to speak of."""
+    return backend.cost((512, 512, 512)) / (512**3 * 27)

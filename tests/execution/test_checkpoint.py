@@ -154,8 +154,8 @@ def test_a_folder_of_other_things_is_refused_and_left_alone(tmp_path):
 
 
 def test_a_run_killed_while_its_state_is_removed_starts_anew(tmp_path, monkeypatch):
-    truth = rlcore.deconvolve(IMAGE, PSF, plan=in_blocks(residence="scratch"), **OPTIONS)
     options = OPTIONS | {"plan": in_blocks(residence="scratch"), "checkpoint": tmp_path / "state"}
+    truth = rlcore.deconvolve(IMAGE, PSF, **options)
     for survivors in (0, 1, 2):
         left = []
 
@@ -172,6 +172,22 @@ def test_a_run_killed_while_its_state_is_removed_starts_anew(tmp_path, monkeypat
                 rlcore.deconvolve(IMAGE, PSF, **options)
         np.testing.assert_array_equal(rlcore.deconvolve(IMAGE, PSF, **options), truth)
         assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("half_steps", [1, 4])
+def test_a_run_killed_while_its_result_is_delivered_delivers_it_again(half_steps, tmp_path, monkeypatch):
+    options = OPTIONS | {"plan": in_blocks(half_steps=half_steps, residence="scratch")}
+    truth = rlcore.deconvolve(IMAGE, PSF, **options)
+    options["checkpoint"] = tmp_path / "state"
+
+    def killed(*_):
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr("rlcore.execution.working.WorkingVolumes.deliver", killed)
+        with pytest.raises(SystemExit):
+            rlcore.deconvolve(IMAGE, PSF, **options)
+    np.testing.assert_array_equal(rlcore.deconvolve(IMAGE, PSF, **options), truth)
 
 
 def test_the_state_is_small_and_replaced_whole(tmp_path):
