@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -173,6 +173,24 @@ class SupportsPrediction(Protocol[A]):
 
     def predict(self, estimate: A, previous: A, factor: float, *, least: float, out: A | None = None) -> A:
         """``max(estimate + factor * (estimate - previous), least * estimate)``; `out` may be `previous`."""
+        ...
+
+
+class Fit(NamedTuple):
+    """How data and a model compare, summed over voxels."""
+
+    divergence: float
+    """Csiszar's I-divergence, the sum of ``d ln(d/m) - d + m``; ``0 ln 0`` is 0."""
+    light: float
+    """The sum of the model."""
+
+
+@runtime_checkable
+class SupportsFit(Protocol[A_contra]):
+    """Optional: how well a block fits, in one pass over arrays that are there anyway."""
+
+    def fit(self, image: A_contra, blurred: A_contra, *, background: float, floor: float, inside: Box) -> Fit:
+        """The image against the model ``max(blurred + background, floor)``, in a box; sums in double precision."""
         ...
 
 
