@@ -148,7 +148,7 @@ def _run(
         volumes.deliver(execute(run, plan), result)
     if state is not None:
         state.remove()
-    return result.array
+    return result.finish()
 
 
 def make_plan(

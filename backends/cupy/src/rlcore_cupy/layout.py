@@ -1,0 +1,61 @@
+"""How arrays lie in device memory: real rows with room for their half spectrum, so that one buffer serves as either."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+from rlcore.backend import Shape
+from rlcore_cupy.library import cupy
+
+SECTOR = 4
+"""Complex numbers in 32 bytes, what the device fetches at once: rows begin on such boundaries."""
+
+State = Literal["real", "rows", "spectrum"]
+"""What an array holds. Rows: a real array whose rows are still spectra, because whoever reads it next may want them so."""
+
+
+def line_of(n: int) -> int:
+    """float32 from one row to the next, for rows of n voxels and their spectra."""
+    return 2 * SECTOR * -(-(n // 2 + 1) // SECTOR)
+
+
+def bytes_of(shape: Shape) -> int:
+    """Bytes of an array of this shape."""
+    return 4 * math.prod(shape[:-1]) * line_of(shape[-1])
+
+
+class Padded:
+    """A real array or a spectrum in one buffer. The last axis is contiguous; rows are `line` float32 apart."""
+
+    __slots__ = ("buffer", "line", "shape", "source", "state")
+
+    def __init__(self, shape: Shape, buffer: Any = None) -> None:
+        self.shape = tuple(shape)
+        self.line = line_of(shape[-1]) if buffer is None else shape[-1]
+        self.buffer = cupy.empty(self.rows * self.line, cupy.float32) if buffer is None else buffer
+        self.state: State = "real"
+
+    @classmethod
+    def around(cls, array: Any) -> Padded:
+        """A contiguous float32 array of CuPy as it lies: rows without room, to read from and write to."""
+        return cls(tuple(array.shape), array.reshape(-1))
+
+    @property
+    def rows(self) -> int:
+        return math.prod(self.shape[:-1])
+
+    @property
+    def columns(self) -> int:
+        """Complex numbers in a row of the spectrum."""
+        return self.shape[-1] // 2 + 1
+
+    @property
+    def has_room(self) -> bool:
+        """Whether rows have room for their spectra."""
+        return bool(self.line >= 2 * self.columns)
+
+    @property
+    def reals(self) -> Any:
+        """The voxels, as a CuPy array."""
+        return self.buffer.reshape(*self.shape[:-1], self.line)[..., : self.shape[-1]]
