@@ -9,7 +9,7 @@ import numpy as np
 
 from rlcore.backend import Backend, Footprint, Shape, Volume
 from rlcore.budget import host_free
-from rlcore.errors import BackendError
+from rlcore.errors import BackendError, BackendUnavailable
 from rlcore.lengths import smooth_length
 
 
@@ -20,14 +20,22 @@ class ArrayAPIBackend(Backend[Any]):
     ----------
     xp : module
         An array-API namespace, such as ``array_api_compat.torch``.
-    device : object, optional
-        A device of that library; its default device if None.
+    device : object, str or int, optional
+        A device of that library, or the index, or part of the name, of one that the library lists; its default device
+        if None.
     name : str, optional
         The name to show; that of the library if None.
     dtype : str, default "float32"
         Real precision, "float32" or "float64" (for reference runs).
     on_host : bool, default True
         Whether the arrays live in the host's memory.
+
+    Raises
+    ------
+    BackendError
+        If the library has no `fft`.
+    BackendUnavailable
+        If it has no such device.
 
     Notes
     -----
@@ -46,8 +54,8 @@ class ArrayAPIBackend(Backend[Any]):
         self.name = name or xp.__name__.removeprefix("array_api_compat.")
         self.on_host = on_host
         self.dtype = np.dtype(dtype)
-        self._device = device
-        self.device = "CPU" if device is None else str(device)
+        self._device = _find_device(xp, device, self.name)
+        self.device = "CPU" if device is None else str(self._device)
 
     # --- what the planner asks
 
@@ -59,7 +67,8 @@ class ArrayAPIBackend(Backend[Any]):
     def footprint(self, shape: Shape) -> Footprint:
         real = math.prod(shape) * self.dtype.itemsize
         spectrum = math.prod(shape[:-1]) * (shape[-1] // 2 + 1) * 2 * self.dtype.itemsize
-        return Footprint(real, spectrum, scratch=2 * spectrum + real)
+        # libraries that follow NumPy transform in double precision, axis by axis: three complex128 spectra and a result
+        return Footprint(real, spectrum, scratch=7 * spectrum)
 
     def fast_shape(self, shape: Shape) -> Shape:
         return tuple(smooth_length(n) for n in shape[:-1]) + (smooth_length(shape[-1], multiple=2),)
@@ -131,6 +140,22 @@ class ArrayAPIBackend(Backend[Any]):
     def paste(self, block: Any, source: Shape, volume: Any, target: Shape, shape: Shape) -> None:
         into = tuple(slice(at, at + size) for at, size in zip(target, shape, strict=True))
         volume[into] = block[tuple(slice(at, at + size) for at, size in zip(source, shape, strict=True))]
+
+
+def _find_device(xp: Any, device: Any, name: str) -> Any:
+    """The device that an index or part of a name stands for; anything else is a device already."""
+    if not isinstance(device, (str, int)):
+        return device
+    listed = list(xp.__array_namespace_info__().devices())
+    if str(device).isdecimal():
+        found = listed[int(device) :][:1]
+    else:
+        found = [each for each in listed if str(device).lower() in str(each).lower()]
+    if not found:
+        raise BackendUnavailable(
+            f"backend {name!r} has no device {device!r}; it has {', '.join(f'{str(each)!r}' for each in listed)}"
+        )
+    return found[0]
 
 
 def _place(result: Any, out: Any) -> Any:

@@ -58,12 +58,22 @@ def load_backend(name: str, device: str | int | None = None) -> Backend[Any]:
     BackendUnavailable
         If it is installed but has no such device.
     """
-    found = [entry for entry in installed() if entry.name == name]
-    if not found:
+    entry = _find(name)
+    if entry is None:
         raise BackendError(_unknown(name))
-    if len(found) > 1:
-        raise BackendError(f"backend {name!r} is claimed by {_owners(found)}; uninstall all but one")
-    return _create(found[0], device)
+    return _create(entry, device)
+
+
+def find_factory(name: str) -> Callable[[str | int | None], Backend[Any]] | None:
+    """The callable that is registered under a name; None where there is none.
+
+    Raises
+    ------
+    BackendError
+        If more than one package claims the name, or if it cannot be imported.
+    """
+    entry = _find(name)
+    return None if entry is None else _load(entry)
 
 
 def survey() -> tuple[Finding, ...]:
@@ -75,6 +85,14 @@ def survey() -> tuple[Finding, ...]:
 def installed() -> Iterable[EntryPoint]:
     """Entry points of every installed backend; loads none of them."""
     return entry_points(group=GROUP)
+
+
+def _find(name: str) -> EntryPoint | None:
+    """The only entry point of this name, if there is one."""
+    found = [entry for entry in installed() if entry.name == name]
+    if len(found) > 1:
+        raise BackendError(f"backend {name!r} is claimed by {_owners(found)}; uninstall all but one")
+    return found[0] if found else None
 
 
 def _create(entry: EntryPoint, device: str | int | None) -> Backend[Any]:

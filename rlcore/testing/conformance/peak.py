@@ -1,0 +1,92 @@
+"""How much memory work takes: the process's own on the host, what `free_bytes` tells elsewhere."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import re
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rlcore.backend import Backend, on_host
+
+_PROBE = 64 << 20
+"""Bytes that a device's `free_bytes` has to notice before it is believed."""
+
+Work = Callable[[], object]
+
+
+def peak_of(backend: Backend[Any], work: Work) -> int | None:
+    """Most bytes that `work` had at once, beyond what was there before; None where that cannot be measured."""
+    return _peak_of_process(work) if on_host(backend) else _peak_of_device(backend, work)
+
+
+def resident() -> int | None:
+    """Bytes of memory that this process holds now, what is merely cached given back; None but on Linux."""
+    gc.collect()
+    _give_back()
+    return _status("VmRSS")
+
+
+def _peak_of_process(work: Work) -> int | None:
+    """By the kernel's own mark of the highest resident size, which Linux lets a process reset."""
+    before = resident()
+    if before is None or not _reset_mark():
+        return None
+    work()
+    highest = _status("VmHWM")
+    return None if highest is None else max(0, highest - before)
+
+
+def _peak_of_device(backend: Backend[Any], work: Work) -> int | None:
+    """By watching `free_bytes` from a second thread, if it notices an array at all."""
+    before = backend.free_bytes()
+    probe = backend.upload(_zeros())
+    noticed = backend.free_bytes() < before
+    del probe
+    gc.collect()
+    if not noticed:
+        return None
+    before, least, done = backend.free_bytes(), [backend.free_bytes()], threading.Event()
+
+    def watch() -> None:
+        while not done.is_set():
+            least.append(min(least.pop(), backend.free_bytes()))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        work()
+    finally:
+        done.set()
+        watcher.join()
+    return max(0, before - least[0])
+
+
+def _zeros() -> Any:
+    import numpy as np
+
+    return np.zeros((16, 1024, _PROBE // (16 * 1024 * 4)), np.float32)
+
+
+def _status(field: str) -> int | None:
+    path = Path("/proc/self/status")
+    found = re.search(rf"^{field}:\s+(\d+) kB", path.read_text(), re.MULTILINE) if path.exists() else None
+    return int(found[1]) * 1024 if found else None
+
+
+def _reset_mark() -> bool:
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True
+
+
+def _give_back() -> None:
+    """Have the C library return what it has free, so that an array's pages are seen to come and go."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
