@@ -253,9 +253,8 @@ class CuPyBackend:
             except cupy.cuda.memory.OutOfMemoryError as error:
                 free, total = cupy.cuda.runtime.memGetInfo()
                 cupy.get_default_memory_pool().free_all_blocks()
-                raise OutOfMemory(
-                    f"device {self.device!r} refused an allocation, with {free >> 20} of {total >> 20} MiB free: {error}"
-                ) from error
+                sizes = f"{free >> 20} of {total >> 20} MiB free"
+                raise OutOfMemory(f"device {self.device!r} refused an allocation, with {sizes}: {error}") from error
 
     def _filter(self, array: Array, transfer: Array, out: Array | None, kind: Kind) -> Padded:
         with self._here():

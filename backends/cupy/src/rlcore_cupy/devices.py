@@ -16,7 +16,7 @@ def choose(device: str | int | None) -> Device:
     """The device of an index, or the first whose name contains a text; the caller's current one if None."""
     found = devices()
     if device is None:
-        return found[cupy.cuda.runtime.getDevice()]
+        return found[int(cupy.cuda.runtime.getDevice())]
     text = str(device).strip().lower()
     if text.isdigit():
         named = [one for one in found if one.index == int(text)]

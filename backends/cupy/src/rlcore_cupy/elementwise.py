@@ -81,7 +81,8 @@ SOURCE = (
 extern "C" __global__ void product(const long long n, float2* out, const float2* factor, const int conjugate,
                                    const float scale)
 {
-    for (long long k = blockIdx.x * (long long)blockDim.x + threadIdx.x; k < n; k += gridDim.x * (long long)blockDim.x) {
+    const long long step = gridDim.x * (long long)blockDim.x;
+    for (long long k = blockIdx.x * (long long)blockDim.x + threadIdx.x; k < n; k += step) {
         const float2 a = out[k], b = factor[k];
         const float y = conjugate ? -b.y : b.y;
         out[k] = make_float2((a.x * b.x - a.y * y) * scale, (a.x * y + a.y * b.x) * scale);

@@ -12,7 +12,7 @@ SECTOR = 4
 """Complex numbers in 32 bytes, what the device fetches at once: rows begin on such boundaries."""
 
 State = Literal["real", "rows", "spectrum"]
-"""What an array holds. Rows: a real array whose rows are still spectra, because whoever reads it next may want them so."""
+"""What an array holds. Rows: a real array whose rows are still spectra, for whoever reads it may want them so."""
 
 
 def line_of(n: int) -> int:

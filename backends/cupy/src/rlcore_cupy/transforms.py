@@ -1,8 +1,9 @@
-"""Transforms and filters of padded arrays: rows by cuFFT, columns by kernels of our own or, where they cannot, cuFFT."""
+"""Transforms and filters of padded arrays: rows by cuFFT, columns by our own kernels or, where they cannot, cuFFT."""
 
 from __future__ import annotations
 
 import math
+import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator
 from typing import Any
@@ -37,6 +38,8 @@ class Transforms:
         self._shared = min(shared_bytes, SHARED_BYTES)
         self._kept: OrderedDict[Hashable, Any] = OrderedDict()
         self._area: Any = None
+        self._stream: Any = None
+        self._lock = threading.RLock()
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -90,7 +93,7 @@ class Transforms:
         for first in range(0, rows, size):
             batch = min(size, rows - first)
             plan = self._keep((direction, n, array.line, batch), lambda: _rows_plan(array, out, direction, batch))  # noqa: B023 - called at once
-            plan.fft(array.buffer[first * array.line :], out.buffer[first * out.line :], 0)
+            self._run(plan, array.buffer[first * array.line :], out.buffer[first * out.line :], 0)
 
     # --- columns
 
@@ -161,16 +164,27 @@ class Transforms:
             batch = min(size, columns - first)
             plan = self._keep(("strided", length, stride, batch), lambda: _strided_plan(length, stride, batch))  # noqa: B023 - called at once
             part = array.buffer[2 * (plane * apart + first) :]
-            plan.fft(part, part, sign)
+            self._run(plan, part, part, sign)
+
+    def _run(self, plan: Any, source: Any, target: Any, sign: int) -> None:
+        """Run a plan of cuFFT's on the current stream, after what another stream has begun in the same work area."""
+        with self._lock:
+            stream = cupy.cuda.get_current_stream()
+            if self._stream is not None and self._stream != stream:
+                stream.wait_event(self._stream.record())
+            self._stream = stream
+            plan.fft(source, target, sign)
 
     def _keep(self, key: Hashable, make: Any) -> Any:
-        if key not in self._kept:
-            with cupy.cuda.using_allocator(self._work_area):
-                self._kept[key] = make()
-            if len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        return self._kept[key]
+        with self._lock:
+            if key not in self._kept:
+                with cupy.cuda.using_allocator(self._work_area):
+                    made = make()
+                self._kept[key] = made
+                if len(self._kept) > KEPT:
+                    self._kept.popitem(last=False)
+            self._kept.move_to_end(key)
+            return self._kept[key]
 
     def _work_area(self, size: int) -> Any:
         """Memory for a plan of cuFFT's: all share one area, since they run one after the other."""
