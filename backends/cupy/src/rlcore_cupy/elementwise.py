@@ -91,7 +91,7 @@ extern "C" __global__ void product(const long long n, float2* out, const float2*
 extern "C" __global__ void look(const int n, const int rows, const float* array, const int line, double* found)
 {
     __shared__ double least[256], most[256], total[256];
-    double a = INFINITY, b = -INFINITY, s = 0.0;
+    double a = __int_as_float(0x7f800000), b = -a, s = 0.0;
     for (int row = blockIdx.x; row < rows; row += gridDim.x)
         for (int x = threadIdx.x; x < n; x += blockDim.x) {
             const double v = array[(long long)row * line + x];

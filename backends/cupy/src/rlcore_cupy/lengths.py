@@ -19,9 +19,9 @@ _LAUNCH = 2e5
 
 def passes(n: int) -> float:
     """Time of one axis, in passes over memory."""
-    tiling = tiling_for(n)
     if n == 1:
-        return 0.0
+        return 0.1
+    tiling = tiling_for(n)
     if tiling is None:
         return _UNKNOWN
     return 1.0 if tiling.width >= 8 else _LONG

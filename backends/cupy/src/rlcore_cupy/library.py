@@ -15,7 +15,6 @@ def _load() -> tuple[Any, str]:
         return None, "CuPy is not installed; install rlcore-cupy[cuda13], or [cuda12] for an older driver"
     try:
         importlib.import_module("cupy.cuda.cufft")
-        importlib.import_module("cupy.cuda.nvrtc")
     except ImportError as error:
         return library, f"CuPy cannot find the CUDA libraries it was built for ({error}); install them or another CuPy"
     return library, ""
