@@ -15,12 +15,12 @@ from rlcore_cupy import devices, elementwise, residence
 from rlcore_cupy.columns import Kind
 from rlcore_cupy.elementwise import Spread
 from rlcore_cupy.lanes import Lanes
-from rlcore_cupy.layout import Padded, bytes_of
+from rlcore_cupy.layout import Padded, Ratio, bytes_of
 from rlcore_cupy.lengths import cost, fast_length
 from rlcore_cupy.library import cupy
 from rlcore_cupy.shelf import Shelf
 from rlcore_cupy.transfers import Transfers, pinned
-from rlcore_cupy.transforms import Transforms, scratch_of
+from rlcore_cupy.transforms import Transforms, work_area_of
 
 Array = Padded | Spread
 """A real array or a spectrum; `Spread` is a real array of few different values."""
@@ -59,7 +59,7 @@ class CuPyBackend:
     def release(self) -> None:
         """Give back what is kept for later: plans, and memory that CuPy's pools hold unused."""
         with self._here():
-            self._transforms.clear()
+            self._transforms.kept.clear()
             cupy.get_default_memory_pool().free_all_blocks()
             cupy.get_default_pinned_memory_pool().free_all_blocks()
 
@@ -71,7 +71,7 @@ class CuPyBackend:
 
     def footprint(self, shape: Shape) -> Footprint:
         size = bytes_of(shape)
-        return Footprint(size, size, scratch=scratch_of(shape) + min(2 * size, self._transfers.device_bytes))
+        return Footprint(size, size, scratch=work_area_of(shape) + min(2 * size, self._transfers.device_bytes))
 
     def fast_shape(self, shape: Shape) -> Shape:
         return tuple(fast_length(n) for n in shape[:-1]) + (fast_length(shape[-1], even=True),)
@@ -160,19 +160,18 @@ class CuPyBackend:
         self, image: Array, blurred: Array, *, background: float, floor: float, out: Array | None = None
     ) -> Padded:
         with self._here():
-            numbers = (np.float32(background), np.float32(floor))
-            operands = self._padded(image), self._padded(blurred)
-            return elementwise.run("ratio", self._real_target(out, image.shape), *operands, also=numbers)
+            step = Ratio(self._padded(image), background, floor)
+            array, target = self._written(blurred), self._target(out, image.shape)
+            self._transforms.ratio(step.image, array, step, target)
+            return target
 
     def update(self, estimate: Array, correction: Array, weight: Array | None, *, out: Array | None = None) -> Padded:
         with self._here():
-            operands = [self._padded(estimate), self._padded(correction)]
-            target = self._real_target(out, estimate.shape)
-            if weight is None:
-                return elementwise.run("update", target, *operands)
-            if isinstance(weight, Spread):
-                return elementwise.run("tabled", target, *operands, also=weight.arguments)
-            return elementwise.run("weighted", target, *operands, self._padded(weight))
+            target, weighed = self._target(out, estimate.shape), weight
+            if isinstance(weighed, Padded):
+                weighed = self._padded(weighed)
+            self._transforms.update(self._padded(estimate), self._written(correction), weighed, target)
+            return target
 
     # --- residence, host volumes, expansion, summary
 
@@ -276,11 +275,12 @@ class CuPyBackend:
             return Padded(shape)
         if not isinstance(out, Padded) or out.shape != tuple(shape):
             raise BackendError(f"out of shape {out.shape} cannot take a result of shape {tuple(shape)}")
+        self._transforms.before_writing(out)
         return out
 
     def _real_target(self, out: Array | None, shape: Shape) -> Padded:
         target = self._target(out, shape)
-        target.state = "real"
+        target.state, target.step = "real", None
         return target
 
     def _written(self, array: Array) -> Padded:

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Literal
 
 from rlcore_cupy.butterflies import is_product_of_primes
-from rlcore_cupy.stages import Stage
+from rlcore_cupy.stages import Access, indented, stages_of, through, times
 
 LARGEST_RADIX = 16
 """Longest transform that a thread holds in its registers."""
@@ -64,13 +64,13 @@ def tiling_for(length: int, shared: int = SHARED_BYTES) -> Tiling | None:
     for stages, width in itertools.product((2, 3, 4), (16, 8, 4)):
         if 8 * length * width > min(shared, SHARED_BYTES >> (width > 4)):
             continue
-        ways = [way for radices in _factored(length, stages) for way in _teams(length, radices, width)]
+        ways = [way for radices in factored(length, stages) for way in _teams(length, radices, width)]
         if ways:
             return min(ways, key=lambda way: (way.values, way.threads, way.radices))
     return None
 
 
-def _factored(length: int, stages: int) -> Iterator[tuple[int, ...]]:
+def factored(length: int, stages: int) -> Iterator[tuple[int, ...]]:
     """Ways to write a length as a product of so many radices, the largest first."""
     if stages == 1:
         if 1 < length <= LARGEST_RADIX:
@@ -78,7 +78,7 @@ def _factored(length: int, stages: int) -> Iterator[tuple[int, ...]]:
         return
     for radix in range(2, LARGEST_RADIX + 1):
         if length % radix == 0:
-            for rest in _factored(length // radix, stages - 1):
+            for rest in factored(length // radix, stages - 1):
                 if rest[0] <= radix:
                     yield (radix, *rest)
 
@@ -97,7 +97,6 @@ def source(tiling: Tiling, kind: Kind) -> str:
 
     Value k of column c of plane p is ``data[p * plane + k * stride + c]``; blocks along y are planes.
     """
-    body = "\n".join(_statements(tiling, kind))
     return f"""
 extern "C" __global__ void __launch_bounds__({tiling.threads})
 columns(float2* __restrict__ data, const float2* __restrict__ transfer, const float2* __restrict__ turns,
@@ -109,7 +108,7 @@ columns(float2* __restrict__ data, const float2* __restrict__ transfer, const fl
     const bool inside = column < columns;
     data += blockIdx.y * plane + column;
     transfer += column;
-{body}
+{indented(_statements(tiling, kind))}
 }}
 """
 
@@ -120,27 +119,42 @@ def turns(length: int) -> list[complex]:
 
 
 def _statements(tiling: Tiling, kind: Kind) -> Iterator[str]:
-    """The stages, one after the other; a filter turns round in the middle, between two that are one."""
-    filters, radices = kind in ("convolve", "correlate"), list(tiling.radices)
-    stages = _in_order(tiling, radices, +1 if kind == "backward" else -1)
+    """The stages, one after the other; a filter turns round in the middle, with the values in registers."""
+    lanes, filters = tiling.threads // tiling.width, kind in ("convolve", "correlate")
+    stages = stages_of(tiling.length, lanes, tiling.radices, +1 if kind == "backward" else -1, "a")
+    yield from stages[0].read(lambda name, at: iter([f"{name} = data[{at} * stride];"]), "inside")
+    yield from stages[0].compute()
+    load, store = _tile(tiling.width)
+    yield from through(stages, load, store)
     if filters:
-        stages[-1].turn_round(kind)
-        stages += _in_order(tiling, radices[::-1], +1)[1:]
-    for number, stage in enumerate(stages):
-        stage.number = number
-        first, last = number == 0, number == len(stages) - 1
-        yield from stage.read(from_memory=first)
-        yield from stage.compute()
-        if not (first or last):
-            yield "    __syncthreads();"
-        yield from stage.write(to_memory=last, scaled=kind != "forward")
-        if not last:
-            yield "    __syncthreads();"
+        back = stages_of(tiling.length, lanes, tiling.radices[::-1], +1, "b")
+        yield from stages[-1].change(_product(conjugate=kind == "correlate"), "inside")
+        yield from stages[-1].following(back[0])
+        yield from back[0].compute()
+        yield from through(back, load, store)
+        stages = back
+    yield from stages[-1].change(_to_memory(scaled=kind != "forward"), "inside")
 
 
-def _in_order(tiling: Tiling, radices: list[int], sign: int) -> list[Stage]:
-    before = [math.prod(radices[:number]) for number in range(len(radices))]
-    return [
-        Stage(tiling.length, tiling.width, tiling.threads, radix, sign, done)
-        for radix, done in zip(radices, before, strict=True)
-    ]
+def _tile(width: int) -> tuple[Access, Access]:
+    """Load from and store to shared memory, columns side by side: threads of a warp never meet in a bank."""
+    return (
+        lambda name, at: iter([f"{name} = tile[{at} * {width} + c];"]),
+        lambda name, at: iter([f"tile[{at} * {width} + c] = {name};"]),
+    )
+
+
+def _product(*, conjugate: bool) -> Access:
+    def access(name: str, at: str) -> Iterator[str]:
+        yield f"const float2 t{name} = __ldg(transfer + {at} * stride);"
+        yield f"{name} = {times(name, 't' + name, conjugate=conjugate)};"
+
+    return access
+
+
+def _to_memory(*, scaled: bool) -> Access:
+    def access(name: str, at: str) -> Iterator[str]:
+        value = f"make_float2({name}.x * scale, {name}.y * scale)" if scaled else name
+        yield f"data[{at} * stride] = {value};"
+
+    return access

@@ -160,6 +160,15 @@ def run(name: str, out: Padded, *operands: Padded, also: tuple[Any, ...] = ()) -
     return out
 
 
+def update(estimate: Padded, correction: Padded, weight: Padded | Spread | None, out: Padded) -> Padded:
+    """``estimate * max(correction, 0) * weight``, the estimate where the weight is negative."""
+    if weight is None:
+        return run("update", out, estimate, correction)
+    if isinstance(weight, Spread):
+        return run("tabled", out, estimate, correction, also=weight.arguments)
+    return run("weighted", out, estimate, correction, weight)
+
+
 def multiply(spectrum: Padded, transfer: Padded, *, conjugate: bool, scale: float) -> None:
     """Multiply a spectrum by another, or by its conjugate, in place."""
     count = spectrum.buffer.size // 2

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import weakref
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from rlcore.backend import Shape
@@ -25,16 +27,29 @@ def bytes_of(shape: Shape) -> int:
     return 4 * math.prod(shape[:-1]) * line_of(shape[-1])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Ratio:
+    """A step that waits: ``image / max(array + background, floor)``."""
+
+    image: Padded
+    background: float
+    floor: float
+
+
 class Padded:
     """A real array or a spectrum in one buffer. The last axis is contiguous; rows are `line` float32 apart."""
 
-    __slots__ = ("buffer", "line", "shape", "source", "state")
+    __slots__ = ("__weakref__", "awaiting", "buffer", "line", "shape", "state", "step")
 
     def __init__(self, shape: Shape, buffer: Any = None) -> None:
         self.shape = tuple(shape)
         self.line = line_of(shape[-1]) if buffer is None else shape[-1]
         self.buffer = cupy.empty(self.rows * self.line, cupy.float32) if buffer is None else buffer
         self.state: State = "real"
+        self.step: Ratio | None = None
+        """What is still to be done to an array in the state "rows"."""
+        self.awaiting: weakref.WeakSet[Padded] = weakref.WeakSet()
+        """Arrays whose step needs this one as it is now."""
 
     @classmethod
     def around(cls, array: Any) -> Padded:

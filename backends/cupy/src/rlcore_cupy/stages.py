@@ -1,125 +1,139 @@
-"""One stage of a Stockham transform of columns, as CUDA C."""
+"""One stage of a Stockham transform as CUDA C: short transforms in registers, the same for columns and for rows."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rlcore_cupy.butterflies import Complex, Registers, transform
 
+Statements = Iterator[str]
+Access = Callable[[str, str], Statements]
+"""Writes what loads or stores a value: takes the value's name and its place along the axis."""
 
-@dataclass
+
+@dataclass(frozen=True, slots=True)
 class Stage:
-    """``length / radix`` short transforms for each column of the tile, shared among the threads in rounds."""
+    """``length / radix`` short transforms, shared in rounds among the threads, of which this one is `lane`."""
 
     length: int
-    width: int
-    threads: int
+    lanes: int
+    """Threads that share a column or a row."""
     radix: int
     sign: int
     before: int
     """Product of the radices of earlier stages."""
-    number: int = 0
-    product: str = ""
-    """"convolve" or "correlate" where the stage multiplies by the transfer and begins the way back."""
-
-    def turn_round(self, kind: str) -> None:
-        """Multiply by the transfer, and be the first stage of the way back too."""
-        self.product = kind
+    label: str
+    """Keeps names of different stages apart."""
 
     @property
     def items(self) -> int:
         return self.length // self.radix
 
-    @property
-    def _lanes(self) -> int:
-        return self.threads // self.width
+    def read(self, load: Access, inside: str = "") -> Statements:
+        """Values a stride apart; 0 where a thread has none."""
+        for turn in self._rounds:
+            for r in range(self.radix):
+                yield f"float2 {self._name(turn, r)} = make_float2(0.0f, 0.0f);"
+            yield f"if ({self._guard(turn, inside)}) {{"
+            for r in range(self.radix):
+                yield from load(self._name(turn, r), f"({self._item(turn)} + {r * self.items})")
+            yield "}"
+
+    def compute(self) -> Statements:
+        """Turn the values by their place among the stages, and transform them."""
+        for turn in self._rounds:
+            yield f"if ({self._guard(turn, '')}) {{"
+            if self.before > 1:
+                yield from self._turn(turn)
+            yield from self._transform(turn)
+            yield "}"
+
+    def change(self, access: Access, inside: str = "") -> Statements:
+        """Do something to every value of a last stage, or of a first one, which are at the same places."""
+        for turn in self._rounds:
+            yield f"if ({self._guard(turn, inside)}) {{"
+            for r in range(self.radix):
+                yield from access(self._name(turn, r), f"({self._item(turn)} + {r * self.items})")
+            yield "}"
+
+    def write(self, store: Access, inside: str = "") -> Statements:
+        """Results in order: those of a last stage come to the places that its values came from."""
+        for turn in self._rounds:
+            yield f"if ({self._guard(turn, inside)}) {{"
+            item = self._item(turn)
+            base = f"({item} / {self.before} * {self.before * self.radix} + {item} % {self.before})"
+            for r in range(self.radix):
+                yield from store(self._name(turn, r), f"({base} + {r * self.before})")
+            yield "}"
+
+    def following(self, first: Stage) -> Statements:
+        """The values of a last stage under the names of a first one of the same radix, which goes on with them."""
+        for turn in self._rounds:
+            for r in range(self.radix):
+                yield f"float2 {first._name(turn, r)} = {self._name(turn, r)};"
 
     @property
     def _rounds(self) -> range:
-        return range(math.ceil(self.items / self._lanes))
-
-    def read(self, *, from_memory: bool) -> Iterator[str]:
-        """Values a stride apart, from device memory or from the tile."""
-        for turn in self._rounds:
-            for r in range(self.radix):
-                yield f"    float2 {self._name(turn, r)} = make_float2(0.0f, 0.0f);"
-            yield f"    if ({self._guard(turn, from_memory)}) {{"
-            for r in range(self.radix):
-                at = f"({self._item(turn)} + {r * self.items})"
-                place = f"data[{at} * stride]" if from_memory else f"tile[{at} * {self.width} + c]"
-                yield f"        {self._name(turn, r)} = {place};"
-            yield "    }"
-
-    def compute(self) -> Iterator[str]:
-        """Turn the values and transform them; turning round, multiply by the transfer and transform again."""
-        for turn in self._rounds:
-            yield f"    if ({self._guard(turn, bool(self.product))}) {{"
-            if self.before > 1:
-                yield from self._turn(turn)
-            yield from self._transform(turn, self.sign, f"a{self.number}_{turn}_")
-            if self.product:
-                yield from self._multiply(turn)
-                yield from self._transform(turn, +1, f"b{self.number}_{turn}_")
-            yield "    }"
-
-    def write(self, *, to_memory: bool, scaled: bool) -> Iterator[str]:
-        """Results in order, to device memory or to the tile; after turning round the order starts anew."""
-        before = 1 if self.product else self.before
-        for turn in self._rounds:
-            yield f"    if ({self._guard(turn, to_memory)}) {{"
-            item = self._item(turn)
-            for r in range(self.radix):
-                name = self._name(turn, r)
-                if to_memory:
-                    value = f"make_float2({name}.x * scale, {name}.y * scale)" if scaled else name
-                    yield f"        data[({item} + {r * self.items}) * stride] = {value};"
-                else:
-                    base = f"({item} / {before}) * {before * self.radix} + {item} % {before}"
-                    yield f"        tile[({base} + {r * before}) * {self.width} + c] = {name};"
-            yield "    }"
+        return range(math.ceil(self.items / self.lanes))
 
     def _name(self, turn: int, r: int) -> str:
-        return f"v{self.number}_{turn}_{r}"
+        return f"{self.label}_{turn}_{r}"
 
     def _item(self, turn: int) -> str:
-        return f"(lane + {turn * self._lanes})" if turn else "lane"
+        return f"(lane + {turn * self.lanes})" if turn else "lane"
 
-    def _guard(self, turn: int, memory: bool) -> str:
-        conditions = ["inside"] if memory else []
-        if (turn + 1) * self._lanes > self.items:
+    def _guard(self, turn: int, inside: str) -> str:
+        conditions = [inside] if inside else []
+        if (turn + 1) * self.lanes > self.items:
             conditions.append(f"{self._item(turn)} < {self.items}")
         return " && ".join(conditions) or "true"
 
-    def _turn(self, turn: int) -> Iterator[str]:
+    def _turn(self, turn: int) -> Statements:
         step = self.length // (self.before * self.radix)
-        yield f"        const int place = {self._item(turn)} % {self.before} * {step};"
+        yield f"const int place = {self._item(turn)} % {self.before} * {step};"
         for r in range(1, self.radix):
             name, factor = self._name(turn, r), f"w{r}"
-            yield f"        const float2 {factor} = __ldg(turns + place * {r});"
-            yield f"        {name} = {_times(name, factor, conjugate=self.sign > 0)};"
+            yield f"const float2 {factor} = __ldg(turns + place * {r});"
+            yield f"{name} = {times(name, factor, conjugate=self.sign > 0)};"
 
-    def _transform(self, turn: int, sign: int, prefix: str) -> Iterator[str]:
-        registers = Registers(prefix)
+    def _transform(self, turn: int) -> Statements:
+        registers = Registers(f"{self.label}_{turn}t")
         names = [self._name(turn, r) for r in range(self.radix)]
         values: list[Complex] = [(f"{name}.x", f"{name}.y") for name in names]
-        results = transform(registers, values, sign)
-        yield from (f"        {line}" for line in registers.lines)
+        results = transform(registers, values, self.sign)
+        yield from registers.lines
         for name, (x, y) in zip(names, results, strict=True):
-            yield f"        const float2 {prefix}{name} = make_float2({x}, {y});"
+            yield f"const float2 r{name} = make_float2({x}, {y});"
         for name in names:
-            yield f"        {name} = {prefix}{name};"
-
-    def _multiply(self, turn: int) -> Iterator[str]:
-        for r in range(self.radix):
-            yield f"        const float2 t{r} = __ldg(transfer + ({self._item(turn)} + {r * self.items}) * stride);"
-        for r in range(self.radix):
-            name = self._name(turn, r)
-            yield f"        {name} = {_times(name, f't{r}', conjugate=self.product == 'correlate')};"
+            yield f"{name} = r{name};"
 
 
-def _times(a: str, b: str, *, conjugate: bool) -> str:
+def stages_of(length: int, lanes: int, radices: Sequence[int], sign: int, label: str) -> list[Stage]:
+    """All stages of a transform, in order."""
+    return [
+        Stage(length, lanes, radix, sign, math.prod(radices[:number]), f"{label}{number}")
+        for number, radix in enumerate(radices)
+    ]
+
+
+def through(stages: Sequence[Stage], load: Access, store: Access) -> Statements:
+    """Pass values from each stage to the next through shared memory: from the first, computed, to the last, read."""
+    for earlier, later in zip(stages[:-1], stages[1:], strict=True):
+        yield from earlier.write(store)
+        yield "__syncthreads();"
+        yield from later.read(load)
+        yield from later.compute()
+        yield "__syncthreads();"
+
+
+def times(a: str, b: str, *, conjugate: bool = False) -> str:
     """The product of two complex numbers, of the second's conjugate if asked."""
     y = f"(-{b}.y)" if conjugate else f"{b}.y"
     return f"make_float2({a}.x * {b}.x - {a}.y * {y}, {a}.x * {y} + {a}.y * {b}.x)"
+
+
+def indented(statements: Statements) -> str:
+    """Statements as the body of a function."""
+    return "\n".join("    " + statement for statement in statements)
