@@ -126,8 +126,7 @@ class CuPyBackend:
                 if target is not a:
                     target.buffer[...] = a.buffer
                 elementwise.multiply(target, b, conjugate=False, scale=1.0)
-                target.state = "spectrum"
-                return target
+                return target.become("spectrum")
             return self._apply(cupy.multiply, out, a, b)
 
     def add(self, a: Array, b: Array | float, *, out: Array | None = None) -> Padded:
@@ -189,6 +188,7 @@ class CuPyBackend:
 
     def paste(self, block: Array, source: Shape, volume: Array, target: Shape, shape: Shape) -> None:
         with self._here():
+            self._transforms.before_writing(self._padded(volume))
             residence.paste(self._padded(block), source, self._padded(volume), target, shape)
 
     def read(self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False) -> Padded:
@@ -279,9 +279,7 @@ class CuPyBackend:
         return out
 
     def _real_target(self, out: Array | None, shape: Shape) -> Padded:
-        target = self._target(out, shape)
-        target.state, target.step = "real", None
-        return target
+        return self._target(out, shape).become("real")
 
     def _written(self, array: Array) -> Padded:
         """The array in memory, its rows as they are."""

@@ -10,12 +10,10 @@ import numpy as np
 
 from rlcore_cupy.columns import SHARED_BYTES, Kind, source, tiling_for, turns
 from rlcore_cupy.elementwise import multiply
-from rlcore_cupy.kept import Kept
+from rlcore_cupy.kept import BATCH_BYTES, Kept
 from rlcore_cupy.layout import Padded
 from rlcore_cupy.library import cupy
 
-BATCH_BYTES = 32 << 20
-"""cuFFT works on so much at a time, because it may want several times as much again as a work area."""
 _MOST_PLANES = 65535
 
 

@@ -22,7 +22,8 @@ LARGEST_RADIX = 16
 """Longest transform that a thread holds in its registers."""
 SHARED_BYTES = 160 << 10
 """Shared memory that a block may take; cards before 2020 have less, and leave long columns to cuFFT."""
-MOST_THREADS = 512
+THREADS, MOST_THREADS = 512, 768
+"""Of a block, at most, and where there is no other way."""
 MOST_VALUES = 32
 """Complex values that a thread may hold at once."""
 
@@ -61,10 +62,10 @@ def tiling_for(length: int, shared: int = SHARED_BYTES) -> Tiling | None:
         return None
     if length <= LARGEST_RADIX:
         return Tiling(length, (length,), 128, 128)
-    for stages, width in itertools.product((2, 3, 4), (16, 8, 4)):
-        if 8 * length * width > min(shared, SHARED_BYTES >> (width > 4)):
+    for stages, width, most in itertools.product((2, 3, 4), (16, 8, 4), (THREADS, MOST_THREADS)):
+        if 8 * length * width > min(shared, SHARED_BYTES >> (width > 8)):
             continue
-        ways = [way for radices in factored(length, stages) for way in _teams(length, radices, width)]
+        ways = [way for radices in factored(length, stages) for way in _teams(length, radices, width, most)]
         if ways:
             return min(ways, key=lambda way: (way.values, way.threads, way.radices))
     return None
@@ -83,12 +84,12 @@ def factored(length: int, stages: int) -> Iterator[tuple[int, ...]]:
                     yield (radix, *rest)
 
 
-def _teams(length: int, radices: tuple[int, ...], width: int) -> Iterator[Tiling]:
+def _teams(length: int, radices: tuple[int, ...], width: int, most: int) -> Iterator[Tiling]:
     """Numbers of threads that leave few of them idle."""
     for radix, share in itertools.product(radices, (1, 2, 3, 4)):
         threads = width * math.ceil(length // radix / share)
         tiling = Tiling(length, radices, width, threads)
-        if threads <= MOST_THREADS and tiling.values <= MOST_VALUES:
+        if threads <= most and tiling.values <= MOST_VALUES:
             yield tiling
 
 

@@ -11,6 +11,8 @@ from rlcore_cupy.library import cupy
 
 T = TypeVar("T")
 
+BATCH_BYTES = 32 << 20
+"""cuFFT works on so much at a time, because it may want several times as much again as a work area."""
 KEPT = 64
 """A shape takes four to twelve; the least recently used go first."""
 

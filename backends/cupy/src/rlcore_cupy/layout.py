@@ -51,6 +51,11 @@ class Padded:
         self.awaiting: weakref.WeakSet[Padded] = weakref.WeakSet()
         """Arrays whose step needs this one as it is now."""
 
+    def become(self, state: State) -> Padded:
+        """Note what the array holds now, with nothing left to be done."""
+        self.state, self.step = state, None
+        return self
+
     @classmethod
     def around(cls, array: Any) -> Padded:
         """A contiguous float32 array of CuPy as it lies: rows without room, to read from and write to."""

@@ -9,13 +9,10 @@ import numpy as np
 
 from rlcore_cupy.columns import turns
 from rlcore_cupy.elementwise import Spread
-from rlcore_cupy.kept import Kept
+from rlcore_cupy.kept import BATCH_BYTES, Kept
 from rlcore_cupy.layout import Padded
 from rlcore_cupy.library import cupy
 from rlcore_cupy.rows import Form, Step, row_source, row_tiling_for
-
-BATCH_BYTES = 32 << 20
-"""cuFFT works on so much at a time, because it may want several times as much again as a work area."""
 
 
 class RowTransforms:

@@ -23,8 +23,8 @@ Step = Literal["none", "ratio", "update", "weighted", "tabled"]
 
 THREADS = 256
 """Of a block, at most, unless one row needs more."""
-MOST_VALUES = 24
-"""Complex values that a thread may hold at once."""
+LANES = 16
+"""Threads that share a row, at least, where it is long enough: they read side by side."""
 SHARED_BYTES = 48 << 10
 
 
@@ -60,26 +60,28 @@ def row_tiling_for(n: int) -> RowTiling | None:
     if n % 2 or n < 4:
         return None
     length = n // 2
-    for stages in (1, 2, 3, 4):
-        ways = [way for radices in factored(length, stages) for way in _teams(length, radices)]
+    for stages, values in itertools.product((1, 2, 3, 4), (16, 24)):
+        ways = [way for radices in factored(length, stages) for way in _teams(length, radices, values)]
         if ways:
-            return min(ways, key=lambda way: (_idle(way), max(way.radices), way.radices))
+            return min(ways, key=lambda way: (way.lanes < LANES, _work(way), -max(way.radices), way.radices))
     return None
 
 
-def _teams(length: int, radices: tuple[int, ...]) -> Iterator[RowTiling]:
+def _teams(length: int, radices: tuple[int, ...], most: int) -> Iterator[RowTiling]:
+    """Numbers of threads that keep to so many values each. Large radices take registers, so fewer threads fit."""
+    threads = THREADS if max(radices) < 16 else THREADS * 9 // 16
     for radix, share in itertools.product(radices, (1, 2, 3, 4)):
         lanes = math.ceil(length // radix / share)
         values = max(math.ceil(length // r / lanes) * r for r in radices)
-        tiling = RowTiling(length, radices, lanes, max(1, THREADS // lanes))
-        if values <= MOST_VALUES and tiling.threads <= 512 and tiling.shared_bytes <= SHARED_BYTES:
+        tiling = RowTiling(length, radices, lanes, max(1, round(threads / lanes)))
+        if values <= most and tiling.threads <= 512 and tiling.shared_bytes <= SHARED_BYTES:
             yield tiling
 
 
-def _idle(tiling: RowTiling) -> float:
-    """Share of the threads' work that is thrown away, and a little for short transforms."""
+def _work(tiling: RowTiling) -> float:
+    """What the threads do for a value, idle ones too, and a round through shared memory for each stage."""
     rounds = [math.ceil(tiling.length // radix / tiling.lanes) * tiling.lanes * radix for radix in tiling.radices]
-    return sum(rounds) / tiling.length + len(rounds) + 64 / tiling.threads
+    return sum(rounds) / tiling.length + len(rounds)
 
 
 def row_source(tiling: RowTiling, origin: Form, step: Step, target: Form) -> str:
@@ -170,7 +172,7 @@ def _to_reals(name: str, at: str) -> Statements:
 
 
 def _from_halves(n: int) -> Access:
-    """Two voxels a value, twice too large like all else: ``(X_k + conj X_m) + i (X_k - conj X_m) e^(2 pi i k / 2n)``."""
+    """Two voxels a value, n times too large: ``(X_k + conj X_m) + i (X_k - conj X_m) exp(2 pi i k / n)``."""
 
     def access(name: str, at: str) -> Statements:
         yield "{"

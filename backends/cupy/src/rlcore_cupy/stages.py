@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -120,7 +121,7 @@ def stages_of(length: int, lanes: int, radices: Sequence[int], sign: int, label:
 
 def through(stages: Sequence[Stage], load: Access, store: Access) -> Statements:
     """Pass values from each stage to the next through shared memory: from the first, computed, to the last, read."""
-    for earlier, later in zip(stages[:-1], stages[1:], strict=True):
+    for earlier, later in itertools.pairwise(stages):
         yield from earlier.write(store)
         yield "__syncthreads();"
         yield from later.read(load)

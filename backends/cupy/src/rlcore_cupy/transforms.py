@@ -8,10 +8,10 @@ import numpy as np
 
 from rlcore.backend import Shape
 from rlcore_cupy import elementwise
-from rlcore_cupy.column_transforms import BATCH_BYTES, Columns, ColumnTransforms
+from rlcore_cupy.column_transforms import Columns, ColumnTransforms
 from rlcore_cupy.columns import Kind, tiling_for
 from rlcore_cupy.elementwise import Spread
-from rlcore_cupy.kept import Kept
+from rlcore_cupy.kept import BATCH_BYTES, Kept
 from rlcore_cupy.layout import Padded, Ratio, bytes_of
 from rlcore_cupy.row_transforms import RowTransforms, place_of
 from rlcore_cupy.rows import Step, row_tiling_for
@@ -40,14 +40,14 @@ class Transforms:
         self._to_rows(array, out)
         self._planes(out, "forward")
         self._columns.run(out, Columns.through_planes(out), "forward")
-        out.state = "spectrum"
+        out.become("spectrum")
 
     def backward(self, array: Padded) -> None:
         """The real array of a spectrum, in place."""
         scale = 1.0 / math.prod(array.shape)
         self._columns.run(array, Columns.through_planes(array), "backward", scale=scale)
         self._planes(array, "backward")
-        array.state = "rows"
+        array.become("rows")
 
     def filter(self, array: Padded, transfer: Padded, out: Padded, kind: Kind) -> None:
         """The array convolved or correlated with what the transfer is the spectrum of."""
@@ -56,7 +56,7 @@ class Transforms:
         scale = 1.0 / math.prod(out.shape)
         self._columns.run(out, Columns.through_planes(out), kind, transfer=transfer, scale=scale)
         self._planes(out, "backward")
-        out.state = "rows"
+        out.become("rows")
 
     def ratio(self, image: Padded, blurred: Padded, step: Ratio, out: Padded) -> None:
         """``image / max(blurred + background, floor)``; put off if `blurred` is to become it."""
@@ -70,7 +70,7 @@ class Transforms:
         else:
             numbers = (np.float32(step.background), np.float32(step.floor))
             elementwise.run("ratio", out, self.settle(image), self.settle(blurred), also=numbers)
-        out.state = "real"
+        out.become("real")
 
     def update(self, estimate: Padded, correction: Padded, weight: Padded | Spread | None, out: Padded) -> None:
         """``estimate * max(correction, 0) * weight``."""
@@ -81,7 +81,7 @@ class Transforms:
             self._rows.step(correction, "halves", name, out, "reals", *place_of(estimate), *also)
         else:
             elementwise.update(estimate, self.settle(correction), weight, out)
-        out.state = "real"
+        out.become("real")
 
     def settle(self, array: Padded) -> Padded:
         """Do what was put off, in place, so that the array's voxels are in memory."""
@@ -92,8 +92,7 @@ class Transforms:
             self._rows.step(array, "halves", "ratio", array, "reals", *_arguments(step))
         else:
             self._rows.backward(array)
-        array.state = "real"
-        return array
+        return array.become("real")
 
     def before_writing(self, array: Padded) -> None:
         """Do what was put off and needs the array as it is."""
@@ -110,7 +109,7 @@ class Transforms:
             self._rows.step(array, "halves", "ratio", out, "halves", *_arguments(array.step))
         elif out is not array:
             out.buffer[...] = array.buffer
-        out.state, out.step = "rows", None
+        out.become("rows")
 
     def _planes(self, array: Padded, kind: Kind) -> None:
         if len(array.shape) == 3:
