@@ -20,6 +20,10 @@ _LOOKED_AT = 24
 """Candidates per exchange interval whose needs are worked out exactly, best first by estimate."""
 
 
+_SMALL = (16, 32, 64, 128, 256)
+"""Sides of blocks whose transforms are compared with that of the whole volume."""
+
+
 @dataclass(frozen=True, slots=True)
 class Budgets:
     """What may be used of each kind of memory."""
@@ -49,8 +53,8 @@ def choose_plan(job: Job, backend: Backend[Any], budgets: Budgets, *, tolerance:
     BudgetError
         If nothing fits; it names the smallest budget that would do.
     """
-    best: tuple[float, Candidate, Needs] | None = None
-    for half_steps in _intervals(job.iterations, tolerance):
+    best = _unbeatable(job, backend, budgets, tolerance)
+    for half_steps in () if best else _intervals(job.iterations, tolerance):
         ways = ways_to_cut(job.geometry, backend, half_steps, halo_for(job, half_steps, tolerance))
         for residence in _residences(backend, budgets, job):
             for candidate, needs in _promising(ways, residence, job, backend, budgets):
@@ -59,6 +63,25 @@ def choose_plan(job: Job, backend: Backend[Any], budgets: Budgets, *, tolerance:
     if best is None:
         raise BudgetError(_refusal(job, backend, budgets, tolerance))
     return _plan(best[1], best[2], job, backend, budgets, tolerance)
+
+
+def _unbeatable(
+    job: Job, backend: Backend[Any], budgets: Budgets, tolerance: float | None
+) -> tuple[float, Candidate, Needs] | None:
+    """The whole volume in one block, if it fits and transforms of small blocks take no less time per voxel."""
+    half_steps = 2 * job.iterations
+    shape = job.geometry.least_shape if job.geometry.wraps else backend.fast_shape(job.geometry.least_shape)
+    rate = backend.cost(shape) / math.prod(shape)
+    small = [(n,) * len(shape) for n in _SMALL if n < max(shape)]
+    if any(backend.cost(cube) / math.prod(cube) < rate for cube in small):
+        return None
+    halo = tuple(0 for _ in shape)
+    for residence in _residences(backend, budgets, job):
+        whole = Candidate(shape, job.geometry.domain.shape, halo, half_steps, residence)
+        needs = needs_of(whole, job, backend)
+        if _fits(needs, backend, budgets):
+            return needs.cost, whole, needs
+    return None
 
 
 def _intervals(iterations: int, tolerance: float | None) -> Iterator[int]:
