@@ -27,9 +27,10 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Every test, those of the backends too."""
+    """Every test, those of the backends too, and the examples in docstrings and docs."""
     install(session, "test")
-    session.run("pytest", "tests", *(str(path / "tests") for path in BACKENDS), *session.posargs)
+    examples = ("--doctest-modules", "--doctest-glob=*.md", "rlcore", "docs")
+    session.run("pytest", "tests", *(str(path / "tests") for path in BACKENDS), *examples, *session.posargs)
 
 
 @nox.session

@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from rlcore.blocks import Box as Box
 from rlcore.blocks import Shape as Shape
 
 Volume = npt.NDArray[Any]
@@ -151,15 +152,21 @@ class SupportsFusion(Protocol[A]):
         """``ifft(fft(array) * conj(transfer))``: the exact adjoint of `convolve`."""
         ...
 
-    def ratio(self, image: A, blurred: A, *, background: float, floor: float, out: A | None = None) -> A:
-        """``image / max(blurred + background, floor)``."""
+    def ratio(
+        self,
+        image: A,
+        blurred: A,
+        *,
+        background: float,
+        floor: float,
+        inside: Box | None = None,
+        out: A | None = None,
+    ) -> A:
+        """``image / max(blurred + background, floor) - 1`` inside the box, 0 outside it; None means everywhere."""
         ...
 
     def update(self, estimate: A, correction: A, weight: A | None, *, out: A | None = None) -> A:
-        """``estimate * max(correction, 0) * weight``; `weight` None means 1 everywhere.
-
-        Where the weight is negative the estimate is held: it passes unchanged.
-        """
+        """``estimate * max(1 + weight * correction, 0)``; `weight` None means 1 everywhere."""
         ...
 
 

@@ -34,6 +34,12 @@ class Box:
         start = tuple(map(max, self.start, other.start))
         return Box(start, tuple(map(max, start, map(min, self.stop, other.stop))))
 
+    def seen_from(self, other: Box) -> Box:
+        """The same voxels, counted from the first of another box."""
+        ends = (self.start, self.stop)
+        first, last = (tuple(a - o for a, o in zip(end, other.start, strict=True)) for end in ends)
+        return Box(first, last)
+
     def slices(self, origin: Shape) -> tuple[slice, ...]:
         """Index of this box in an array whose first voxel is at `origin`."""
         return tuple(slice(a - o, b - o) for a, b, o in zip(self.start, self.stop, origin, strict=True))

@@ -95,8 +95,8 @@ class Weights:
     eight look-ups in the PSF's summed-area table, in double precision, and only as many different values exist along
     an axis as the PSF is long (Bertero & Boccacci 2005 give the weighting).
 
-    Encoding: positive = the weight; negative = hold the voxel at its start (less than `LEAST_REACH` of its light
-    reaches the image); 0 = outside the estimate's domain.
+    It is 0 for voxels that keep their value: those of which less than `LEAST_REACH` reaches the image, which stay at
+    their start, and those outside the estimate's domain, which stay 0.
     """
 
     def __init__(self, psf: Volume, geometry: Geometry) -> None:
@@ -140,7 +140,7 @@ def _is_interior(spans: npt.NDArray[np.intp], length: int) -> bool:
 
 
 def _encode(reach: npt.NDArray[np.float64], inside: list[npt.NDArray[np.intp]]) -> Volume:
-    weight: Volume = np.where(reach >= LEAST_REACH, 1.0 / np.maximum(reach, LEAST_REACH), -1.0)
+    weight: Volume = np.where(reach >= LEAST_REACH, 1.0 / np.maximum(reach, LEAST_REACH), 0.0)
     for axis, flags in enumerate(inside):
         weight *= flags.reshape([-1 if a == axis else 1 for a in range(reach.ndim)])
     return weight

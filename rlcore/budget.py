@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 import os
 import re
 from dataclasses import dataclass
@@ -67,7 +69,7 @@ def parse_memory(memory: int | float | str) -> int | float:
         return _parse_text(memory)
     if isinstance(memory, float) and 0 < memory <= 1:
         return memory
-    if memory >= 1 and memory == int(memory):
+    if isinstance(memory, numbers.Real) and math.isfinite(memory) and memory >= 1 and memory == int(memory):
         return int(memory)
     raise InputError(f"memory {memory!r} is neither a number of bytes nor a fraction in (0, 1]")
 

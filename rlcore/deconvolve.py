@@ -145,7 +145,7 @@ def _run(
             replan=lambda old: smaller_plan(old, request.job(False), request.backend, request.settings),
             gather=request.out is None and state is None,
         )
-        volumes.deliver(execute(run, plan), result)
+        volumes.deliver(execute(run, plan), result, request.chunks)
     if state is not None:
         state.remove()
     return result.finish()

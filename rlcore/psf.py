@@ -16,6 +16,9 @@ from rlcore.errors import InputError
 PEDESTAL = 0.01
 """Share of the maximum above which the outer shell's median counts as a background left in."""
 
+_WITH_SHELL = 5
+"""Voxels of an axis from which on the outermost are expected to be dark: a smaller PSF is all peak."""
+
 _NEAR_PEAK = 0.97
 _CENTRES = ("middle", "peak", "mass")
 
@@ -153,7 +156,7 @@ def _shell_median(values: Volume) -> float:
 
 def _pedestal(values: Volume) -> str | None:
     median = _shell_median(values)
-    if median <= PEDESTAL * values.max():
+    if median <= PEDESTAL * values.max() or min(size for size in values.shape if size > 2) < _WITH_SHELL:
         return None
     return (
         f"psf stands on a pedestal: its outer shell's median is {median / values.max():.1%} of its maximum; "

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import numbers
 import operator
 import os
 import tempfile
@@ -168,8 +170,9 @@ def _trim(psf: PSF, geometry: Geometry) -> tuple[PSF, Geometry]:
 
 
 def _check_settings(settings: Settings) -> None:
-    if not (np.isfinite(settings.background) and settings.background >= 0):
-        raise InputError(f"background {settings.background!r} is not a number of at least 0")
+    background: object = settings.background
+    if not (isinstance(background, numbers.Real) and 0 <= float(background) < math.inf):
+        raise InputError(f"background {background!r} is not a number of at least 0")
     if settings.exchange and settings.tolerance is not None:
         raise InputError("tolerance is for independent blocks only; give exchange=False with it")
 

@@ -8,11 +8,11 @@ from typing import Any
 from rlcore.backend import Backend, on_host
 from rlcore.budget import Budget, budget_from_free, host_free
 from rlcore.errors import BudgetError
-from rlcore.planner import Budgets, Job, Plan, choose_plan
+from rlcore.planner import FIXED, Budgets, Job, Plan, choose_plan
 from rlcore.request import Settings
 
 _SHRINK = 0.6
-"""Share of the memory a plan had counted on that the next plan counts on, after an allocation failed."""
+"""Share of the memory for blocks and volumes that the next plan counts on, after an allocation failed."""
 
 _ANY_DISK = Budget(1 << 62, "disk space, checked before a run")
 
@@ -33,7 +33,7 @@ def plan_within(job: Job, backend: Backend[Any], settings: Settings, *, anywhere
 
 def smaller_plan(old: Plan, job: Job, backend: Backend[Any], settings: Settings) -> Plan:
     """A plan that needs less than one that failed."""
-    less = Budget(int(old.memory_bytes * _SHRINK), "what is left after an allocation failed")
+    less = Budget(FIXED + int((old.memory_bytes - FIXED) * _SHRINK), "what is left after an allocation failed")
     host = less if old.on_host else old.host_budget
     return choose_plan(job, backend, Budgets(less, host, _ANY_DISK), tolerance=settings.error)
 

@@ -1,9 +1,13 @@
 """Richardson-Lucy on one block: the formula, and how many arrays it holds at once.
 
-    f <- f * w * H^T ( g / (H f + b) )
+    f <- f * w * H^T ( g / (H f + b) )  =  f * ( 1 + w * H^T ( g / (H f + b) - 1 ) )
 
-(Richardson 1972; Lucy 1974; the weight w = 1 / (H^T 1) of Bertero & Boccacci 2005.) An iteration is two half-steps:
-`blur` takes the estimate f to the ratio g / (H f + b), `correct` takes the ratio back to a better estimate.
+(Richardson 1972; Lucy 1974; the weight w = 1 / (H^T 1) of Bertero & Boccacci 2005.) The two are the same, since
+w H^T 1 = 1 with 1 on the image and 0 outside it. The second is what is computed: what goes through the transforms is
+the ratio less 1, which shrinks as the fit improves, and their rounding with it. In float32 it is ten times as exact.
+
+An iteration is two half-steps: `blur` takes the estimate f to the ratio less 1, `correct` takes that back to a better
+estimate.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rlcore.backend import A, Backend, Footprint, Shape, SupportsExpansion, SupportsFusion, Volume, real_dtype
+from rlcore.blocks import Box
 from rlcore.boundary import WeightTable
 
 
@@ -37,10 +42,10 @@ FUSED_HALF = Held(reals=3, spectra=1)
 """A half-step alone: estimate and image, or estimate, ratio and weight; transfer."""
 
 COMPOSED = Held(reals=5, spectra=3)
-"""estimate, image, weight, held, work; transfer, mirrored transfer, product."""
+"""estimate, image, inside, weight, work; transfer, mirrored transfer, product."""
 
-COMPOSED_HALF = Held(reals=4, spectra=3)
-"""A half-step alone: estimate, ratio, weight, held; transfer, mirrored transfer, product."""
+COMPOSED_HALF = Held(reals=3, spectra=3)
+"""A half-step alone: estimate, image, inside, or estimate, ratio, weight; transfer, mirrored transfer, product."""
 
 
 def held_by(backend: Backend[Any], *, half: bool = False) -> Held:
@@ -55,9 +60,12 @@ class Steps(Protocol[A]):
 
     def transfer(self, kernel: A) -> Any: ...
     def weight(self, weight: WeightTable | None) -> Any: ...
+    def inside(self, image: Box | None) -> Any: ...
     def convolve(self, array: A, transfer: Any, *, out: A | None = None) -> A: ...
     def correlate(self, array: A, transfer: Any, *, out: A | None = None) -> A: ...
-    def ratio(self, image: A, blurred: A, *, background: float, floor: float, out: A | None = None) -> A: ...
+    def ratio(
+        self, image: A, blurred: A, *, background: float, floor: float, inside: Any, out: A | None = None
+    ) -> A: ...
     def update(self, estimate: A, correction: A, weight: Any, *, out: A | None = None) -> A: ...
 
 
@@ -75,23 +83,32 @@ class Optics:
     floor: float
 
 
-def blur(steps: Steps[A], estimate: A, image: A, optics: Optics, *, out: A | None = None) -> A:
-    """First half-step: the ratio g / (H f + b); into `out`, which may be the estimate."""
+@dataclass(frozen=True, slots=True)
+class Data:
+    """What a block is fitted to: the image g, and which of its voxels the image has (as `Steps.inside` made it)."""
+
+    image: Any
+    inside: Any
+
+
+def blur(steps: Steps[A], estimate: A, data: Data, optics: Optics, *, out: A | None = None) -> A:
+    """First half-step: g / (H f + b) - 1 on the image, 0 outside it; into `out`, which may be the estimate."""
     blurred = steps.convolve(estimate, optics.transfer, out=out)
-    return steps.ratio(image, blurred, background=optics.background, floor=optics.floor, out=blurred)
+    b, floor = optics.background, optics.floor
+    return steps.ratio(data.image, blurred, background=b, floor=floor, inside=data.inside, out=blurred)
 
 
 def correct(steps: Steps[A], estimate: A, ratio: A, weight: Any, optics: Optics) -> A:
-    """Second half-step: the estimate times w H^T ratio. Overwrites both arrays."""
+    """Second half-step: the estimate times 1 + w H^T ratio. Overwrites both arrays."""
     correction = steps.correlate(ratio, optics.transfer, out=ratio)
     return steps.update(estimate, correction, weight, out=estimate)
 
 
-def iterate(steps: Steps[A], estimate: A, image: A, weight: Any, optics: Optics, iterations: int) -> Iterator[A]:
+def iterate(steps: Steps[A], estimate: A, data: Data, weight: Any, optics: Optics, iterations: int) -> Iterator[A]:
     """Yield the estimate after each iteration; it is overwritten by the next."""
     work = None
     for _ in range(iterations):
-        work = blur(steps, estimate, image, optics, out=work)
+        work = blur(steps, estimate, data, optics, out=work)
         estimate = correct(steps, estimate, work, weight, optics)
         yield estimate
 
@@ -110,6 +127,9 @@ class Fused(Generic[A]):
     def weight(self, weight: WeightTable | None) -> Any:
         return None if weight is None else _expand(self._backend, weight.values, weight.index)
 
+    def inside(self, image: Box | None) -> Box | None:
+        return image
+
 
 class Composed(Generic[A]):
     """The steps out of the basic operations, for backends that have no fused ones."""
@@ -122,12 +142,18 @@ class Composed(Generic[A]):
         """Spectra of the PSF and of its mirror image about voxel 0, by which to correlate."""
         return self._backend.fft(kernel), self._backend.fft(self._backend.flip(kernel))
 
-    def weight(self, weight: WeightTable | None) -> tuple[A, A] | None:
-        """The weight with 0 where voxels are held, and an array that is 1 just there."""
-        if weight is None:
-            return None
-        live = _expand(self._backend, np.maximum(weight.values, 0.0), weight.index)
-        return live, _expand(self._backend, (weight.values < 0).astype(np.float64), weight.index)
+    def weight(self, weight: WeightTable | None) -> A | None:
+        return None if weight is None else _expand(self._backend, weight.values, weight.index)
+
+    def inside(self, image: Box | None) -> A | float:
+        """What makes a ratio the ratio less 1: -1 on the image and 0 outside it."""
+        if image is None:
+            return -1.0
+        ends = zip(image.start, image.stop, self._shape, strict=True)
+        index = tuple(((np.arange(n) >= a) & (np.arange(n) < b)).astype(np.intp) for a, b, n in ends)
+        corner: Volume = np.zeros((2,) * len(self._shape))
+        corner[(1,) * len(self._shape)] = -1.0
+        return _expand(self._backend, corner, index)
 
     def convolve(self, array: A, transfer: tuple[A, A], *, out: A | None = None) -> A:
         return self._filter(array, transfer[0], out)
@@ -135,16 +161,20 @@ class Composed(Generic[A]):
     def correlate(self, array: A, transfer: tuple[A, A], *, out: A | None = None) -> A:
         return self._filter(array, transfer[1], out)
 
-    def ratio(self, image: A, blurred: A, *, background: float, floor: float, out: A | None = None) -> A:
+    def ratio(
+        self, image: A, blurred: A, *, background: float, floor: float, inside: A | float, out: A | None = None
+    ) -> A:
         if background:
             blurred = self._backend.add(blurred, background, out=out)
-        return self._backend.divide(image, blurred, floor=floor, out=out)
+        ratio = self._backend.divide(image, blurred, floor=floor, out=out)
+        return self._backend.add(ratio, inside, out=ratio)
 
-    def update(self, estimate: A, correction: A, weight: tuple[A, A] | None, *, out: A | None = None) -> A:
-        factor = self._backend.clamp(correction, 0.0, out=correction)
+    def update(self, estimate: A, correction: A, weight: A | None, *, out: A | None = None) -> A:
+        factor = correction
         if weight is not None:
-            factor = self._backend.multiply(factor, weight[0], out=factor)
-            factor = self._backend.add(factor, weight[1], out=factor)
+            factor = self._backend.multiply(factor, weight, out=factor)
+        factor = self._backend.add(factor, 1.0, out=factor)
+        factor = self._backend.clamp(factor, 0.0, out=factor)
         return self._backend.multiply(estimate, factor, out=out)
 
     def _filter(self, array: A, transfer: A, out: A | None) -> A:

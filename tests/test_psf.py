@@ -183,6 +183,13 @@ def test_no_false_alarm_about_the_peak(psf):
 # --- background and negative values
 
 
+def test_a_psf_that_is_all_peak_stands_on_no_pedestal():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        prepare_psf(np.ones((3, 3)))
+        prepare_psf(np.ones((1, 3, 9)))
+
+
 def test_a_pedestal_is_told_and_auto_removes_it():
     clean = gaussian((15, 15, 15))
     with pytest.warns(PSFWarning, match=r"4\.8% of its maximum.*background='auto'.*--psf-background auto"):

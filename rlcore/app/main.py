@@ -9,6 +9,7 @@ import click
 
 from rlcore.app.program import Program, options, print_json
 from rlcore.app.run_options import backend_options, file_options, how_options
+from rlcore.boundary import BOUNDARIES
 
 PATH = click.Path(path_type=Path)
 
@@ -65,6 +66,28 @@ def deconvolve(*, as_json: bool, quiet: bool, **order: Any) -> None:
 
 
 @main.command()
+@click.argument("image", type=PATH, required=False)
+@click.argument("psf", type=PATH, required=False)
+@click.option("--shape", nargs=2, metavar="IMAGE PSF", help="Shapes instead of files, as 64x1024x1024 31x31x31.")
+@how_options
+@file_options
+@click.option("--checkpoint", type=PATH, help="Plan for a run whose state is kept in this folder.")
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON on stdout.")
+def plan(*, image: Path | None, psf: Path | None, shape: tuple[str, str] | None, as_json: bool, **order: Any) -> None:
+    """Say how IMAGE would be cut, what memory that needs and how long it takes, without running anything."""
+    from rlcore.app.planning import plan_order
+    from rlcore.app.screen import Screen
+
+    screen = Screen()
+    with screen.listening():
+        forecast = plan_order(image, psf, shape, order)
+    if as_json:
+        print_json(forecast.to_dict())
+    else:
+        click.echo("\n".join(forecast.lines()))
+
+
+@main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the survey as JSON on stdout.")
 @click.option("--why", nargs=2, type=PATH, metavar="IMAGE PSF", help="Say what `auto` takes for these files, and why.")
 @backend_options
@@ -76,3 +99,73 @@ def backends(*, as_json: bool, why: tuple[Path, Path] | None, backend: str, devi
         show(as_json=as_json)
     else:
         explain(*why, backend=backend, device=device, as_json=as_json)
+
+
+@main.command()
+@click.option("--output", type=PATH, default=Path("demo_output"), show_default=True, help="A folder for what it makes.")
+@click.option("-n", "--iterations", type=int, default=100, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Another seed, another phantom.")
+@backend_options
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON on stdout.")
+def demo(*, output: Path, as_json: bool, **options: Any) -> None:
+    """Restore a phantom whose truth is known, and show before and after."""
+    from rlcore.app.demo import run_demo
+    from rlcore.app.screen import Screen
+    from rlcore.app.stop import stoppable
+
+    screen = Screen()
+    with screen.listening(), stoppable(screen.say) as cancel, screen.progress() as callback:
+        made = run_demo(output, callback=callback, cancel=cancel, **options)
+    if as_json:
+        print_json(made.to_dict())
+    else:
+        click.echo("\n".join(made.lines()))
+
+
+@main.command()
+@click.argument("name")
+@click.option("--device", help="Which of its devices: an index, or part of a name.")
+@click.option("--without", multiple=True, metavar="GROUP", help="Leave out a group, such as memory on a shared GPU.")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON on stdout.")
+@click.pass_context
+def check(context: click.Context, /, name: str, **options: Any) -> None:
+    """Run the conformance kit on the installed backend NAME, and say what it fails and what that means.
+
+    The verdict is Markdown, for a README. Exit code 1 if a test fails.
+    """
+    from rlcore.app.check import check
+
+    context.exit(check(name, **options))
+
+
+@main.command()
+@click.argument("what", nargs=-1)
+@click.option("-n", "--iterations", type=click.IntRange(min=1), default=10, show_default=True)
+@click.option("--backend", "backends", multiple=True, help="Only this backend; may be repeated.  [all that work]")
+@click.option("--peers/--no-peers", default=True, show_default=True, help="Also other programs that are installed.")
+@click.option("--boundary", type=click.Choice(BOUNDARIES), default=BOUNDARIES[0], show_default=True)
+@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Turns, each a new process.")
+@click.option("--cycles", type=click.IntRange(min=1), default=2, show_default=True, help="Warm calls in a turn.")
+@click.option("--seconds", type=float, default=120.0, show_default=True, help="No further turn after so long.")
+@click.option("--reference/--no-reference", default=True, show_default=True, help="Measure errors against float64.")
+@click.option("-o", "--output", type=PATH, help="A JSON file for the results.")
+@click.option("--chart", "picture", type=PATH, help="A PNG file for the chart.  [bench.png with --compare]")
+@click.option("--compare", is_flag=True, help="Compare result files instead of measuring.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON on stdout.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print the table in Markdown.")
+def bench(
+    *, what: tuple[str, ...], compare: bool, picture: Path | None, as_json: bool, as_markdown: bool, **options: Any
+) -> None:
+    """Time every backend here, and other programs, on the same problems.
+
+    WHAT names problems: tiny, small, cpu, paper, medium, large, all; or is an IMAGE and a PSF file; or, with --compare,
+    result files of several machines or versions.
+    """
+    from rlcore.app.bench.run import run_bench, run_compare
+    from rlcore.app.screen import Screen
+
+    shown: dict[str, Any] = {"as_json": as_json, "as_markdown": as_markdown, "say": Screen().say}
+    if compare:
+        run_compare(what, picture=picture or Path("bench.png"), **shown)
+    else:
+        run_bench(what, picture=picture, **shown, **options)

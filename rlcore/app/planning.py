@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rlcore.app import speed
 from rlcore.app.order import Order
 from rlcore.app.reading import not_at_all, open_file
+from rlcore.blocks import Shape
+from rlcore.deconvolve import make_plan
+from rlcore.errors import InputError
 from rlcore.planner import Plan
 
 
@@ -30,6 +34,17 @@ class Forecast:
         return {**self.plan.to_dict(), "seconds": self.seconds}
 
 
+def plan_order(
+    image: Path | None, psf: Path | None, shapes: tuple[str, str] | None, options: dict[str, Any]
+) -> Forecast:
+    """The plan for two files or for two shapes; `options` are the fields of `Order` besides."""
+    if shapes is not None and image is None:
+        return plan_shapes(Order(image=Path(), psf=Path(), **options), *shapes)
+    if image is None or psf is None or shapes is not None:
+        raise InputError("plan needs two files, IMAGE and PSF, or else two shapes: --shape 64x1024x1024 31x31x31")
+    return plan_files(Order(image=image, psf=psf, **options))
+
+
 def plan_files(order: Order) -> Forecast:
     """The plan of `rlcore deconvolve` for these files; their voxels are not read."""
     order.settings()
@@ -38,3 +53,26 @@ def plan_files(order: Order) -> Forecast:
     backend = order.choose().backend
     plan = order.plan(image.array, order.prepare(image, psf_file), backend)
     return Forecast(plan, speed.predict(backend, plan))
+
+
+def plan_shapes(order: Order, image_shape: str, psf_shape: str) -> Forecast:
+    """The plan for an image and a PSF of these shapes, as in ``64x1024x1024``."""
+    settings, backend = order.settings(), order.choose().backend
+    plan = make_plan(
+        _shape("image shape", image_shape),
+        _shape("psf shape", psf_shape),
+        iterations=settings.iterations,
+        backend=backend,
+        boundary=settings.boundary,
+        memory=settings.memory,
+        exchange=settings.exchange,
+        tolerance=settings.tolerance,
+    )
+    return Forecast(plan, speed.predict(backend, plan))
+
+
+def _shape(what: str, text: str) -> Shape:
+    parts = text.lower().replace(",", "x").split("x")
+    if not all(part.strip().isdigit() for part in parts):
+        raise InputError(f"{what} {text!r} is not a shape; write it like 64x1024x1024")
+    return tuple(map(int, parts))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rlcore.backend import Backend, Shape, SupportsStreams
-from rlcore.blocks import Block
+from rlcore.blocks import Block, Box
 from rlcore.boundary import Weights
 from rlcore.caution import caution
 from rlcore.execution.checkpoint import Checkpoint
@@ -21,7 +21,7 @@ from rlcore.execution.working import WorkingVolumes
 from rlcore.kernel import on_device
 from rlcore.planner.plan import Plan
 from rlcore.psf import PSF
-from rlcore.richardson_lucy import Optics, Steps, blur, correct, iterate, steps_for
+from rlcore.richardson_lucy import Data, Optics, Steps, blur, correct, iterate, steps_for
 
 
 class ReplanWarning(UserWarning):
@@ -47,6 +47,8 @@ class Run:
     """A smaller plan, for when memory ran out."""
     gather: bool
     """Whether a result in memory is gathered at the end, so that it needs no memory beside the working volumes."""
+    written: bool = False
+    """Whether any block of the sweep under way has been written."""
 
     def sweeps(self, plan: Plan, estimate: str, finished: int) -> list[Sweep]:
         """What is to be done from here."""
@@ -81,7 +83,7 @@ def execute(run: Run, plan: Plan) -> str:
                 run.reporter.finish_sweep(finished)
             return estimate
         except MemoryError as error:
-            if run.checkpoint is not None or (sweep.in_place and run.reporter.block > 1):
+            if run.checkpoint is not None or (sweep.in_place and run.written):
                 raise
             cause = str(error) or "memory ran out"
         plan = run.replan(plan)
@@ -101,7 +103,8 @@ class _Engine:
     def sweep(self, sweep: Sweep) -> None:
         """Run one sweep over the blocks that are not done yet, and note each when it is written."""
         run = self._run
-        run.reporter.blocks = len(sweep.cut)
+        run.written = False
+        run.reporter.block, run.reporter.blocks = 1, len(sweep.cut)
         done = run.checkpoint.state.blocks if run.checkpoint else 0
         run.reporter.skip(done * sweep.units / len(sweep.cut))
         target = run.volumes.store(sweep.target, self._plan.residence)
@@ -114,28 +117,35 @@ class _Engine:
             run.checkpoint.reach(run.reporter.sweep, 0)
 
     def _loader(self, sweep: Sweep) -> Callable[[tuple[int, Block]], tuple[Any, ...]]:
-        """What a block of this sweep needs on the device."""
+        """What a block of this sweep needs on the device: the estimate, then image or ratio, then the weight."""
         run = self._run
         estimate = run.volumes.store(sweep.estimate, self._plan.residence)
-        other = run.volumes.store(RATIO, self._plan.residence) if sweep.kind == "correct" else run.image
+        ratio = run.volumes.store(RATIO, self._plan.residence) if sweep.kind == "correct" else None
 
         def load(item: tuple[int, Block]) -> tuple[Any, ...]:
             box = item[1].read
             with self._lane():
                 weight = None if sweep.kind == "blur" else self._steps.weight(self._weights.of(box))
-                return estimate.load(box), other.load(box), weight
+                return estimate.load(box), ratio.load(box) if ratio else self._data(box), weight
 
         return load
+
+    def _data(self, box: Box) -> Data:
+        """The image in a box, and which of its voxels are the image's; all of them where it repeats."""
+        geometry = self._plan.geometry
+        shared = box.intersect(geometry.image)
+        everywhere = geometry.wraps or shared == box
+        return Data(self._run.image.load(box), self._steps.inside(None if everywhere else shared.seen_from(box)))
 
     def _computer(self, sweep: Sweep) -> Callable[..., Any]:
         """What is done to it: the half-steps of the sweep."""
         return {"iterate": self._iterate, "blur": self._blur, "correct": self._correct}[sweep.kind](sweep)
 
     def _iterate(self, sweep: Sweep) -> Callable[..., Any]:
-        def compute(number: int, estimate: Any, image: Any, weight: Any) -> Any:
+        def compute(number: int, estimate: Any, data: Data, weight: Any) -> Any:
             reporter = self._run.reporter
             reporter.block = number
-            steps = iterate(self._steps, estimate, image, weight, self._optics, sweep.iterations)
+            steps = iterate(self._steps, estimate, data, weight, self._optics, sweep.iterations)
             for done in range(1, sweep.iterations + 1):
                 with self._lane():
                     estimate = next(steps)
@@ -145,10 +155,10 @@ class _Engine:
         return compute
 
     def _blur(self, sweep: Sweep) -> Callable[..., Any]:
-        def compute(number: int, estimate: Any, image: Any, weight: Any) -> Any:
+        def compute(number: int, estimate: Any, data: Data, weight: Any) -> Any:
             self._run.reporter.block = number
             with self._lane():
-                ratio = blur(self._steps, estimate, image, self._optics, out=estimate)
+                ratio = blur(self._steps, estimate, data, self._optics, out=estimate)
             self._run.reporter.advance(1)
             return ratio
 
@@ -165,6 +175,7 @@ class _Engine:
         return compute
 
     def _save(self, target: Store, array: Any, number: int, block: Block) -> None:
+        self._run.written = True
         with self._lane():
             target.save(array, block)
         if self._run.checkpoint:

@@ -27,7 +27,7 @@ class Scan:
 
     maximum: float
     mean: float
-    """Of the image with its negative values at 0."""
+    """Both of the image with its negative values at 0."""
     negative: int
     """Voxels below 0."""
     digest: str
@@ -68,9 +68,8 @@ def scan(image: Any, *, digest: bool = False) -> Scan:
         counts = [_below_zero(image, piece) for piece, look in zip(pieces, looks, strict=True) if look.minimum < 0]
         negative, below = sum(c for c, _ in counts), math.fsum(s for _, s in counts)
     size = math.prod(image.shape)
-    return Scan(
-        max(look.maximum for look in looks), (total - below) / size, negative, sha.hexdigest() if digest else ""
-    )
+    maximum = max(0.0, *(look.maximum for look in looks))
+    return Scan(maximum, (total - below) / size, negative, sha.hexdigest() if digest else "")
 
 
 def _scan_native(image: Any) -> Scan:
@@ -83,7 +82,7 @@ def _scan_native(image: Any) -> Scan:
     below = image < 0
     clipped = xp.where(below, xp.zeros_like(image), image)
     mean = float(xp.sum(clipped, dtype=xp.float64)) / math.prod(image.shape)
-    return Scan(float(xp.max(image)), mean, int(xp.count_nonzero(below)), "")
+    return Scan(max(0.0, float(xp.max(image))), mean, int(xp.count_nonzero(below)), "")
 
 
 def _pieces(shape: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from rlcore.backend import Backend, real_dtype
-from rlcore.blocks import Block, Box
+from rlcore.blocks import Block, Box, Cut, Shape
 from rlcore.boundary import Geometry
 from rlcore.budget import format_bytes
 from rlcore.errors import BudgetError
@@ -21,8 +21,8 @@ from rlcore.execution.stores import ConstantStore, DeviceStore, HostStore, Store
 from rlcore.execution.sweeps import RATIO, RESULT, START
 from rlcore.planner.plan import Residence
 
-_SLAB = 1 << 20
-"""Voxels delivered at a time."""
+_PIECE = 1 << 20
+"""Voxels delivered at a time, unless a single chunk has more."""
 
 
 class WorkingVolumes:
@@ -67,18 +67,15 @@ class WorkingVolumes:
             self._stores[name] = self._make(name, box, residence)
         return self._stores[name]
 
-    def deliver(self, name: str, result: Store) -> None:
-        """Bring what the run ended with from the volume of this name to where the caller wants it, slab by slab."""
+    def deliver(self, name: str, result: Store, chunks: Shape) -> None:
+        """Bring what the run ended with from the volume of this name to where the caller wants it, by whole chunks."""
         source = self._stores[name]
         if source is result:
             return
         self._stores.pop(RATIO, None)  # its memory may be what the result needs
-        shape = self._geometry.image_shape
-        thickness = max(1, _SLAB // math.prod(shape[1:]))
-        for first in range(0, shape[0], thickness):
-            start, stop = (first, *(0,) * (len(shape) - 1)), (min(first + thickness, shape[0]), *shape[1:])
-            box = Box(start, stop)
-            result.save(source.load(box), Block(box, box))
+        piece = _piece(self._geometry.image_shape, chunks)
+        for block in Cut(self._geometry.image, piece, piece, (0,) * len(piece)):
+            result.save(source.load(block.keep), Block(block.keep, block.keep))
 
     def _make(self, name: str, box: Box, residence: Residence) -> Store:
         backend: Any = self._backend
@@ -92,6 +89,14 @@ class WorkingVolumes:
         if self._scratch is None:
             self._scratch = Path(tempfile.mkdtemp(prefix=".rlcore-scratch-", dir=self._parent))
         return HostStore(backend, open_volume(self._scratch / f"{name}.npy", box.shape, dtype), box.start, wraps=wraps)
+
+
+def _piece(shape: Shape, chunks: Shape) -> Shape:
+    """A box of whole chunks, as long as may be along the last axes."""
+    piece = [min(c, n) for c, n in zip(chunks, shape, strict=True)]
+    for axis in reversed(range(len(shape))):
+        piece[axis] = min(shape[axis], piece[axis] * max(1, _PIECE // math.prod(piece)))
+    return tuple(piece)
 
 
 def check_disk(folder: Path, needed: int) -> None:

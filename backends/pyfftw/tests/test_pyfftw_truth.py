@@ -8,6 +8,7 @@ import pytest
 
 import rlcore
 from rlcore.array_api import ArrayAPIBackend
+from rlcore.blocks import Box
 from rlcore_pyfftw import PyFFTWBackend
 
 SHAPES = [*itertools.product((11, 12), repeat=2), *itertools.product((7, 8), repeat=3), (1, 9), (9, 1), (1, 1, 1)]
@@ -70,24 +71,28 @@ def test_ratio_and_update_follow_their_formulas(backend, shape):
     image, blurred, other = (rng.random(shape, np.float32) for _ in range(3))
     image[1:3] = 0
     blurred[0] = 0
-    ratio = backend.ratio(backend.upload(image), backend.upload(blurred), background=0.5, floor=1e-3)
-    np.testing.assert_allclose(backend.download(ratio), image / np.maximum(blurred + np.float32(0.5), 1e-3), rtol=1e-6)
-    weight = other * 2
-    weight[:, 2:4] = -1
+    inside = Box((1,) * len(shape), tuple(n - 2 for n in shape))
+    truth = image / np.maximum(blurred + np.float32(0.5), 1e-3) - 1
+    for box, mask in ((None, 1), (inside, np.zeros(shape))):
+        if box is not None:
+            mask[box.slices((0,) * len(shape))] = 1
+        ratio = backend.ratio(backend.upload(image), backend.upload(blurred), background=0.5, floor=1e-3, inside=box)
+        np.testing.assert_allclose(backend.download(ratio), truth * mask, rtol=1e-6, atol=1e-7)
+    weight = other * 4
     weight[0] = 0
-    correction = other - np.float32(0.3)
+    correction = other - np.float32(0.7)
     updated = backend.update(backend.upload(image), backend.upload(correction), backend.upload(weight))
-    truth = np.where(weight < 0, image, image * np.maximum(correction, 0) * weight)
-    np.testing.assert_allclose(backend.download(updated), truth, rtol=1e-6)
+    truth = image * np.maximum(1 + correction * weight, 0)
+    np.testing.assert_allclose(backend.download(updated), truth, rtol=1e-5, atol=1e-7)
 
 
 def test_ratio_of_a_pending_array_leaves_it_whole(backend):
     image, kernel = random_pair((9, 10, 11))
-    image[4:] = 0
     transfer = backend.fft(backend.upload(kernel))
     blurred = backend.convolve(backend.upload(image), transfer)
     before = backend.convolve(backend.upload(image), transfer)
-    backend.ratio(backend.upload(image), blurred, background=0.0, floor=1e-6)
+    inside = Box((2, 0, 0), (5, 10, 11))
+    backend.ratio(backend.upload(image), blurred, background=0.0, floor=1e-6, inside=inside)
     np.testing.assert_array_equal(backend.download(blurred), backend.download(before))
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from rlcore.backend import Footprint, Shape, Volume
+from rlcore.backend import Box, Footprint, Shape, Volume
 from rlcore.budget import host_free, processors
 from rlcore.errors import BackendError, BackendUnavailable
 from rlcore_pyfftw.elementwise import (
@@ -17,7 +17,8 @@ from rlcore_pyfftw.elementwise import (
     at_least,
     plus,
     product,
-    ratio_with,
+    quotient,
+    ratio_less_one,
     total,
     update,
     weighted_update,
@@ -134,7 +135,7 @@ class PyFFTWBackend:
         return self._apply(plus(b), out, a)
 
     def divide(self, a: Array, b: Array, *, floor: float, out: Array | None = None) -> Array:
-        return self._apply(ratio_with(0.0, floor), out, a, b)
+        return self._apply(quotient(floor), out, a, b)
 
     def clamp(self, array: Array, floor: float, *, out: Array | None = None) -> Array:
         return self._apply(at_least(floor), out, array)
@@ -154,9 +155,16 @@ class PyFFTWBackend:
         return self._filter(array, transfer, out, conjugate=True)
 
     def ratio(
-        self, image: Array, blurred: Array, *, background: float, floor: float, out: Array | None = None
+        self,
+        image: Array,
+        blurred: Array,
+        *,
+        background: float,
+        floor: float,
+        inside: Box | None = None,
+        out: Array | None = None,
     ) -> Array:
-        return self._apply(ratio_with(background, floor), out, image, blurred, zero_with=image)
+        return self._apply(ratio_less_one(background, floor), out, image, blurred, inside=inside)
 
     def update(self, estimate: Array, correction: Array, weight: Array | None, *, out: Array | None = None) -> Array:
         if weight is None:
@@ -191,11 +199,9 @@ class PyFFTWBackend:
         self._transforms.filter(source, transfer, target, conjugate=conjugate)
         return target
 
-    def _apply(
-        self, operation: Operation, out: Array | None, *operands: Array, zero_with: Array | None = None
-    ) -> Array:
+    def _apply(self, operation: Operation, out: Array | None, *operands: Array, inside: Box | None = None) -> Array:
         target = self._target(out, operands[0].shape)
-        return self._elementwise.apply(operation, target, *operands, zero_with=zero_with)
+        return self._elementwise.apply(operation, target, *operands, inside=inside)
 
     def _target(self, out: Array | None, shape: Shape) -> Padded:
         """Where a result goes: `out`, or a new array."""

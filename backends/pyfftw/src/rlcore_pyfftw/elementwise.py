@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from rlcore.blocks import Box
 from rlcore_pyfftw.layout import Floats, Padded, Spread, Temporaries
 from rlcore_pyfftw.team import Team
-from rlcore_pyfftw.transforms import Transforms, is_zero
+from rlcore_pyfftw.transforms import Transforms
 
 Real = Padded | Spread
 Operation = Callable[..., object]
 """Takes room for temporaries, a piece of the result and of each operand, and writes that of the result."""
 
-_ZERO, _TOP = np.float32(0), np.float32(np.inf)
+_ZERO, _ONE, _TOP = np.float32(0), np.float32(1), np.float32(np.inf)
 """Bounds for `clip`, which is three times as fast as `maximum` with a number."""
 
 
@@ -24,36 +25,49 @@ class Elementwise:
     def __init__(self, transforms: Transforms, team: Team) -> None:
         self._transforms, self._team = transforms, team
 
-    def apply(self, operation: Operation, out: Padded, *operands: Real, zero_with: Real | None = None) -> Padded:
-        """Write `operation` of the operands into `out`.
+    def apply(self, operation: Operation, out: Padded, *operands: Real, inside: Box | None = None) -> Padded:
+        """Write `operation` of the operands into `out`, or 0 outside the box.
 
-        An operand that is pending is settled on the way, plane by plane. Planes where `zero_with` is 0 throughout
-        have 0 as their result, so that what is pending in `out` is dropped there.
+        An operand that is pending is settled on the way, plane by plane. Planes outside the box are not even looked
+        at: what is pending in `out` is dropped there.
         """
         if out not in operands:
             out.state = "real"
         pending = [a for a in dict.fromkeys(operands) if isinstance(a, Padded) and a.state == "pending"]
-        for array in pending[1:]:
+        for array in pending if pending and pending[0] is not out and inside is not None else pending[1:]:
             self._transforms.settle(array)
         first = pending[0] if pending else out
-        zero = zero_with if isinstance(zero_with, Padded) and first is out else None
         planes = out.layout.planes
+        kept = range(out.shape[0]) if inside is None else range(inside.start[0], inside.stop[0])
 
         def lane(numbers: Iterator[int]) -> None:
             temporaries = Temporaries()
             with self._transforms.settling(first) as settle:
                 for start, stop in (planes[number] for number in numbers):
-                    if zero is not None and is_zero(zero, start, stop):
+                    if stop <= kept.start or start >= kept.stop:
                         out.reals[start:stop] = 0
                         continue
                     settle(start, stop)
                     for piece in out.layout.pieces(start, stop):
                         parts = (array.piece(piece, temporaries) for array in (out, *operands))
                         operation(temporaries, *parts)
+                    if inside is not None:
+                        _clear_outside(out, start, stop, inside)
 
         self._team.run(lane, len(planes))
         first.state = "real"
         return out
+
+
+def _clear_outside(array: Padded, start: int, stop: int, inside: Box) -> None:
+    """Make planes `start` to `stop` 0 outside the box."""
+    planes = array.reals[start:stop]
+    planes[: max(0, inside.start[0] - start)] = 0
+    planes[max(0, inside.stop[0] - start) :] = 0
+    for axis in range(1, planes.ndim):
+        line = np.moveaxis(planes, axis, 0)
+        line[: inside.start[axis]] = 0
+        line[inside.stop[axis] :] = 0
 
 
 def written(temporaries: Temporaries, out: Floats, a: Floats) -> None:
@@ -81,8 +95,18 @@ def at_least(floor: float) -> Operation:
     return lambda _, out, a: np.clip(a, np.float32(floor), _TOP, out=out)
 
 
-def ratio_with(background: float, floor: float) -> Operation:
-    """``image / max(blurred + background, floor)``."""
+def quotient(floor: float) -> Operation:
+    """``a / max(b, floor)``."""
+    least = np.float32(floor)
+
+    def divide(temporaries: Temporaries, out: Floats, a: Floats, b: Floats) -> None:
+        np.divide(a, np.clip(b, least, _TOP, out=temporaries.take("divisor", out.shape)), out=out)
+
+    return divide
+
+
+def ratio_less_one(background: float, floor: float) -> Operation:
+    """``image / max(blurred + background, floor) - 1``."""
     offset, least = np.float32(background), np.float32(floor)
 
     def ratio(temporaries: Temporaries, out: Floats, image: Floats, blurred: Floats) -> None:
@@ -90,22 +114,21 @@ def ratio_with(background: float, floor: float) -> Operation:
         if background:
             blurred = np.add(blurred, offset, out=divisor)
         np.divide(image, np.clip(blurred, least, _TOP, out=divisor), out=out)
+        np.subtract(out, _ONE, out=out)
 
     return ratio
 
 
 def update(temporaries: Temporaries, out: Floats, estimate: Floats, correction: Floats) -> None:
-    """``estimate * max(correction, 0)``."""
-    factor = temporaries.take("factor", out.shape)
-    np.multiply(estimate, np.clip(correction, _ZERO, _TOP, out=factor), out=out)
+    """``estimate * max(1 + correction, 0)``."""
+    factor = np.add(correction, _ONE, out=temporaries.take("factor", out.shape))
+    np.multiply(estimate, np.clip(factor, _ZERO, _TOP, out=factor), out=out)
 
 
 def weighted_update(
     temporaries: Temporaries, out: Floats, estimate: Floats, correction: Floats, weight: Floats
 ) -> None:
-    """``estimate * max(correction, 0) * weight``; where the weight is negative the estimate is held."""
-    factor = temporaries.take("factor", out.shape)
-    np.multiply(np.clip(correction, _ZERO, _TOP, out=factor), weight, out=factor)
-    if weight.min() < 0:
-        np.copyto(factor, np.float32(1), where=weight < 0)
-    np.multiply(estimate, factor, out=out)
+    """``estimate * max(1 + weight * correction, 0)``."""
+    factor = np.multiply(correction, weight, out=temporaries.take("factor", out.shape))
+    np.add(factor, _ONE, out=factor)
+    np.multiply(estimate, np.clip(factor, _ZERO, _TOP, out=factor), out=out)

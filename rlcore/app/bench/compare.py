@@ -1,0 +1,117 @@
+"""Several results side by side: over machines, or over versions; and what in them cannot be compared."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.table import Table
+
+from rlcore.app.bench import table
+from rlcore.app.bench.measure import FORMAT
+from rlcore.app.program import print_json
+from rlcore.errors import InputError
+
+COLUMNS = (
+    "problem", "program", "machine", "transforms", "per iteration", "warm", "Mvoxel-it/s", "x floor", "speed-up",
+)  # fmt: skip
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A result file."""
+    try:
+        result = json.loads(path.read_text())
+    except OSError as error:
+        raise InputError(f"results {str(path)!r} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise InputError(f"results {str(path)!r} are no JSON; give a file that rlcore bench -o wrote") from error
+    if not isinstance(result, dict) or result.get("format") != FORMAT:
+        raise InputError(f"results {str(path)!r} are of another format; measure again with this version")
+    return result
+
+
+def names_of(results: list[dict[str, Any]], paths: list[Path]) -> list[str]:
+    """What tells the machines apart: card or processor, or the files' names where these are the same."""
+    if not results:
+        raise InputError("--compare needs result files; name at least one")
+    names = [_machine(result["machine"]) for result in results]
+    alike = len(set(names)) < len(names)
+    return [f"{name} ({path.stem})" if alike else name for name, path in zip(names, paths, strict=True)]
+
+
+def _machine(machine: dict[str, Any]) -> str:
+    cards = [card["name"] for card in machine["cards"]]
+    count = f"{len(cards)} x " if len(cards) > 1 else ""
+    return f"{count}{cards[0]}" if cards else f"{machine['processor']}, {machine['processors']} processors"
+
+
+def remarks(results: list[dict[str, Any]], names: list[str]) -> list[str]:
+    """Why rows of the same name may not be set against each other, one sentence each."""
+    first, found = results[0], []
+    for result, name in zip(results[1:], names[1:], strict=True):
+        for key, what in (("iterations", "iterations"), ("boundary", "boundary")):
+            if result["settings"][key] != first["settings"][key]:
+                found.append(f"{what} {result['settings'][key]} on {name}, {first['settings'][key]} on {names[0]}")
+        if result["machine"]["commit"] != first["machine"]["commit"]:
+            commits = result["machine"]["commit"], first["machine"]["commit"]
+            found.append(f"commit {commits[0]} on {name}, {commits[1]} on {names[0]}")
+        found += _different_problems(result, name, first, names[0])
+    return found
+
+
+def _different_problems(result: dict[str, Any], name: str, first: dict[str, Any], first_name: str) -> list[str]:
+    known = {problem["name"]: problem for problem in first["problems"]}
+    found = []
+    for problem in result["problems"]:
+        other = known.get(problem["name"])
+        if other is None:
+            found.append(f"problem {problem['name']!r} was run on {name} but not on {first_name}")
+        elif any(problem[key] != other[key] for key in ("shape", "psf_shape", "digest")):
+            found.append(f"problem {problem['name']!r} has other data on {name} than on {first_name}")
+        else:
+            found += _different_rows(problem, name, other, first_name)
+    return found
+
+
+def _different_rows(problem: dict[str, Any], name: str, other: dict[str, Any], other_name: str) -> list[str]:
+    """Programs of the same name that are of another version, or do another amount of work."""
+    known = {row["name"]: row["facts"] for row in other["rows"] if row["facts"]}
+    found = []
+    for row in problem["rows"]:
+        facts, theirs = row["facts"], known.get(row["name"])
+        if facts and theirs:
+            found += [
+                f"{row['name']} on {problem['name']!r}: {what} {facts[key]} on {name}, {theirs[key]} on {other_name}"
+                for key, what in (("version", "version"), ("blocks", "blocks"))
+                if facts[key] != theirs[key]
+            ]
+    return found
+
+
+def lines_of(results: list[dict[str, Any]], names: list[str]) -> list[list[str]]:
+    """The table's rows: problem by problem, and in each the machines in turn."""
+    made = []
+    for problem_name in dict.fromkeys(p["name"] for result in results for p in result["problems"]):
+        first = None
+        for result, name in zip(results, names, strict=True):
+            for problem in (p for p in result["problems"] if p["name"] == problem_name):
+                for row in (row for row in problem["rows"] if row["facts"]):
+                    first = first or row
+                    cells = {"problem": problem_name, "machine": name, **table.cells(row, first)}
+                    made.append([cells[column] for column in COLUMNS])
+    return made
+
+
+def show(results: list[dict[str, Any]], names: list[str], *, as_json: bool, as_markdown: bool) -> None:
+    """On stdout, in the form asked for."""
+    if as_json:
+        print_json(dict(zip(names, results, strict=True)))
+    elif as_markdown:
+        click.echo("\n".join(table.markdown_table(COLUMNS, lines_of(results, names))))
+    else:
+        made = Table(*COLUMNS, box=None, pad_edge=False)
+        for line in lines_of(results, names):
+            made.add_row(*line)
+        table.wide_console().print(made)

@@ -1,0 +1,75 @@
+"""Who takes part: every usable backend on every device, and other programs that happen to be installed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import rlcore
+from rlcore.app.bench import gpu_peers, peers
+from rlcore.app.bench.contender import Contender
+from rlcore.app.bench.memory import Cards
+from rlcore.app.bench.ours import REFERENCE, Ours
+from rlcore.backend import on_host
+
+_PEERS: dict[str, Callable[[], Contender]] = {
+    "scikit-image": peers.ScikitImage,
+    "RedLionfish CPU": peers.RedLionfish,
+    "deconwolf": peers.Deconwolf,
+    "cuCIM": gpu_peers.CuCIM,
+    "pyclesperanto": gpu_peers.Pyclesperanto,
+    "RedLionfish GPU": gpu_peers.RedLionfishGPU,
+}
+_ON_CPU = {"scikit-image": "skimage", "RedLionfish CPU": "RedLionfishDeconv"}
+_ON_GPU = {"cuCIM": "cucim", "pyclesperanto": "pyclesperanto", "RedLionfish GPU": "RedLionfishDeconv"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entrant:
+    """A contender before it is made: what a process of its own needs to make it."""
+
+    name: str
+    device: int | None = None
+    """Which of a backend's devices."""
+    ours: bool = True
+    reason: str = ""
+    """Why it cannot take part."""
+
+    @property
+    def label(self) -> str:
+        """Its name, with the device where there are several."""
+        return self.name if self.device is None else f"{self.name}:{self.device}"
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def entrants() -> list[Entrant]:
+    """Other programs first, as what is compared with; then backends, as `survey` lists them.
+
+    It opens devices, so it is called in a process that ends.
+    """
+    found = [finding for finding in rlcore.survey() if finding.state in ("usable", "unavailable")]
+    backends = [
+        Entrant(finding.name, device, reason=finding.reason)
+        for finding in found
+        for device in ([d.index for d in finding.devices] if len(finding.devices) > 1 else [None])
+    ]
+    on_gpu = bool(Cards()) or any(not b.reason and not on_host(rlcore.load_backend(b.name, b.device)) for b in backends)
+    names = [name for name, module in _ON_CPU.items() if find_spec(module)]
+    names += ["deconwolf"] if peers.has_deconwolf() else []
+    names += [name for name, module in _ON_GPU.items() if on_gpu and find_spec(module)]
+    return [Entrant(name, ours=False) for name in names] + backends
+
+
+def make(name: str, device: int | None, boundary: str, cache: Path) -> Contender:
+    """Import its library and open its device."""
+    if name in _PEERS:
+        return _PEERS[name]()
+    return Ours(name, device, boundary, cache)
+
+
+REFERENCE_ENTRANT = Entrant(REFERENCE)

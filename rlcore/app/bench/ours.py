@@ -1,0 +1,70 @@
+"""This project's backends as contenders."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, cast
+
+import rlcore
+from rlcore.app.bench.contender import Facts
+from rlcore.app.bench.floors import Floor, floor_of
+from rlcore.app.speed import Stopwatch
+from rlcore.backend import SupportsStreams, Volume, on_host
+from rlcore.boundary import Boundary
+from rlcore.numpy_backend import NumPyBackend
+from rlcore.registry import installed
+
+REFERENCE = "float64"
+"""The name of NumPy in double precision, by which errors are measured."""
+
+
+class Ours:
+    """A backend, through the front door."""
+
+    def __init__(self, name: str, device: int | None, boundary: str, cache: Path) -> None:
+        reference = name == REFERENCE
+        self._backend = NumPyBackend(dtype="float64") if reference else rlcore.load_backend(name, device)
+        self._boundary = cast("Boundary", boundary)
+        self._cache = cache
+        self._plan: Any = None
+        self._tells_time = on_host(self._backend) or isinstance(self._backend, SupportsStreams)
+        """Whether an iteration has finished when the callback hears of it: a card may lag behind the host."""
+
+    def prepare(self, image: Volume, psf: Volume, iterations: int) -> Facts:
+        backend = self._backend
+        self._plan = plan = rlcore.make_plan(
+            image.shape, psf.shape, iterations=iterations, backend=backend, boundary=self._boundary
+        )
+        return Facts(
+            device=backend.device,
+            version=_version(backend.name),
+            boundary=self._boundary,
+            padded=plan.block_shape,
+            blocks=len(plan.cut()),
+            on_device=not on_host(backend),
+            plan_bytes=plan.memory_bytes,
+            plan=asdict(plan),
+            planning=getattr(backend, "planning_seconds", None) is not None,
+        )
+
+    def call(self, image: Volume, psf: Volume, iterations: int) -> tuple[Volume, float | None]:
+        watch = Stopwatch()
+        result = rlcore.deconvolve(
+            image, psf, iterations=iterations, backend=self._backend, boundary=self._boundary, callback=watch
+        )
+        whole = watch.seconds_per_run if self._tells_time else None
+        return result, whole / iterations if whole else None
+
+    def planning_seconds(self) -> float:
+        return float(getattr(self._backend, "planning_seconds", 0.0))
+
+    def floor(self) -> Floor | None:
+        """The floor, where one block is the whole volume: that of blocks would be another shape's."""
+        return floor_of(self._backend, self._plan.block_shape, self._cache) if self._plan.is_whole else None
+
+
+def _version(name: str) -> str:
+    owners = [entry.dist for entry in installed() if entry.name == name and entry.dist is not None]
+    return f"{owners[0].name} {owners[0].version}" if owners else f"rlcore {version('rlcore')}"

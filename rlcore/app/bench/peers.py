@@ -1,0 +1,113 @@
+"""Other programs on the CPU as contenders, where they happen to be installed."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+
+from rlcore.app.bench.contender import Facts
+from rlcore.app.bench.floors import Floor, scipy_floor
+from rlcore.app.bench.machine import processor
+from rlcore.backend import Volume
+from rlcore.blocks import Shape
+
+
+class Peer:
+    """What other programs have in common: they tell neither a plan nor the time of an iteration."""
+
+    _padded: Shape | None = None
+
+    def planning_seconds(self) -> float:
+        return 0.0
+
+    def floor(self) -> Floor | None:
+        return None
+
+
+class ScikitImage(Peer):
+    """`skimage.restoration.richardson_lucy`: zeros outside the image, without a weight."""
+
+    def __init__(self) -> None:
+        import skimage.restoration as library
+
+        self._library: Any = library
+
+    def prepare(self, image: Volume, psf: Volume, iterations: int) -> Facts:
+        self._padded = scipy_shape(image.shape, psf.shape)
+        return Facts(processor(), f"scikit-image {version('scikit-image')}", "zero, unweighted", self._padded)
+
+    def call(self, image: Volume, psf: Volume, iterations: int) -> tuple[Volume, float | None]:
+        return self._library.richardson_lucy(image, psf, num_iter=iterations, clip=False), None
+
+    def floor(self) -> Floor | None:
+        return scipy_floor(self._padded) if self._padded else None
+
+
+class RedLionfish(Peer):
+    """RedLionfish through SciPy: the volume repeated, nothing padded."""
+
+    def __init__(self) -> None:
+        from RedLionfishDeconv import doRLDeconvolutionFromNpArrays
+
+        self._run = doRLDeconvolutionFromNpArrays
+
+    def prepare(self, image: Volume, psf: Volume, iterations: int) -> Facts:
+        need_3d(image)
+        self._padded = (*image.shape[:-1], image.shape[-1] + image.shape[-1] % 2)
+        return Facts(processor(), f"RedLionfish {version('RedLionfish')}", "periodic", self._padded)
+
+    def call(self, image: Volume, psf: Volume, iterations: int) -> tuple[Volume, float | None]:
+        result = self._run(image, psf, niter=iterations, method="cpu")
+        if result is None:
+            raise RuntimeError("it returned nothing; its log has the reason")
+        return result, None
+
+    def floor(self) -> Floor | None:
+        return scipy_floor(self._padded) if self._padded else None
+
+
+class Deconwolf(Peer):
+    """The program `dw`: plain iterations, its fullest border; reading and writing TIFF files is in its times."""
+
+    def prepare(self, image: Volume, psf: Volume, iterations: int) -> Facts:
+        need_3d(image)
+        told = subprocess.run(["dw", "--version"], capture_output=True, text=True, check=False).stdout
+        return Facts(processor(), told.splitlines()[0] if told else "deconwolf", "extended", None)
+
+    def call(self, image: Volume, psf: Volume, iterations: int) -> tuple[Volume, float | None]:
+        with tempfile.TemporaryDirectory() as folder:
+            names = [str(Path(folder) / f"{name}.tif") for name in ("image", "psf", "out")]
+            tifffile.imwrite(names[0], image)
+            tifffile.imwrite(names[1], psf)
+            how = ["--method", "rl", "--iter", str(iterations), "--bq", "2", "--float", "--overwrite"]
+            done = subprocess.run(
+                ["dw", *how, "--out", names[2], *names[:2]], capture_output=True, text=True, check=False
+            )
+            if done.returncode:
+                raise RuntimeError((done.stderr or done.stdout).strip().splitlines()[-1])
+            return tifffile.imread(names[2]), None
+
+
+def has_deconwolf() -> bool:
+    """Whether `dw` is on the PATH."""
+    return shutil.which("dw") is not None
+
+
+def scipy_shape(shape: Shape, psf_shape: Shape) -> Shape:
+    """What `scipy.signal.convolve` transforms."""
+    import scipy.fft
+
+    return tuple(scipy.fft.next_fast_len(n + p - 1, real=True) for n, p in zip(shape, psf_shape, strict=True))
+
+
+def need_3d(image: Volume) -> None:
+    """Refuse planes, for programs that take volumes only."""
+    if np.ndim(image) != 3:
+        raise RuntimeError("it takes volumes of 3 axes only")

@@ -1,0 +1,86 @@
+"""A row: everything that was measured of one contender on one problem, and the figures that people read."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from rlcore.app.bench.entrants import Entrant
+
+
+@dataclass(slots=True)
+class Row:
+    """Samples in seconds and bytes, in the order in which they were taken."""
+
+    name: str
+    ours: bool
+    facts: dict[str, Any] = field(default_factory=dict)
+    cold: list[float] = field(default_factory=list)
+    warm: list[float] = field(default_factory=list)
+    iteration: list[float] = field(default_factory=list)
+    floor: list[float] = field(default_factory=list)
+    planning: list[float] = field(default_factory=list)
+    """The first with nothing kept on disk, the others in new processes that find what the first kept."""
+    peak: list[int] = field(default_factory=list)
+    error: float | None = None
+    """Largest difference to float64, as a share of its maximum."""
+    failure: str = ""
+    remark: str = ""
+
+    @classmethod
+    def of(cls, entrant: Entrant) -> Row:
+        return cls(entrant.label, entrant.ours, failure=entrant.reason)
+
+    def take(self, answer: dict[str, Any]) -> None:
+        """Add a round's measurements."""
+        self.facts = answer.get("facts", self.facts)
+        self.failure = answer.get("failure", "")
+        for key in ("cold", "planning", "peak"):
+            if answer.get(key) is not None:
+                getattr(self, key).append(answer[key])
+        for key in ("warm", "iteration", "floor"):
+            getattr(self, key).extend(value for value in answer.get(key, []) if value is not None)
+
+    @property
+    def spent(self) -> float:
+        """Seconds of calls so far."""
+        return sum(self.cold) + sum(self.warm)
+
+    def figures(self, voxels: int) -> dict[str, float | None]:
+        """Medians, and ratios of neighbours in time; None where nothing was measured."""
+        each, floor = _median(self.iteration), _median(self.floor)
+        padded = math.prod(self.facts["padded"]) * 4 if self.facts.get("padded") else None
+        peak, planned = max(self.peak, default=None), self.facts.get("plan_bytes")
+        ratios = [i / f for i, f in zip(self.iteration, self.floor, strict=False)]
+        return {
+            "iteration": each,
+            "iteration_spread": spread(self.iteration),
+            "cold": _median(self.cold),
+            "warm": _median(self.warm),
+            "warm_spread": spread(self.warm),
+            "rate": voxels / each / 1e6 if each else None,
+            "floor": floor,
+            "floor_ratio": _median(ratios),
+            "planning_first": self.planning[0] if self.planning else None,
+            "planning_later": _median(self.planning[1:]),
+            "peak": peak,
+            "peak_of_plan": peak / planned if peak and planned else None,
+            "peak_in_volumes": peak / padded if peak and padded else None,
+            "error": self.error,
+        }
+
+    def to_dict(self, voxels: int) -> dict[str, Any]:
+        """Samples and figures, in types that JSON has."""
+        return {**asdict(self), "figures": self.figures(voxels)}
+
+
+def spread(samples: list[float]) -> float | None:
+    """Half the range of the samples, as a share of their median."""
+    middle = _median(samples)
+    return (max(samples) - min(samples)) / 2 / middle if middle and len(samples) > 1 else None
+
+
+def _median(samples: list[float]) -> float | None:
+    return statistics.median(samples) if samples else None

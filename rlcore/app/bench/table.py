@@ -1,0 +1,141 @@
+"""Results as a table: on a terminal, or in Markdown for a page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from rlcore.app.speed import duration
+from rlcore.budget import format_bytes
+
+TIMES = "transforms", "per iteration", "cold", "warm", "Mvoxel-it/s", "x floor", "speed-up"
+REST = "device", "boundary", "planning", "peak memory", "of plan", "error"
+NOTES = (
+    "Times are medians, ± half the range. x floor: an iteration over four bare transforms of its shape by its library.",
+    "Cold: the first call in a new process, with import and opening the device; warm: a later one.",
+    "Planning of transforms: the first ever / in a later process. Error: to float64, as a share of the maximum.",
+    "Peak memory: above the input; (v) in volumes of the transforms' shape in float32.",
+    "Speed-up: of the warm call over the first row's. * transforms smaller than the boundary needs: less work, and",
+    "another result.",
+)
+
+
+def title(problem: dict[str, Any], settings: dict[str, Any]) -> str:
+    """What was timed."""
+    return (
+        f"{problem['name']}: {by(problem['shape'])}, PSF {by(problem['psf_shape'])}, "
+        f"{settings['iterations']} iterations"
+    )
+
+
+def cells(row: dict[str, Any], first: dict[str, Any] | None) -> dict[str, str]:
+    """A row for people, by column."""
+    facts, figures = row["facts"], row["figures"]
+    return {
+        "program": row["name"],
+        "device": facts["device"],
+        "boundary": facts["boundary"],
+        "transforms": _transforms(facts) + ("*" if row["less_work"] else ""),
+        "per iteration": _time(figures["iteration"], figures["iteration_spread"]),
+        "cold": _time(figures["cold"]),
+        "warm": _time(figures["warm"], figures["warm_spread"]),
+        "Mvoxel-it/s": _number(figures["rate"], "{:.3g}"),
+        "x floor": _number(figures["floor_ratio"], "{:.2f}"),
+        "planning": _planning(figures),
+        "peak memory": _peak(figures),
+        "of plan": _number(figures["peak_of_plan"], "{:.0%}"),
+        "error": _number(figures["error"], "{:.0e}"),
+        "speed-up": speed_up(figures, first),
+    }
+
+
+def speed_up(figures: dict[str, Any], first: dict[str, Any] | None) -> str:
+    """The warm call against the first row's."""
+    if first is None or not first["figures"]["warm"] or not figures["warm"]:
+        return ""
+    return f"{first['figures']['warm'] / figures['warm']:.2f}"
+
+
+def show(result: dict[str, Any], console: Console) -> None:
+    """Every problem as two tables, then why rows are missing."""
+    for problem in result["problems"]:
+        console.print(title(problem, result["settings"]), markup=False, style="bold")
+        for columns in (TIMES, REST):
+            table = Table("program", *columns, box=None, pad_edge=False)
+            for cells_of_row in lines(problem, ("program", *columns)):
+                table.add_row(*cells_of_row)
+            console.print(table)
+            console.print()
+        for line in failures(problem):
+            console.print(line, markup=False, soft_wrap=True)
+    for note in NOTES:
+        console.print(note, markup=False, soft_wrap=True)
+
+
+def markdown(result: dict[str, Any]) -> str:
+    """The same for a page."""
+    text: list[str] = []
+    for problem in result["problems"]:
+        text += [f"**{title(problem, result['settings'])}**", ""]
+        for columns in (TIMES, REST):
+            text += [*markdown_table(("program", *columns), lines(problem, ("program", *columns))), ""]
+        text += [f"- {line}" for line in failures(problem)] + [""]
+    return "\n".join([*text, *NOTES])
+
+
+def lines(problem: dict[str, Any], columns: tuple[str, ...]) -> list[list[str]]:
+    """Some columns of a problem's rows."""
+    made = [cells(row, problem["rows"][0]) for row in problem["rows"] if row["facts"]]
+    return [[row[column] for column in columns] for row in made]
+
+
+def markdown_table(columns: tuple[str, ...], rows: list[list[str]]) -> list[str]:
+    """Lines of a table in Markdown."""
+    escaped = [[cell.replace("*", "\\*") for cell in row] for row in rows]
+    return [f"| {' | '.join(row)} |" for row in [list(columns), ["---"] * len(columns), *escaped]]
+
+
+def failures(problem: dict[str, Any]) -> list[str]:
+    """What did not run to its end, and why."""
+    return [f"{row['name']}: {row['failure']}" for row in problem["rows"] if row["failure"]]
+
+
+def wide_console() -> Console:
+    """The terminal; wide enough for a table where it goes to a file."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=140)
+
+
+def by(shape: list[int]) -> str:
+    """``64 x 512 x 512``."""
+    return " x ".join(map(str, shape))
+
+
+def _transforms(facts: dict[str, Any]) -> str:
+    """Their shape, and how many blocks there are."""
+    shape = by(facts["padded"]) if facts["padded"] else "unknown"
+    return f"{facts['blocks']} blocks of {shape}" if facts["blocks"] > 1 else shape
+
+
+def _time(seconds: float | None, spread: float | None = None) -> str:
+    if seconds is None:
+        return ""
+    return duration(seconds) + (f" ±{spread:.0%}" if spread is not None else "")
+
+
+def _number(value: float | None, form: str) -> str:
+    return "" if value is None else form.format(value)
+
+
+def _planning(figures: dict[str, Any]) -> str:
+    first, later = figures["planning_first"], figures["planning_later"]
+    return "" if first is None else _time(first) + (f" / {_time(later)}" if later is not None else "")
+
+
+def _peak(figures: dict[str, Any]) -> str:
+    if figures["peak"] is None:
+        return ""
+    volumes = figures["peak_in_volumes"]
+    return format_bytes(figures["peak"]) + (f" ({volumes:.1f} v)" if volumes is not None else "")

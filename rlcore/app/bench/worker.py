@@ -1,0 +1,105 @@
+"""One contender in a process of its own, so that its first call is a first call and its memory is its own.
+
+    python -m rlcore.app.bench.worker TASK ANSWER
+
+Both are JSON files; the answer is written anew after each measurement, so that what was measured is kept if the
+process does not live to its end.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rlcore.app.bench.contender import Contender
+from rlcore.app.bench.entrants import entrants, make
+from rlcore.app.bench.memory import PeakMemory
+from rlcore.backend import Volume
+
+
+class Round:
+    """A contender's measurements, one after another."""
+
+    def __init__(self, task: dict[str, Any], answer: Answer) -> None:
+        self._task, self._answer = task, answer
+        self._iterations = int(task["iterations"])
+        self._image: Volume = np.load(task["image"])
+        self._psf: Volume = np.load(task["psf"])
+        began = time.perf_counter()
+        self._contender: Contender = make(task["name"], task["device"], task["boundary"], Path(task["cache"]))
+        self._opening = time.perf_counter() - began
+
+    def run(self) -> None:
+        """The first call, with its memory; then calls and bare transforms in turn, for as long as they may take."""
+        facts = self._contender.prepare(self._image, self._psf, self._iterations)
+        self._answer.put(facts=asdict(facts))
+        with PeakMemory() as peak:
+            cold, each = self._call(keep=self._task["result"])
+        planning = self._contender.planning_seconds() if facts.planning else None
+        self._answer.put(
+            cold=self._opening + cold, planning=planning, peak=peak.device if facts.on_device else peak.host
+        )
+        if self._task["result_only"]:
+            return
+        floor = self._contender.floor()
+        cycles = min(self._task["cycles"], max(1, int(self._task["seconds"] / max(cold, 1e-9))))
+        for _ in range(cycles):
+            if floor is not None:
+                self._answer.add("floor", floor())
+            warm, each = self._call()
+            self._answer.add("warm", warm)
+            self._answer.add("iteration", each or self._by_difference(warm))
+
+    def _call(self, *, keep: str | None = None) -> tuple[float, float | None]:
+        began = time.perf_counter()
+        result, each = self._contender.call(self._image, self._psf, self._iterations)
+        took = time.perf_counter() - began
+        if keep:
+            np.save(keep, result)
+        return took, each
+
+    def _by_difference(self, warm: float) -> float | None:
+        """Seconds per iteration by what a call of one iteration takes."""
+        if self._iterations == 1:
+            return None
+        began = time.perf_counter()
+        self._contender.call(self._image, self._psf, 1)
+        return (warm - (time.perf_counter() - began)) / (self._iterations - 1)
+
+
+class Answer:
+    """What has been measured so far, in a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._values: dict[str, Any] = {}
+
+    def put(self, **values: Any) -> None:
+        self._values.update(values)
+        beside = self._path.with_suffix(".new")
+        beside.write_text(json.dumps(self._values))
+        beside.replace(self._path)
+
+    def add(self, key: str, value: float | None) -> None:
+        self.put(**{key: [*self._values.get(key, []), value]})
+
+
+def main() -> None:
+    task, answer = json.loads(Path(sys.argv[1]).read_text()), Answer(Path(sys.argv[2]))
+    try:
+        if task["name"] is None:
+            answer.put(entrants=[entrant.to_dict() for entrant in entrants()])
+        else:
+            Round(task, answer).run()
+    except Exception as error:  # noqa: BLE001 - the boundary to other programs: what went wrong becomes their row
+        answer.put(failure=f"{type(error).__name__}: {error}".strip().splitlines()[0])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""Before and after at a glance: truth, image and restored volume in two planes, and a line through all three."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from rlcore.backend import Volume
+from rlcore.errors import InputError
+
+_SCALE_BAR = 2.0
+"""Micrometres."""
+_COLOURS = ("black", "tab:orange", "tab:blue")
+
+
+def draw(path: Path, truth: Volume, image: Volume, restored: Volume, voxel: tuple[float, ...], iterations: int) -> None:
+    """Write the picture as PNG.
+
+    Parameters
+    ----------
+    path : Path
+        Replaced when the picture is finished.
+    truth, image, restored : ndarray
+        Volumes of one shape (z, y, x).
+    voxel : tuple of float
+        Micrometres along z, y, x.
+    iterations : int
+        For the title.
+    """
+    at = _liveliest_line(truth)
+    panels = [("truth", truth), ("image", image), (f"restored, {iterations} iterations", restored)]
+    figure = Figure(figsize=(12, 9.2), layout="constrained")
+    grid = figure.add_gridspec(3, 3, height_ratios=[1.0, truth.shape[0] * voxel[0] / (truth.shape[1] * voxel[1]), 0.62])
+    for column, (title, volume) in enumerate(panels):
+        top = float(np.percentile(truth if volume is restored else volume, 99.9))
+        upper, lower = figure.add_subplot(grid[0, column]), figure.add_subplot(grid[1, column])
+        _show(upper, volume[at[0]], top, voxel[1:], title)
+        _show(lower, volume[:, at[1]], top, (voxel[0], voxel[2]), "")
+        for axes, line in ((upper, at[1]), (lower, at[0])):
+            axes.axhline(line, color="white", linewidth=0.5, alpha=0.6, linestyle=(0, (4, 4)))
+        if column == 0:
+            upper.set_ylabel("xy")
+            lower.set_ylabel("xz")
+    _profile(figure.add_subplot(grid[2, :]), panels, at, voxel[2])
+    _save(figure, path)
+
+
+def _show(axes: Any, plane: Volume, top: float, voxel: tuple[float, ...], title: str) -> None:
+    axes.imshow(plane, cmap="magma", vmin=0, vmax=top, aspect=voxel[0] / voxel[1], interpolation="nearest")
+    axes.set(xticks=[], yticks=[], title=title)
+    height, width = plane.shape
+    length = _SCALE_BAR / voxel[1]
+    right, low = width * 0.95, height * 0.93
+    axes.plot([right - length, right], [low, low], color="white", linewidth=3, solid_capstyle="butt")
+    axes.text(right - length / 2, low - height * 0.02, f"{_SCALE_BAR:g} µm", color="white", ha="center", va="bottom")
+
+
+def _profile(axes: Any, panels: list[tuple[str, Volume]], at: tuple[int, int], step: float) -> None:
+    """Values along the dashed line, each volume by its own maximum there."""
+    for (title, volume), colour in zip(panels, _COLOURS, strict=True):
+        line = volume[at].astype(float)
+        axes.plot(np.arange(len(line)) * step, line / line.max(), color=colour, label=title, linewidth=1.4)
+    axes.set(xlabel="x in µm, along the dashed line", ylabel="share of the line's maximum", ylim=(0, 1.22))
+    axes.margins(x=0)
+    axes.legend(loc="upper right", frameon=False, ncols=3)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _liveliest_line(truth: Volume) -> tuple[int, int]:
+    """Plane and row, in the middle third, along which the truth varies most."""
+    z, y = truth.shape[:2]
+    changes = np.abs(np.diff(truth, axis=2)).sum(axis=2)
+    inner = changes[z // 3 : -(z // 3), y // 3 : -(y // 3)]
+    row = np.unravel_index(int(inner.argmax()), inner.shape)
+    return int(row[0]) + z // 3, int(row[1]) + y // 3
+
+
+def _save(figure: Figure, path: Path) -> None:
+    beside = path.with_name(path.name + ".partial")
+    try:
+        figure.savefig(beside, dpi=110, format="png")
+        beside.replace(path)
+    except OSError as error:
+        raise InputError(f"picture {str(path)!r} cannot be written: {error.strerror or error}") from error
+    finally:
+        beside.unlink(missing_ok=True)

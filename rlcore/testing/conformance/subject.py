@@ -1,0 +1,20 @@
+"""The suite as `examine` runs it: on a backend that is handed over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rlcore.backend import Backend
+from rlcore.testing.conformance import BackendTests
+
+SUBJECT = pytest.StashKey[Backend[Any]]()
+
+
+class TestBackend(BackendTests):
+    """Everything, on the backend in the stash."""
+
+    @pytest.fixture
+    def backend(self, request: pytest.FixtureRequest) -> Backend[Any]:
+        return request.config.stash[SUBJECT]

@@ -1,0 +1,151 @@
+"""The conformance kit run on one backend, and what came of it."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import io
+import re
+import tempfile
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from hypothesis.configuration import set_hypothesis_home_dir
+
+from rlcore.backend import Backend
+
+_LONGEST = 240
+"""Characters of a detail."""
+
+State = Literal["passed", "failed", "skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One test, and how it ended."""
+
+    group: str
+    """The idea it belongs to, as in ``arithmetic``."""
+    test: str
+    """Its name, and in brackets what it was tried with."""
+    state: State
+    meaning: str
+    """What a failure means, from the test's docstring."""
+    detail: str
+    """Why it failed or was left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the kit says of a backend. ``print(verdict)`` gives it in Markdown, for a README."""
+
+    backend: str
+    device: str
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def failed(self) -> tuple[Outcome, ...]:
+        return tuple(outcome for outcome in self.outcomes if outcome.state == "failed")
+
+    def __str__(self) -> str:
+        ran = [outcome for outcome in self.outcomes if outcome.state != "skipped"]
+        says = f"fails {len(self.failed)} of {len(ran)} tests" if self.failed else f"passes all {len(ran)} tests"
+        lines = [f"Backend `{self.backend}` on {self.device} {says}.", "", "| what | verdict |", "|---|---|"]
+        lines += [f"| {group} | {self._of_group(group)} |" for group in dict.fromkeys(o.group for o in self.outcomes)]
+        told: set[str] = set()
+        for outcome in self.failed:
+            name = _bare(outcome.test)
+            if name not in told:
+                lines += ["", f"- `{name}` failed: {outcome.meaning}", f"  ({outcome.detail})"]
+            told.add(name)
+        return "\n".join(lines)
+
+    def _of_group(self, group: str) -> str:
+        ended = [outcome for outcome in self.outcomes if outcome.group == group]
+        count = {state: sum(outcome.state == state for outcome in ended) for state in ("passed", "failed", "skipped")}
+        said = [f"{count[state]} {state}" for state in ("failed", "passed") if count[state]]
+        reasons = dict.fromkeys(outcome.detail for outcome in ended if outcome.state == "skipped")
+        return "; ".join([*said, *reasons])
+
+
+def examine(backend: Backend[Any], *, without: Collection[str] = ()) -> Verdict:
+    """Run the conformance kit on a backend, quietly.
+
+    Parameters
+    ----------
+    backend : Backend
+    without : collection of str
+        Groups to leave out, as a verdict names them.
+
+    Raises
+    ------
+    RuntimeError
+        If the kit itself could not run; the message is what pytest said.
+    """
+    listener = _Listener(backend, without)
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Path(folder) / "pytest.ini"
+        settings.write_text("[pytest]\n")
+        set_hypothesis_home_dir(folder)
+        options = ["-c", str(settings), "--rootdir", folder, "-p", "no:cacheprovider", "--tb=line", "--pyargs"]
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            code = pytest.main([*options, "rlcore.testing.conformance.subject"], plugins=[listener])
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        raise RuntimeError(f"the conformance kit did not run: {said.getvalue()}")
+    return Verdict(backend.name, backend.device, tuple(listener.outcomes))
+
+
+class _Listener:
+    """A plugin of pytest that hands the backend over and notes how tests end."""
+
+    def __init__(self, backend: Backend[Any], without: Collection[str]) -> None:
+        self.outcomes: list[Outcome] = []
+        self._backend, self._without = backend, without
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        from rlcore.testing.conformance.subject import SUBJECT
+
+        config.stash[SUBJECT] = self._backend
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = [item for item in items if _group(_bare(item.name)) not in self._without]
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when != "call" and report.outcome == "passed":
+            return
+        test = report.nodeid.rpartition("::")[2]
+        name = _bare(test)
+        self.outcomes.append(Outcome(_group(name), test, report.outcome, _meaning(name), _detail(report)))
+
+
+def _suite() -> type:
+    """The kit, imported when pytest runs, so that its asserts say what they compare."""
+    from rlcore.testing import BackendTests
+
+    return BackendTests
+
+
+def _bare(test: str) -> str:
+    return test.partition("[")[0]
+
+
+def _group(name: str) -> str:
+    """The name of the class that brings the test, in words."""
+    owner = next(base for base in _suite().__mro__ if name in vars(base))
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", owner.__name__).lower()
+
+
+def _meaning(name: str) -> str:
+    return " ".join((inspect.getdoc(getattr(_suite(), name)) or "").split())
+
+
+def _detail(report: pytest.TestReport) -> str:
+    if isinstance(report.longrepr, tuple):
+        return report.longrepr[2].removeprefix("Skipped: ")
+    crash = getattr(report.longrepr, "reprcrash", None)
+    text = " ".join((crash.message if crash else report.longreprtext).split())
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."

@@ -1,0 +1,87 @@
+"""Backends to test the kit with: one with nothing but the protocol, one with every power."""
+
+import contextlib
+from dataclasses import replace
+
+import numpy as np
+
+from rlcore.backend import Device, Summary
+from rlcore.errors import BackendUnavailable, OutOfMemory
+from rlcore.numpy_backend import NumPyBackend
+
+LIMIT = 3 << 20
+"""Bytes of an array that `Full` can make at once."""
+
+
+def check_device(name, device):
+    if device not in (None, 0, "0", "CPU"):
+        raise BackendUnavailable(f"backend {name!r} has no device {device!r}; it runs on the CPU")
+
+
+class Bare:
+    """The protocol, and no optional power."""
+
+    name, device, on_host = "bare", "a bare CPU", True
+
+    def __init__(self, device=None):
+        check_device(self.name, device)
+        inner = NumPyBackend()
+        for member in ("free_bytes", "footprint", "fast_shape", "cost", "upload", "download", "fft", "ifft"):
+            setattr(self, member, getattr(inner, member))
+        for member in ("multiply", "add", "divide", "clamp", "flip"):
+            setattr(self, member, getattr(inner, member))
+
+
+class Full(NumPyBackend):
+    """NumPy with every optional power."""
+
+    def __init__(self, device=None):
+        check_device("full", device)
+        super().__init__()
+        self.name = "full"
+
+    @classmethod
+    def devices(cls):
+        return (Device(0, "CPU", buffer_limit=LIMIT),)
+
+    def buffer_limit(self):
+        return LIMIT
+
+    def upload(self, volume):
+        if np.size(volume) * self.dtype.itemsize > LIMIT:
+            raise OutOfMemory(f"array of {np.size(volume)} voxels is larger than {LIMIT} bytes")
+        return super().upload(volume)
+
+    def footprint(self, shape):
+        plain = super().footprint(shape)
+        return replace(plain, scratch=3 * plain.spectrum)
+
+    def convolve(self, array, transfer, *, out=None):
+        product = self.fft(array)
+        return self.ifft(self.multiply(product, transfer, out=product), array.shape, out=out)
+
+    def correlate(self, array, transfer, *, out=None):
+        product = self.fft(array)
+        return self.ifft(self.multiply(product, np.conj(transfer), out=product), array.shape, out=out)
+
+    def ratio(self, image, blurred, *, background, floor, out=None):
+        divisor = np.maximum(blurred + np.float32(background), np.float32(floor))
+        return np.divide(image, divisor, out=out)
+
+    def update(self, estimate, correction, weight, *, out=None):
+        factor = np.maximum(correction, np.float32(0))
+        if weight is not None:
+            factor = np.where(weight < 0, np.float32(1), factor * weight)
+        return np.multiply(estimate, factor, out=out)
+
+    def expand(self, table, index):
+        return table.astype(self.dtype)[np.ix_(*index)]
+
+    def summary(self, array):
+        return Summary(float(array.min()), float(array.max()), float(array.sum(dtype=np.float64)))
+
+    def staging(self, shape, dtype):
+        return np.empty(shape, dtype)
+
+    def lane(self):
+        return contextlib.nullcontext()
