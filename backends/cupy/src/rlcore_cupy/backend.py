@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from rlcore.backend import Device, Footprint, Shape, Summary, Volume
-from rlcore.errors import BackendError, OutOfMemory
+from rlcore.blocks import Box
+from rlcore.errors import BackendError
 from rlcore_cupy import devices, elementwise, residence
 from rlcore_cupy.columns import Kind
 from rlcore_cupy.elementwise import Spread
-from rlcore_cupy.lanes import Lanes
 from rlcore_cupy.layout import Padded, Ratio, bytes_of
 from rlcore_cupy.lengths import cost, fast_length
 from rlcore_cupy.library import cupy
+from rlcore_cupy.place import Place
 from rlcore_cupy.shelf import Shelf
 from rlcore_cupy.transfers import Transfers, pinned
 from rlcore_cupy.transforms import Transforms, work_area_of
@@ -47,9 +47,8 @@ class CuPyBackend:
     def __init__(self, device: str | int | None = None) -> None:
         chosen = devices.choose(device)
         self.device = chosen.name
-        self._device = cupy.cuda.Device(chosen.index)
+        self._place = Place(chosen)
         self._transforms, self._transfers = _shelf.lend(chosen.index, self)
-        self._lanes = Lanes()
 
     @staticmethod
     def devices() -> tuple[Device, ...]:
@@ -58,7 +57,7 @@ class CuPyBackend:
 
     def release(self) -> None:
         """Give back what is kept for later: plans, and memory that CuPy's pools hold unused."""
-        with self._here():
+        with self._place.here():
             self._transforms.kept.clear()
             cupy.get_default_memory_pool().free_all_blocks()
             cupy.get_default_pinned_memory_pool().free_all_blocks()
@@ -66,7 +65,7 @@ class CuPyBackend:
     # --- what the planner asks
 
     def free_bytes(self) -> int:
-        with self._here():
+        with self._place.here():
             return int(cupy.cuda.runtime.memGetInfo()[0]) + int(cupy.get_default_memory_pool().free_bytes())
 
     def footprint(self, shape: Shape) -> Footprint:
@@ -82,7 +81,7 @@ class CuPyBackend:
     # --- what the algorithm does
 
     def upload(self, volume: Volume) -> Padded:
-        with self._here():
+        with self._place.here():
             if isinstance(volume, np.ndarray):
                 array = Padded(volume.shape)
                 self._transfers.to_device(volume, array.reals)
@@ -95,20 +94,20 @@ class CuPyBackend:
             return array
 
     def download(self, array: Array, *, out: Volume | None = None) -> Volume:
-        with self._here():
+        with self._place.here():
             source = self._padded(array)
             target = pinned(source.shape, self.dtype) if out is None else out
             self._transfers.to_host(source.reals, target)
             return target
 
     def fft(self, array: Array, *, out: Array | None = None) -> Padded:
-        with self._here():
+        with self._place.here():
             target = self._target(out, array.shape)
             self._transforms.forward(self._written(array), target)
             return target
 
     def ifft(self, spectrum: Array, shape: Shape, *, out: Array | None = None) -> Padded:
-        with self._here():
+        with self._place.here():
             if not isinstance(spectrum, Padded) or spectrum.shape != tuple(shape):
                 raise BackendError(f"spectrum of shape {spectrum.shape} cannot become an array of shape {tuple(shape)}")
             target = self._target(out, spectrum.shape)
@@ -118,7 +117,7 @@ class CuPyBackend:
             return target
 
     def multiply(self, a: Array, b: Array, *, out: Array | None = None) -> Padded:
-        with self._here():
+        with self._place.here():
             if isinstance(a, Padded) and isinstance(b, Padded) and a.state == "spectrum":
                 target = self._target(out, a.shape)
                 if target is b:
@@ -130,18 +129,21 @@ class CuPyBackend:
             return self._apply(cupy.multiply, out, a, b)
 
     def add(self, a: Array, b: Array | float, *, out: Array | None = None) -> Padded:
-        with self._here():
+        with self._place.here():
             return self._apply(cupy.add, out, a, b)
 
     def divide(self, a: Array, b: Array, *, floor: float, out: Array | None = None) -> Padded:
-        return self.ratio(a, b, background=0.0, floor=floor, out=out)
+        with self._place.here():
+            operands = self._padded(a), self._padded(b)
+            target = self._real_target(out, a.shape)
+            return elementwise.run("quotient", target, *operands, also=(np.float32(floor),))
 
     def clamp(self, array: Array, floor: float, *, out: Array | None = None) -> Padded:
-        with self._here():
+        with self._place.here():
             return self._apply(cupy.maximum, out, array, floor)
 
     def flip(self, array: Array) -> Padded:
-        with self._here():
+        with self._place.here():
             source = self._padded(array)
             target = Padded(source.shape)
             residence.mirror(source, target)
@@ -156,16 +158,23 @@ class CuPyBackend:
         return self._filter(array, transfer, out, "correlate")
 
     def ratio(
-        self, image: Array, blurred: Array, *, background: float, floor: float, out: Array | None = None
+        self,
+        image: Array,
+        blurred: Array,
+        *,
+        background: float,
+        floor: float,
+        inside: Box | None = None,
+        out: Array | None = None,
     ) -> Padded:
-        with self._here():
-            step = Ratio(self._padded(image), background, floor)
+        with self._place.here():
+            step = Ratio(self._padded(image), background, floor, inside)
             array, target = self._written(blurred), self._target(out, image.shape)
-            self._transforms.ratio(step.image, array, step, target)
+            self._transforms.ratio(step, array, target)
             return target
 
     def update(self, estimate: Array, correction: Array, weight: Array | None, *, out: Array | None = None) -> Padded:
-        with self._here():
+        with self._place.here():
             target, weighed = self._target(out, estimate.shape), weight
             if isinstance(weighed, Padded):
                 weighed = self._padded(weighed)
@@ -175,24 +184,24 @@ class CuPyBackend:
     # --- residence, host volumes, expansion, summary
 
     def full(self, shape: Shape, value: float) -> Padded:
-        with self._here():
+        with self._place.here():
             array = Padded(tuple(shape))
             array.buffer.fill(value)
             return array
 
     def cut(self, volume: Array, start: Shape, shape: Shape, *, wrap: bool = False, out: Array | None = None) -> Padded:
-        with self._here():
+        with self._place.here():
             block = self._real_target(out, tuple(shape))
             residence.cut(self._padded(volume), start, block, wrap=wrap)
             return block
 
     def paste(self, block: Array, source: Shape, volume: Array, target: Shape, shape: Shape) -> None:
-        with self._here():
+        with self._place.here():
             self._transforms.before_writing(self._padded(volume))
             residence.paste(self._padded(block), source, self._padded(volume), target, shape)
 
     def read(self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False) -> Padded:
-        with self._here():
+        with self._place.here():
             block = Padded(tuple(shape))
             if not residence.covers(start, shape, volume.shape, wrap=wrap):
                 block.buffer.fill(0)
@@ -201,28 +210,26 @@ class CuPyBackend:
             return block
 
     def write(self, block: Array, source: Shape, volume: Volume, target: Shape, shape: Shape) -> None:
-        with self._here():
+        with self._place.here():
             part = self._padded(block).reals[tuple(slice(a, a + n) for a, n in zip(source, shape, strict=True))]
             self._transfers.to_host(part, volume[tuple(slice(a, a + n) for a, n in zip(target, shape, strict=True))])
 
     def expand(self, table: Volume, index: tuple[npt.NDArray[np.intp], ...]) -> Spread:
-        with self._here():
+        with self._place.here():
             return Spread.of(table, index)
 
     def summary(self, array: Array) -> Summary:
-        with self._here():
+        with self._place.here():
             return elementwise.summary(self._padded(array))
 
     # --- streams
 
     def staging(self, shape: Shape, dtype: np.dtype[Any]) -> Volume:
-        with self._here():
+        with self._place.here():
             return pinned(tuple(shape), np.dtype(dtype))
 
-    @contextlib.contextmanager
-    def lane(self) -> Iterator[None]:
-        with self._device, self._lanes.lane():
-            yield
+    def lane(self) -> AbstractContextManager[None]:
+        return self._place.lane()
 
     # --- arrays of other libraries
 
@@ -232,31 +239,18 @@ class CuPyBackend:
             kind, index = array.__dlpack_device__()
         except (AttributeError, TypeError):
             return False
-        return int(kind) in (2, 13) and int(index) == self._device.id  # kDLCUDA, kDLCUDAManaged
+        return int(kind) in (2, 13) and int(index) == self._place.index  # kDLCUDA, kDLCUDAManaged
 
     def result(self, shape: Shape) -> tuple[Padded, Any]:
         """A new real array as users of CuPy expect it, contiguous, and itself as an array of CuPy."""
-        with self._here():
+        with self._place.here():
             array = cupy.zeros(shape, cupy.float32)
             return Padded.around(array), array
 
     # --- inside
 
-    @contextlib.contextmanager
-    def _here(self) -> Iterator[None]:
-        """On this backend's device, its refusals told with sizes."""
-        with self._device:
-            self._lanes.note()
-            try:
-                yield
-            except cupy.cuda.memory.OutOfMemoryError as error:
-                free, total = cupy.cuda.runtime.memGetInfo()
-                cupy.get_default_memory_pool().free_all_blocks()
-                sizes = f"{free >> 20} of {total >> 20} MiB free"
-                raise OutOfMemory(f"device {self.device!r} refused an allocation, with {sizes}: {error}") from error
-
     def _filter(self, array: Array, transfer: Array, out: Array | None, kind: Kind) -> Padded:
-        with self._here():
+        with self._place.here():
             assert isinstance(transfer, Padded)
             target = self._target(out, array.shape)
             self._transforms.filter(self._written(array), transfer, target, kind)

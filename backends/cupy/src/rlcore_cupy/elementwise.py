@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rlcore.backend import Summary
-from rlcore_cupy.layout import Padded
+from rlcore_cupy.layout import Padded, Ratio
 from rlcore_cupy.library import cupy
 
 THREADS = 256
@@ -18,20 +18,20 @@ EACH = 4
 """Voxels of a row that a thread does at a time."""
 
 _LOOP = """
-    const int y0 = blockIdx.y * blockDim.y + threadIdx.y, steps = gridDim.y * blockDim.y;
-    for (int row = y0; row < rows; row += steps) {
-        BEGIN
+    const int begin = blockIdx.y * blockDim.y + threadIdx.y, steps = gridDim.y * blockDim.y;
+    for (int row = begin; row < rows; row += steps) {
+        FOR_ROW
         #pragma unroll
         for (int k = 0; k < EACH; ++k) {
             const int x = (blockIdx.x * EACH + k) * blockDim.x + threadIdx.x;
-            if (x < n) { BODY }
+            if (x < n) { FOR_VOXEL }
         }
     }
 """
 
 
 def _kernel(name: str, parameters: str, begin: str, body: str) -> str:
-    loop = _LOOP.replace("EACH", str(EACH)).replace("BEGIN", begin).replace("BODY", body)
+    loop = _LOOP.replace("EACH", str(EACH)).replace("FOR_ROW", begin).replace("FOR_VOXEL", body)
     return f'extern "C" __global__ void {name}(const int n, const int rows, {parameters}) {{{loop}}}\n'
 
 
@@ -39,17 +39,27 @@ SOURCE = (
     _kernel(
         "ratio",
         "float* out, const int lo, const float* image, const int li, const float* blurred, const int lb, "
-        "const float background, const float least",
+        "const float background, const float least, const int ny, const int z0, const int z1, const int y0, "
+        "const int y1, const int x0, const int x1",
         "float* o = out + (long long)row * lo; const float* g = image + (long long)row * li; "
-        "const float* b = blurred + (long long)row * lb;",
-        "o[x] = g[x] / fmaxf(b[x] + background, least);",
+        "const float* b = blurred + (long long)row * lb; const int z = row / ny, y = row % ny; "
+        "const bool within = z >= z0 && z < z1 && y >= y0 && y < y1;",
+        "o[x] = within && x >= x0 && x < x1 ? g[x] / fmaxf(b[x] + background, least) - 1.0f : 0.0f;",
+    )
+    + _kernel(
+        "quotient",
+        "float* out, const int lo, const float* first, const int lf, const float* second, const int ls, "
+        "const float least",
+        "float* o = out + (long long)row * lo; const float* a = first + (long long)row * lf; "
+        "const float* b = second + (long long)row * ls;",
+        "o[x] = a[x] / fmaxf(b[x], least);",
     )
     + _kernel(
         "update",
         "float* out, const int lo, const float* estimate, const int le, const float* correction, const int lc",
         "float* o = out + (long long)row * lo; const float* e = estimate + (long long)row * le; "
         "const float* c = correction + (long long)row * lc;",
-        "o[x] = e[x] * fmaxf(c[x], 0.0f);",
+        "o[x] = e[x] * fmaxf(1.0f + c[x], 0.0f);",
     )
     + _kernel(
         "weighted",
@@ -57,7 +67,7 @@ SOURCE = (
         "const float* weight, const int lw",
         "float* o = out + (long long)row * lo; const float* e = estimate + (long long)row * le; "
         "const float* c = correction + (long long)row * lc; const float* v = weight + (long long)row * lw;",
-        "const float w = v[x]; o[x] = w < 0.0f ? e[x] : e[x] * (fmaxf(c[x], 0.0f) * w);",
+        "o[x] = e[x] * fmaxf(1.0f + v[x] * c[x], 0.0f);",
     )
     + _kernel(
         "tabled",
@@ -67,7 +77,7 @@ SOURCE = (
         "float* o = out + (long long)row * lo; const float* e = estimate + (long long)row * le; "
         "const float* c = correction + (long long)row * lc; "
         "const float* v = table + (first[row / ny] * ty + second[row % ny]) * tx;",
-        "const float w = v[third[x]]; o[x] = w < 0.0f ? e[x] : e[x] * (fmaxf(c[x], 0.0f) * w);",
+        "o[x] = e[x] * fmaxf(1.0f + v[third[x]] * c[x], 0.0f);",
     )
     + _kernel(
         "spread",
@@ -148,6 +158,11 @@ class Spread:
         return (self.table, *self.index, *map(np.int32, (len(self.index[1]), *self.table.shape[1:])))
 
 
+def ratio(step: Ratio, blurred: Padded, out: Padded) -> Padded:
+    """``image / max(blurred + background, floor) - 1`` inside the box, 0 outside it."""
+    return run("ratio", out, step.image, blurred, also=step.numbers)
+
+
 def run(name: str, out: Padded, *operands: Padded, also: tuple[Any, ...] = ()) -> Padded:
     """Run a kernel over all rows of `out` and the operands."""
     n, rows = out.shape[-1], out.rows
@@ -161,7 +176,7 @@ def run(name: str, out: Padded, *operands: Padded, also: tuple[Any, ...] = ()) -
 
 
 def update(estimate: Padded, correction: Padded, weight: Padded | Spread | None, out: Padded) -> Padded:
-    """``estimate * max(correction, 0) * weight``, the estimate where the weight is negative."""
+    """``estimate * max(1 + weight * correction, 0)``."""
     if weight is None:
         return run("update", out, estimate, correction)
     if isinstance(weight, Spread):

@@ -7,7 +7,10 @@ import weakref
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+
 from rlcore.backend import Shape
+from rlcore.blocks import Box
 from rlcore_cupy.library import cupy
 
 SECTOR = 4
@@ -29,11 +32,22 @@ def bytes_of(shape: Shape) -> int:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ratio:
-    """A step that waits: ``image / max(array + background, floor)``."""
+    """A step that waits: ``image / max(array + background, floor) - 1`` inside the box, 0 outside it."""
 
     image: Padded
     background: float
     floor: float
+    inside: Box | None
+
+    @property
+    def numbers(self) -> tuple[Any, ...]:
+        """What kernels take: background, floor, rows of a plane, and the box along three axes."""
+        shape = self.image.shape
+        box = self.inside or Box((0,) * len(shape), shape)
+        lead = 3 - len(shape)
+        ends = zip((0,) * lead + box.start, (1,) * lead + box.stop, strict=True)
+        sides = [np.int32(at) for side in ends for at in side]
+        return np.float32(self.background), np.float32(self.floor), np.int32(shape[-2]), *sides
 
 
 class Padded:

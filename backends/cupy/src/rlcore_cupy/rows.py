@@ -110,7 +110,8 @@ rows(const float* source, const long long from, float* target, const long long t
 
 _PARAMETERS = {
     "none": "",
-    "ratio": ", const float* first, const long long line, const float background, const float least",
+    "ratio": ", const float* first, const long long line, const float background, const float least, const int ny, "
+    "const int z0, const int z1, const int y0, const int y1, const int x0, const int x1",
     "update": ", const float* first, const long long line",
 }
 _PARAMETERS["weighted"] = _PARAMETERS["update"] + ", const float* second, const long long other"
@@ -122,7 +123,8 @@ _PARAMETERS["tabled"] = (
 _FIRST = "const float2* operand = (const float2*)(first + row * line);"
 _BEGIN = {
     "none": "",
-    "ratio": _FIRST,
+    "ratio": _FIRST
+    + " const int z = row / ny, y = row % ny; const bool within = z >= z0 && z < z1 && y >= y0 && y < y1;",
     "update": _FIRST,
     "weighted": _FIRST + " const float2* weight = (const float2*)(second + row * other);",
     "tabled": _FIRST
@@ -198,11 +200,13 @@ def _to_halves(tiling: RowTiling) -> Statements:
 
 
 def _ratio(name: str, at: str) -> Statements:
-    yield "{"
+    yield "if (within) {"
     yield f"const float2 g = operand[{at}];"
-    for part in "xy":
-        yield f"{name}.{part} = g.{part} / fmaxf({name}.{part} + background, least);"
-    yield "}"
+    for number, part in enumerate("xy"):
+        value = f"g.{part} / fmaxf({name}.{part} + background, least) - 1.0f"
+        place = f"2 * {at} + {number}"
+        yield f"{name}.{part} = {place} >= x0 && {place} < x1 ? {value} : 0.0f;"
+    yield f"}} else {name} = make_float2(0.0f, 0.0f);"
 
 
 def _updates(step: Step) -> Access:
@@ -216,9 +220,8 @@ def _updates(step: Step) -> Access:
         yield "{"
         yield f"const float2 f = operand[{at}]; {weight.format(at=at)}"
         for part in "xy":
-            plain = f"f.{part} * fmaxf({name}.{part}, 0.0f)"
-            held = f"w.{part} < 0.0f ? f.{part} : f.{part} * (fmaxf({name}.{part}, 0.0f) * w.{part})"
-            yield f"{name}.{part} = {held if weight else plain};"
+            change = f"w.{part} * {name}.{part}" if weight else f"{name}.{part}"
+            yield f"{name}.{part} = f.{part} * fmaxf(1.0f + {change}, 0.0f);"
         yield "}"
 
     return access

@@ -22,6 +22,7 @@ TEAM = 12
 SLOTS = 2
 """Pieces of a thread: one it copies, one that travels."""
 _HOST = 1  # cudaMemoryTypeHost
+_TO_DEVICE = 1  # cudaMemcpyHostToDevice
 
 Box = tuple[slice, ...]
 
@@ -51,7 +52,7 @@ class Transfers:
             pinned = slot.view(part.shape, kind)
             np.copyto(pinned, part, casting="unsafe")
             travelled = cupy.empty(part.shape, kind)
-            travelled.set(pinned)
+            cupy.cuda.runtime.memcpyAsync(travelled.data.ptr, pinned.ctypes.data, pinned.nbytes, _TO_DEVICE, stream.ptr)
             array[box] = travelled
             slot.used(stream)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from rlcore.backend import Shape
 from rlcore_cupy import elementwise
 from rlcore_cupy.column_transforms import Columns, ColumnTransforms
@@ -58,22 +56,22 @@ class Transforms:
         self._planes(out, "backward")
         out.become("rows")
 
-    def ratio(self, image: Padded, blurred: Padded, step: Ratio, out: Padded) -> None:
-        """``image / max(blurred + background, floor)``; put off if `blurred` is to become it."""
-        joined = blurred.state == "rows" and blurred.step is None and self._rows.can_step(blurred, image, out)
-        if joined and out is blurred and image is not out:
+    def ratio(self, step: Ratio, blurred: Padded, out: Padded) -> None:
+        """``image / max(blurred + background, floor) - 1``; put off if `blurred` is to become it."""
+        image = self.settle(step.image)
+        joined = blurred.state == "rows" and blurred.step is None and image is not out
+        if not (joined and self._rows.can_step(blurred, image, out)):
+            elementwise.ratio(step, self.settle(blurred), out)
+        elif out is blurred:
             blurred.step = step
             image.awaiting.add(blurred)
             return
-        if joined and image is not out:
-            self._rows.step(blurred, "halves", "ratio", out, "reals", *_arguments(step))
         else:
-            numbers = (np.float32(step.background), np.float32(step.floor))
-            elementwise.run("ratio", out, self.settle(image), self.settle(blurred), also=numbers)
+            self._rows.step(blurred, "halves", "ratio", out, "reals", *_arguments(step))
         out.become("real")
 
     def update(self, estimate: Padded, correction: Padded, weight: Padded | Spread | None, out: Padded) -> None:
-        """``estimate * max(correction, 0) * weight``."""
+        """``estimate * max(1 + weight * correction, 0)``."""
         arrays = [correction, estimate, out, *([weight] if isinstance(weight, Padded) else [])]
         if correction.state == "rows" and correction.step is None and self._rows.can_step(*arrays):
             name: Step = "update" if weight is None else "tabled" if isinstance(weight, Spread) else "weighted"
@@ -117,4 +115,4 @@ class Transforms:
 
 
 def _arguments(step: Ratio) -> tuple[object, ...]:
-    return (*place_of(step.image), np.float32(step.background), np.float32(step.floor))
+    return *place_of(step.image), *step.numbers
