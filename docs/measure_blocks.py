@@ -72,7 +72,7 @@ def plans_for(shape, psf_shape, backend, arguments):
 
 
 def budgets(count: int, scratch: Budget | None) -> Budgets:
-    budget = Budget(count, "share of what the whole needs")
+    budget = Budget(count, "of what the whole needs")
     return Budgets(budget, budget, scratch)
 
 

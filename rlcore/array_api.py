@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import array_api_compat
 import numpy as np
 
 from rlcore.backend import Backend, Footprint, Shape, Volume
@@ -81,11 +82,14 @@ class ArrayAPIBackend(Backend[Any]):
 
     def upload(self, volume: Volume) -> Any:
         real = getattr(self.xp, self.dtype.name)
-        if isinstance(volume, np.ndarray):
-            volume = np.asarray(volume, dtype=self.dtype)
+        if isinstance(volume, np.ndarray):  # copied here: some libraries take no reversed or read-only memory
+            fresh = np.array(volume, dtype=self.dtype, order="C")
+            return self.xp.asarray(fresh, dtype=real, device=self._device)
         return self.xp.asarray(volume, dtype=real, device=self._device, copy=True)
 
     def download(self, array: Any, *, out: Volume | None = None) -> Volume:
+        if not self.on_host:
+            array = array_api_compat.to_device(array, "cpu")
         host = np.asarray(array) if hasattr(array, "__array__") else np.from_dlpack(array)
         if out is None:
             return host.copy()

@@ -119,7 +119,7 @@ def _create(entry: EntryPoint, device: str | int | None) -> Backend[Any]:
         backend = factory(device)
     except BackendUnavailable:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a plugin that exits must not end the program that asks it
         raise BackendError(f"backend {entry.name!r} of {_owner(entry)} failed to start: {_say(error)}") from error
     if missing := [member for member in _MEMBERS if _lacks(backend, member)]:
         raise IncompleteBackend(f"backend {entry.name!r} of {_owner(entry)} lacks {', '.join(missing)}")
@@ -138,7 +138,7 @@ class IncompleteBackend(BackendError):
 def _load(entry: EntryPoint) -> Callable[[str | int | None], Backend[Any]]:
     try:
         factory = entry.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BackendError(f"backend {entry.name!r} of {_owner(entry)} cannot be imported: {_say(error)}") from error
     if not callable(factory):
         raise IncompleteBackend(f"backend {entry.name!r} of {_owner(entry)} is not callable: {entry.value}")

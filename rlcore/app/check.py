@@ -23,8 +23,9 @@ def check(name: str, *, device: str | None, without: tuple[str, ...], as_json: b
     try:
         from rlcore.testing.verdict import examine
     except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
         raise click.ClickException(
-            f"command 'check' needs {error.name!r}, which is not installed; try: pip install 'rlcore[testing]'"
+            f"command 'check' needs {missing!r}, which is not installed; try: pip install 'rlcore[testing]'"
         ) from error
     verdict = examine(load_backend(name, device), without=without)
     if as_json:

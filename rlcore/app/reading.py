@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,7 +114,12 @@ def _open_npy(path: Path) -> Opened:
 
 def _open_tiff(path: Path, what: str, pick: Pick, decode: Decoder) -> Opened:
     with tifffile.TiffFile(path) as tif:
-        if not tif.series:
+        pages = _Pages()
+        with pages.counted():
+            empty = not tif.series
+        if pages.lost:
+            raise InputError(f"{what} {str(path)!r} is cut short: {pages.lost}; get it again from where it came")
+        if empty:
             raise InputError(f"{what} {str(path)!r} holds no picture")
         series = tif.series[0]
         dialect: Dialect = "ome" if tif.is_ome else "imagej" if tif.is_imagej else "plain"
@@ -121,6 +128,28 @@ def _open_tiff(path: Path, what: str, pick: Pick, decode: Decoder) -> Opened:
         mapped = _mapped(path, tif, series)
         array = decode(series) if mapped is None else mapped
     return Opened(path, array[index], axes, voxel, dialect)
+
+
+class _Pages(logging.Handler):
+    """Hears of pages that a damaged file points to but has not got: tifffile leaves them out, and only logs it."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.lost = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        if "invalid page offset" in message or "corrupted tag list" in message:
+            self.lost = self.lost or message.partition("> ")[2]
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        log = logging.getLogger("tifffile")
+        log.addHandler(self)
+        try:
+            yield
+        finally:
+            log.removeHandler(self)
 
 
 def _choose(file: str, axes: str, shape: tuple[int, ...], pick: Pick) -> tuple[tuple[int | slice, ...], str]:

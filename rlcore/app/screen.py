@@ -104,5 +104,6 @@ def where(progress: Progress) -> str:
 def pace(progress: Progress) -> str:
     """``0.31 s each, 5 s left``."""
     done = progress.fraction * progress.iterations
-    left = "" if progress.remaining is None else f", {duration(progress.remaining)} left"
-    return f"{duration(progress.elapsed / done)} per iteration{left}" if done else ""
+    if not done:
+        return ""
+    return f"{duration(progress.elapsed / done)} per iteration, {duration(progress.remaining)} left"

@@ -17,6 +17,7 @@ from rlcore.errors import CheckpointError
 from rlcore.planner.plan import Plan
 
 _STATE = "state.json"
+_FINISHED = {"finished": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,20 @@ class Checkpoint:
         return open_volume(self.folder / f"{name}.npy", shape, dtype)
 
     def remove(self) -> None:
-        """The run is finished: nothing is left to continue."""
+        """The run is finished: nothing is left to continue.
+
+        The state file says so before the first volume goes, and goes last: a run that is killed meanwhile and started
+        again does not go on with volumes that are no longer there.
+        """
+        self._replace(_FINISHED)
+        self._clear()
         shutil.rmtree(self.folder)
+
+    def _clear(self) -> None:
+        """Remove everything but the state file."""
+        for path in self.folder.iterdir():
+            if path.name != _STATE:
+                path.unlink()
 
     def _make(self) -> None:
         try:
@@ -81,6 +94,9 @@ class Checkpoint:
     def _read(self) -> None:
         try:
             found = json.loads((self.folder / _STATE).read_text())
+            if found == _FINISHED:
+                self._clear()
+                return
             state, plan, identity = State(**found["state"]), Plan.from_dict(found["plan"]), found["identity"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CheckpointError(
@@ -97,7 +113,9 @@ class Checkpoint:
 
     def _write(self) -> None:
         assert self.plan is not None
-        content = {"identity": self._identity, "plan": asdict(self.plan), "state": asdict(self.state)}
+        self._replace({"identity": self._identity, "plan": asdict(self.plan), "state": asdict(self.state)})
+
+    def _replace(self, content: Mapping[str, Any]) -> None:
         beside = self.folder / (_STATE + ".new")
         beside.write_text(json.dumps(content))
         beside.replace(self.folder / _STATE)

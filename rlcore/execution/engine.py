@@ -59,7 +59,7 @@ class Run:
                 estimate=estimate,
                 finished=finished,
                 keep_last=self.checkpoint is not None,
-                gather=self.gather and plan.residence == "host",
+                gather=self.gather and plan.residence in ("host", "scratch"),
             )
         )
 

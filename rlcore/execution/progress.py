@@ -27,8 +27,8 @@ class Progress:
     """Share of the work that is done, 0 to 1."""
     elapsed: float
     """Seconds since the iterations began."""
-    remaining: float | None
-    """Seconds still needed at the rate so far; None before anything is done."""
+    remaining: float
+    """Seconds still needed at the rate so far, which the first step tells only roughly."""
 
 
 Callback = Callable[[Progress], object]
@@ -46,8 +46,10 @@ class Reporter:
 
     def __init__(self, callback: Callback | None, cancel: CancelEvent | None, iterations: int) -> None:
         self._callback, self._cancel, self._iterations = callback, cancel, iterations
-        self._began = time.perf_counter()
-        self._done = self._offset = 0.0
+        self._began = self._set_out = time.perf_counter()
+        self._done = 0.0
+        self._first: tuple[float, float] | None = None
+        """When the first step of this plan was done, and what was done then: making ready takes its own time."""
         self._total = 1.0
         self.iteration = 0
         self.sweep, self.sweeps, self.block, self.blocks = 1, 1, 1, 1
@@ -56,13 +58,12 @@ class Reporter:
         """Set out on sweeps of so much work, of which `past` are done; `before` is the share done by earlier plans."""
         self._total = sum(units) / (1 - before)
         self._done = self._total * before + sum(units[:past])
-        self._offset = self._done if past else self._offset
+        self._set_out, self._first = time.perf_counter(), None
         self.sweep, self.sweeps = past + 1, len(units)
 
     def skip(self, units: float) -> None:
         """Count work that an earlier run has done."""
         self._done += units
-        self._offset += units
 
     def finish_sweep(self, iteration: int) -> None:
         """All blocks of a sweep are written, and so many iterations done everywhere."""
@@ -73,13 +74,15 @@ class Reporter:
         """Count work as done, tell the caller, and stop if that is wished."""
         self._done += units
         self.iteration = self.iteration if iteration is None else iteration
-        wish = None if self._callback is None else self._callback(self._now())
+        wish = None if self._callback is None else self._callback(self._now(units))
         if wish is False or (self._cancel is not None and self._cancel.is_set()):
             raise Cancelled(f"stopped on request after {self._done / self._total:.0%} of the work")
 
-    def _now(self) -> Progress:
-        elapsed = time.perf_counter() - self._began
-        own, left = self._done - self._offset, max(0.0, self._total - self._done)
+    def _now(self, units: float) -> Progress:
+        now = time.perf_counter()
+        self._first = self._first or (now, self._done)
+        since, done = now - self._first[0], self._done - self._first[1]
+        pace = since / done if done > 0 else (now - self._set_out) / units
         return Progress(
             iteration=self.iteration,
             iterations=self._iterations,
@@ -88,6 +91,6 @@ class Reporter:
             block=self.block,
             blocks=self.blocks,
             fraction=min(1.0, self._done / self._total),
-            elapsed=elapsed,
-            remaining=elapsed * left / own if own > 0 else None,
+            elapsed=now - self._began,
+            remaining=pace * max(0.0, self._total - self._done),
         )

@@ -36,13 +36,19 @@ class Scan:
 
 def check_image(image: Any) -> None:
     """Refuse what has not 2 or 3 axes of real numbers."""
-    shape, dtype = tuple(image.shape), image.dtype
+    shape = tuple(image.shape)
     if len(shape) not in (2, 3):
         raise InputError(f"image has {len(shape)} axes, shape {shape}; it must have 2 or 3: (y, x) or (z, y, x)")
     if 0 in shape:
         raise InputError(f"image of shape {shape} is empty; every axis must have at least one voxel")
-    if isinstance(dtype, np.dtype) and dtype.kind not in "buif":
-        raise InputError(f"image of dtype {str(dtype)!r} cannot be used; convert it to real numbers")
+    if not _is_real(image):
+        raise InputError(f"image of dtype {str(image.dtype)!r} cannot be used; convert it to real numbers")
+
+
+def _is_real(image: Any) -> bool:
+    if array_api_compat.is_array_api_obj(image) and not isinstance(image.dtype, np.dtype):
+        return bool(array_api_compat.array_namespace(image).isdtype(image.dtype, ("bool", "integral", "real floating")))
+    return np.dtype(image.dtype).kind in "buif"
 
 
 def scan(image: Any, *, digest: bool = False) -> Scan:
@@ -75,6 +81,7 @@ def scan(image: Any, *, digest: bool = False) -> Scan:
 def _scan_native(image: Any) -> Scan:
     """The same by the array's own library, on its own device."""
     xp = array_api_compat.array_namespace(image)
+    image = xp.astype(image, xp.uint8) if xp.isdtype(image.dtype, "bool") else image
     finite = xp.isfinite(image)
     if not bool(xp.all(finite)):
         first = np.unravel_index(int(xp.argmin(xp.reshape(xp.astype(finite, xp.int8), (-1,)))), tuple(image.shape))

@@ -8,12 +8,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from rlcore.backend import Backend, SupportsBufferLimit, SupportsResidence, on_host
 from rlcore.budget import Budget, format_bytes
 from rlcore.errors import BudgetError
 from rlcore.planner.cuts import Ways, halo_for, ways_to_cut
-from rlcore.planner.needs import Candidate, Job, Needs, least_bytes, moves, needs_of, overlaps, relative_move_cost
+from rlcore.planner.needs import (
+    Candidate,
+    Job,
+    Needs,
+    least_bytes,
+    moves,
+    needs_of,
+    overlaps,
+    relative_move_cost,
+    share_moved,
+)
 from rlcore.planner.plan import Plan, Residence
 
 _LOOKED_AT = 24
@@ -113,8 +124,9 @@ def _promising(
         return
     room = budgets.host.bytes if on_host(backend) else budgets.device.bytes
     possible = np.flatnonzero(least_bytes(ways.voxels, ways.half_steps, backend) <= room)
+    move = relative_move_cost(residence, backend) * moves(ways.half_steps, job.iterations)
     rough = 4 * job.iterations * np.log2(ways.voxels[possible] + 1) + np.where(
-        ways.blocks[possible] > 1, relative_move_cost(residence, backend) * moves(ways.half_steps, job.iterations), 0
+        ways.blocks[possible] > 1, move * _shares_moved(ways, residence)[possible], 0
     )
     order = possible[np.argsort(rough * ways.voxels[possible] * ways.blocks[possible], kind="stable")]
     found = 0
@@ -126,6 +138,12 @@ def _promising(
             yield candidate, needs
         if found and seen >= _LOOKED_AT:
             return
+
+
+def _shares_moved(ways: Ways, residence: Residence) -> npt.NDArray[np.float64]:
+    """`share_moved` of every combination: it depends on the last axis alone, which varies fastest."""
+    last = [share_moved(ways.candidate(flat, residence), ways.domain[-1]) for flat in range(len(ways.lengths[-1]))]
+    return np.resize(last, ways.voxels.shape)
 
 
 def _fits(needs: Needs, backend: Backend[Any], budgets: Budgets) -> bool:

@@ -16,8 +16,11 @@ from rlcore.richardson_lucy import held_by
 
 # Time to move one voxel of a block in or out, in units of one transform's time per voxel and log2(voxels).
 # Measured as ratios on a CPU with 2 threads and on a data-centre GPU; only their order of magnitude matters.
-_MOVE_ON_CPU: dict[Residence, float] = {"device": 4.0, "host": 4.0, "scratch": 12.0}
+_MOVE_ON_CPU: dict[Residence, float] = {"device": 5.0, "host": 5.0, "scratch": 8.0}
 _MOVE_TO_GPU: dict[Residence, float] = {"device": 6.0, "host": 400.0, "scratch": 4000.0}
+
+_PAGE = 1024
+"""Voxels of float32 in a page: the least that is moved of a file."""
 
 FIXED = 16 << 20
 """Bytes allowed for what does not grow with the volume: tables, thread buffers, library state."""
@@ -82,10 +85,13 @@ def needs_of(candidate: Candidate, job: Job, backend: Backend[Any]) -> Needs:
         device += ahead * footprint.real
         staging = 0 if isinstance(backend, SupportsHostVolumes) and not job.lazy_image else 1
         host += (staging + bool(ahead)) * footprint.real
+        gathered = image if candidate.half_steps == 1 and job.result_in_memory and not job.checkpoint else 0
         if candidate.residence == "device":
             device += kept + image
         elif candidate.residence == "host":
-            host += kept - (image if candidate.half_steps == 1 and job.result_in_memory else 0)  # gathered at the end
+            host += kept - gathered  # where the ratio was
+        elif on_host(backend):
+            host -= min(gathered, device - FIXED)  # where the blocks were
     scratch = kept if job.checkpoint or (blocks > 1 and candidate.residence == "scratch") else 0
     largest = max(footprint.real, footprint.spectrum, volume if candidate.residence == "device" and kept else 0)
     return Needs(device, host, scratch, largest, _cost(candidate, job, backend, blocks))
@@ -122,7 +128,8 @@ def _cost(candidate: Candidate, job: Job, backend: Backend[Any], blocks: int) ->
     transforms = 4 * job.iterations * blocks * backend.cost(candidate.block_shape)
     if blocks == 1:
         return transforms
-    moved = moves(candidate.half_steps, job.iterations) * blocks * math.prod(candidate.block_shape)
+    voxels = math.prod(candidate.block_shape) * share_moved(candidate, job.geometry.domain.shape[-1])
+    moved = moves(candidate.half_steps, job.iterations) * blocks * voxels
     return transforms + _unit(backend) * relative_move_cost(candidate.residence, backend) * moved
 
 
@@ -131,6 +138,12 @@ def moves(half_steps: int, iterations: int) -> int:
     if half_steps == 1:
         return 6 * iterations  # estimate and image in, ratio out; estimate and ratio in, estimate out
     return 3 * -(-iterations // (half_steps // 2))  # estimate and image in, estimate out
+
+
+def share_moved(candidate: Candidate, whole: int) -> float:
+    """Voxels moved for one of a block's: a file gives whole pages, which rows that are cut use only in part."""
+    row, cut = candidate.block_shape[-1], candidate.keep_shape[-1] < whole
+    return min(whole, row + _PAGE) / row if cut and candidate.residence == "scratch" else 1.0
 
 
 def relative_move_cost(residence: Residence, backend: Backend[Any]) -> float:

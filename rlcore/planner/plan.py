@@ -125,9 +125,10 @@ class Plan:
     def _exchange(self) -> str:
         volumes = {"device": "on the device", "host": "in host memory", "scratch": "in scratch files"}[self.residence]
         if self.tolerance is not None:
+            halo = _by(self.halo)
             return (
-                f"independent, with a halo of {_by(self.halo)} on each side, for an error of about "
-                f"{self.tolerance:g} of the maximum by the bound measured for halos of this many PSFs"
+                f"independent, with a halo of {halo} on each side, which has kept errors below {self.tolerance:g} of "
+                "the maximum where it was measured"
             )
         if self.half_steps >= 2 * self.iterations:
             return "each with a full halo, so nothing is exchanged"

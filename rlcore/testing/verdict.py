@@ -107,6 +107,7 @@ class _Listener:
         self._backend, self._without = backend, without
 
     def pytest_configure(self, config: pytest.Config) -> None:
+        _suite()
         from rlcore.testing.conformance.subject import SUBJECT
 
         config.stash[SUBJECT] = self._backend

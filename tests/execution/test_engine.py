@@ -104,7 +104,7 @@ def test_errors_while_reading_come_through_and_end_the_threads(overlap):
     assert threading.active_count() == before
 
 
-@pytest.mark.parametrize("tolerance", [1e-3, 1e-4])
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-3])
 def test_independent_blocks_keep_within_the_tolerance_that_the_plan_states(tolerance):
     scene = cell((24, 90, 90), (7, 9, 9))
     options = {"iterations": 20, "backend": "numpy"}
@@ -113,6 +113,6 @@ def test_independent_blocks_keep_within_the_tolerance_that_the_plan_states(toler
     plan = rlcore.make_plan(scene.image.shape, scene.psf.shape, memory="21 MiB", **asked, **options)
     assert not plan.is_whole
     assert f"independent, with a halo of {' x '.join(map(str, plan.halo))} on each side" in str(plan)
-    assert f"error of about {tolerance:g} of the maximum by the bound measured" in str(plan)
+    assert f"which has kept errors below {tolerance:g} of the maximum where it was measured" in str(plan)
     result = rlcore.deconvolve(scene.image, scene.psf, plan=plan, **asked, **options)
     assert 0 < error(result, truth) <= tolerance

@@ -182,8 +182,6 @@ def test_independent_blocks_need_less_halo_and_say_the_bound():
     assert exact.tolerance is None
     assert loose.tolerance == 1e-3
     assert loose.half_steps == 2 * 30
-    assert all(
-        h in (0, min(n, -(-3 * p // 2))) for h, p, n in zip(loose.halo, (9, 25, 25), (60, 400, 400), strict=True)
-    )
-    assert "for an error of about 0.001 of the maximum" in str(loose)
+    assert all(h in (0, min(n, 2 * p)) for h, p, n in zip(loose.halo, (9, 25, 25), (60, 400, 400), strict=True))
+    assert "errors below 0.001 of the maximum" in str(loose)
     assert "of the maximum" not in str(exact)

@@ -54,7 +54,7 @@ class Full(NumPyBackend):
 
     def footprint(self, shape):
         plain = super().footprint(shape)
-        return replace(plain, scratch=3 * plain.spectrum)
+        return replace(plain, scratch=4 * plain.spectrum)
 
     def convolve(self, array, transfer, *, out=None):
         product = self.fft(array)
@@ -64,15 +64,20 @@ class Full(NumPyBackend):
         product = self.fft(array)
         return self.ifft(self.multiply(product, np.conj(transfer), out=product), array.shape, out=out)
 
-    def ratio(self, image, blurred, *, background, floor, out=None):
+    def ratio(self, image, blurred, *, background, floor, inside=None, out=None):
         divisor = np.maximum(blurred + np.float32(background), np.float32(floor))
-        return np.divide(image, divisor, out=out)
+        ratio = np.divide(image, divisor, out=out)
+        ratio -= 1
+        if inside is not None:
+            part = inside.slices((0,) * ratio.ndim)
+            kept = ratio[part].copy()
+            ratio[...] = 0
+            ratio[part] = kept
+        return ratio
 
     def update(self, estimate, correction, weight, *, out=None):
-        factor = np.maximum(correction, np.float32(0))
-        if weight is not None:
-            factor = np.where(weight < 0, np.float32(1), factor * weight)
-        return np.multiply(estimate, factor, out=out)
+        factor = correction + 1 if weight is None else correction * weight + 1
+        return np.multiply(estimate, np.maximum(factor, 0, out=factor), out=out)
 
     def expand(self, table, index):
         return table.astype(self.dtype)[np.ix_(*index)]

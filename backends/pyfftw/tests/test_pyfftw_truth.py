@@ -165,3 +165,21 @@ def test_restorations_agree_with_double_precision(boundary, shape, sigma):
         ours = rlcore.deconvolve(image, psf, iterations=iterations, boundary=boundary, backend="pyfftw")
         assert ours.dtype == np.float32
         assert np.abs(ours - truth).max() <= bound * truth.max()
+
+
+@pytest.mark.parametrize("wrap", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.uint16])
+def test_boxes_of_host_volumes_are_read_and_written_as_numpy_would(backend, wrap, dtype):
+    volume = np.random.default_rng(3).integers(1, 1000, (9, 10, 11)).astype(dtype)
+    for start, shape in [((2, 3, 4), (5, 6, 7)), ((-2, 3, -1), (5, 6, 13)), ((6, -3, 5), (7, 16, 4))]:
+        index = [np.arange(at, at + n) for at, n in zip(start, shape, strict=True)]
+        truth = volume[np.ix_(*(i % n for i, n in zip(index, volume.shape, strict=True)))].astype(np.float32)
+        if not wrap:
+            inside = [(i >= 0) & (i < n) for i, n in zip(index, volume.shape, strict=True)]
+            truth = truth * (inside[0][:, None, None] & inside[1][:, None] & inside[2])
+        block = backend.read(volume, start, shape, wrap=wrap)
+        np.testing.assert_array_equal(backend.download(block), truth)
+        target = np.zeros((6, 7, 8), dtype)
+        backend.write(block, (1, 2, 1), target, (2, 1, 3), (3, 4, 2))
+        np.testing.assert_array_equal(target[2:5, 1:5, 3:5], truth[1:4, 2:6, 1:3])
+        assert np.count_nonzero(target) == np.count_nonzero(truth[1:4, 2:6, 1:3])

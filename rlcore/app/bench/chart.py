@@ -27,28 +27,28 @@ def draw(results: list[dict[str, Any]], names: list[str], path: Path) -> None:
     path : Path
         Replaced when the picture is finished.
     """
-    panels = _panels(results, names)
-    heights = [1 + len(bars) for _, bars in panels]
-    figure = Figure(figsize=(10, _BAR * sum(heights) + 0.9 * len(panels)), layout="constrained")
-    grid = figure.add_gridspec(len(panels), 1, height_ratios=heights)
-    for number, (title, bars) in enumerate(panels):
+    shown = panels(results, names)
+    heights = [1 + len(bars) for _, bars in shown]
+    figure = Figure(figsize=(10, _BAR * sum(heights) + 0.9 * len(shown)), layout="constrained")
+    grid = figure.add_gridspec(len(shown), 1, height_ratios=heights)
+    for number, (title, bars) in enumerate(shown):
         _panel(figure.add_subplot(grid[number, 0]), title, bars)
     with beside(path) as partial:
         figure.savefig(partial, dpi=130, format="png")
 
 
-def _panels(results: list[dict[str, Any]], names: list[str]) -> list[tuple[str, list[tuple[str, float, bool]]]]:
+def panels(results: list[dict[str, Any]], names: list[str]) -> list[tuple[str, list[tuple[str, float, bool]]]]:
     """Title and bars of each problem: label, rate, whether it is ours."""
-    panels: dict[str, list[tuple[str, float, bool]]] = {}
+    found: dict[str, list[tuple[str, float, bool]]] = {}
     for result, name in zip(results, names, strict=True):
         for problem in result["problems"]:
             title = f"{problem['name']}: {by(problem['shape'])}, PSF {by(problem['psf_shape'])}"
-            bars = panels.setdefault(title, [])
+            bars = found.setdefault(title, [])
             for row in problem["rows"]:
                 if rate := row["figures"]["rate"]:
                     label = row["name"] + ("*" if row.get("less_work") else "") + (f"\n{name}" if name else "")
                     bars.append((label, rate, row["ours"]))
-    return list(panels.items())
+    return list(found.items())
 
 
 def _panel(axes: Any, title: str, bars: list[tuple[str, float, bool]]) -> None:

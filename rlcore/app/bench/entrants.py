@@ -52,10 +52,9 @@ def entrants() -> list[Entrant]:
 
     It opens devices, so it is called in a process that ends.
     """
-    found = [finding for finding in rlcore.survey() if finding.state in ("usable", "unavailable")]
     backends = [
         Entrant(finding.name, device, reason=finding.reason)
-        for finding in found
+        for finding in rlcore.survey()
         for device in ([d.index for d in finding.devices] if len(finding.devices) > 1 else [None])
     ]
     on_gpu = bool(Cards()) or any(not b.reason and not on_host(rlcore.load_backend(b.name, b.device)) for b in backends)

@@ -10,9 +10,10 @@ import pytest
 
 from rlcore.backend import Backend, SupportsResidence
 from rlcore.boundary import BOUNDARIES
-from rlcore.deconvolve import deconvolve, make_plan
+from rlcore.deconvolve import deconvolve
 from rlcore.planner.plan import Plan, Residence
 from rlcore.testing.conformance.truth import blurred_spots
+from rlcore.testing.conformance.whole import whole_plan
 
 SEAM = 1e-5
 """How far blocks may be from the whole, as a share of the maximum: rounding."""
@@ -34,13 +35,11 @@ class Blocks:
         `expand`, and at transforms of one shape that disturb each other.
         """
         image, psf = blurred_spots(IMAGE, PSF)
-        options: Any = {"backend": backend, "iterations": ITERATIONS, "boundary": boundary}
-        whole_plan = make_plan(IMAGE, PSF, memory="1 TiB", **options)
-        cut_plan = _cut(whole_plan, backend, half_steps)
-        options["background"] = 1.0
-        whole = deconvolve(image, psf, plan=whole_plan, **options)
+        options: Any = {"backend": backend, "iterations": ITERATIONS, "boundary": boundary, "background": 1.0}
+        plan_of_whole = whole_plan(backend, IMAGE, PSF, ITERATIONS, boundary)
+        whole = deconvolve(image, psf, plan=plan_of_whole, **options)
         for residence in _RESIDENCES if isinstance(backend, SupportsResidence) else _RESIDENCES[:1]:
-            plan = replace(cut_plan, residence=residence)
+            plan = replace(_cut(plan_of_whole, backend, half_steps), residence=residence)
             assert min(plan.cut().counts) > 1
             seam = float(np.abs(deconvolve(image, psf, plan=plan, **options) - whole).max() / whole.max())
             assert seam <= SEAM, f"{boundary}, {half_steps} half-steps, {residence}: {seam:.1e} of the maximum"

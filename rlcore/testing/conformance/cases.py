@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import itertools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, given, settings
 
 from rlcore.backend import Backend, Shape, Volume, real_dtype
 from rlcore.testing import strategies
-
-Test = TypeVar("Test", bound=Callable[..., None])
 
 PARITIES: tuple[Shape, ...] = (
     *itertools.product((6, 7), repeat=2),
@@ -29,7 +29,7 @@ THROUGH_FFT = 3e-6
 """Error that a transform there and back may make, as a share of the maximum."""
 
 _SETTINGS = settings(
-    max_examples=8,
+    max_examples=6,
     deadline=None,
     database=None,
     derandomize=True,
@@ -37,13 +37,23 @@ _SETTINGS = settings(
 )
 
 
-def over_shapes(test: Test) -> Test:
-    """Try a law on every parity and on shapes that hypothesis thinks of, the same in every run."""
-    tried: Any = given(shape=strategies.shapes())(test)
-    for shape in reversed(PARITIES):
-        tried = example(shape=shape)(tried)
-    result: Test = _SETTINGS(tried)
-    return result
+def over_shapes(test: Callable[..., None]) -> Callable[..., None]:
+    """Try a law on every parity, then on shapes that hypothesis thinks of, the same in every run."""
+    thought_of: Any = _SETTINGS(given(shape=strategies.shapes())(test))
+
+    @functools.wraps(test)
+    def tried(self: object, **fixtures: Any) -> None:
+        for shape in PARITIES:
+            try:
+                test(self, shape=shape, **fixtures)
+            except AssertionError as error:
+                raise AssertionError(f"shape {shape}: {str(error).strip()}") from error
+        thought_of(self, **fixtures)
+
+    signature = inspect.signature(test)
+    fixtures = [parameter for name, parameter in signature.parameters.items() if name != "shape"]
+    tried.__signature__ = signature.replace(parameters=fixtures)  # type: ignore[attr-defined]
+    return tried
 
 
 def volume(shape: Shape, seed: int = 0, *, low: float = -1.0, high: float = 1.0) -> Volume:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from rlcore.backend import Backend, Shape, real_dtype
+from rlcore.deconvolve import make_plan
 from rlcore.testing.conformance.cases import THROUGH_FFT, close, over_shapes, volume
 
 
@@ -65,3 +66,11 @@ class Planning:
         cost = backend.cost(shape)
         assert cost > 0
         assert math.isfinite(cost)
+
+    def test_a_plan_can_be_made(self, backend: Backend[Any]) -> None:
+        """The planner finds no way to cut a volume for this backend, or one that does not fit; see `footprint`, `cost`
+        and `fast_shape`."""
+        free = make_plan((64, 256, 256), (9, 9, 9), backend=backend, memory="64 GiB")
+        tight = make_plan((64, 256, 256), (9, 9, 9), backend=backend, memory=free.memory_bytes // 2)
+        assert tight.memory_bytes <= free.memory_bytes // 2
+        assert len(tight.cut()) > 1

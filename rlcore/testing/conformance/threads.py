@@ -13,7 +13,7 @@ from rlcore.backend import Backend, Shape, Volume
 from rlcore.richardson_lucy import Data, Optics, iterate, steps_for
 from rlcore.testing.conformance.cases import kernel, volume
 
-THREADS, ROUNDS = 4, 6
+THREADS, ROUNDS = 4, 10
 
 
 class Threads:

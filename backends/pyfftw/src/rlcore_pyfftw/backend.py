@@ -181,11 +181,19 @@ class PyFFTWBackend:
     def cut(self, volume: Array, start: Shape, shape: Shape, *, wrap: bool = False, out: Array | None = None) -> Array:
         block = self._target(out, tuple(shape))
         block.state = "real"
-        cut(self._team, self._padded(volume), start, block, wrap=wrap)
+        cut(self._team, self._padded(volume).reals, start, block, wrap=wrap)
         return block
 
     def paste(self, block: Array, source: Shape, volume: Array, target: Shape, shape: Shape) -> None:
-        paste(self._team, self._padded(block), source, self._padded(volume), target, shape)
+        paste(self._team, self._padded(block), source, self._padded(volume).reals, target, shape)
+
+    def read(self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False) -> Array:
+        block = Padded(tuple(shape))
+        cut(self._team, volume, start, block, wrap=wrap)
+        return block
+
+    def write(self, block: Array, source: Shape, volume: Volume, target: Shape, shape: Shape) -> None:
+        paste(self._team, self._padded(block), source, volume, target, shape)
 
     def expand(self, table: Volume, index: tuple[npt.NDArray[np.intp], ...]) -> Array:
         return Spread(table, index)

@@ -20,9 +20,10 @@ from rlcore_pyfftw.wisdom import WisdomFile
 
 PLANS_KEPT = 64
 """A shape takes four to ten; the least recently used go first."""
-SECONDS_PER_BYTE, MOST_SECONDS = 1e-6, 3.0
-"""FFTW stops measuring a plan after so long, and takes the best it has found: small volumes should not take longer to
-plan than to restore."""
+SECONDS_PER_BYTE, MOST_SECONDS = 4e-6, 4.0
+"""FFTW stops measuring a plan after so long, so that small volumes do not take much longer to plan than to restore.
+What it takes then is not measured at all, and up to three times as slow: so these are several times what measuring
+takes on an idle machine, for those that are not idle."""
 
 Kind = Literal["to spectra", "to spectra in place", "to reals", "down columns", "up columns"]
 Arrays = tuple[npt.NDArray[Any], npt.NDArray[Any]]

@@ -38,7 +38,7 @@ def copy(team: Team, source: Volume, target: Volume) -> None:
     team.run(lane, len(batches))
 
 
-def cut(team: Team, volume: Padded, start: Shape, block: Padded, *, wrap: bool) -> None:
+def cut(team: Team, volume: Volume, start: Shape, block: Padded, *, wrap: bool) -> None:
     """Fill the block with what the volume holds from `start` on; 0 outside it, or the volume repeated."""
     inner = [
         list(_runs(at, at + size, n, wrap=wrap))
@@ -48,19 +48,17 @@ def cut(team: Team, volume: Padded, start: Shape, block: Padded, *, wrap: bool) 
 
     def lane(numbers: Iterator[int]) -> None:
         for first, last in (batches[number] for number in numbers):
-            planes = _runs(start[0] + first, start[0] + last, volume.shape[0], wrap=wrap)
+            axes = [list(_runs(start[0] + first, start[0] + last, volume.shape[0], wrap=wrap)), *inner]
             block.room[first:last] = 0
-            target = block.reals[first:last]
-            if not wrap:
-                target[...] = 0
-            _move(volume.reals, target, [list(planes), *inner])
+            _clear_around(block.reals[first:last], axes)
+            _move(volume, block.reals[first:last], axes)
 
     team.run(lane, len(batches))
 
 
-def paste(team: Team, block: Padded, source: Shape, volume: Padded, target: Shape, shape: Shape) -> None:
+def paste(team: Team, block: Padded, source: Shape, volume: Volume, target: Shape, shape: Shape) -> None:
     """Copy a box of the block into the volume."""
-    copy(team, _box(block, source, shape), _box(volume, target, shape))
+    copy(team, _box(block.reals, source, shape), _box(volume, target, shape))
 
 
 def mirror(team: Team, array: Padded, out: Padded) -> None:
@@ -78,11 +76,22 @@ def mirror(team: Team, array: Padded, out: Padded) -> None:
 
 def _move(source: Volume, target: Volume, axes: list[list[Run]]) -> None:
     for runs in itertools.product(*axes):
-        target[tuple(run[1] for run in runs)] = source[tuple(run[0] for run in runs)]
+        into = tuple(run[1] for run in runs)
+        np.copyto(target[into], source[tuple(run[0] for run in runs)], casting="unsafe")
 
 
-def _box(array: Padded, start: Shape, shape: Shape) -> Volume:
-    return array.reals[tuple(slice(at, at + size) for at, size in zip(start, shape, strict=True))]
+def _clear_around(target: Volume, axes: list[list[Run]]) -> None:
+    """Zero what no run reaches: before the first and after the last of each axis."""
+    for axis, runs in enumerate(axes):
+        before = (slice(None),) * axis
+        low, high = (runs[0][1].start, runs[-1][1].stop) if runs else (0, 0)
+        target[(*before, slice(0, low))] = 0
+        target[(*before, slice(high, None))] = 0
+        target = target[(*before, slice(low, high))]
+
+
+def _box(array: Volume, start: Shape, shape: Shape) -> Volume:
+    return array[tuple(slice(at, at + size) for at, size in zip(start, shape, strict=True))]
 
 
 def _runs(start: int, stop: int, n: int, *, wrap: bool) -> Iterator[Run]:

@@ -1,0 +1,38 @@
+"""The plan for a whole volume at once, without a look at what is free."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rlcore.backend import Backend, Shape, on_host
+from rlcore.boundary import Geometry, check_boundary
+from rlcore.budget import Budget
+from rlcore.planner import Plan
+
+_AMPLE = Budget(1 << 50, "not asked")
+
+
+def whole_plan(backend: Backend[Any], image_shape: Shape, psf_shape: Shape, iterations: int, boundary: str) -> Plan:
+    """One block for a volume and a PSF, centred at P//2, that surely fit."""
+    full = Geometry(image_shape, psf_shape, tuple(p // 2 for p in psf_shape), check_boundary(boundary))
+    geometry = full.trimmed()
+    least = geometry.least_shape
+    return Plan(
+        geometry=geometry,
+        iterations=iterations,
+        backend=backend.name,
+        device=backend.device,
+        on_host=on_host(backend),
+        block_shape=least if geometry.wraps else tuple(backend.fast_shape(least)),
+        keep_shape=geometry.domain.shape,
+        halo=(0,) * len(least),
+        half_steps=2 * iterations,
+        residence="host",
+        overlap=False,
+        device_bytes=0,
+        device_budget=_AMPLE,
+        host_bytes=0,
+        host_budget=_AMPLE,
+        scratch_bytes=0,
+        overhead=0.0,
+    )
