@@ -9,7 +9,6 @@ backend used, out of place, real to complex and back. cuCIM's Richardson-Lucy is
 import argparse
 import json
 import statistics
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,8 @@ from rlcore_cupy import CuPyBackend
 PROBLEMS = [((256, 256, 256), 32), ((64, 1024, 1024), 32), ((512, 512, 512), 64), ((256, 2048, 2048), 64)]
 ITERATIONS = 10
 GIB = 1 << 30
+LONGEST = 45
+"""Seconds for small calls."""
 
 
 def main() -> None:
@@ -34,12 +35,9 @@ def main() -> None:
     arguments = parser.parse_args()
     report: dict[str, Any] = {"card": CuPyBackend().device, "cupy": cupy.__version__, "rows": []}
     say(f"{report['card']}, CuPy {cupy.__version__}, {ITERATIONS} iterations")
-    parts = [exactness, *(whole(*problem) for problem in PROBLEMS[: 2 if arguments.quick else 4]), call, small_calls]
-    parts += (
-        [lambda: streaming((128, 512, 512), 32, "128 MiB")]
-        if arguments.quick
-        else [lambda: streaming((512, 2048, 2048), 64, "8 GiB")]
-    )
+    parts = [exactness, *(whole(*problem) for problem in PROBLEMS[: 2 if arguments.quick else 4]), call]
+    small, large = ((128, 512, 512), 32, "128 MiB"), ((512, 2048, 2048), 64, "8 GiB")
+    parts += [lambda: streaming(*(small if arguments.quick else large)), small_calls]
     for part in parts:
         report["rows"].append(part())
         free()
@@ -122,12 +120,12 @@ def small_calls() -> dict[str, Any]:
     for _ in range(20):
         rlcore.deconvolve(image, psf, iterations=1, backend=backend)
     before, start, calls = cupy.cuda.runtime.memGetInfo()[0], time.perf_counter(), 0
-    while calls < 10_000 and time.perf_counter() - start < 60:
+    while calls < 10_000 and time.perf_counter() - start < LONGEST:
         rlcore.deconvolve(image, psf, iterations=1, backend=backend)
         calls += 1
     seconds = time.perf_counter() - start
     after = cupy.cuda.runtime.memGetInfo()[0]
-    return told({"what": f"{calls} small calls", "ms a call": 1e3 * seconds / calls, "bytes left": before - after})
+    return told({"what": f"{calls} small calls", "ms a call": 1e3 * seconds / calls, "bytes taken": before - after})
 
 
 def streaming(shape: tuple[int, int, int], size: int, memory: str) -> dict[str, Any]:
@@ -227,22 +225,10 @@ def timed(work: Any, repeats: int) -> float:
 
 
 def peak_of(work: Any) -> int:
-    """Most bytes taken from the card meanwhile, as the driver counts them, looked at every 0.2 ms."""
-    before = least = cupy.cuda.runtime.memGetInfo()[0]
-    done = threading.Event()
-
-    def watch() -> None:
-        nonlocal least
-        while not done.wait(2e-4):
-            least = min(least, cupy.cuda.runtime.memGetInfo()[0])
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
+    """Most bytes taken from the card, as the driver counts them: CuPy's pool keeps what it has once taken."""
+    before = cupy.cuda.runtime.memGetInfo()[0]
     work()
-    least = min(least, cupy.cuda.runtime.memGetInfo()[0])  # CuPy's pool keeps what it has taken
-    done.set()
-    watcher.join()
-    return int(before - least)
+    return int(before - cupy.cuda.runtime.memGetInfo()[0])
 
 
 def problem(shape: tuple[int, ...], size: int) -> tuple[Any, Any]:

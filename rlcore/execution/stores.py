@@ -25,6 +25,9 @@ from rlcore.backend import (
 from rlcore.blocks import Block, Box
 from rlcore.execution.mapped import release
 
+_SLABS = 16
+"""Pieces that the constant part of a block is written in."""
+
 
 class Store(Protocol):
     """A volume that blocks are read from and written to."""
@@ -49,13 +52,20 @@ class ConstantStore:
         if isinstance(self._backend, SupportsResidence):
             block = self._backend.full(box.shape, 0.0 if inside != box else self._value)
             if inside != box and inside.size:
-                part = self._backend.full(inside.shape, self._value)
-                at = _minus(inside.start, box.start)
-                self._backend.paste(part, (0,) * len(at), block, at, inside.shape)
+                self._fill(block, _minus(inside.start, box.start), inside.shape)
             return block
         host = np.zeros(box.shape, real_dtype(self._backend))
         host[inside.slices(box.start)] = self._value
         return self._backend.upload(host)
+
+    def _fill(self, block: Any, at: Shape, shape: Shape) -> None:
+        """Paste slabs of the value, which take little memory beside the block."""
+        backend: Any = self._backend
+        thickness = -(-shape[0] // _SLABS)
+        slab = backend.full((thickness, *shape[1:]), self._value)
+        for first in range(0, shape[0], thickness):
+            part = (min(thickness, shape[0] - first), *shape[1:])
+            backend.paste(slab, (0,) * len(at), block, (at[0] + first, *at[1:]), part)
 
     def save(self, array: Any, block: Block) -> None:
         raise TypeError("a constant cannot be written")

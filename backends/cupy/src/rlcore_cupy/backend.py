@@ -17,7 +17,7 @@ from rlcore_cupy.elementwise import Spread
 from rlcore_cupy.layout import Padded, Ratio, bytes_of
 from rlcore_cupy.lengths import cost, fast_length
 from rlcore_cupy.library import cupy
-from rlcore_cupy.place import Place
+from rlcore_cupy.place import Place, Streams
 from rlcore_cupy.shelf import Shelf
 from rlcore_cupy.transfers import Transfers, pinned
 from rlcore_cupy.transforms import Transforms, work_area_of
@@ -47,8 +47,9 @@ class CuPyBackend:
     def __init__(self, device: str | int | None = None) -> None:
         chosen = devices.choose(device)
         self.device = chosen.name
-        self._place = Place(chosen)
-        self._transforms, self._transfers = _shelf.lend(chosen.index, self)
+        self._transforms, self._transfers, streams = _shelf.lend(chosen.index, self)
+        streams.begin()
+        self._place = Place(chosen, streams)
 
     @staticmethod
     def devices() -> tuple[Device, ...]:
@@ -286,9 +287,9 @@ class CuPyBackend:
         return self._transforms.settle(self._written(array))
 
 
-def _make(device: int) -> tuple[Transforms, Transfers]:
+def _make(device: int) -> tuple[Transforms, Transfers, Streams]:
     shared = cupy.cuda.Device(device).attributes["MaxSharedMemoryPerBlockOptin"]
-    return Transforms(shared), Transfers()
+    return Transforms(shared), Transfers(), Streams()
 
 
 _shelf = Shelf(_make)

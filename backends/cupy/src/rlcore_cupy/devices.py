@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from rlcore.backend import Device
 from rlcore.errors import BackendUnavailable
 from rlcore_cupy.library import count_devices, cupy
@@ -28,6 +30,7 @@ def choose(device: str | int | None) -> Device:
     return named[0]
 
 
+@cache
 def _describe(index: int) -> Device:
     properties = cupy.cuda.runtime.getDeviceProperties(index)
     return Device(index, properties["name"].decode(), int(properties["totalGlobalMem"]))

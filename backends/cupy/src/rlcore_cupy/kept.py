@@ -41,6 +41,7 @@ class Kept:
                 self._made[key] = make()
                 if len(self._made) > KEPT:
                     self._made.popitem(last=False)
+                cupy.cuda.Device().synchronize()  # other streams use what is new, or used what is gone
             self._made.move_to_end(key)
             found: T = self._made[key]
             return found

@@ -53,7 +53,7 @@ class Ratio:
 class Padded:
     """A real array or a spectrum in one buffer. The last axis is contiguous; rows are `line` float32 apart."""
 
-    __slots__ = ("__weakref__", "awaiting", "buffer", "line", "shape", "state", "step")
+    __slots__ = ("__weakref__", "awaiting", "buffer", "line", "shape", "state", "step", "taken")
 
     def __init__(self, shape: Shape, buffer: Any = None) -> None:
         self.shape = tuple(shape)
@@ -62,6 +62,8 @@ class Padded:
         self.state: State = "real"
         self.step: Ratio | None = None
         """What is still to be done to an array in the state "rows"."""
+        self.taken: Ratio | None = None
+        """The last step that was done: its image must not be freed before the device is through with it."""
         self.awaiting: weakref.WeakSet[Padded] = weakref.WeakSet()
         """Arrays whose step needs this one as it is now."""
 

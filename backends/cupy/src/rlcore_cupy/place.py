@@ -12,25 +12,50 @@ from rlcore.errors import OutOfMemory
 from rlcore_cupy.library import cupy
 
 
+class Streams:
+    """Streams of a device, kept: CuPy's pool keeps memory for each, and would leave it with streams that are gone."""
+
+    def __init__(self) -> None:
+        self._made: list[Any] = []
+        self._taken: dict[int, Any] = {}
+        self._lock = threading.Lock()
+
+    def begin(self) -> None:
+        """Forget who had which."""
+        with self._lock:
+            self._taken.clear()
+
+    def of(self, thread: int) -> Any:
+        """The stream of a thread."""
+        with self._lock:
+            if thread not in self._taken:
+                if len(self._taken) == len(self._made):
+                    self._made.append(cupy.cuda.Stream(non_blocking=True))
+                self._taken[thread] = self._made[len(self._taken)]
+            return self._taken[thread]
+
+
 class Place:
     """One device and its streams.
 
-    Outside a lane work goes to the thread's current stream, as with any use of CuPy. A lane takes the caller's own
-    stream if there is one; else the thread gets a stream of its own. Either waits for what was begun outside lanes.
+    Outside a lane work goes to the thread's current stream, as with any use of CuPy. A lane of a thread that works
+    outside lanes too, or that has made a stream current, is that stream; so memory goes round within it. Other threads
+    get streams of their own, which wait for what was begun outside lanes.
     """
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: Device, streams: Streams) -> None:
         self.index, self._name = device.index, device.name
-        self._device = cupy.cuda.Device(device.index)
+        self._device, self._streams = cupy.cuda.Device(device.index), streams
         self._local = threading.local()
         self._outside: Any = None
+        self._home = threading.get_ident()
 
     @contextlib.contextmanager
     def here(self) -> Iterator[None]:
         """Work on this device, its refusals told with sizes."""
         with self._device:
             if not getattr(self._local, "inside", False):
-                self._outside = cupy.cuda.get_current_stream()
+                self._outside, self._home = cupy.cuda.get_current_stream(), threading.get_ident()
             try:
                 yield
             except cupy.cuda.memory.OutOfMemoryError as error:
@@ -60,8 +85,6 @@ class Place:
 
     def _stream(self) -> Any:
         current = cupy.cuda.get_current_stream()
-        if current.ptr:
+        if current.ptr or threading.get_ident() == self._home:
             return current
-        if not hasattr(self._local, "stream"):
-            self._local.stream = cupy.cuda.Stream(non_blocking=True)
-        return self._local.stream
+        return self._streams.of(threading.get_ident())

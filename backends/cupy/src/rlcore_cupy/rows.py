@@ -45,9 +45,14 @@ class RowTiling:
         return self.lanes * self.rows
 
     @property
+    def gap(self) -> int:
+        """A value is left free after every ``2**gap`` in shared memory, so that threads do not meet in its banks."""
+        return _gap(self.radices[0], self.radices[-1])
+
+    @property
     def pitch(self) -> int:
-        """Room for a row in shared memory; a gap after every 16 keeps threads of a warp apart in its banks."""
-        return self.length + self.length // 16 + 1
+        """Room for a row in shared memory."""
+        return self.length + (self.length >> self.gap) + 1
 
     @property
     def shared_bytes(self) -> int:
@@ -133,14 +138,14 @@ _BEGIN = {
 
 
 def _statements(tiling: RowTiling, origin: Form, step: Step, target: Form) -> Statements:
-    n = tiling.length
+    n, (load, store) = tiling.length, _tile(tiling.gap)
     back = stages_of(n, tiling.lanes, tiling.radices, +1, "b")
     on = stages_of(n, tiling.lanes, tiling.radices[::-1] if origin == "halves" else tiling.radices, -1, "a")
     if origin == "halves":
         yield from back[0].read(_from_halves(n), "inside")
         yield from back[0].compute()
         yield "__syncthreads();"
-        yield from through(back, _load, _store)
+        yield from through(back, load, store)
         if step != "none":
             yield from back[-1].change(_ratio if step == "ratio" else _updates(step), "inside")
         if target == "reals":
@@ -151,18 +156,33 @@ def _statements(tiling: RowTiling, origin: Form, step: Step, target: Form) -> St
         yield from on[0].read(_from_reals, "inside")
     yield from on[0].compute()
     yield "__syncthreads();"
-    yield from through(on, _load, _store)
-    yield from on[-1].change(_store)
+    yield from through(on, load, store)
+    yield from on[-1].change(store)
     yield "__syncthreads();"
     yield from _to_halves(tiling)
 
 
-def _load(name: str, at: str) -> Statements:
-    yield f"{name} = own[{at} + ({at} >> 4)];"
+def _tile(gap: int) -> tuple[Access, Access]:
+    """Load from and store to the row's shared memory."""
+    return (
+        lambda name, at: iter([f"{name} = own[{_place(at, gap)}];"]),
+        lambda name, at: iter([f"own[{_place(at, gap)}] = {name};"]),
+    )
 
 
-def _store(name: str, at: str) -> Statements:
-    yield f"own[{at} + ({at} >> 4)] = {name};"
+def _place(at: str, gap: int) -> str:
+    return f"{at} + ({at} >> {gap})"
+
+
+@lru_cache(maxsize=256)
+def _gap(*radices: int) -> int:
+    """The gap with which neighbouring threads, whose values are a radix apart, meet least in 16 banks of 8 bytes."""
+
+    def meetings(gap: int) -> int:
+        banks = [[(j * radix + (j * radix >> gap)) % 16 for j in range(16)] for radix in radices]
+        return sum(max(map(row.count, row)) for row in banks)
+
+    return min((31, 4, 3, 2), key=meetings)
 
 
 def _from_reals(name: str, at: str) -> Statements:
@@ -192,7 +212,7 @@ def _to_halves(tiling: RowTiling) -> Statements:
     n = tiling.length
     yield f"if (inside) for (int k = lane; k <= {n}; k += {tiling.lanes}) {{"
     yield f"const int p = k == {n} ? 0 : k, m = k == 0 ? 0 : {n} - k;"
-    yield "const float2 x = own[p + (p >> 4)], y = own[m + (m >> 4)], e = __ldg(ends + k);"
+    yield f"const float2 x = own[{_place('p', tiling.gap)}], y = own[{_place('m', tiling.gap)}], e = __ldg(ends + k);"
     yield "const float2 d = make_float2(x.x - y.x, x.y + y.y);"
     yield f"const float2 t = {times('d', 'e')};"
     yield "goal[k] = make_float2(0.5f * (x.x + y.x + t.y), 0.5f * (x.y - y.y - t.x));"

@@ -85,9 +85,9 @@ class Transforms:
         """Do what was put off, in place, so that the array's voxels are in memory."""
         if array.state != "rows":
             return array
-        step, array.step = array.step, None
-        if step is not None:
-            self._rows.step(array, "halves", "ratio", array, "reals", *_arguments(step))
+        if array.step is not None:
+            self._rows.step(array, "halves", "ratio", array, "reals", *_arguments(array.step))
+            array.taken = array.step
         else:
             self._rows.backward(array)
         return array.become("real")
@@ -105,6 +105,7 @@ class Transforms:
             self._rows.forward(array, out)
         elif array.step is not None:
             self._rows.step(array, "halves", "ratio", out, "halves", *_arguments(array.step))
+            out.taken = array.step
         elif out is not array:
             out.buffer[...] = array.buffer
         out.become("rows")
