@@ -114,9 +114,14 @@ class Weights:
         spans = [self._spans(axis, a, b) for axis, (a, b) in enumerate(zip(box.start, box.stop, strict=True))]
         if self._complete and all(map(_is_interior, spans, self._geometry.psf_shape)):
             return None
-        unique = [np.unique(span, axis=0, return_inverse=True) for span in spans]
-        values = _encode(self._reach([u[0] for u in unique]), [u[0][:, 2] for u in unique])
-        return WeightTable(values, tuple(np.asarray(u[1], dtype=np.intp).reshape(-1) for u in unique))
+        keys = [
+            np.ravel_multi_index(tuple(s.T), (p + 1, p + 1, 2))
+            for s, p in zip(spans, self._geometry.psf_shape, strict=True)
+        ]
+        unique = [np.unique(key, return_index=True, return_inverse=True) for key in keys]
+        different = [span[u[1]] for span, u in zip(spans, unique, strict=True)]
+        values = _encode(self._reach(different), [span[:, 2] for span in different])
+        return WeightTable(values, tuple(np.asarray(u[2], dtype=np.intp).reshape(-1) for u in unique))
 
     def _spans(self, axis: int, start: int, stop: int) -> npt.NDArray[np.intp]:
         """For each voxel: the span of PSF voxels through which it reaches the image, and whether it may hold light."""

@@ -83,7 +83,7 @@ def _unbeatable(
     half_steps = 2 * job.iterations
     shape = job.geometry.least_shape if job.geometry.wraps else backend.fast_shape(job.geometry.least_shape)
     rate = backend.cost(shape) / math.prod(shape)
-    small = [(n,) * len(shape) for n in _SMALL if n < max(shape)]
+    small = [(n,) * len(shape) for n in _SMALL if n ** len(shape) < math.prod(shape)]
     if any(backend.cost(cube) / math.prod(cube) < rate for cube in small):
         return None
     halo = tuple(0 for _ in shape)

@@ -13,6 +13,7 @@ from rlcore_cupy.elementwise import multiply
 from rlcore_cupy.kept import BATCH_BYTES, Kept
 from rlcore_cupy.layout import Padded
 from rlcore_cupy.library import cupy
+from rlcore_cupy.small import on_device
 
 _MOST_PLANES = 65535
 
@@ -103,4 +104,4 @@ def _kernel(length: int, kind: Kind, shared: int) -> tuple[Any, Any, Any]:
     kernel = cupy.RawKernel(source(tiling, kind), "columns")
     if tiling.shared_bytes > 48 << 10:
         kernel.max_dynamic_shared_size_bytes = tiling.shared_bytes
-    return tiling, kernel, cupy.asarray(np.array(turns(length), np.complex64))
+    return tiling, kernel, on_device(turns(length), np.complex64)

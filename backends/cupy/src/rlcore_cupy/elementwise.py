@@ -12,6 +12,7 @@ import numpy as np
 from rlcore.backend import Summary
 from rlcore_cupy.layout import Padded, Ratio
 from rlcore_cupy.library import cupy
+from rlcore_cupy.small import on_device
 
 THREADS = 256
 EACH = 4
@@ -148,8 +149,8 @@ class Spread:
     def of(cls, table: Any, index: tuple[Any, ...]) -> Spread:
         """On the device, the table that stands for ``table[np.ix_(*index)]``."""
         three = (np.zeros(1, np.int32),) * (3 - len(index)) + tuple(index)
-        values = cupy.asarray(np.asarray(table, np.float32).reshape((1,) * (3 - table.ndim) + table.shape))
-        first, second, third = (cupy.asarray(np.asarray(axis, np.int32)) for axis in three)
+        values = on_device(table.reshape((1,) * (3 - table.ndim) + table.shape), np.float32)
+        first, second, third = (on_device(axis, np.int32) for axis in three)
         return cls(tuple(map(len, index)), values, (first, second, third))
 
     @property

@@ -13,6 +13,7 @@ from rlcore_cupy.kept import BATCH_BYTES, Kept
 from rlcore_cupy.layout import Padded
 from rlcore_cupy.library import cupy
 from rlcore_cupy.rows import Form, Step, row_source, row_tiling_for
+from rlcore_cupy.small import on_device
 
 
 class RowTransforms:
@@ -79,4 +80,4 @@ def _kernel(n: int, origin: Form, step: Step, target: Form) -> tuple[Any, ...]:
     if tiling.shared_bytes > 48 << 10:
         kernel.max_dynamic_shared_size_bytes = tiling.shared_bytes
     tables = (turns(tiling.length), turns(n)[: tiling.length + 1])
-    return tiling, kernel, *(cupy.asarray(np.array(table, np.complex64)) for table in tables)
+    return tiling, kernel, *(on_device(table, np.complex64) for table in tables)

@@ -15,9 +15,9 @@ from rlcore.backend import Shape, Volume
 from rlcore.budget import processors
 from rlcore_cupy.library import cupy
 
-PIECE_BYTES = 4 << 20
+PIECE_BYTES = 8 << 20
 """What travels at a time."""
-TEAM = 12
+TEAM = 8
 """Threads that copy, at most: enough to keep the bus busy."""
 SLOTS = 2
 """Pieces of a thread: one it copies, one that travels."""
@@ -38,7 +38,7 @@ class Transfers:
     @property
     def device_bytes(self) -> int:
         """What pieces may take on the device, at most."""
-        return 2 * self._size * PIECE_BYTES
+        return self._size * PIECE_BYTES
 
     def to_device(self, volume: Volume, array: Any) -> None:
         """Copy a NumPy array of any real type into a view of a device array; types of up to 4 bytes widen there.
