@@ -114,10 +114,8 @@ class Weights:
         spans = [self._spans(axis, a, b) for axis, (a, b) in enumerate(zip(box.start, box.stop, strict=True))]
         if self._complete and all(map(_is_interior, spans, self._geometry.psf_shape)):
             return None
-        keys = [
-            np.ravel_multi_index(tuple(s.T), (p + 1, p + 1, 2))
-            for s, p in zip(spans, self._geometry.psf_shape, strict=True)
-        ]
+        lengths = self._geometry.psf_shape
+        keys = [np.ravel_multi_index(tuple(s.T), (p + 1, p + 1, 2)) for s, p in zip(spans, lengths, strict=True)]
         unique = [np.unique(key, return_index=True, return_inverse=True) for key in keys]
         different = [span[u[1]] for span, u in zip(spans, unique, strict=True)]
         values = _encode(self._reach(different), [span[:, 2] for span in different])

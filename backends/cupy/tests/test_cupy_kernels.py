@@ -34,11 +34,11 @@ template<class T> static T __ldg(const T* p) { return *p; }
 KERNEL
 extern "C" void launch(int blocks, int threads, PARAMETERS)
 {
-    for (int b = 0; b < blocks; ++b) {
+    for (int at = 0; at < blocks; ++at) {
         std::vector<std::thread> all;
         pthread_barrier_init(&barrier, nullptr, threads);
         for (int i = 0; i < threads; ++i)
-            all.emplace_back([=] { threadIdx = {i, 0}; blockIdx = {b, 0}; NAME(ARGUMENTS); });
+            all.emplace_back([=] { threadIdx = {i, 0}; blockIdx = {at, 0}; NAME(ARGUMENTS); });
         for (auto& one : all) one.join();
     }
 }

@@ -13,6 +13,8 @@ _UNKNOWN = 6.0
 """Time of an axis that is left to cuFFT because its length has a large prime factor, in passes over memory."""
 _LONG = 1.6
 """The same for columns so long that few of them fit into shared memory."""
+_LONGEST = 4096
+"""Beyond it hardly any length fits into shared memory."""
 _LAUNCH = 2e5
 """Voxels that could be transformed along an axis in the time it takes to start a kernel."""
 
@@ -37,7 +39,7 @@ def fast_length(least: int, *, even: bool = False) -> int:
     """The smallest length, at least `least`, of small prime factors: all such lengths take one pass over memory."""
     step = 2 if even else 1
     length = -(-max(least, 1) // step) * step
-    while not _is_smooth(length):
+    while not (_is_smooth(length) and (length == 1 or length > _LONGEST or tiling_for(length))):
         length += step
     return length
 
