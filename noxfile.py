@@ -10,12 +10,21 @@ nox.needs_version = ">=2024.10"
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 BACKENDS = sorted(path.parent for path in Path("backends").glob("*/pyproject.toml"))
+HEAVY = {"torch"}
+"""Backends whose library is gigabytes from a package index: only a session of their own installs them."""
 
 
 def install(session: nox.Session, *groups: str) -> None:
     """The project with its command line, our backends, and the named dependency groups."""
     requirements = [line for group in groups for line in nox.project.dependency_groups(PROJECT, group)]
-    session.install("-e", ".[app]", *(part for path in BACKENDS for part in ("-e", f"./{path}")), *requirements)
+    light = [path for path in BACKENDS if path.name not in HEAVY]
+    session.install("-e", ".[app]", *(part for path in light for part in ("-e", with_test_extra(path))), *requirements)
+
+
+def with_test_extra(path: Path) -> str:
+    """A backend's folder as a requirement, with the extra `test` if it has one: what its tests need besides."""
+    extras = nox.project.load_toml(path / "pyproject.toml")["project"].get("optional-dependencies", {})
+    return f"./{path}[test]" if "test" in extras else f"./{path}"
 
 
 @nox.session
@@ -38,6 +47,14 @@ def conformance(session: nox.Session) -> None:
     """The conformance kit on every backend of this repository."""
     install(session, "test")
     session.run("pytest", *(str(path / "tests") for path in BACKENDS), "tests/testing", *session.posargs)
+
+
+@nox.session(venv_backend="venv")
+def torch(session: nox.Session) -> None:
+    """The conformance kit on PyTorch, whatever build of it pip finds."""
+    install(session, "test")
+    session.install("-e", "./backends/torch")
+    session.run("pytest", "backends/torch/tests", *session.posargs)
 
 
 @nox.session

@@ -94,6 +94,7 @@ def restore(folder: Path, arguments: argparse.Namespace) -> tuple[dict, int, int
     """The program's report, and the most bytes its process had resident: as seen from outside, and as it says."""
     names = [str(folder / name) for name in ("image.npy", "psf.npy", "restored.npy")]
     options = ["--memory", arguments.memory, "--backend", arguments.backend, "--iterations", str(arguments.iterations)]
+    options += ["--acceleration", "none"]
     command = [sys.executable, "-c", f"{OWN_PEAK}; {RUN}", "deconvolve", *names[:2], "-o", names[2], *options, "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         peak = 0

@@ -1,6 +1,6 @@
 """Measure how far a volume restored in blocks is from the same volume restored whole.
 
-    python docs/measure_seams.py [IMAGE PSF] [--iterations 30] [--psf-energy 1]
+    python docs/measure_seams.py [IMAGE PSF] [--iterations 30] [--acceleration none]
 
 Without files it takes a phantom. Rows: this project's exact blocks, exchanging halos every half-step, every iteration
 and every second one; its independent blocks, by their halo on each side in lengths of the PSF; and the usual recipe of
@@ -23,11 +23,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="*", metavar="IMAGE PSF")
     parser.add_argument("--iterations", type=int, default=30)
+    parser.add_argument("--acceleration", default="none")
     parser.add_argument("--psf-energy", type=float, default=1.0)
     parser.add_argument("--backend", default="auto")
     arguments = parser.parse_args()
     image, psf = read(arguments.files, arguments.psf_energy)
-    options = {"iterations": arguments.iterations, "backend": arguments.backend}
+    options = {name: getattr(arguments, name) for name in ("iterations", "acceleration", "backend")}
     whole = rlcore.deconvolve(image, psf, **options)
     print(f"image {image.shape}, psf {psf.values.shape}, {arguments.iterations} iterations; difference to the whole:")
     for name, result in ways(image, psf, options):
@@ -54,7 +55,7 @@ def ways(image: np.ndarray, psf: rlcore.PSF, options: dict) -> Iterator[tuple[st
         halo = tuple(max(1, half_steps // 2) * (p - 1) for p in psf.values.shape)
         plan = in_eight(image, psf, options, half_steps, halo)
         yield f"exact, exchanged every {name}, 8 blocks", rlcore.deconvolve(image, psf, plan=plan, **options)
-    for reach in (0.6, 1.0, 1.5, 2.0):
+    for reach in (0.6, 1.0, 1.5, 2.0, 2.5):
         halo = tuple(int(np.ceil(reach * p)) for p in psf.values.shape)
         plan = in_eight(image, psf, options, 2 * options["iterations"], halo)
         yield f"independent, {reach:g} PSF a side", rlcore.deconvolve(image, psf, plan=plan, **options)

@@ -1,5 +1,6 @@
 """Richardson-Lucy deconvolution of microscope volumes of any size, on any hardware."""
 
+from rlcore.acceleration import ACCELERATIONS
 from rlcore.boundary import BOUNDARIES
 from rlcore.choice import Choice, choose_backend
 from rlcore.deconvolve import deconvolve, make_plan
@@ -20,6 +21,7 @@ from rlcore.registry import Finding, load_backend, survey
 from rlcore.source import ImageWarning
 
 __all__ = [
+    "ACCELERATIONS",
     "BOUNDARIES",
     "PSF",
     "BackendError",

@@ -118,6 +118,10 @@ class ArrayAPIBackend(Backend[Any]):
         axes = tuple(range(array.ndim))
         return self.xp.roll(self.xp.flip(array, axis=axes), (1,) * array.ndim, axis=axes)
 
+    def predict(self, estimate: Any, previous: Any, factor: float, *, least: float, out: Any = None) -> Any:
+        point = estimate + factor * (estimate - previous)
+        return _place(self.xp.maximum(point, least * estimate), out)
+
     # --- residence: volumes that stay on the device
 
     def full(self, shape: Shape, value: float) -> Any:

@@ -171,6 +171,15 @@ class SupportsFusion(Protocol[A]):
 
 
 @runtime_checkable
+class SupportsPrediction(Protocol[A]):
+    """Optional: the point that an accelerated step starts from, in one pass."""
+
+    def predict(self, estimate: A, previous: A, factor: float, *, least: float, out: A | None = None) -> A:
+        """``max(estimate + factor * (estimate - previous), least * estimate)``; `out` may be `previous`."""
+        ...
+
+
+@runtime_checkable
 class SupportsResidence(Protocol[A]):
     """Optional: working volumes of any shape that stay on the device while blocks are cut from them."""
 

@@ -81,3 +81,12 @@ class Cut:
         start = tuple(a - halo for a, halo in zip(first, self.halo_before, strict=True))
         stop = tuple(a + n for a, n in zip(start, self.read_shape, strict=True))
         return Block(Box(start, stop), Box(first, last))
+
+
+def pieces(shape: Shape, chunks: Shape, most: int) -> Iterator[Box]:
+    """Boxes that tile an array: whole chunks of at most `most` voxels, or one chunk; long along the last axes."""
+    piece = [min(c, n) for c, n in zip(chunks, shape, strict=True)]
+    for axis in reversed(range(len(shape))):
+        piece[axis] = min(shape[axis], piece[axis] * max(1, most // math.prod(piece)))
+    whole = Box((0,) * len(shape), shape)
+    return (block.keep for block in Cut(whole, tuple(piece), tuple(piece), whole.start))

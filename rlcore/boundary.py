@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal, cast, get_args
+from typing import Literal, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,10 @@ BOUNDARIES: tuple[str, ...] = get_args(Boundary)
 
 LEAST_REACH = 1e-3
 """Where less of a voxel's light than this reaches the image, the voxel keeps its starting value."""
+
+
+_KEPT_BYTES = 64 << 20
+"""Bytes of weight tables that are kept for blocks that come again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,15 @@ class WeightTable:
     index: tuple[npt.NDArray[np.intp], ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Side:
+    """A box along one axis: the different spans of the PSF, which of them each voxel has, and if all are the whole."""
+
+    spans: npt.NDArray[np.intp]
+    index: npt.NDArray[np.intp]
+    interior: bool
+
+
 class Weights:
     """The weight w = 1 / (H^T 1_image) of every voxel, in compact form.
 
@@ -106,20 +119,38 @@ class Weights:
             self._sums = np.cumsum(self._sums, axis=axis)
         self._sums = np.pad(self._sums, [(1, 0)] * psf.ndim)
         self._complete = bool(self._sums.flat[-1] > 1 - 1e-9)  # a PSF that was trimmed has lost some light
+        self._sides: dict[tuple[int, int, int], _Side] = {}
+        self._tables: dict[Box, WeightTable] = {}
 
     def of(self, box: Box) -> WeightTable | None:
         """The weights of `box`; None where all are 1."""
         if self._geometry.wraps:
             return None
-        spans = [self._spans(axis, a, b) for axis, (a, b) in enumerate(zip(box.start, box.stop, strict=True))]
-        if self._complete and all(map(_is_interior, spans, self._geometry.psf_shape)):
-            return None
-        lengths = self._geometry.psf_shape
-        keys = [np.ravel_multi_index(tuple(s.T), (p + 1, p + 1, 2)) for s, p in zip(spans, lengths, strict=True)]
-        unique = [np.unique(key, return_index=True, return_inverse=True) for key in keys]
-        different = [span[u[1]] for span, u in zip(spans, unique, strict=True)]
-        values = _encode(self._reach(different), [span[:, 2] for span in different])
-        return WeightTable(values, tuple(np.asarray(u[2], dtype=np.intp).reshape(-1) for u in unique))
+        if box not in self._tables:
+            sides = [self._side(axis, a, b) for axis, (a, b) in enumerate(zip(box.start, box.stop, strict=True))]
+            if self._complete and all(side.interior for side in sides):
+                return None
+            values = _encode(self._reach([side.spans for side in sides]), [side.spans[:, 2] for side in sides])
+            self._keep(box, WeightTable(values, tuple(side.index for side in sides)))
+        return self._tables[box]
+
+    def _keep(self, box: Box, table: WeightTable) -> None:
+        """Blocks come again in every sweep: their tables are kept, within bounds."""
+        kept = [other.values.nbytes for other in self._tables.values()]
+        if sum(kept) + table.values.nbytes > _KEPT_BYTES:
+            self._tables.clear()
+        self._tables[box] = table
+
+    def _side(self, axis: int, start: int, stop: int) -> _Side:
+        """What there is to know of a block's extent along one axis."""
+        if (axis, start, stop) not in self._sides:
+            spans = self._spans(axis, start, stop)
+            length = self._geometry.psf_shape[axis]
+            key = np.ravel_multi_index(tuple(spans.T), (length + 1, length + 1, 2))
+            _, first, index = np.unique(key, return_index=True, return_inverse=True)
+            interior = _is_interior(spans, length)
+            self._sides[axis, start, stop] = _Side(spans[first], np.asarray(index, np.intp).reshape(-1), interior)
+        return self._sides[axis, start, stop]
 
     def _spans(self, axis: int, start: int, stop: int) -> npt.NDArray[np.intp]:
         """For each voxel: the span of PSF voxels through which it reaches the image, and whether it may hold light."""
@@ -130,11 +161,18 @@ class Weights:
         return np.stack([np.clip(c - y, 0, p), np.clip(n - y + c, 0, p), inside], axis=1)
 
     def _reach(self, spans: list[npt.NDArray[np.intp]]) -> npt.NDArray[np.float64]:
-        """Share of light that reaches the image, for every combination of spans."""
-        total: Any = self._sums
-        for axis, span in enumerate(spans):
-            total = np.take(total, span[:, 1], axis=axis) - np.take(total, span[:, 0], axis=axis)
-        return np.asarray(total)
+        """Share of light that reaches the image, for every combination of spans.
+
+        The last axis first: while the table is small, since what is picked there lies scattered.
+        """
+        sums = self._sums
+        for axis in range(sums.ndim - 1, 0, -1):
+            first, last = spans[axis][:, 0], spans[axis][:, 1]
+            sums = np.take(sums, last, axis=axis) - np.take(sums, first, axis=axis)
+        total = np.empty((len(spans[0]), *sums.shape[1:]))
+        for plane, (start, stop, _) in zip(total, spans[0], strict=True):
+            np.subtract(sums[stop], sums[start], out=plane)
+        return total
 
 
 def _is_interior(spans: npt.NDArray[np.intp], length: int) -> bool:
@@ -143,7 +181,12 @@ def _is_interior(spans: npt.NDArray[np.intp], length: int) -> bool:
 
 
 def _encode(reach: npt.NDArray[np.float64], inside: list[npt.NDArray[np.intp]]) -> Volume:
-    weight: Volume = np.where(reach >= LEAST_REACH, 1.0 / np.maximum(reach, LEAST_REACH), 0.0)
+    """Weights in the place of shares of light."""
+    weight: Volume = reach
+    unseen = reach < LEAST_REACH
+    np.divide(1.0, reach, out=weight, where=~unseen)
+    weight[unseen] = 0.0
     for axis, flags in enumerate(inside):
-        weight *= flags.reshape([-1 if a == axis else 1 for a in range(reach.ndim)])
+        if not flags.all():
+            weight *= flags.reshape([-1 if a == axis else 1 for a in range(reach.ndim)])
     return weight

@@ -6,15 +6,17 @@ import os
 from pathlib import Path
 from typing import Any
 
+from rlcore.acceleration import Acceleration, check_acceleration
 from rlcore.backend import Backend
 from rlcore.blocks import Shape
 from rlcore.boundary import Boundary, Geometry, check_boundary
+from rlcore.caution import caution
 from rlcore.choice import choose_backend
 from rlcore.errors import InputError
 from rlcore.execution.checkpoint import Checkpoint
-from rlcore.execution.engine import Run, execute
+from rlcore.execution.engine import ReplanWarning, Run, execute
 from rlcore.execution.progress import Callback, CancelEvent, Reporter
-from rlcore.execution.scan import scan
+from rlcore.execution.scan import Scan, scan
 from rlcore.execution.working import WorkingVolumes, check_disk
 from rlcore.planner import Job, Plan
 from rlcore.request import Request, Settings, check_iterations
@@ -26,7 +28,8 @@ def deconvolve(
     image: Any,
     psf: Any,
     *,
-    iterations: int = 20,
+    iterations: int = 15,
+    acceleration: Acceleration = "heavy-ball",
     backend: str | Backend[Any] = "auto",
     device: str | int | None = None,
     boundary: Boundary = "extended",
@@ -50,7 +53,11 @@ def deconvolve(
     psf : array_like or PSF
         Point spread function on as many axes and with the same voxel size, of any size, odd or even. Its centre is
         voxel P//2 of P; for anything else, or to take a background off, see `prepare_psf`.
-    iterations : int, default 20
+    iterations : int, default 15
+        More sharpen more, and then fit noise: accelerated ones pass their best soon, at few photons within 10 or 20.
+    acceleration : {"heavy-ball", "none"}
+        "heavy-ball" starts each step from a point predicted from the last two estimates. 13 such iterations fit as well
+        as 25 plain ones, 30 as well as 100, for little more time each and one more volume of memory.
     backend : str or Backend, default "auto"
         A name that `survey` lists, or a backend itself; `choose_backend` tells what "auto" takes.
     device : str or int, optional
@@ -94,8 +101,8 @@ def deconvolve(
     Notes
     -----
     ``f <- f * w * H^T (g / (H f + b))`` from a constant start (Richardson 1972, Lucy 1974), with the exact adjoint
-    H^T and, for "extended", the estimate reaching beyond the image and w = 1 / (H^T 1) (Bertero & Boccacci 2005). The
-    result does not depend on backend or plan beyond float32 rounding.
+    H^T and, for "extended", the estimate reaching beyond the image and w = 1 / (H^T 1) (Bertero & Boccacci 2005);
+    accelerated after Wang & Miller (2014). The result does not depend on backend or plan beyond float32 rounding.
 
     Examples
     --------
@@ -106,14 +113,16 @@ def deconvolve(
     >>> np.unravel_index(restored.argmax(), restored.shape) == (4, 4)
     True
     """
-    settings = Settings(iterations, check_boundary(boundary), background, memory, exchange, tolerance)
+    settings = Settings(
+        iterations, check_boundary(boundary), background, memory, exchange, tolerance, check_acceleration(acceleration)
+    )
     request = Request.of(image, psf, settings, backend, device, out)
     seen = None if checkpoint is None else scan(request.image, digest=True)
     state = None if checkpoint is None or seen is None else Checkpoint(checkpoint, request.identity(seen.digest))
     before = state.plan if state else None
     chosen = plan or before or plan_within(request.job(state is not None), request.backend, settings)
     request.check_plan(chosen)
-    source = open_source(request, chosen, seen)
+    source, chosen = _open(request, chosen, seen)
     source.check()
     folder = request.scratch_parent(checkpoint)
     if before is None:
@@ -121,6 +130,17 @@ def deconvolve(
         if state is not None:
             state.start(chosen)
     return _run(request, source, chosen, state, folder, Reporter(callback, cancel, iterations))
+
+
+def _open(request: Request, plan: Plan, seen: Scan | None) -> tuple[Source, Plan]:
+    """The image as a run reads it; by a smaller plan, and with a word, where the device has no room for it."""
+    while True:
+        try:
+            return open_source(request, plan, seen), plan
+        except MemoryError as error:
+            cause = str(error) or "memory ran out"
+        plan = smaller_plan(plan, request.job(seen is not None), request.backend, request.settings)
+        caution(f"{cause}; starting by a smaller plan: {plan}", ReplanWarning)
 
 
 def _run(
@@ -143,7 +163,7 @@ def _run(
             reporter=reporter,
             checkpoint=state,
             replan=lambda old: smaller_plan(old, request.job(False), request.backend, request.settings),
-            gather=request.out is None and state is None,
+            gather=request.out is None,
         )
         volumes.deliver(execute(run, plan), result, request.chunks)
     if state is not None:
@@ -155,7 +175,8 @@ def make_plan(
     image_shape: Shape,
     psf_shape: Shape,
     *,
-    iterations: int = 20,
+    iterations: int = 15,
+    acceleration: Acceleration = "heavy-ball",
     backend: str | Backend[Any] = "auto",
     device: str | int | None = None,
     boundary: Boundary = "extended",
@@ -169,7 +190,7 @@ def make_plan(
     ----------
     image_shape, psf_shape : tuple of int
         Shapes of 2 or 3 axes. The PSF's centre is taken at P//2.
-    iterations, backend, device, boundary, memory, exchange, tolerance
+    iterations, acceleration, backend, device, boundary, memory, exchange, tolerance
         As for `deconvolve`.
 
     Returns
@@ -189,11 +210,13 @@ def make_plan(
     >>> plan.is_whole
     True
     """
-    settings = Settings(iterations, check_boundary(boundary), 0.0, memory, exchange, tolerance)
+    accelerated = check_acceleration(acceleration)
+    settings = Settings(iterations, check_boundary(boundary), 0.0, memory, exchange, tolerance, accelerated)
     image_shape, psf_shape = _check_shapes(image_shape, psf_shape)
     engine = choose_backend(backend, device).backend
     geometry = Geometry(image_shape, psf_shape, tuple(p // 2 for p in psf_shape), settings.boundary)
-    return plan_within(Job(geometry.trimmed(), check_iterations(iterations)), engine, settings, anywhere=True)
+    job = Job(geometry.trimmed(), check_iterations(iterations), acceleration=accelerated)
+    return plan_within(job, engine, settings, anywhere=True)
 
 
 def _check_shapes(image_shape: Shape, psf_shape: Shape) -> tuple[Shape, Shape]:

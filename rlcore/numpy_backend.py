@@ -69,6 +69,15 @@ class NumPyBackend(ArrayAPIBackend):
         clamped: Volume = np.maximum(array, array.dtype.type(floor), out=out)
         return clamped
 
+    def predict(
+        self, estimate: Volume, previous: Volume, factor: float, *, least: float, out: Volume | None = None
+    ) -> Volume:
+        point: Volume = np.subtract(estimate, previous, out=out)
+        point *= point.dtype.type(factor)
+        point += estimate
+        np.maximum(point, estimate * estimate.dtype.type(least), out=point)
+        return point
+
     def read(self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False) -> Volume:
         if all(at >= 0 and at + n <= size for at, n, size in zip(start, shape, volume.shape, strict=True)):
             return self.upload(volume[tuple(slice(at, at + n) for at, n in zip(start, shape, strict=True))])

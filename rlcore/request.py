@@ -15,13 +15,14 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
+from rlcore.acceleration import Acceleration
 from rlcore.array_api import ArrayAPIBackend
 from rlcore.backend import Backend, SupportsInterchange, SupportsResidence, real_dtype
 from rlcore.blocks import Shape
 from rlcore.boundary import Boundary, Geometry
 from rlcore.choice import choose_backend
 from rlcore.errors import InputError
-from rlcore.execution.scan import check_image
+from rlcore.execution.scan import check_image, chunks_of
 from rlcore.execution.stores import ArrayResult, DeviceResult, NewResult, Result
 from rlcore.planner import Job, Plan
 from rlcore.psf import PSF, prepare_psf
@@ -38,6 +39,7 @@ class Settings:
     memory: int | float | str | None = None
     exchange: bool = True
     tolerance: float | None = None
+    acceleration: Acceleration = "none"
 
     @property
     def error(self) -> float | None:
@@ -80,7 +82,7 @@ class Request:
     @property
     def chunks(self) -> Shape:
         """Chunks of the result, 1 voxel where it has none."""
-        return tuple(getattr(self.out, "chunks", None) or (1,) * len(self.geometry.image_shape))
+        return (1,) * len(self.geometry.image_shape) if self.out is None else chunks_of(self.out)
 
     def job(self, checkpoint: bool) -> Job:
         """What the planner needs to know."""
@@ -90,11 +92,17 @@ class Request:
             result_in_memory=self.out is None,
             lazy_image=not isinstance(self.image, np.ndarray) and not self.native,
             checkpoint=checkpoint,
+            acceleration=self.settings.acceleration,
         )
 
     def check_plan(self, plan: Plan) -> None:
         """Refuse a plan that was made for something else."""
-        ours = {"geometry": self.geometry, "iterations": self.settings.iterations, "backend": self.backend.name}
+        ours = {
+            "geometry": self.geometry,
+            "iterations": self.settings.iterations,
+            "backend": self.backend.name,
+            "acceleration": self.settings.acceleration,
+        }
         if other := [f"{key} {getattr(plan, key)!r}" for key, value in ours.items() if getattr(plan, key) != value]:
             raise InputError(f"plan is for {other[0]}, not {ours[other[0].split()[0]]!r}; make one for this run")
 
@@ -107,6 +115,7 @@ class Request:
             "iterations": self.settings.iterations,
             "background": self.settings.background,
             "tolerance": self.settings.error,
+            "acceleration": self.settings.acceleration,
             "backend": self.backend.name,
             "device": self.backend.device,
             "dtype": real_dtype(self.backend).name,

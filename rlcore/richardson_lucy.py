@@ -7,19 +7,31 @@ w H^T 1 = 1 with 1 on the image and 0 outside it. The second is what is computed
 the ratio less 1, which shrinks as the fit improves, and their rounding with it. In float32 it is ten times as exact.
 
 An iteration is two half-steps: `blur` takes the estimate f to the ratio less 1, `correct` takes that back to a better
-estimate.
+estimate. With acceleration both start from a point y beside the estimate, and `advance` predicts the next one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Generic, Protocol
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Generic, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from rlcore.backend import A, Backend, Footprint, Shape, SupportsExpansion, SupportsFusion, Volume, real_dtype
+from rlcore.acceleration import LEAST_SHARE, Acceleration, Predict, prediction_of
+from rlcore.backend import (
+    A,
+    Backend,
+    Footprint,
+    Shape,
+    SupportsExpansion,
+    SupportsFusion,
+    SupportsPrediction,
+    Volume,
+    real_dtype,
+)
 from rlcore.blocks import Box
 from rlcore.boundary import WeightTable
 
@@ -48,11 +60,18 @@ COMPOSED_HALF = Held(reals=3, spectra=3)
 """A half-step alone: estimate, image, inside, or estimate, ratio, weight; transfer, mirrored transfer, product."""
 
 
-def held_by(backend: Backend[Any], *, half: bool = False) -> Held:
-    """What an iteration holds on this backend, or a half-step alone."""
+def held_by(backend: Backend[Any], *, half: bool = False, acceleration: Acceleration = "none") -> Held:
+    """What an iteration holds on this backend, or a half-step alone.
+
+    With acceleration the estimate beside the point, and a constant where the prediction is composed.
+    """
     if isinstance(backend, SupportsFusion):
-        return FUSED_HALF if half else FUSED
-    return COMPOSED_HALF if half else COMPOSED
+        held = FUSED_HALF if half else FUSED
+    else:
+        held = COMPOSED_HALF if half else COMPOSED
+    if acceleration == "none":
+        return held
+    return replace(held, reals=held.reals + (1 if isinstance(backend, SupportsPrediction) else 2))
 
 
 class Steps(Protocol[A]):
@@ -68,10 +87,13 @@ class Steps(Protocol[A]):
     ) -> A: ...
     def update(self, estimate: A, correction: A, weight: Any, *, out: A | None = None) -> A: ...
 
+    @property
+    def predict(self) -> Predict: ...
+
 
 def steps_for(backend: Backend[A], shape: Shape) -> Steps[A]:
     """The backend's own fused steps, or the same steps composed of its basic operations."""
-    return Fused(backend) if isinstance(backend, SupportsFusion) else Composed(backend, shape)
+    return Fused(backend, shape) if isinstance(backend, SupportsFusion) else Composed(backend, shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,22 +126,46 @@ def correct(steps: Steps[A], estimate: A, ratio: A, weight: Any, optics: Optics)
     return steps.update(estimate, correction, weight, out=estimate)
 
 
-def iterate(steps: Steps[A], estimate: A, data: Data, weight: Any, optics: Optics, iterations: int) -> Iterator[A]:
-    """Yield the estimate after each iteration; it is overwritten by the next."""
+class State(NamedTuple):
+    """What is carried from one iteration to the next, as arrays on the device or as the names of volumes."""
+
+    point: Any
+    """Where the next step starts from: the estimate itself without acceleration."""
+    estimate: Any
+    """The newest estimate."""
+
+
+def advance(steps: Steps[A], state: State, ratio: A, weight: Any, optics: Optics, factor: float | None) -> State:
+    """Second half-step from the point, then the next point with this factor. Overwrites all arrays."""
+    estimate = correct(steps, state.point, ratio, weight, optics)
+    if factor is None:
+        return State(estimate, estimate)
+    return State(steps.predict(estimate, state.estimate, factor, least=LEAST_SHARE, out=state.estimate), estimate)
+
+
+def iterate(
+    steps: Steps[A], state: State, data: Data, weight: Any, optics: Optics, factors: Iterable[float | None]
+) -> Iterator[State]:
+    """Yield the state after each iteration, one for each factor; it is overwritten by the next."""
     work = None
-    for _ in range(iterations):
-        work = blur(steps, estimate, data, optics, out=work)
-        estimate = correct(steps, estimate, work, weight, optics)
-        yield estimate
+    for factor in factors:
+        work = blur(steps, state.point, data, optics, out=work)
+        state = advance(steps, state, work, weight, optics, factor)
+        yield state
 
 
 class Fused(Generic[A]):
     """The steps as the backend itself fuses them."""
 
-    def __init__(self, backend: Any) -> None:
+    def __init__(self, backend: Any, shape: Shape) -> None:
         self._backend = backend
+        self._shape = shape
         self.convolve, self.correlate = backend.convolve, backend.correlate
         self.ratio, self.update = backend.ratio, backend.update
+
+    @cached_property
+    def predict(self) -> Predict:
+        return prediction_of(self._backend, self._shape)
 
     def transfer(self, kernel: A) -> Any:
         return self._backend.fft(kernel)
@@ -176,6 +222,10 @@ class Composed(Generic[A]):
         factor = self._backend.add(factor, 1.0, out=factor)
         factor = self._backend.clamp(factor, 0.0, out=factor)
         return self._backend.multiply(estimate, factor, out=out)
+
+    @cached_property
+    def predict(self) -> Predict:
+        return prediction_of(self._backend, self._shape)
 
     def _filter(self, array: A, transfer: A, out: A | None) -> A:
         product = self._backend.fft(array)

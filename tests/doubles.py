@@ -91,19 +91,30 @@ class FusedCountingBackend(CountingBackend):
     def correlate(self, array, transfer, *, out=None):
         return self._filter(array, transfer.values.conj(), out)
 
-    def ratio(self, image, blurred, *, background, floor, out=None):
-        values = image.values / np.maximum(blurred.values + np.float32(background), np.float32(floor))
+    def ratio(self, image, blurred, *, background, floor, inside=None, out=None):
+        values = image.values / np.maximum(blurred.values + np.float32(background), np.float32(floor)) - 1
+        if inside is not None:
+            kept = np.zeros_like(values)
+            part = inside.slices((0,) * values.ndim)
+            kept[part] = values[part]
+            values = kept
         return self._keep(values, "real", out)
 
     def update(self, estimate, correction, weight, *, out=None):
-        values = estimate.values * np.maximum(correction.values, 0)
-        if weight is not None:
-            values = np.where(weight.values < 0, estimate.values, values * weight.values)
-        return self._keep(values, "real", out)
+        factor = correction.values if weight is None else correction.values * weight.values
+        return self._keep(estimate.values * np.maximum(1 + factor, 0), "real", out)
 
     def _filter(self, array, factor, out):
         values = np.fft.irfftn(np.fft.rfftn(array.values) * factor, array.values.shape, range(array.values.ndim))
         return self._keep(values.astype(np.float32), "real", out)
+
+
+class PredictingCountingBackend(FusedCountingBackend):
+    """The same with its own prediction."""
+
+    def predict(self, estimate, previous, factor, *, least, out=None):
+        values = estimate.values + factor * (estimate.values - previous.values)
+        return self._keep(np.maximum(values, least * estimate.values).astype(np.float32), "real", out)
 
 
 class RefusingBackend(NumPyBackend):

@@ -13,6 +13,9 @@ from scenes import blurred, cell, counts, error, gaussian, random_psf, rms
 
 import rlcore
 from rlcore.array_api import ArrayAPIBackend
+from rlcore.backend import Summary
+from rlcore.errors import OutOfMemory
+from rlcore.numpy_backend import NumPyBackend
 
 NAMES = ["numpy", "pyfftw"]
 DOUBLE = ArrayAPIBackend(array_api_compat.numpy, name="double", dtype="float64")
@@ -33,11 +36,12 @@ def problems(draw):
 def test_it_is_the_direct_sum(problem, boundary, background):
     shape, psf, seed = problem
     options = {"iterations": 7, "boundary": boundary, "background": background}
+    plain = options | {"acceleration": "none"}
     image = counts(shape, seed)
     truth = reference.restore(image, psf.values, psf.centre, **options)
-    assert error(rlcore.deconvolve(image, psf, backend=DOUBLE, **options), truth) <= 1e-11
+    assert error(rlcore.deconvolve(image, psf, backend=DOUBLE, **plain), truth) <= 1e-11
     for name in NAMES:
-        assert error(rlcore.deconvolve(image, psf, backend=name, **options), truth) <= 1e-5
+        assert error(rlcore.deconvolve(image, psf, backend=name, **plain), truth) <= 1e-5
 
 
 @pytest.mark.parametrize("boundary", rlcore.BOUNDARIES)
@@ -46,8 +50,9 @@ def test_it_is_the_direct_sum_after_many_iterations_with_negative_voxels_and_emp
     image[:, :5] = 0
     image[3, 3:9] = -2
     truth = reference.restore(image, psf, (2, 2), boundary, 100)
+    options = {"iterations": 100, "acceleration": "none", "boundary": boundary}
     with pytest.warns(rlcore.ImageWarning, match="image has 6 negative voxels, which count as 0"):
-        result = rlcore.deconvolve(image, psf, iterations=100, boundary=boundary, backend=DOUBLE)
+        result = rlcore.deconvolve(image, psf, backend=DOUBLE, **options)
     assert error(result, truth) <= 1e-10
 
 
@@ -56,7 +61,7 @@ def test_it_is_the_direct_sum_after_many_iterations_with_negative_voxels_and_emp
 @pytest.mark.parametrize(("iterations", "bound"), [(20, 1e-5), (100, 3e-5)])
 def test_single_precision_agrees_with_double(name, boundary, iterations, bound):
     scene = cell()
-    options = {"iterations": iterations, "boundary": boundary, "background": 4.0}
+    options = {"iterations": iterations, "acceleration": "none", "boundary": boundary, "background": 4.0}
     truth = rlcore.deconvolve(scene.image, scene.psf, backend=DOUBLE, **options)
     assert error(rlcore.deconvolve(scene.image, scene.psf, backend=name, **options), truth) <= bound
 
@@ -66,7 +71,7 @@ def test_single_precision_agrees_with_double(name, boundary, iterations, bound):
 @pytest.mark.parametrize("factor", [1e-6, 1e6])
 def test_scaling_the_data_scales_the_result(name, boundary, factor):
     scene = cell()
-    options = {"iterations": 50, "boundary": boundary, "backend": name}
+    options = {"iterations": 50, "acceleration": "none", "boundary": boundary, "backend": name}
     plain = rlcore.deconvolve(scene.image, scene.psf, background=4.0, **options)
     scaled = rlcore.deconvolve(scene.image * np.float32(factor), scene.psf, background=4.0 * factor, **options)
     assert rms(scaled / factor - plain) <= 2e-6 * rms(plain)
@@ -146,3 +151,35 @@ def test_an_image_of_zeros_stays_zero():
     for boundary in rlcore.BOUNDARIES:
         result = rlcore.deconvolve(np.zeros((9, 9)), gaussian((5, 5)), boundary=boundary, backend="numpy")
         np.testing.assert_array_equal(result, np.zeros((9, 9)))
+
+
+class TightCard(NumPyBackend):
+    """A device with memory of its own that takes no image, or block, of more than so many voxels."""
+
+    def __init__(self, most):
+        super().__init__()
+        self.on_host, self.most = False, most
+
+    def free_bytes(self):
+        return 1 << 40
+
+    def summary(self, array):
+        return Summary(float(array.min()), float(array.max()), float(array.sum(dtype=np.float64)))
+
+    def read(self, volume, start, shape, *, wrap=False):
+        if np.prod(shape) > self.most:
+            raise OutOfMemory(f"no room for {shape}")
+        return super().read(volume, start, shape, wrap=wrap)
+
+    def upload(self, volume):
+        if volume.size > self.most:
+            raise OutOfMemory(f"no room for {volume.shape}")
+        return super().upload(volume)
+
+
+def test_an_image_that_the_device_has_no_room_for_is_opened_by_a_smaller_plan():
+    image, psf = np.random.default_rng(0).random((40, 120, 120), np.float32) + 1, np.ones((3, 3, 3))
+    whole = rlcore.deconvolve(image, psf, iterations=2, backend="numpy")
+    with pytest.warns(rlcore.ReplanWarning, match=r"no room for .*; starting by a smaller plan: \d+ blocks"):
+        blocks = rlcore.deconvolve(image, psf, iterations=2, backend=TightCard(400_000))
+    np.testing.assert_allclose(blocks, whole, atol=1e-5 * whole.max())

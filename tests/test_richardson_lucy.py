@@ -6,13 +6,25 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import reference
-from doubles import CountingBackend, FusedCountingBackend
+from doubles import CountingBackend, FusedCountingBackend, PredictingCountingBackend
 from scenes import cell, counts, random_psf
 
 import rlcore
 from rlcore.boundary import Geometry, Weights
 from rlcore.kernel import on_device
-from rlcore.richardson_lucy import COMPOSED, COMPOSED_HALF, FUSED, FUSED_HALF, Held, Optics, iterate, steps_for
+from rlcore.richardson_lucy import (
+    COMPOSED,
+    COMPOSED_HALF,
+    FUSED,
+    FUSED_HALF,
+    Data,
+    Held,
+    Optics,
+    State,
+    held_by,
+    iterate,
+    steps_for,
+)
 
 PARITIES = [
     *(((9 + a, 9 + b), (4 + c, 4 + d)) for a, b, c, d in [(0, 0, 0, 1), (0, 1, 1, 1), (1, 0, 0, 0), (1, 1, 1, 0)]),
@@ -78,9 +90,11 @@ def test_the_model_holds_the_light_of_the_data_from_the_second_iteration_on(name
     start = np.full(geometry.domain.shape, scene.image.mean())
     estimate = backend.upload(embedded(start, geometry, block, geometry.domain))
     image = backend.upload(embedded(scene.image, geometry, block, geometry.image))
+    data = Data(image, steps.inside(None if geometry.wraps else geometry.image.seen_from(box)))
     inside = geometry.image.slices(geometry.domain.start)
-    for done, current in enumerate(iterate(steps, estimate, image, weight, optics, 8), start=1):
-        model = backend.download(steps.convolve(current, optics.transfer))[inside]
+    states = iterate(steps, State(estimate, estimate), data, weight, optics, (None,) * 8)
+    for done, current in enumerate(states, start=1):
+        model = backend.download(steps.convolve(current.estimate, optics.transfer))[inside]
         if done >= 2:
             assert model.sum(dtype=np.float64) == pytest.approx(scene.image.sum(dtype=np.float64), rel=1e-3)
 
@@ -96,11 +110,26 @@ def test_the_model_holds_the_light_of_the_data_from_the_second_iteration_on(name
     ids=["fused", "fused, by halves", "composed", "composed, by halves"],
 )
 def test_no_more_and_no_fewer_arrays_are_alive_than_is_stated(made, half, held):
-    image, psf, backend = counts((24, 26)), random_psf((5, 6), (2, 3)), made()
-    plan = rlcore.make_plan(image.shape, (5, 6), iterations=4, backend=backend)
+    assert alive(made(), half, "none") == held
+
+
+@pytest.mark.parametrize("half", [False, True], ids=["whole", "by halves"])
+@pytest.mark.parametrize("made", [CountingBackend, FusedCountingBackend, PredictingCountingBackend])
+def test_acceleration_holds_what_is_stated(made, half):
+    """What composes a prediction needs a constant, which half-steps keep from the first on."""
+    held = alive(made(), half, "heavy-ball")
+    stated = held_by(made(), half=half, acceleration="heavy-ball")
+    assert held.spectra == stated.spectra
+    assert stated.reals - 1 <= held.reals <= stated.reals
+
+
+def alive(backend, half, acceleration):
+    image, psf = counts((24, 26)), random_psf((5, 6), (2, 3))
+    options = {"iterations": 4, "acceleration": acceleration, "backend": backend}
+    plan = rlcore.make_plan(image.shape, (5, 6), **options)
     if half:
         keep = (12, 16)
         block = tuple(k + p - 1 for k, p in zip(keep, (5, 6), strict=True))
         plan = replace(plan, block_shape=block, keep_shape=keep, halo=(4, 5), half_steps=1, overlap=False)
-    rlcore.deconvolve(image, psf, iterations=4, backend=backend, plan=plan)
-    assert Held(backend.most["real"], backend.most["spectrum"]) == held
+    rlcore.deconvolve(image, psf, plan=plan, **options)
+    return Held(backend.most["real"], backend.most["spectrum"])

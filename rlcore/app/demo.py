@@ -20,7 +20,7 @@ from rlcore.testing.optics import VOXEL
 from rlcore.testing.phantoms import Phantom, phantom
 
 SHAPE = (64, 160, 160)
-ITERATIONS = 100
+ITERATIONS = 40
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ def backends(*, as_json: bool, why: tuple[Path, Path] | None, backend: str, devi
 
 @main.command()
 @click.option("--output", type=PATH, default=Path("demo_output"), show_default=True, help="A folder for what it makes.")
-@click.option("-n", "--iterations", type=int, default=100, show_default=True)
+@click.option("-n", "--iterations", type=int, default=40, show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Another seed, another phantom.")
 @backend_options
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON on stdout.")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from rlcore.acceleration import check_acceleration
 from rlcore.app.reading import Opened, Pick
 from rlcore.backend import Backend
 from rlcore.boundary import check_boundary
@@ -29,7 +30,8 @@ class Order:
     image: Path
     psf: Path
     output: Path = Path("restored.tif")
-    iterations: int = 20
+    iterations: int = 15
+    acceleration: str = "heavy-ball"
     backend: str = "auto"
     device: str | None = None
     boundary: str = "extended"
@@ -54,8 +56,15 @@ class Order:
         """The choices that the plan depends on."""
         if self.tolerance is not None and not self.independent:
             raise InputError("--tolerance is for independent blocks; give --independent with it")
-        boundary = check_boundary(self.boundary)
-        return Settings(self.iterations, boundary, self.background, self.memory, not self.independent, self.tolerance)
+        return Settings(
+            self.iterations,
+            check_boundary(self.boundary),
+            self.background,
+            self.memory,
+            not self.independent,
+            self.tolerance,
+            check_acceleration(self.acceleration),
+        )
 
     def choose(self) -> Choice:
         """The backend; one that cannot be had is bad input, not a failed run."""

@@ -155,6 +155,7 @@ class _Run:
             self.image.array,
             self.psf,
             iterations=order.iterations,
+            acceleration=self.plan.acceleration,
             backend=self.backend,
             boundary=self.plan.geometry.boundary,
             background=order.background,
@@ -173,7 +174,8 @@ class _Run:
         order = self.order
         return (
             f"Richardson-Lucy deconvolution by rlcore {version('rlcore')}: {order.iterations} iterations, "
-            f"boundary {order.boundary}, background {order.background:g}, psf {order.psf.name}, on {self.plan.backend}"
+            f"acceleration {order.acceleration}, boundary {order.boundary}, background {order.background:g}, "
+            f"psf {order.psf.name}, on {self.plan.backend}"
         )
 
 

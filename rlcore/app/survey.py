@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 import rlcore
@@ -14,6 +15,7 @@ from rlcore.app.order import Order
 from rlcore.app.planning import plan_files
 from rlcore.app.program import print_json
 from rlcore.app.screen import Screen
+from rlcore.backend import Device
 from rlcore.budget import format_bytes
 from rlcore.registry import Finding
 
@@ -32,7 +34,7 @@ def show(*, as_json: bool) -> None:
     for finding in found:
         state = f"[{_COLOURS.get(finding.state, 'red')}]{finding.state}[/]"
         memory = "" if finding.memory is None else format_bytes(finding.memory)
-        table.add_row(finding.name, state, _devices(finding), memory, finding.distribution)
+        table.add_row(finding.name, state, escape(_devices(finding)), memory, finding.distribution)
     console = Console(highlight=False)
     console.print(table)
     for finding in found:
@@ -41,9 +43,19 @@ def show(*, as_json: bool) -> None:
 
 
 def _devices(finding: Finding) -> str:
-    if len(finding.devices) < 2:
+    if not finding.devices:
         return finding.device
-    return "\n".join(f"{device.index}: {device.name}" for device in finding.devices)
+    return "\n".join(f"{device.index}: {device.name}{_size(device)}" for device in finding.devices)
+
+
+def _size(device: Device) -> str:
+    """Its memory and its largest buffer, as far as they are known."""
+    known = [
+        f"{format_bytes(count)}{what}"
+        for count, what in ((device.memory, ""), (device.buffer_limit, " a buffer"))
+        if count is not None
+    ]
+    return f" [{', '.join(known)}]" if known else ""
 
 
 def explain(image: Path, psf: Path, *, backend: str, device: str | None, as_json: bool) -> None:

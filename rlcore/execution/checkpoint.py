@@ -136,7 +136,10 @@ def reserve(path: Path) -> None:
     """Claim the disk space of a file's whole length, so that a full disk shows now and not as a crash later."""
     if hasattr(os, "posix_fallocate"):
         with path.open("r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+            try:
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, str(path)) from error  # which does not know the file's name
 
 
 def _short(value: object) -> str:

@@ -13,6 +13,7 @@ from rlcore.backend import Backend, Shape, SupportsStreams
 from rlcore.blocks import Block, Box
 from rlcore.boundary import Weights
 from rlcore.caution import caution
+from rlcore.errors import BudgetError, OutOfMemory
 from rlcore.execution.checkpoint import Checkpoint
 from rlcore.execution.progress import Reporter
 from rlcore.execution.stores import Store
@@ -21,7 +22,7 @@ from rlcore.execution.working import WorkingVolumes
 from rlcore.kernel import on_device
 from rlcore.planner.plan import Plan
 from rlcore.psf import PSF
-from rlcore.richardson_lucy import Data, Optics, Steps, blur, correct, iterate, steps_for
+from rlcore.richardson_lucy import Data, Optics, State, Steps, advance, blur, iterate, steps_for
 
 
 class ReplanWarning(UserWarning):
@@ -50,13 +51,13 @@ class Run:
     written: bool = False
     """Whether any block of the sweep under way has been written."""
 
-    def sweeps(self, plan: Plan, estimate: str, finished: int) -> list[Sweep]:
+    def sweeps(self, plan: Plan, state: State, finished: int) -> list[Sweep]:
         """What is to be done from here."""
         return list(
             sweeps(
                 plan,
                 self.chunks,
-                estimate=estimate,
+                state=state,
                 finished=finished,
                 keep_last=self.checkpoint is not None,
                 gather=self.gather and plan.residence in ("host", "scratch"),
@@ -67,26 +68,32 @@ class Run:
 def execute(run: Run, plan: Plan) -> str:
     """Run the plan to its end, and name the volume that holds what came of it.
 
-    If memory runs out, the run goes on by a smaller plan from the last finished sweep, with a `ReplanWarning`.
+    If memory runs out, the run goes on by a smaller plan from the last finished sweep, with a `ReplanWarning`; the
+    point goes along, so nothing of the momentum is lost.
     """
-    estimate, finished = START, 0
+    state, finished = START, 0
     while True:
-        todo = run.sweeps(plan, estimate, finished)
+        todo = run.sweeps(plan, state, finished)
         past = run.checkpoint.state.sweep if run.checkpoint else 0
         run.reporter.begin([sweep.units for sweep in todo], past, finished / plan.iterations)
+        if past == len(todo):  # killed between the last sweep and the end
+            return str(todo[-1].result[0].estimate)
         sweep = todo[past]
         try:
             engine = _Engine(run, plan)
             for sweep in todo[past:]:
                 engine.sweep(sweep)
-                estimate, finished = sweep.result
+                state, finished = sweep.result
                 run.reporter.finish_sweep(finished)
-            return estimate
+            return str(state.estimate)
         except MemoryError as error:
             if run.checkpoint is not None or (sweep.in_place and run.written):
                 raise
             cause = str(error) or "memory ran out"
-        plan = run.replan(plan)
+        try:
+            plan = run.replan(plan)
+        except BudgetError as refusal:
+            raise OutOfMemory(f"{cause}; {refusal}") from refusal
         caution(f"{cause}; going on from iteration {finished} by a smaller plan: {plan}", ReplanWarning)
 
 
@@ -107,26 +114,37 @@ class _Engine:
         run.reporter.block, run.reporter.blocks = 1, len(sweep.cut)
         done = run.checkpoint.state.blocks if run.checkpoint else 0
         run.reporter.skip(done * sweep.units / len(sweep.cut))
-        target = run.volumes.store(sweep.target, self._plan.residence)
+        targets = self._targets(sweep)
         numbered = itertools.islice(enumerate(sweep.cut, start=1), done, None)
         stages = _Stages(
-            self._loader(sweep), self._computer(sweep), lambda array, item: self._save(target, array, *item)
+            self._loader(sweep), self._computer(sweep), lambda arrays, item: self._save(targets, arrays, *item)
         )
         stages.run(numbered, overlap=self._plan.overlap)
         if run.checkpoint:
             run.checkpoint.reach(run.reporter.sweep, 0)
 
+    def _targets(self, sweep: Sweep) -> tuple[Store, ...]:
+        """Where what is computed goes: the estimate, and the point if the sweep predicts one; or the ratio."""
+        names = (RATIO,) if sweep.kind == "blur" else tuple(dict.fromkeys(reversed(sweep.target)))
+        return tuple(self._run.volumes.store(name, self._plan.residence) for name in names)
+
     def _loader(self, sweep: Sweep) -> Callable[[tuple[int, Block]], tuple[Any, ...]]:
-        """What a block of this sweep needs on the device: the estimate, then image or ratio, then the weight."""
-        run = self._run
-        estimate = run.volumes.store(sweep.estimate, self._plan.residence)
-        ratio = run.volumes.store(RATIO, self._plan.residence) if sweep.kind == "correct" else None
+        """What a block of this sweep needs on the device: the state, then image or ratio, then the weight.
+
+        The estimate beside the point is read only where something is predicted from it.
+        """
+        run, residence = self._run, self._plan.residence
+        point, estimate = (run.volumes.store(name, residence) for name in sweep.source)
+        ratio = run.volumes.store(RATIO, residence) if sweep.kind == "correct" else None
+        predicts = any(factor is not None for factor in sweep.factors)
 
         def load(item: tuple[int, Block]) -> tuple[Any, ...]:
             box = item[1].read
             with self._lane():
                 weight = None if sweep.kind == "blur" else self._steps.weight(self._weights.of(box))
-                return estimate.load(box), ratio.load(box) if ratio else self._data(box), weight
+                start = point.load(box)
+                state = State(start, estimate.load(box) if predicts else start)
+                return state, ratio.load(box) if ratio else self._data(box), weight
 
         return load
 
@@ -137,47 +155,49 @@ class _Engine:
         everywhere = geometry.wraps or shared == box
         return Data(self._run.image.load(box), self._steps.inside(None if everywhere else shared.seen_from(box)))
 
-    def _computer(self, sweep: Sweep) -> Callable[..., Any]:
-        """What is done to it: the half-steps of the sweep."""
+    def _computer(self, sweep: Sweep) -> Callable[..., tuple[Any, ...]]:
+        """What is done to it: the half-steps of the sweep. It gives an array for each target."""
         return {"iterate": self._iterate, "blur": self._blur, "correct": self._correct}[sweep.kind](sweep)
 
-    def _iterate(self, sweep: Sweep) -> Callable[..., Any]:
-        def compute(number: int, estimate: Any, data: Data, weight: Any) -> Any:
-            reporter = self._run.reporter
+    def _iterate(self, sweep: Sweep) -> Callable[..., tuple[Any, ...]]:
+        def compute(number: int, state: State, data: Data, weight: Any) -> tuple[Any, ...]:
+            reporter, iterations = self._run.reporter, len(sweep.factors)
             reporter.block = number
-            steps = iterate(self._steps, estimate, data, weight, self._optics, sweep.iterations)
-            for done in range(1, sweep.iterations + 1):
+            steps = iterate(self._steps, state, data, weight, self._optics, sweep.factors)
+            del state
+            for done in range(1, iterations + 1):
                 with self._lane():
-                    estimate = next(steps)
-                reporter.advance(2, sweep.finished - sweep.iterations + done if len(sweep.cut) == 1 else None)
-            return estimate
+                    state = next(steps)
+                reporter.advance(2, sweep.finished - iterations + done if len(sweep.cut) == 1 else None)
+            return state.estimate, state.point
 
         return compute
 
-    def _blur(self, sweep: Sweep) -> Callable[..., Any]:
-        def compute(number: int, estimate: Any, data: Data, weight: Any) -> Any:
+    def _blur(self, sweep: Sweep) -> Callable[..., tuple[Any, ...]]:
+        def compute(number: int, state: State, data: Data, weight: Any) -> tuple[Any, ...]:
             self._run.reporter.block = number
             with self._lane():
-                ratio = blur(self._steps, estimate, data, self._optics, out=estimate)
+                ratio = blur(self._steps, state.point, data, self._optics, out=state.point)
             self._run.reporter.advance(1)
-            return ratio
+            return (ratio,)
 
         return compute
 
-    def _correct(self, sweep: Sweep) -> Callable[..., Any]:
-        def compute(number: int, estimate: Any, ratio: Any, weight: Any) -> Any:
+    def _correct(self, sweep: Sweep) -> Callable[..., tuple[Any, ...]]:
+        def compute(number: int, state: State, ratio: Any, weight: Any) -> tuple[Any, ...]:
             self._run.reporter.block = number
             with self._lane():
-                estimate = correct(self._steps, estimate, ratio, weight, self._optics)
+                state = advance(self._steps, state, ratio, weight, self._optics, sweep.factors[0])
             self._run.reporter.advance(1)
-            return estimate
+            return state.estimate, state.point
 
         return compute
 
-    def _save(self, target: Store, array: Any, number: int, block: Block) -> None:
+    def _save(self, targets: tuple[Store, ...], arrays: tuple[Any, ...], number: int, block: Block) -> None:
         self._run.written = True
         with self._lane():
-            target.save(array, block)
+            for target, array in zip(targets, arrays, strict=False):  # without a prediction the point is the estimate
+                target.save(array, block)
         if self._run.checkpoint:
             self._run.checkpoint.reach(self._run.reporter.sweep - 1, number)
 
@@ -192,7 +212,7 @@ class _Stages:
 
     load: Callable[[tuple[int, Block]], tuple[Any, ...]]
     compute: Callable[..., Any]
-    save: Callable[[Any, tuple[int, Block]], None]
+    save: Callable[[tuple[Any, ...], tuple[int, Block]], None]
 
     def run(self, items: Iterator[tuple[int, Block]], *, overlap: bool) -> None:
         if overlap:
@@ -212,11 +232,11 @@ class _Stages:
             loaded, present = ahead.result(), item
             item = next(items, None)
             ahead = None if item is None else reader.submit(self.load, item)
-            array = self.compute(present[0], *loaded)
+            arrays = self.compute(present[0], *loaded)
             del loaded
             if behind is not None:
                 behind.result()
-            behind = writer.submit(self.save, array, present)
-            del array
+            behind = writer.submit(self.save, arrays, present)
+            del arrays
         if behind is not None:
             behind.result()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -12,13 +11,17 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
-from rlcore.backend import Summary
+from rlcore.backend import Summary, Volume
+from rlcore.blocks import Box, Shape, pieces
 from rlcore.budget import processors
 from rlcore.errors import InputError
-from rlcore.execution.mapped import release
+from rlcore.execution.mapped import is_mapped, release
 
-_PIECE = 1 << 22
+_PIECE = 1 << 20
 """Voxels looked at in one go: few enough to stay small in memory, many enough to be quick."""
+
+_READERS = 4
+"""Threads that may have a piece in memory at once, where pieces have to be brought there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +62,20 @@ def scan(image: Any, *, digest: bool = False) -> Scan:
     if not isinstance(image, np.ndarray) and array_api_compat.is_array_api_obj(image):
         return _scan_native(image)
     sha = hashlib.sha256(f"{tuple(image.shape)} {image.dtype}".encode())
-    with ThreadPoolExecutor(processors()) as pool:
-        pieces = list(_pieces(tuple(image.shape)))
-        looks = list(pool.map(lambda piece: _look(image, piece), pieces))
+    boxes = list(pieces(tuple(image.shape), chunks_of(image), _PIECE))
+    in_memory = isinstance(image, np.ndarray) and not is_mapped(image)
+    with ThreadPoolExecutor(processors() if in_memory else min(processors(), _READERS)) as pool:
+        looks = list(pool.map(lambda box: _look(image, box), boxes))
     total = math.fsum(look.total for look in looks)
     if not math.isfinite(total):
-        _refuse_not_finite(image, pieces)
+        _refuse_not_finite(image, boxes)
     if digest:
-        for piece in pieces:
-            sha.update(np.ascontiguousarray(image[piece]).data)
+        for box in boxes:
+            sha.update(np.ascontiguousarray(_values(image, box)).data)
             release(image)
     negative, below = 0, 0.0
     if min(look.minimum for look in looks) < 0:
-        counts = [_below_zero(image, piece) for piece, look in zip(pieces, looks, strict=True) if look.minimum < 0]
+        counts = [_below_zero(image, box) for box, look in zip(boxes, looks, strict=True) if look.minimum < 0]
         negative, below = sum(c for c, _ in counts), math.fsum(s for _, s in counts)
     size = math.prod(image.shape)
     maximum = max(0.0, *(look.maximum for look in looks))
@@ -92,36 +96,37 @@ def _scan_native(image: Any) -> Scan:
     return Scan(max(0.0, float(xp.max(image))), mean, int(xp.count_nonzero(below)), "")
 
 
-def _pieces(shape: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
-    """Slabs along the first axis, cut along the second where a single plane is large."""
-    rows = max(1, _PIECE // math.prod(shape[1:]))
-    lines = max(1, _PIECE // math.prod(shape[2:])) if rows == 1 and len(shape) > 1 else shape[1]
-    for first in range(0, shape[0], rows):
-        for second in range(0, shape[1], lines):
-            yield slice(first, first + rows), slice(second, second + lines)
+def chunks_of(array: Any) -> Shape:
+    """Chunks in which an array is stored; 1 voxel where it has none."""
+    return tuple(getattr(array, "chunks", None) or (1,) * len(array.shape))
 
 
-def _look(image: Any, piece: tuple[slice, ...]) -> Summary:
-    values = np.asarray(image[piece])
+def _values(image: Any, box: Box) -> Volume:
+    return np.asarray(image[box.slices((0,) * len(box.start))])
+
+
+def _look(image: Any, box: Box) -> Summary:
+    values = _values(image, box)
     with np.errstate(invalid="ignore", over="ignore"):
         summary = Summary(float(values.min()), float(values.max()), float(values.sum(dtype=np.float64)))
     release(image)
     return summary
 
 
-def _below_zero(image: Any, piece: tuple[slice, ...]) -> tuple[int, float]:
-    values = np.asarray(image[piece])
+def _below_zero(image: Any, box: Box) -> tuple[int, float]:
+    values = _values(image, box)
     below = values[values < 0]
     release(image)
     return below.size, float(below.sum(dtype=np.float64))
 
 
-def _refuse_not_finite(image: Any, pieces: list[tuple[slice, ...]]) -> None:
+def _refuse_not_finite(image: Any, boxes: list[Box]) -> None:
     count, first = 0, None
-    for piece in pieces:
-        where = np.argwhere(~np.isfinite(np.asarray(image[piece])))
-        if len(where) and first is None:
-            first = tuple(int(i) + s for i, s in zip(where[0], (piece[0].start, piece[1].start, 0), strict=False))
+    for box in boxes:
+        where = np.argwhere(~np.isfinite(_values(image, box)))
+        if len(where):
+            here = tuple(int(i) + start for i, start in zip(where[0], box.start, strict=True))
+            first = here if first is None else min(first, here)
         count += len(where)
     if first is not None:
         raise _not_finite(count, first)

@@ -20,10 +20,11 @@ from rlcore.backend import (
     SupportsResidence,
     SupportsStreams,
     Volume,
+    on_host,
     real_dtype,
 )
 from rlcore.blocks import Block, Box
-from rlcore.execution.mapped import release
+from rlcore.execution.mapped import release, slabs
 
 _SLABS = 16
 """Pieces that the constant part of a block is written in."""
@@ -102,7 +103,15 @@ class HostStore:
         self._shape = tuple(array.shape)
 
     def load(self, box: Box) -> Any:
-        block = self._read(box)
+        parts = self._slabs(box)
+        if len(parts) == 1 or not isinstance(self._backend, SupportsResidence):
+            block = self._read(box)
+        else:
+            block = self._backend.full(box.shape, 0.0)
+            for part in parts:
+                slab = self._read(part)
+                self._backend.paste(slab, (0,) * len(box.start), block, _minus(part.start, box.start), part.shape)
+                release(self.array)
         release(self.array)
         return block if self._floor is None else self._backend.clamp(block, self._floor, out=block)
 
@@ -110,12 +119,19 @@ class HostStore:
         keep = block.keep.intersect(Box(self._origin, _plus(self._origin, self._shape)))
         if not keep.size:
             return
-        if isinstance(self._backend, SupportsHostVolumes) and isinstance(self.array, np.ndarray):
-            source, target = _minus(keep.start, block.read.start), _minus(keep.start, self._origin)
-            self._backend.write(array, source, self.array, target, keep.shape)
-        else:
-            self.array[keep.slices(self._origin)] = fetch(self._backend, array, block.read, keep)
-        release(self.array)
+        for part in self._slabs(keep):
+            if isinstance(self._backend, SupportsHostVolumes) and isinstance(self.array, np.ndarray):
+                source, target = _minus(part.start, block.read.start), _minus(part.start, self._origin)
+                self._backend.write(array, source, self.array, target, part.shape)
+            else:
+                self.array[part.slices(self._origin)] = fetch(self._backend, array, block.read, part)
+            release(self.array)
+
+    def _slabs(self, box: Box) -> list[Box]:
+        """The box in parts that map little of a file at once, where it is this process's own memory that fills."""
+        if on_host(self._backend) and isinstance(self.array, np.ndarray):
+            return list(slabs(self.array, box))
+        return [box]
 
     def _read(self, box: Box) -> Any:
         if isinstance(self._backend, SupportsHostVolumes) and isinstance(self.array, np.ndarray):

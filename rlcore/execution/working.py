@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 import tempfile
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from rlcore.backend import Backend, real_dtype
-from rlcore.blocks import Block, Box, Cut, Shape
+from rlcore.blocks import Block, Box, Shape, pieces
 from rlcore.boundary import Geometry
 from rlcore.budget import format_bytes
 from rlcore.errors import BudgetError
@@ -26,7 +25,7 @@ _PIECE = 1 << 20
 
 
 class WorkingVolumes:
-    """Stores by name: the start, the estimates, the ratio, the result.
+    """Stores by name: the start, the estimates, the points of an accelerated run, the ratio, the result.
 
     With a checkpoint every volume is a file in its folder; otherwise scratch files live in a folder of their own
     inside `scratch_parent`, removed at the end.
@@ -46,7 +45,7 @@ class WorkingVolumes:
         self._parent, self._checkpoint = scratch_parent, checkpoint
         self._scratch: Path | None = None
         constant = ConstantStore(backend, geometry.domain, start, wraps=geometry.wraps)
-        self._stores: dict[str, Store] = {START: constant}
+        self._stores: dict[str, Store] = {START.estimate: constant}
         if checkpoint is None:
             self._stores[RESULT] = result
 
@@ -69,13 +68,12 @@ class WorkingVolumes:
 
     def deliver(self, name: str, result: Store, chunks: Shape) -> None:
         """Bring what the run ended with from the volume of this name to where the caller wants it, by whole chunks."""
-        source = self._stores[name]
+        source = self.store(name, "scratch")  # a checkpoint that was killed here has it on disk only
         if source is result:
             return
         self._stores.pop(RATIO, None)  # its memory may be what the result needs
-        piece = _piece(self._geometry.image_shape, chunks)
-        for block in Cut(self._geometry.image, piece, piece, (0,) * len(piece)):
-            result.save(source.load(block.keep), Block(block.keep, block.keep))
+        for box in pieces(self._geometry.image_shape, chunks, _PIECE):
+            result.save(source.load(box), Block(box, box))
 
     def _make(self, name: str, box: Box, residence: Residence) -> Store:
         backend: Any = self._backend
@@ -89,14 +87,6 @@ class WorkingVolumes:
         if self._scratch is None:
             self._scratch = Path(tempfile.mkdtemp(prefix=".rlcore-scratch-", dir=self._parent))
         return HostStore(backend, open_volume(self._scratch / f"{name}.npy", box.shape, dtype), box.start, wraps=wraps)
-
-
-def _piece(shape: Shape, chunks: Shape) -> Shape:
-    """A box of whole chunks, as long as may be along the last axes."""
-    piece = [min(c, n) for c, n in zip(chunks, shape, strict=True)]
-    for axis in reversed(range(len(shape))):
-        piece[axis] = min(shape[axis], piece[axis] * max(1, _PIECE // math.prod(piece)))
-    return tuple(piece)
 
 
 def check_disk(folder: Path, needed: int) -> None:

@@ -19,6 +19,7 @@ from rlcore.planner.needs import (
     Job,
     Needs,
     least_bytes,
+    least_cost,
     moves,
     needs_of,
     overlaps,
@@ -29,10 +30,6 @@ from rlcore.planner.plan import Plan, Residence
 
 _LOOKED_AT = 24
 """Candidates per exchange interval whose needs are worked out exactly, best first by estimate."""
-
-
-_SMALL = (16, 32, 64, 128, 256)
-"""Sides of blocks whose transforms are compared with that of the whole volume."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,35 +61,18 @@ def choose_plan(job: Job, backend: Backend[Any], budgets: Budgets, *, tolerance:
     BudgetError
         If nothing fits; it names the smallest budget that would do.
     """
-    best = _unbeatable(job, backend, budgets, tolerance)
-    for half_steps in () if best else _intervals(job.iterations, tolerance):
+    best: tuple[float, Candidate, Needs] | None = None
+    for half_steps in _intervals(job.iterations, tolerance):
         ways = ways_to_cut(job.geometry, backend, half_steps, halo_for(job, half_steps, tolerance))
         for residence in _residences(backend, budgets, job):
+            if best is not None and best[0] <= least_cost(job, half_steps, residence, backend):
+                continue
             for candidate, needs in _promising(ways, residence, job, backend, budgets):
                 if best is None or needs.cost < best[0]:
                     best = needs.cost, candidate, needs
     if best is None:
         raise BudgetError(_refusal(job, backend, budgets, tolerance))
     return _plan(best[1], best[2], job, backend, budgets, tolerance)
-
-
-def _unbeatable(
-    job: Job, backend: Backend[Any], budgets: Budgets, tolerance: float | None
-) -> tuple[float, Candidate, Needs] | None:
-    """The whole volume in one block, if it fits and transforms of small blocks take no less time per voxel."""
-    half_steps = 2 * job.iterations
-    shape = job.geometry.least_shape if job.geometry.wraps else backend.fast_shape(job.geometry.least_shape)
-    rate = backend.cost(shape) / math.prod(shape)
-    small = [(n,) * len(shape) for n in _SMALL if n ** len(shape) < math.prod(shape)]
-    if any(backend.cost(cube) / math.prod(cube) < rate for cube in small):
-        return None
-    halo = tuple(0 for _ in shape)
-    for residence in _residences(backend, budgets, job):
-        whole = Candidate(shape, job.geometry.domain.shape, halo, half_steps, residence)
-        needs = needs_of(whole, job, backend)
-        if _fits(needs, backend, budgets):
-            return needs.cost, whole, needs
-    return None
 
 
 def _intervals(iterations: int, tolerance: float | None) -> Iterator[int]:
@@ -123,8 +103,8 @@ def _promising(
     if not _fits(needs_of(smallest, job, backend), backend, budgets):
         return
     room = budgets.host.bytes if on_host(backend) else budgets.device.bytes
-    possible = np.flatnonzero(least_bytes(ways.voxels, ways.half_steps, backend) <= room)
-    move = relative_move_cost(residence, backend) * moves(ways.half_steps, job.iterations)
+    possible = np.flatnonzero(least_bytes(ways.voxels, ways.half_steps, backend, job.acceleration) <= room)
+    move = relative_move_cost(residence, backend) * moves(ways.half_steps, job)
     rough = 4 * job.iterations * np.log2(ways.voxels[possible] + 1) + np.where(
         ways.blocks[possible] > 1, move * _shares_moved(ways, residence)[possible], 0
     )
@@ -180,6 +160,7 @@ def _plan(
         scratch_bytes=needs.scratch,
         overhead=needs.cost / (4 * job.iterations * backend.cost(whole)) - 1,
         tolerance=tolerance if blocks > 1 else None,
+        acceleration=job.acceleration,
     )
 
 

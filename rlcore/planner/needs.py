@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rlcore.acceleration import Acceleration
 from rlcore.backend import Backend, Shape, SupportsHostVolumes, SupportsResidence, SupportsStreams, on_host, real_dtype
 from rlcore.boundary import Geometry
 from rlcore.planner.plan import Residence
@@ -37,6 +38,12 @@ class Job:
     lazy_image: bool = False
     """Whether the image has to be read piece by piece (not an array in memory), so that reading ahead pays."""
     checkpoint: bool = False
+    acceleration: Acceleration = "none"
+
+    @property
+    def carried(self) -> int:
+        """Volumes that go from one iteration to the next: the estimate, and the point that the next starts from."""
+        return 1 if self.acceleration == "none" else 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +82,14 @@ def needs_of(candidate: Candidate, job: Job, backend: Backend[Any]) -> Needs:
     blocks = candidate.blocks(job.geometry.domain.shape)
     item = real_dtype(backend).itemsize
     image, volume = (math.prod(job.geometry.image_shape) * item, job.geometry.domain.size * item)
-    device = held_by(backend, half=blocks > 1 and candidate.half_steps == 1).bytes(footprint) + FIXED
+    half = blocks > 1 and candidate.half_steps == 1
+    device = held_by(backend, half=half, acceleration=job.acceleration).bytes(footprint) + FIXED
     host = image if job.result_in_memory else 0
     kept = _volumes(candidate, job, blocks, image, volume)
     if blocks == 1:
         host = _host_of_whole(footprint.real, host, backend)
     else:
-        ahead = 4 if overlaps(backend, job, blocks) else 0
+        ahead = 2 + 2 * job.carried if overlaps(backend, job, blocks) else 0
         device += ahead * footprint.real
         staging = 0 if isinstance(backend, SupportsHostVolumes) and not job.lazy_image else 1
         host += (staging + bool(ahead)) * footprint.real
@@ -100,13 +108,16 @@ def needs_of(candidate: Candidate, job: Job, backend: Backend[Any]) -> Needs:
 def _volumes(candidate: Candidate, job: Job, blocks: int, image: int, volume: int) -> int:
     """Bytes of the working volumes that are alive at once: estimates on their domain, the ratio on the image.
 
-    A checkpoint never overwrites the estimate it reads, and keeps the result beside the estimates until the end.
+    With acceleration every estimate has a point beside it.
+    A checkpoint never overwrites the estimate it reads, and keeps a result that is not gathered beside the estimates
+    until the end.
     """
     ratio = image if blocks > 1 and candidate.half_steps == 1 else 0
-    estimates = _sweeps(candidate, job, blocks) - 1
+    estimates, volume = _sweeps(candidate, job, blocks) - 1, job.carried * volume
     if not job.checkpoint:
         return ratio + (volume if ratio else min(2, estimates) * volume)
-    return ratio + min(2, estimates) * volume + image
+    gathered = ratio > 0 and job.result_in_memory
+    return ratio + min(2, estimates + gathered) * volume + (0 if gathered else image)
 
 
 def _sweeps(candidate: Candidate, job: Job, blocks: int) -> int:
@@ -129,15 +140,22 @@ def _cost(candidate: Candidate, job: Job, backend: Backend[Any], blocks: int) ->
     if blocks == 1:
         return transforms
     voxels = math.prod(candidate.block_shape) * share_moved(candidate, job.geometry.domain.shape[-1])
-    moved = moves(candidate.half_steps, job.iterations) * blocks * voxels
+    moved = moves(candidate.half_steps, job) * blocks * voxels
     return transforms + _unit(backend) * relative_move_cost(candidate.residence, backend) * moved
 
 
-def moves(half_steps: int, iterations: int) -> int:
+def least_cost(job: Job, half_steps: int, residence: Residence, backend: Backend[Any]) -> float:
+    """What blocks cost at the very least: every voxel is moved, if it is cut at all."""
+    moved = moves(half_steps, job) * job.geometry.domain.size
+    return _unit(backend) * relative_move_cost(residence, backend) * moved
+
+
+def moves(half_steps: int, job: Job) -> int:
     """Blocks moved in or out, per block, over a whole run."""
     if half_steps == 1:
-        return 6 * iterations  # estimate and image in, ratio out; estimate and ratio in, estimate out
-    return 3 * -(-iterations // (half_steps // 2))  # estimate and image in, estimate out
+        # point and image in, ratio out; the state and the ratio in, the state out
+        return (4 + 2 * job.carried) * job.iterations
+    return (1 + 2 * job.carried) * -(-job.iterations // (half_steps // 2))  # the state and the image in, the state out
 
 
 def share_moved(candidate: Candidate, whole: int) -> float:
@@ -151,12 +169,15 @@ def relative_move_cost(residence: Residence, backend: Backend[Any]) -> float:
     return (_MOVE_ON_CPU if on_host(backend) else _MOVE_TO_GPU)[residence]
 
 
-def least_bytes(voxels: npt.NDArray[np.float64], half_steps: int, backend: Backend[Any]) -> npt.NDArray[np.float64]:
+def least_bytes(
+    voxels: npt.NDArray[np.float64], half_steps: int, backend: Backend[Any], acceleration: Acceleration
+) -> npt.NDArray[np.float64]:
     """What blocks of so many voxels need at the very least, on any backend: no plan can do with less."""
-    held = held_by(backend, half=half_steps == 1)
+    held = held_by(backend, half=half_steps == 1, acceleration=acceleration)
     return (held.reals + held.spectra) * real_dtype(backend).itemsize * voxels
 
 
 def _unit(backend: Backend[Any]) -> float:
-    """Time of a transform per voxel and log2(voxels), in the backend's own units, at a size that suits every FFT."""
-    return backend.cost((64, 64, 64)) / (64**3 * 18)
+    """Time of a transform per voxel and log2(voxels), in the backend's own units, at a size that suits every FFT and
+    where starting it takes no time to speak of."""
+    return backend.cost((512, 512, 512)) / (512**3 * 27)

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
+from rlcore.acceleration import Acceleration
 from rlcore.blocks import Cut, Shape
 from rlcore.boundary import Geometry
 from rlcore.budget import Budget, format_bytes
@@ -44,6 +45,7 @@ class Plan:
     """Predicted extra time against the whole volume: 0.5 means half as much again."""
     tolerance: float | None = None
     """None where blocks are exact; else the error that independent blocks may make, as a share of the maximum."""
+    acceleration: Acceleration = "none"
 
     @property
     def is_whole(self) -> bool:
@@ -116,10 +118,11 @@ class Plan:
 
     def _how(self) -> str:
         where = f"on {self.backend} ({self.device})"
+        what = _count(self.iterations) + ("" if self.acceleration == "none" else f" with {self.acceleration}")
         if self.is_whole:
-            return f"The whole volume in one block of {_by(self.block_shape)}, {_count(self.iterations)} {where}."
+            return f"The whole volume in one block of {_by(self.block_shape)}, {what} {where}."
         blocks = f"{len(self.cut())} blocks ({_by(self.cut().counts)}) of {_by(self.block_shape)} voxels"
-        keeping = f"keeping {_by(self.keep_shape)}, {_count(self.iterations)} {where}"
+        keeping = f"keeping {_by(self.keep_shape)}, {what} {where}"
         return f"{blocks} {keeping}, {self._exchange()}."
 
     def _exchange(self) -> str:

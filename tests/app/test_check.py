@@ -3,6 +3,7 @@
 import json
 import sys
 
+import numpy as np
 import pytest
 
 from rlcore.app.main import main
@@ -18,7 +19,7 @@ def run(capsys, *words):
 
 def test_a_verdict_for_a_readme(capsys):
     code, out, err = run(capsys, "check", "numpy")
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, ""), out
     assert out.startswith("Backend `numpy` on CPU passes all ")
     assert "| adjoint | 3 passed |" in out
     assert "| fusion | SupportsFusion is optional and not claimed |" in out
@@ -33,22 +34,21 @@ def test_a_failure_is_told_with_what_it_means(capsys, monkeypatch):
 
 
 def test_the_verdict_as_json(capsys, monkeypatch):
-    monkeypatch.setattr(NumPyBackend, "cost", lambda self, shape: -1.0)
+    monkeypatch.setattr(NumPyBackend, "clamp", lambda self, array, floor, out=None: np.clip(array, floor, 2.5, out=out))
     groups = ("memory", "truth", "blocks", "adjoint", "threads")
     code, out, _ = run(capsys, "check", "numpy", "--json", *(word for group in groups for word in ("--without", group)))
     verdict = json.loads(out)
     assert code == 1
     assert verdict["passed"] is False
     failed = {outcome["test"] for outcome in verdict["outcomes"] if outcome["state"] == "failed"}
-    assert failed == {"test_cost_is_positive_and_finite"}
+    assert failed == {"test_clamp"}
 
 
 def test_a_backend_that_is_not_there_is_one_sentence(capsys):
-    assert run(capsys, "check", "nump") == (
-        1,
-        "",
-        "error: backend 'nump' is unknown (did you mean 'numpy'?); installed are 'numpy', 'pyfftw'\n",
-    )
+    code, out, err = run(capsys, "check", "nump")
+    assert (code, out) == (1, "")
+    assert err.startswith("error: backend 'nump' is unknown (did you mean 'numpy'?); installed are 'numpy'")
+    assert err.count("\n") == 1
     code, _, err = run(capsys, "check", "numpy", "--device", "gpu")
     assert (code, err) == (1, "error: backend 'numpy' has no device 'gpu'; it runs on the CPU\n")
 

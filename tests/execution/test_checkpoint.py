@@ -13,7 +13,7 @@ from scenes import error, gaussian
 
 import rlcore
 
-KILLED = '''
+KILLED = r'''
 """Run in forks that are killed at random moments; then run to the end."""
 import os, random, signal, sys, threading, time
 import numpy as np
@@ -25,19 +25,21 @@ from plans import IMAGE, PSF, in_blocks
 
 PLAN = in_blocks(half_steps, backend, "scratch", iterations=16)
 
-def run(name, checkpoint=None, delay=None):
-    """In a fork; whether it came to its end."""
+def run(name, checkpoint=None, delay=None, late=False):
+    """In a fork, killed so long after its start, or after its first step if `late`; whether it came to its end."""
     if child := os.fork():
         return os.waitpid(child, 0)[1] == 0
-    if delay is not None:
-        killer = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGKILL))
-        killer.daemon = True
+    killer = threading.Timer(delay or 0, os.kill, (os.getpid(), signal.SIGKILL))
+    killer.daemon = True
+    if delay is not None and not late:
         killer.start()
     begun = []
 
     def callback(progress):
         if not begun:
-            print("begun at", progress.fraction, flush=True)
+            os.write(1, f"begun at {progress.fraction}\n".encode())  # whole, or not at all
+            if late:
+                killer.start()
         begun.append(True)
 
     out = np.lib.format.open_memmap(f"{folder}/{name}.npy", "w+", np.float32, IMAGE.shape)
@@ -51,7 +53,7 @@ assert run("truth")
 seconds = time.perf_counter() - began
 kills = 0
 while kills < 10:
-    kills += not run("killed", f"{folder}/state", random.uniform(0, seconds / 5))
+    kills += not run("killed", f"{folder}/state", random.uniform(0, seconds / 6), late=kills % 2 == 1)
 assert run("resumed", f"{folder}/state")
 '''
 
@@ -63,7 +65,7 @@ def test_killed_at_ten_moments_and_resumed_it_gives_the_same_bits(backend, half_
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 0, done.stderr
     begun = [float(line.removeprefix("begun at ")) for line in done.stdout.splitlines()]
-    assert sum(share > 0.05 for share in begun) >= 3  # some kills come before the first block
+    assert sum(share > 0.02 for share in begun) >= 3  # some kills come before the first block
     truth, resumed = (np.load(tmp_path / f"{name}.npy") for name in ("truth", "resumed"))
     np.testing.assert_array_equal(resumed, truth)
     assert not (tmp_path / "state").exists()
@@ -152,8 +154,8 @@ def test_a_folder_of_other_things_is_refused_and_left_alone(tmp_path):
 
 
 def test_a_run_killed_while_its_state_is_removed_starts_anew(tmp_path, monkeypatch):
-    truth = rlcore.deconvolve(IMAGE, PSF, plan=in_blocks(residence="scratch"), **OPTIONS)
     options = OPTIONS | {"plan": in_blocks(residence="scratch"), "checkpoint": tmp_path / "state"}
+    truth = rlcore.deconvolve(IMAGE, PSF, **options)
     for survivors in (0, 1, 2):
         left = []
 
@@ -170,6 +172,22 @@ def test_a_run_killed_while_its_state_is_removed_starts_anew(tmp_path, monkeypat
                 rlcore.deconvolve(IMAGE, PSF, **options)
         np.testing.assert_array_equal(rlcore.deconvolve(IMAGE, PSF, **options), truth)
         assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("half_steps", [1, 4])
+def test_a_run_killed_while_its_result_is_delivered_delivers_it_again(half_steps, tmp_path, monkeypatch):
+    options = OPTIONS | {"plan": in_blocks(half_steps=half_steps, residence="scratch")}
+    truth = rlcore.deconvolve(IMAGE, PSF, **options)
+    options["checkpoint"] = tmp_path / "state"
+
+    def killed(*_):
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr("rlcore.execution.working.WorkingVolumes.deliver", killed)
+        with pytest.raises(SystemExit):
+            rlcore.deconvolve(IMAGE, PSF, **options)
+    np.testing.assert_array_equal(rlcore.deconvolve(IMAGE, PSF, **options), truth)
 
 
 def test_the_state_is_small_and_replaced_whole(tmp_path):

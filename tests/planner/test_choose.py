@@ -1,5 +1,6 @@
 """The planner: pure, within every budget, and as cheap as it can."""
 
+import math
 import re
 import time
 
@@ -185,3 +186,34 @@ def test_independent_blocks_need_less_halo_and_say_the_bound():
     assert all(h in (0, min(n, 2 * p)) for h, p, n in zip(loose.halo, (9, 25, 25), (60, 400, 400), strict=True))
     assert "errors below 0.001 of the maximum" in str(loose)
     assert "of the maximum" not in str(exact)
+
+
+class OnACard(PowersOfTwo):
+    """Powers of two, by a device with memory of its own that takes as long for a start as for 10 million voxels."""
+
+    def __init__(self):
+        super().__init__()
+        self.on_host = False
+
+    def cost(self, shape):
+        return super().cost(shape) + super().cost((512, 512, 512)) * 1e7 / 512**3
+
+
+def test_blocks_of_powers_of_two_are_taken_where_they_cost_less_than_one_padded_whole():
+    """A plane of 1024 with the reach of the PSF would pay for 2048 each way."""
+    plan = choose_plan(job_of((64, 1024, 1024), (32, 32, 32), 10), OnACard(), budgets(1 << 40))
+    blocks = plan.cut().counts
+    assert plan.residence == "device"
+    assert all(n & (n - 1) == 0 for n in plan.block_shape)
+    assert math.prod(blocks) * math.prod(plan.block_shape) < 0.7 * 128 * 2048 * 2048
+    assert plan.overhead < -0.2
+
+
+@pytest.mark.parametrize("backend", [NumPyBackend(), OnACard()], ids=["host", "card"])
+@pytest.mark.parametrize("iterations", [1, 3, 20, 60])
+@pytest.mark.parametrize("mib", [100, 1000, 4000])
+def test_what_is_not_looked_at_would_not_have_been_cheaper(monkeypatch, backend, iterations, mib):
+    job = job_of((64, 200, 300), (9, 21, 21), iterations)
+    chosen = choose_plan(job, backend, budgets(mib * MIB))
+    monkeypatch.setattr("rlcore.planner.choose.least_cost", lambda *_: -1.0)
+    assert choose_plan(job, backend, budgets(mib * MIB)).overhead == pytest.approx(chosen.overhead)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import subprocess
@@ -21,13 +22,14 @@ _ASKED = "name,driver_version,clocks.sm,clocks.mem,clocks.max.sm,power.limit"
 
 
 def describe() -> dict[str, Any]:
-    """Processor, memory, cards with driver and clocks, versions, commit."""
+    """Processor, memory, what else is running (load), cards with driver and clocks, versions, commit."""
     return {
         "processor": processor(),
         "processors": processors(),
         "clock_mhz": _clock(),
         "free_memory": host_free()[0],
-        "system": f"{platform.system()} {platform.release()}",
+        "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
+        "system": platform.system(),
         "python": platform.python_version(),
         "cards": _cards(),
         "versions": _versions(),

@@ -35,7 +35,12 @@ class Ours:
     def prepare(self, image: Volume, psf: Volume, iterations: int) -> Facts:
         backend = self._backend
         self._plan = plan = rlcore.make_plan(
-            image.shape, psf.shape, iterations=iterations, backend=backend, boundary=self._boundary
+            image.shape,
+            psf.shape,
+            iterations=iterations,
+            acceleration="none",  # as the others do
+            backend=backend,
+            boundary=self._boundary,
         )
         return Facts(
             device=backend.device,
@@ -52,7 +57,13 @@ class Ours:
     def call(self, image: Volume, psf: Volume, iterations: int) -> tuple[Volume, float | None]:
         watch = Stopwatch()
         result = rlcore.deconvolve(
-            image, psf, iterations=iterations, backend=self._backend, boundary=self._boundary, callback=watch
+            image,
+            psf,
+            iterations=iterations,
+            acceleration="none",
+            backend=self._backend,
+            boundary=self._boundary,
+            callback=watch,
         )
         whole = watch.seconds_per_run if self._tells_time else None
         return result, whole / iterations if whole else None

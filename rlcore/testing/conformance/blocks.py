@@ -36,7 +36,7 @@ class Blocks:
         """
         image, psf = blurred_spots(IMAGE, PSF)
         options: Any = {"backend": backend, "iterations": ITERATIONS, "boundary": boundary, "background": 1.0}
-        plan_of_whole = whole_plan(backend, IMAGE, PSF, ITERATIONS, boundary)
+        plan_of_whole = whole_plan(backend, IMAGE, PSF, ITERATIONS, boundary, "heavy-ball")
         whole = deconvolve(image, psf, plan=plan_of_whole, **options)
         for residence in _RESIDENCES if isinstance(backend, SupportsResidence) else _RESIDENCES[:1]:
             plan = replace(_cut(plan_of_whole, backend, half_steps), residence=residence)

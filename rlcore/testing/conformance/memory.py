@@ -11,7 +11,7 @@ import pytest
 from rlcore.backend import Backend, Shape, on_host
 from rlcore.blocks import Box
 from rlcore.boundary import WeightTable
-from rlcore.richardson_lucy import Data, Optics, held_by, iterate, steps_for
+from rlcore.richardson_lucy import Data, Optics, State, held_by, iterate, steps_for
 from rlcore.testing.conformance.cases import kernel, volume
 from rlcore.testing.conformance.peak import Work, peak_of, resident
 
@@ -20,6 +20,8 @@ SPARE = 1 << 20
 """Bytes of noise in a measurement."""
 SMALL: Shape = (16, 32, 64)
 CALLS = 100
+TRIES = 3
+"""Measurements before one is believed that is too much: whatever else the process does can only add to it."""
 LEFT = 20
 """Arrays, of the size used in the calls, that may seem to be left: noise."""
 
@@ -41,10 +43,15 @@ class Memory:
         for shape in SHAPES:
             iterations = _Iterations(backend, shape)
             iterations()  # plans, tables and pools, which every later run finds there
-            peak = self.measure_peak(backend, iterations)
-            if peak is None:
-                pytest.skip(f"memory of backend {backend.name!r} cannot be measured here; override measure_peak")
             promised = held_by(backend).bytes(backend.footprint(shape))
+            peak = promised + SPARE + 1
+            for _ in range(TRIES):
+                if peak <= promised + SPARE:
+                    break
+                measured = self.measure_peak(backend, iterations)
+                if measured is None:
+                    pytest.skip(f"memory of backend {backend.name!r} cannot be measured here; override measure_peak")
+                peak = measured
             assert peak <= promised + SPARE, f"{shape}: {peak} bytes at once, {promised} promised"
 
     def test_a_hundred_calls_leave_memory_as_it_was(self, backend: Backend[Any]) -> None:
@@ -54,17 +61,21 @@ class Memory:
         size = backend.footprint(SMALL).real
         for _ in range(5):
             work()
-        held, free = resident(), None if on_host(backend) else backend.free_bytes()
-        for _ in range(CALLS):
-            work()
-        gc.collect()
-        if free is not None:
-            assert free - backend.free_bytes() <= LEFT * size
-        after = resident()
-        if held is not None and after is not None:
-            assert after - held <= LEFT * size, f"{after - held} bytes more in use after {CALLS} calls"
-        elif free is None:
-            pytest.skip("how much memory this process holds can be told on Linux only")
+        for _ in range(TRIES):
+            held, free = resident(), None if on_host(backend) else backend.free_bytes()
+            for _ in range(CALLS):
+                work()
+            gc.collect()
+            after = resident()
+            lost = [0 if free is None else free - backend.free_bytes()]
+            if held is None or after is None:
+                if free is None:
+                    pytest.skip("how much memory this process holds can be told on Linux only")
+            else:
+                lost.append(after - held)
+            if max(lost) <= LEFT * size:
+                break
+        assert max(lost) <= LEFT * size, f"{max(lost)} bytes more in use after {CALLS} calls"
 
 
 class _Iterations:
@@ -83,5 +94,6 @@ class _Iterations:
         optics = Optics(steps.transfer(backend.upload(self._kernel)), 0.5, 1e-6)
         estimate, image = map(backend.upload, self._volumes)
         data = Data(image, steps.inside(Box((1,) * len(shape), tuple(n - 1 for n in shape))))
-        for _ in iterate(steps, estimate, data, steps.weight(self._weight), optics, self._iterations):
+        state = State(estimate, estimate)
+        for _ in iterate(steps, state, data, steps.weight(self._weight), optics, (None,) * self._iterations):
             pass

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rlcore.backend import Backend, Shape, Volume
-from rlcore.richardson_lucy import Data, Optics, iterate, steps_for
+from rlcore.richardson_lucy import Data, Optics, State, iterate, steps_for
 from rlcore.testing.conformance.cases import kernel, volume
 
 THREADS, ROUNDS = 4, 10
@@ -46,6 +46,6 @@ def _iterate(backend: Backend[Any], shape: Shape, seed: int) -> Volume:
     optics = Optics(steps.transfer(backend.upload(kernel(shape, seed))), 0.5, 1e-6)
     estimate = backend.upload(np.full(shape, 1 + seed))
     image = backend.upload(volume(shape, seed, low=1, high=9))
-    for result in iterate(steps, estimate, Data(image, steps.inside(None)), None, optics, 2):
-        estimate = result
-    return backend.download(estimate)
+    state = State(estimate, estimate)
+    *_, last = iterate(steps, state, Data(image, steps.inside(None)), None, optics, (None, None))
+    return backend.download(last.estimate)

@@ -38,8 +38,9 @@ class Truth:
         """
         for image_shape, psf_shape in PROBLEMS:
             image, psf = blurred_spots(image_shape, psf_shape)
-            plan = whole_plan(backend, image_shape, psf_shape, iterations, boundary)
+            plan = whole_plan(backend, image_shape, psf_shape, iterations, boundary, "none")
             options: Any = {"iterations": iterations, "boundary": boundary, "background": BACKGROUND, "plan": plan}
+            options["acceleration"] = "none"
             restored = deconvolve(image, psf, backend=backend, **options)
             truth = reference(image_shape, psf_shape, boundary, iterations)
             assert restored.shape == image.shape
@@ -75,6 +76,12 @@ def reference(image_shape: Shape, psf_shape: Shape, boundary: Any, iterations: i
     double = ArrayAPIBackend(array_api_compat.numpy, name="double", dtype="float64")
     image, psf = blurred_spots(image_shape, psf_shape)
     restored: Volume = deconvolve(
-        image, psf, backend=double, iterations=iterations, boundary=boundary, background=BACKGROUND
+        image,
+        psf,
+        backend=double,
+        iterations=iterations,
+        acceleration="none",
+        boundary=boundary,
+        background=BACKGROUND,
     )
     return restored

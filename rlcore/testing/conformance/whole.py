@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rlcore.acceleration import Acceleration
 from rlcore.backend import Backend, Shape, on_host
 from rlcore.boundary import Geometry, check_boundary
 from rlcore.budget import Budget
@@ -12,7 +13,14 @@ from rlcore.planner import Plan
 _AMPLE = Budget(1 << 50, "not asked")
 
 
-def whole_plan(backend: Backend[Any], image_shape: Shape, psf_shape: Shape, iterations: int, boundary: str) -> Plan:
+def whole_plan(
+    backend: Backend[Any],
+    image_shape: Shape,
+    psf_shape: Shape,
+    iterations: int,
+    boundary: str,
+    acceleration: Acceleration,
+) -> Plan:
     """One block for a volume and a PSF, centred at P//2, that surely fit."""
     full = Geometry(image_shape, psf_shape, tuple(p // 2 for p in psf_shape), check_boundary(boundary))
     geometry = full.trimmed()
@@ -35,4 +43,5 @@ def whole_plan(backend: Backend[Any], image_shape: Shape, psf_shape: Shape, iter
         host_budget=_AMPLE,
         scratch_bytes=0,
         overhead=0.0,
+        acceleration=acceleration,
     )

@@ -16,11 +16,11 @@ from rlcore_cupy.columns import Kind
 from rlcore_cupy.elementwise import Spread
 from rlcore_cupy.layout import Padded, Ratio, bytes_of
 from rlcore_cupy.lengths import cost, fast_length
+from rlcore_cupy.lent import SHELF
 from rlcore_cupy.library import cupy
-from rlcore_cupy.place import Place, Streams
-from rlcore_cupy.shelf import Shelf
-from rlcore_cupy.transfers import Transfers, pinned
-from rlcore_cupy.transforms import Transforms, work_area_of
+from rlcore_cupy.place import Place
+from rlcore_cupy.transfers import pinned
+from rlcore_cupy.transforms import work_area_of
 
 Array = Padded | Spread
 """A real array or a spectrum; `Spread` is a real array of few different values."""
@@ -47,7 +47,7 @@ class CuPyBackend:
     def __init__(self, device: str | int | None = None) -> None:
         chosen = devices.choose(device)
         self.device = chosen.name
-        self._transforms, self._transfers, streams = _shelf.lend(chosen.index, self)
+        self._transforms, self._transfers, streams = SHELF.lend(chosen.index, self)
         streams.begin()
         self._place = Place(chosen, streams)
 
@@ -182,6 +182,14 @@ class CuPyBackend:
             self._transforms.update(self._padded(estimate), self._written(correction), weighed, target)
             return target
 
+    def predict(
+        self, estimate: Array, previous: Array, factor: float, *, least: float, out: Array | None = None
+    ) -> Padded:
+        with self._place.here():
+            operands = self._padded(estimate), self._padded(previous)
+            target = self._real_target(out, estimate.shape)
+            return elementwise.run("predict", target, *operands, also=(np.float32(factor), np.float32(least)))
+
     # --- residence, host volumes, expansion, summary
 
     def full(self, shape: Shape, value: float) -> Padded:
@@ -285,11 +293,3 @@ class CuPyBackend:
     def _padded(self, array: Array) -> Padded:
         """The array with its voxels in memory, nothing pending."""
         return self._transforms.settle(self._written(array))
-
-
-def _make(device: int) -> tuple[Transforms, Transfers, Streams]:
-    shared = cupy.cuda.Device(device).attributes["MaxSharedMemoryPerBlockOptin"]
-    return Transforms(shared), Transfers(), Streams()
-
-
-_shelf = Shelf(_make)

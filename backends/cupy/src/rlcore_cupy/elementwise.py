@@ -56,6 +56,14 @@ SOURCE = (
         "o[x] = a[x] / fmaxf(b[x], least);",
     )
     + _kernel(
+        "predict",
+        "float* out, const int lo, const float* estimate, const int le, const float* previous, const int lp, "
+        "const float factor, const float least",
+        "float* o = out + (long long)row * lo; const float* e = estimate + (long long)row * le; "
+        "const float* p = previous + (long long)row * lp;",
+        "o[x] = fmaxf(e[x] + factor * (e[x] - p[x]), least * e[x]);",
+    )
+    + _kernel(
         "update",
         "float* out, const int lo, const float* estimate, const int le, const float* correction, const int lc",
         "float* o = out + (long long)row * lo; const float* e = estimate + (long long)row * le; "

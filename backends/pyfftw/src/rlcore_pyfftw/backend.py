@@ -16,6 +16,7 @@ from rlcore_pyfftw.elementwise import (
     Real,
     at_least,
     plus,
+    point_with,
     product,
     quotient,
     ratio_less_one,
@@ -170,6 +171,11 @@ class PyFFTWBackend:
         if weight is None:
             return self._apply(update, out, estimate, correction)
         return self._apply(weighted_update, out, estimate, correction, weight)
+
+    def predict(
+        self, estimate: Array, previous: Array, factor: float, *, least: float, out: Array | None = None
+    ) -> Array:
+        return self._apply(point_with(factor, least), out, estimate, previous)
 
     # --- residence and expansion
 

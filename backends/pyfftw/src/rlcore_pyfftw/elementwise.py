@@ -132,3 +132,17 @@ def weighted_update(
     factor = np.multiply(correction, weight, out=temporaries.take("factor", out.shape))
     np.add(factor, _ONE, out=factor)
     np.multiply(estimate, np.clip(factor, _ZERO, _TOP, out=factor), out=out)
+
+
+def point_with(factor: float, least: float) -> Operation:
+    """``max(estimate + factor * (estimate - previous), least * estimate)``."""
+    c, share = np.float32(factor), np.float32(least)
+
+    def point(temporaries: Temporaries, out: Floats, estimate: Floats, previous: Floats) -> None:
+        floor = np.multiply(estimate, share, out=temporaries.take("floor", out.shape))
+        np.subtract(estimate, previous, out=out)
+        np.multiply(out, c, out=out)
+        np.add(out, estimate, out=out)
+        np.maximum(out, floor, out=out)
+
+    return point

@@ -5,10 +5,11 @@ from rlcore.testing.conformance.powers.devices import Devices
 from rlcore.testing.conformance.powers.expansion import Expansion
 from rlcore.testing.conformance.powers.fusion import Fusion
 from rlcore.testing.conformance.powers.host_volumes import HostVolumes
+from rlcore.testing.conformance.powers.prediction import Prediction
 from rlcore.testing.conformance.powers.residence import Residence
 from rlcore.testing.conformance.powers.streams import Streams
 from rlcore.testing.conformance.powers.summary import Summaries
 
 
-class Powers(Devices, Summaries, Expansion, Streams, HostVolumes, Residence, Fusion, Claims):
+class Powers(Devices, Summaries, Expansion, Streams, HostVolumes, Residence, Fusion, Prediction, Claims):
     """Every optional power, tested where it is claimed."""

@@ -42,7 +42,7 @@ class Fusion:
     def test_correlate_is_the_adjoint_of_convolve(self, backend: Backend[Any], fused: Any, boundary: str) -> None:
         """<convolve(x), y> is not <x, correlate(y)>: features would drift; `correlate` takes conj(transfer)."""
         for image_shape, psf_shape in PROBLEMS:
-            check_adjoint(backend, image_shape, psf_shape, boundary, lambda _: Fused(fused))
+            check_adjoint(backend, image_shape, psf_shape, boundary, lambda shape: Fused(fused, shape))
 
     @over_shapes
     def test_ratio(self, backend: Backend[Any], fused: Any, shape: Shape) -> None:

@@ -1,0 +1,262 @@
+"""The OpenCL backend, whatever transforms it: arithmetic, geometry and transfers by the kernels of kernels.cl."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rlcore.backend import Box, Device, Footprint, Shape, Summary, Volume
+from rlcore.errors import BackendError
+from rlcore_reikna import host_volumes
+from rlcore_reikna.arrays import Array, Kind, Real, Spread, cubic, is_spectrum, real_bytes
+from rlcore_reikna.devices import choose, described, is_cpu, title
+from rlcore_reikna.memory import rounded
+from rlcore_reikna.runtime import Runtime, runtime_of
+from rlcore_reikna.transforms import Transforms
+
+_LOOKERS = 1 << 17
+"""Work-items that look at a volume together."""
+
+
+class OpenCLBackend:
+    """All of the protocol on one OpenCL device; a subclass names its transforms.
+
+    Parameters
+    ----------
+    device : str or int, optional
+        Index of a device as `devices` lists them, or part of the name of a device, its vendor or its platform. By
+        default the GPU with most memory, or the CPU where there is no GPU.
+
+    Raises
+    ------
+    BackendUnavailable
+        If there is no such device.
+    """
+
+    name: str
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, device: str | int | None = None) -> None:
+        self._runtime = choose(self.name, device, runtime_of)
+        self.device = title(self._runtime.device)
+        self.on_host = is_cpu(self._runtime.device)
+        self._program = self._runtime.program
+        self._transforms = self._transforms_on(self._runtime)
+
+    @staticmethod
+    def _transforms_on(runtime: Runtime) -> Transforms:
+        raise NotImplementedError
+
+    # --- what the planner asks
+
+    @staticmethod
+    def devices() -> tuple[Device, ...]:
+        return described()
+
+    def free_bytes(self) -> int:
+        return self._runtime.memory.free_bytes()
+
+    def buffer_limit(self) -> int:
+        return int(self._runtime.device.max_mem_alloc_size)
+
+    def footprint(self, shape: Shape) -> Footprint:
+        transforms, shape = self._transforms, tuple(shape)
+        return Footprint(
+            rounded(real_bytes(shape)),
+            rounded(transforms.spectrum_bytes(shape)),
+            rounded(transforms.scratch_bytes(shape)),
+        )
+
+    def fast_shape(self, shape: Shape) -> Shape:
+        return self._transforms.fast_shape(tuple(shape))
+
+    def cost(self, shape: Shape) -> float:
+        return self._transforms.cost(tuple(shape))
+
+    # --- what the algorithm does
+
+    def upload(self, volume: Volume) -> Array:
+        array = self._new(tuple(volume.shape))
+        self._runtime.transfers.upload(volume, array.buffer)
+        return array
+
+    def download(self, array: Real, *, out: Volume | None = None) -> Volume:
+        dense = self._dense(array)
+        volume = np.empty(dense.shape, self.dtype) if out is None else out
+        self._runtime.transfers.download(dense.buffer, volume)
+        return volume
+
+    def fft(self, array: Real, *, out: Array | None = None) -> Array:
+        source = self._dense(array)
+        target = self._target(out, source.shape, "spectrum")
+        self._transforms.forward(target.buffer, source.buffer, source.shape)
+        return target
+
+    def ifft(self, spectrum: Array, shape: Shape, *, out: Array | None = None) -> Array:
+        if spectrum.shape != tuple(shape):
+            raise BackendError(f"spectrum of shape {spectrum.shape} cannot become an array of shape {tuple(shape)}")
+        target = self._target(out, spectrum.shape, "real")
+        self._transforms.inverse(target.buffer, spectrum.buffer, spectrum.shape, keep=True)
+        return target
+
+    def multiply(self, a: Real, b: Real, *, out: Array | None = None) -> Array:
+        if is_spectrum(a) and is_spectrum(b):
+            target = self._target(out, a.shape, "spectrum")
+            self._transforms.multiply(target.buffer, a.buffer, b.buffer, a.shape)
+            return target
+        return self._each("multiply", out, a, b)
+
+    def add(self, a: Real, b: Real | float, *, out: Array | None = None) -> Array:
+        if isinstance(b, (Array, Spread)):
+            return self._each("add", out, a, b)
+        return self._each("add_number", out, a, numbers=(b,))
+
+    def divide(self, a: Real, b: Real, *, floor: float, out: Array | None = None) -> Array:
+        return self._each("quotient", out, a, b, numbers=(floor,))
+
+    def clamp(self, array: Real, floor: float, *, out: Array | None = None) -> Array:
+        return self._each("clamp_below", out, array, numbers=(floor,))
+
+    def flip(self, array: Real) -> Array:
+        source = self._dense(array)
+        target = self._new(source.shape)
+        self._program.over("flip", source.shape, target.buffer, source.buffer, *cubic(source.shape))
+        return target
+
+    # --- fusion
+
+    def convolve(self, array: Real, transfer: Array, *, out: Array | None = None) -> Array:
+        return self._filter(array, transfer, out, mirrored=False)
+
+    def correlate(self, array: Real, transfer: Array, *, out: Array | None = None) -> Array:
+        return self._filter(array, transfer, out, mirrored=True)
+
+    def ratio(
+        self,
+        image: Real,
+        blurred: Real,
+        *,
+        background: float,
+        floor: float,
+        inside: Box | None = None,
+        out: Array | None = None,
+    ) -> Array:
+        if inside is None:
+            return self._each("ratio", out, image, blurred, numbers=(background, floor))
+        data, divisor = self._dense(image), self._dense(blurred)
+        target = self._target(out, data.shape, "real")
+        (_, *plane), first = cubic(data.shape), cubic(inside.start, fill=0)
+        last = cubic(inside.stop)
+        buffers = target.buffer, data.buffer, divisor.buffer
+        self._program.over("ratio_inside", data.shape, *buffers, background, floor, *plane, *first, *last)
+        return target
+
+    def update(self, estimate: Real, correction: Real, weight: Real | None, *, out: Array | None = None) -> Array:
+        if weight is None:
+            return self._each("update", out, estimate, correction)
+        if not isinstance(weight, Spread):
+            return self._each("update_weighted", out, estimate, correction, weight)
+        before, factor = self._dense(estimate), self._dense(correction)
+        target = self._target(out, before.shape, "real")
+        self._program.over(
+            "update_spread", before.shape, target.buffer, before.buffer, factor.buffer, *weight.arguments
+        )
+        return target
+
+    def predict(
+        self, estimate: Real, previous: Real, factor: float, *, least: float, out: Array | None = None
+    ) -> Array:
+        return self._each("predict", out, estimate, previous, numbers=(factor, least))
+
+    # --- residence, host volumes, expansion, summary
+
+    def full(self, shape: Shape, value: float) -> Array:
+        array = self._new(tuple(shape))
+        self._program.each("fill", array.size, array.buffer, value)
+        return array
+
+    def cut(self, volume: Real, start: Shape, shape: Shape, *, wrap: bool = False, out: Array | None = None) -> Array:
+        source = self._dense(volume)
+        block = self._target(out, tuple(shape), "real")
+        if wrap:
+            start = tuple(at % n for at, n in zip(start, source.shape, strict=True))
+        (_, *plane), at, whole = cubic(block.shape), cubic(start, fill=0), cubic(source.shape)
+        kernel = "cut_wrapped" if wrap else "cut"
+        self._program.over(kernel, block.shape, block.buffer, source.buffer, *plane, *at, *whole)
+        return block
+
+    def paste(self, block: Real, source: Shape, volume: Array, target: Shape, shape: Shape) -> None:
+        part = self._dense(block)
+        (_, *plane), at, to = cubic(tuple(shape)), cubic(source, fill=0), cubic(target, fill=0)
+        (_, *inner), (_, *outer) = cubic(part.shape), cubic(volume.shape)
+        self._program.over("paste", tuple(shape), volume.buffer, part.buffer, *plane, *at, *inner, *to, *outer)
+
+    def read(self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False) -> Array:
+        block: Array = host_volumes.read(self, volume, start, tuple(shape), wrap=wrap)
+        return block
+
+    def write(self, block: Real, source: Shape, volume: Volume, target: Shape, shape: Shape) -> None:
+        host_volumes.write(self, self._dense(block), source, volume, target, tuple(shape))
+
+    def expand(self, table: Volume, index: tuple[npt.NDArray[np.intp], ...]) -> Spread:
+        axes = (np.zeros(1, np.int32),) * (3 - len(index)) + index
+        memory, transfers = self._runtime.memory, self._runtime.transfers
+        places = np.concatenate(axes).astype(np.int32)
+        spread = Spread(
+            memory.allocate(4 * table.size),
+            memory.allocate(places.nbytes),
+            cubic(table.shape)[1:],
+            tuple(len(axis) for axis in index),
+        )
+        transfers.upload(table, spread.table)
+        transfers.upload(places.view(np.float32), spread.index)
+        return spread
+
+    def summary(self, array: Real) -> Summary:
+        """Minimum, maximum and sum; the sum is compensated in single precision and ended in double."""
+        dense = self._dense(array)
+        items = min(_LOOKERS, dense.size)
+        looks = self._new((items, 4))
+        self._program.strided("summary", items, dense.size, looks.buffer, dense.buffer)
+        low, high, sums, lost = self.download(looks).astype(np.float64).T
+        with np.errstate(invalid="ignore"):
+            return Summary(float(low.min()), float(high.max()), float(np.sum(sums - lost)))
+
+    # --- inside
+
+    def _filter(self, array: Real, transfer: Array, out: Array | None, *, mirrored: bool) -> Array:
+        source = self._dense(array)
+        target = self._target(out, source.shape, "real")
+        self._transforms.filter(target.buffer, source.buffer, transfer.buffer, source.shape, mirrored=mirrored)
+        return target
+
+    def _each(self, kernel: str, out: Array | None, *operands: Real, numbers: tuple[float, ...] = ()) -> Array:
+        dense = [self._dense(operand) for operand in operands]
+        if any(operand.shape != dense[0].shape for operand in dense):
+            raise BackendError(f"arrays of shapes {', '.join(str(a.shape) for a in dense)} do not go together")
+        target = self._target(out, dense[0].shape, "real")
+        self._program.each(kernel, target.size, target.buffer, *(a.buffer for a in dense), *numbers)
+        return target
+
+    def _target(self, out: Array | None, shape: Shape, kind: Kind) -> Array:
+        """Where a result goes: `out`, or a new array."""
+        if out is None:
+            return self._new(shape, kind)
+        if out.shape != shape or out.kind != kind:
+            raise BackendError(f"out of shape {out.shape} ({out.kind}) cannot take a result of shape {shape} ({kind})")
+        return out
+
+    def _new(self, shape: Shape, kind: Kind = "real") -> Array:
+        size: Callable[[Shape], int] = real_bytes if kind == "real" else self._transforms.spectrum_bytes
+        return Array(self._runtime.memory.allocate(size(shape)), shape, kind)
+
+    def _dense(self, array: Any) -> Array:
+        """The array with its voxels in memory."""
+        if isinstance(array, Array):
+            return array
+        dense = self._new(array.shape)
+        self._program.over("expand", dense.shape, dense.buffer, *array.arguments)
+        return dense

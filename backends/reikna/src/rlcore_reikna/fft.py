@@ -1,0 +1,148 @@
+"""Complex transforms by reikna, one axis after the other, in memory that is borrowed while they run."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pyopencl as cl
+from reikna.cluda import ocl_api
+from reikna.cluda.tempalloc import TemporaryManager
+from reikna.core import Type
+from reikna.fft import FFT
+
+from rlcore.backend import Shape
+from rlcore_reikna.memory import Memory
+from rlcore_reikna.program import quiet_compiler
+
+_KEPT = 64
+"""Shapes whose compiled transforms are kept."""
+
+_COLUMN = 128
+"""Elements along an axis that reikna transforms in one pass over the volume, unless they lie side by side."""
+_LINE = 1 << 14
+"""The same for the last axis, whose elements do."""
+
+_OclThread = ocl_api().Thread
+
+
+class ReiknaFFT:
+    """In-place or out-of-place complex transforms of any shape; the inverse is scaled.
+
+    Each axis is a computation of its own, so that none needs work areas but its own: reikna's plan for several axes at
+    once holds those of all.
+    """
+
+    def __init__(self, queue: cl.CommandQueue, memory: Memory) -> None:
+        self._queue, self._memory = queue, memory
+        self._plans: OrderedDict[Shape, list[_AxisPlan]] = OrderedDict()
+
+    def run(self, target: Any, source: Any, shape: Shape, *, inverse: bool) -> None:
+        """Transform the complex volume in buffer `source` into `target`, which may be the same."""
+        for plan in self._plan(shape):
+            plan.run(target, source, inverse=inverse)
+            source = target
+
+    def _plan(self, shape: Shape) -> list[_AxisPlan]:
+        if shape not in self._plans:
+            while len(self._plans) >= _KEPT:
+                self._plans.popitem(last=False)
+            # An axis of length 1 is its own transform, but something has to bring source to target.
+            axes = [axis for axis, length in enumerate(shape) if length > 1] or [0]
+            with quiet_compiler(), ThreadPoolExecutor(len(axes)) as compilers:
+                made = compilers.map(lambda axis: _AxisPlan(self._queue, self._memory, shape, axis), reversed(axes))
+                self._plans[shape] = list(made)
+        self._plans.move_to_end(shape)
+        return self._plans[shape]
+
+
+def passes(shape: Shape) -> float:
+    """How often a transform of a complex shape reads and writes the volume.
+
+    A length that is no power of two is padded to twice the next one, and transformed there and back (Bluestein).
+    """
+    return sum(2 * count * padded / n if padded > n else count for n, padded, count in _axes(shape))
+
+
+def scratch_bytes(shape: Shape) -> int:
+    """The largest work area of any axis: a chain of passes goes to and fro between two at most."""
+    chains = ((padded / n, 2 * count if padded > n else count) for n, padded, count in _axes(shape))
+    return max((math.ceil(8 * math.prod(shape) * ratio) * min(2, length - 1) for ratio, length in chains), default=0)
+
+
+def _axes(shape: Shape) -> Iterator[tuple[int, int, int]]:
+    """Of each axis: its length, the power of two that it is transformed at, and the passes that one takes."""
+    for axis, n in enumerate(shape):
+        if n > 1:
+            power = 1 << (n - 1).bit_length()
+            padded = n if power == n else 2 * power
+            side_by_side = math.prod(shape[axis + 1 :]) == 1 and padded <= _LINE
+            yield n, padded, 1 if side_by_side else math.ceil(math.log2(padded) / math.log2(_COLUMN))
+
+
+class _AxisPlan:
+    """reikna's transform along one axis."""
+
+    def __init__(self, queue: cl.CommandQueue, memory: Memory, shape: Shape, axis: int) -> None:
+        self._thread = _OclThread(queue, temp_alloc={"cls": _Borrowed})
+        self._thread.temp_alloc.memory = memory
+        outer, inner = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
+        self._shape = (outer, shape[axis], inner)[: 2 + (inner > 1)]  # reikna drops a last axis of length 1 half-way
+        self._none = cl.Buffer(queue.context, cl.mem_flags.READ_WRITE, 8)
+        self._target, self._source = self._view(), self._view()
+        self._transform = FFT(Type(np.complex64, self._shape), axes=(1,)).compile(self._thread)
+
+    def run(self, target: Any, source: Any, *, inverse: bool) -> None:
+        self._target.base_data, self._source.base_data = target, source
+        with self._thread.temp_alloc:
+            self._transform(self._target, self._source, int(inverse))
+        self._target.base_data = self._source.base_data = self._none
+
+    def _view(self) -> Any:
+        """An array that a buffer is put under when it is used: making one takes longer than starting a kernel."""
+        return self._thread.array(self._shape, np.complex64, data=self._none)
+
+
+class _Borrowed(TemporaryManager):  # type: ignore[misc]
+    """reikna's temporary arrays, with memory only inside ``with``: the device's queue keeps the order of their use.
+
+    Arrays that are not alive at the same time share a buffer.
+    """
+
+    memory: Memory
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._shared: list[dict[int, int]] = []
+        self._buffers: list[Any] = []
+
+    def __enter__(self) -> None:
+        if self._shared:
+            self._buffers = [self.memory.allocate(max(sizes.values())) for sizes in self._shared]
+            self.update_all()
+
+    def __exit__(self, *_: object) -> None:
+        if self._shared:
+            self._buffers = []
+            self.update_all()
+
+    def _allocate(self, key: int, size: int, dependencies: Iterable[int], pack: bool) -> None:
+        conflicting = set(dependencies)
+        free = next((sizes for sizes in self._shared if conflicting.isdisjoint(sizes)), None)
+        if free is None:
+            free = {}
+            self._shared.append(free)
+        free[key] = size
+
+    def _get_buffer(self, key: int) -> Any:
+        slot = next(slot for slot, sizes in enumerate(self._shared) if key in sizes)
+        return self._buffers[slot] if self._buffers else None
+
+    def _free(self, key: int, pack: bool) -> None:
+        for sizes in self._shared:
+            sizes.pop(key, None)
+        self._shared = [sizes for sizes in self._shared if sizes]

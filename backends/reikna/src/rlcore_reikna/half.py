@@ -1,0 +1,136 @@
+"""Real transforms by VkFFT: half spectra of any shape."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pyopencl.array as cla
+from pyvkfft.opencl import VkFFTApp
+
+from rlcore.backend import Shape
+from rlcore.lengths import smooth_length
+from rlcore_reikna.packed import LAUNCH
+from rlcore_reikna.program import quiet_compiler
+from rlcore_reikna.runtime import Runtime
+
+_KEPT = 64
+"""Shapes whose compiled transforms are kept."""
+
+_PASSES = {2: 0.0, 3: 0.02, 5: 0.05, 7: 0.1, 11: 0.1, 13: 0.2}
+"""What a factor of a length adds to a transform that reads and writes the volume once an axis."""
+
+_PRIMES = tuple(_PASSES)
+
+_ONE_PASS = 1 << 11
+"""Lengths beyond which VkFFT may need a second pass, and then a work area."""
+
+_BLUESTEIN = 4.0
+"""The same for lengths with other factors."""
+
+
+class HalfTransforms:
+    """Transforms of compact real volumes to half spectra beside them, which the transform back destroys."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._queue, self._memory, self._program = runtime.queue, runtime.memory, runtime.program
+        self._plans: OrderedDict[Shape, VkFFTApp] = OrderedDict()
+
+    def spectrum_bytes(self, shape: Shape) -> int:
+        return 8 * math.prod(_half(shape))
+
+    def scratch_bytes(self, shape: Shape) -> int:
+        areas = 1 + (max(shape) > _ONE_PASS or not all(map(_is_smooth, shape)))
+        return areas * self.spectrum_bytes(shape)
+
+    def fast_shape(self, shape: Shape) -> Shape:
+        return (*map(_fast, shape[:-1]), max(2, _fast(shape[-1], multiple=2)))
+
+    def cost(self, shape: Shape) -> float:
+        return 2 * math.prod(_half(shape)) * sum(map(_passes, shape)) + LAUNCH
+
+    def forward(self, spectrum: Any, real: Any, shape: Shape) -> None:
+        with self._program.lock:
+            if math.prod(shape) == 1:
+                self._program.each("widen", 1, spectrum, real)
+            else:
+                self._plan(shape).fft(self._real(real, shape), self._spectrum(spectrum, shape))
+
+    def inverse(self, real: Any, spectrum: Any, shape: Shape, *, keep: bool) -> None:
+        with self._program.lock:
+            if keep:
+                kept, spectrum = spectrum, self._memory.allocate(self.spectrum_bytes(shape))
+                self._program.each("copy", self.spectrum_bytes(shape) // 4, spectrum, kept)
+            if math.prod(shape) == 1:
+                self._program.each("narrow", 1, real, spectrum)
+            else:
+                self._plan(shape).ifft(self._spectrum(spectrum, shape), self._real(real, shape))
+
+    def multiply(self, out: Any, a: Any, b: Any, shape: Shape, *, mirrored: bool = False) -> None:
+        self._program.each("product_full", math.prod(_half(shape)), out, a, b, int(mirrored))
+
+    def filter(self, out: Any, real: Any, transfer: Any, shape: Shape, *, mirrored: bool) -> None:
+        with self._program.lock:
+            spectrum = self._memory.allocate(self.spectrum_bytes(shape))
+            self.forward(spectrum, real, shape)
+            self.multiply(spectrum, spectrum, transfer, shape, mirrored=mirrored)
+            self.inverse(out, spectrum, shape, keep=False)
+
+    def _real(self, buffer: Any, shape: Shape) -> Any:
+        return cla.Array(self._queue, _long(shape), np.float32, data=buffer)
+
+    def _spectrum(self, buffer: Any, shape: Shape) -> Any:
+        return cla.Array(self._queue, _half(shape), np.complex64, data=buffer)
+
+    def _plan(self, shape: Shape) -> VkFFTApp:
+        shape = _long(shape)
+        if shape not in self._plans:
+            while len(self._plans) >= _KEPT:
+                self._plans.popitem(last=False)
+            with quiet_compiler():
+                self._plans[shape] = VkFFTApp(
+                    shape, np.float32, self._queue, inplace=False, norm=1, r2c=True, use_lut=1
+                )
+        self._plans.move_to_end(shape)
+        return self._plans[shape]
+
+
+def _long(shape: Shape) -> Shape:
+    """The axes along which there is something to transform."""
+    return tuple(n for n in shape if n > 1)
+
+
+def _half(shape: Shape) -> Shape:
+    """Shape of the half spectrum; a single voxel is its own."""
+    shape = _long(shape) or (1,)
+    return (*shape[:-1], shape[-1] // 2 + 1)
+
+
+@lru_cache(maxsize=4096)
+def _fast(length: int, multiple: int = 1) -> int:
+    """The length, not much above, whose volumes take least time."""
+    candidates = [smooth_length(length, _PRIMES, multiple)]
+    while candidates[-1] < 1.06 * length:
+        candidates.append(smooth_length(candidates[-1] + 1, _PRIMES, multiple))
+    best = min(candidates, key=lambda n: n * (2 + _passes(n)))
+    return best if best == length else _fast(best, multiple)
+
+
+@lru_cache(maxsize=4096)
+def _passes(n: int) -> float:
+    if n == 1:
+        return 0.0
+    if not _is_smooth(n):
+        return _BLUESTEIN
+    time, rest = 1.0 if n <= _ONE_PASS else 2.0, n
+    for prime, extra in _PASSES.items():
+        while rest % prime == 0:
+            time, rest = time + extra, rest // prime
+    return time
+
+
+def _is_smooth(n: int) -> bool:
+    return smooth_length(n, _PRIMES) == n

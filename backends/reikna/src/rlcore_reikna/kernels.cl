@@ -1,0 +1,186 @@
+// Everything the OpenCL backends compute besides the transforms themselves.
+//
+// Volumes are float, C order, x fastest. Elementwise kernels run over one index, the others over (x, y, z); work-items
+// beyond the end do nothing, so that global sizes can be rounded up to whole work-groups.
+
+#define EACH(i, n) const size_t i = get_global_id(0); if (i >= (n)) return
+#define AT(z, y, x, ny, nx) (((size_t)(z) * (ny) + (y)) * (nx) + (x))
+
+// --- elementwise
+
+kernel void fill(global float *out, const float value, const ulong n) { EACH(i, n); out[i] = value; }
+
+kernel void copy(global float *out, global const float *a, const ulong n) { EACH(i, n); out[i] = a[i]; }
+
+kernel void multiply(global float *out, global const float *a, global const float *b, const ulong n)
+{ EACH(i, n); out[i] = a[i] * b[i]; }
+
+kernel void add(global float *out, global const float *a, global const float *b, const ulong n)
+{ EACH(i, n); out[i] = a[i] + b[i]; }
+
+kernel void add_number(global float *out, global const float *a, const float b, const ulong n)
+{ EACH(i, n); out[i] = a[i] + b; }
+
+// Comparisons are written so that NaN passes through.
+float at_least(const float value, const float floor) { return value < floor ? floor : value; }
+
+kernel void clamp_below(global float *out, global const float *a, const float floor, const ulong n)
+{ EACH(i, n); out[i] = at_least(a[i], floor); }
+
+kernel void quotient(global float *out, global const float *a, global const float *b, const float floor, const ulong n)
+{ EACH(i, n); out[i] = a[i] / at_least(b[i], floor); }
+
+float less_one(const float image, const float blurred, const float background, const float floor)
+{ return image / at_least(blurred + background, floor) - 1.0f; }
+
+kernel void ratio(global float *out, global const float *image, global const float *blurred,
+                  const float background, const float floor, const ulong n)
+{ EACH(i, n); out[i] = less_one(image[i], blurred[i], background, floor); }
+
+float updated(const float estimate, const float correction, const float weight)
+{ return estimate * at_least(1.0f + weight * correction, 0.0f); }
+
+kernel void update(global float *out, global const float *estimate, global const float *correction, const ulong n)
+{ EACH(i, n); out[i] = updated(estimate[i], correction[i], 1.0f); }
+
+kernel void update_weighted(global float *out, global const float *estimate, global const float *correction,
+                            global const float *weight, const ulong n)
+{ EACH(i, n); out[i] = updated(estimate[i], correction[i], weight[i]); }
+
+kernel void predict(global float *out, global const float *estimate, global const float *previous,
+                    const float factor, const float least, const ulong n)
+{ EACH(i, n); const float f = estimate[i]; out[i] = at_least(f + factor * (f - previous[i]), least * f); }
+
+// --- inside a box, from (az, ay, ax) up to (bz, by, bx); outside it nothing is read and 0 is written
+
+kernel void ratio_inside(global float *out, global const float *image, global const float *blurred,
+                         const float background, const float floor, const int ny, const int nx,
+                         const int az, const int ay, const int ax, const int bz, const int by, const int bx)
+{
+    const int x = get_global_id(0), y = get_global_id(1), z = get_global_id(2);
+    if (x >= nx || y >= ny) return;
+    const int inside = x >= ax && x < bx && y >= ay && y < by && z >= az && z < bz;
+    const size_t i = AT(z, y, x, ny, nx);
+    out[i] = inside ? less_one(image[i], blurred[i], background, floor) : 0.0f;
+}
+
+// --- a small table spread over a volume: index holds nz, ny and nx positions in the table, which is ty by tx a plane
+
+kernel void expand(global float *out, global const float *table, global const int *index, const int ty, const int tx,
+                   const int nz, const int ny, const int nx)
+{
+    const int x = get_global_id(0), y = get_global_id(1), z = get_global_id(2);
+    if (x >= nx || y >= ny) return;
+    out[AT(z, y, x, ny, nx)] = table[AT(index[z], index[nz + y], index[nz + ny + x], ty, tx)];
+}
+
+kernel void update_spread(global float *out, global const float *estimate, global const float *correction,
+                          global const float *table, global const int *index, const int ty, const int tx,
+                          const int nz, const int ny, const int nx)
+{
+    const int x = get_global_id(0), y = get_global_id(1), z = get_global_id(2);
+    if (x >= nx || y >= ny) return;
+    const size_t i = AT(z, y, x, ny, nx);
+    const float weight = table[AT(index[z], index[nz + y], index[nz + ny + x], ty, tx)];
+    out[i] = updated(estimate[i], correction[i], weight);
+}
+
+// --- geometry
+
+kernel void flip(global float *out, global const float *a, const int nz, const int ny, const int nx)
+{
+    const int x = get_global_id(0), y = get_global_id(1), z = get_global_id(2);
+    if (x >= nx || y >= ny) return;
+    out[AT(z, y, x, ny, nx)] = a[AT(z ? nz - z : 0, y ? ny - y : 0, x ? nx - x : 0, ny, nx)];
+}
+
+// out[z, y, x] = volume[z + sz, y + sy, x + sx]; outside the volume (mz by my by mx) it is 0
+kernel void cut(global float *out, global const float *volume, const int ny, const int nx,
+                const int sz, const int sy, const int sx, const int mz, const int my, const int mx)
+{
+    const int x = get_global_id(0), y = get_global_id(1), z = get_global_id(2);
+    if (x >= nx || y >= ny) return;
+    const int vx = x + sx, vy = y + sy, vz = z + sz;
+    const int inside = vx >= 0 && vx < mx && vy >= 0 && vy < my && vz >= 0 && vz < mz;
+    out[AT(z, y, x, ny, nx)] = inside ? volume[AT(vz, vy, vx, my, mx)] : 0.0f;
+}
+
+// The same of a volume that repeats; the start lies inside it.
+kernel void cut_wrapped(global float *out, global const float *volume, const int ny, const int nx,
+                        const int sz, const int sy, const int sx, const int mz, const int my, const int mx)
+{
+    const int x = get_global_id(0), y = get_global_id(1), z = get_global_id(2);
+    if (x >= nx || y >= ny) return;
+    out[AT(z, y, x, ny, nx)] = volume[AT((z + sz) % mz, (y + sy) % my, (x + sx) % mx, my, mx)];
+}
+
+// volume[z + tz, ...] = block[z + sz, ...] for a box of (any number of planes) by ny by nx
+kernel void paste(global float *volume, global const float *block, const int ny, const int nx,
+                  const int sz, const int sy, const int sx, const int by, const int bx,
+                  const int tz, const int ty, const int tx, const int my, const int mx)
+{
+    const int x = get_global_id(0), y = get_global_id(1), z = get_global_id(2);
+    if (x >= nx || y >= ny) return;
+    volume[AT(z + tz, y + ty, x + tx, my, mx)] = block[AT(z + sz, y + sy, x + sx, by, bx)];
+}
+
+// --- spectra
+
+float2 times(const float2 a, const float2 b) { return (float2)(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x); }
+float2 conjugate(const float2 a) { return (float2)(a.x, -a.y); }
+float2 over_i(const float2 a) { return (float2)(a.y, -a.x); }
+float2 times_i(const float2 a) { return (float2)(-a.y, a.x); }
+
+// Product of two full complex spectra; with `mirrored`, by the conjugate of the second.
+kernel void product_full(global float2 *out, global const float2 *a, global const float2 *b,
+                         const int mirrored, const ulong n)
+{ EACH(i, n); out[i] = times(a[i], mirrored ? conjugate(b[i]) : b[i]); }
+
+// Product of two packed spectra. A real volume whose x is even, read as complex numbers (voxel 2m is the real part,
+// voxel 2m+1 the imaginary), is transformed as such. The spectra E and O of its even and odd voxels come apart by
+// symmetry from the frequencies k and -k, so each work-item does such a pair. With W = exp(-2 pi i kx / mx), a product
+// with the transfer (P, Q) of a real PSF is E' = P E + W Q O, O' = Q E + P O; with the mirrored PSF it is
+// E' = P* E + Q* O, O' = (W Q)* E + P* O. `mx` complex numbers make a line; kx runs over 0 .. mx/2, and where a plane
+// is its own mirror image half of its pairs are left to the other half.
+kernel void product_packed(global float2 *out, global const float2 *a, global const float2 *b,
+                           const int mirrored, const int mz, const int my, const int mx)
+{
+    const int x = get_global_id(0), y = get_global_id(1), z = get_global_id(2);
+    if (x > mx / 2 || y >= my) return;
+    const int x2 = x ? mx - x : 0, y2 = y ? my - y : 0, z2 = z ? mz - z : 0;
+    const size_t i = AT(z, y, x, my, mx), j = AT(z2, y2, x2, my, mx);
+    if (x == x2 && j < i) return;
+    const float2 a1 = a[i], a2 = conjugate(a[j]), b1 = b[i], b2 = conjugate(b[j]);
+    const float2 even = 0.5f * (a1 + a2), odd = over_i(0.5f * (a1 - a2));
+    float2 p = 0.5f * (b1 + b2), q = over_i(0.5f * (b1 - b2));
+    const float turn = -2.0f * (float)x / (float)mx;
+    float2 wq = times((float2)(cospi(turn), sinpi(turn)), q);
+    if (mirrored) {
+        const float2 held = conjugate(q);
+        p = conjugate(p);
+        q = conjugate(wq);
+        wq = held;
+    }
+    const float2 e = times(p, even) + times(wq, odd), o = times_i(times(q, even) + times(p, odd));
+    out[i] = e + o;
+    if (j != i) out[j] = conjugate(e - o);
+}
+
+// A real volume as a complex one and back, for lines of odd length.
+kernel void widen(global float2 *out, global const float *a, const ulong n) { EACH(i, n); out[i] = (float2)(a[i], 0.0f); }
+kernel void narrow(global float *out, global const float2 *a, const ulong n) { EACH(i, n); out[i] = a[i].x; }
+
+// --- one look over all voxels: every work-item leaves its minimum, maximum, sum and what rounding took from the sum
+
+kernel void summary(global float4 *out, global const float *a, const ulong n)
+{
+    float low = INFINITY, high = -INFINITY, sum = 0.0f, lost = 0.0f;
+    for (size_t i = get_global_id(0); i < n; i += get_global_size(0)) {
+        const float value = a[i], term = value - lost, next = sum + term;
+        lost = (next - sum) - term;
+        sum = next;
+        low = fmin(low, value);
+        high = fmax(high, value);
+    }
+    out[get_global_id(0)] = (float4)(low, high, sum, lost);
+}

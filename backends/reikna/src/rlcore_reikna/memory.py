@@ -1,0 +1,96 @@
+"""Device memory: buffers that are really there when they are handed out, kept for reuse, and what is free."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pyopencl as cl
+from pyopencl.tools import ImmediateAllocator, MemoryPool, PooledBuffer
+
+from rlcore.budget import format_bytes, host_free
+from rlcore.errors import OutOfMemory
+from rlcore_reikna import nvml
+from rlcore_reikna.devices import is_cpu, title
+
+_SHARE = 0.8
+"""What of a device's memory is taken to be there for us where nothing tells what others use."""
+
+_EXACT = 12
+"""Leading bits by which the pool tells sizes apart: it rounds them up by a four-thousandth at most."""
+
+
+def rounded(count: int) -> int:
+    """What an array of so many bytes may take in the pool, at most."""
+    return count + (count >> (_EXACT - 1)) + 4096 if count else 0
+
+
+class Memory:
+    """Buffers on one device.
+
+    OpenCL promises memory at allocation and may fail much later, so every new buffer is touched at once. Freed buffers
+    are kept for the next of their size and given back when an allocation fails.
+    """
+
+    def __init__(self, queue: cl.CommandQueue) -> None:
+        self._device = queue.device
+        self._pool = MemoryPool(ImmediateAllocator(queue), _EXACT)
+        self._relief: list[Callable[[], None]] = []
+        self._unified = is_cpu(self._device)
+
+    @property
+    def in_use(self) -> int:
+        """Bytes of buffers that are handed out."""
+        return int(self._pool.active_bytes)
+
+    def on_pressure(self, release: Callable[[], None]) -> None:
+        """Call `release` when an allocation fails, before it is tried once more."""
+        self._relief.append(release)
+
+    def allocate(self, count: int) -> PooledBuffer:
+        """A buffer of so many bytes; OutOfMemory, with the sizes, if the device has not got them."""
+        limit = self._device.max_mem_alloc_size
+        if count > limit:
+            raise OutOfMemory(
+                f"device {title(self._device)} allows {format_bytes(limit)} per buffer, "
+                f"and {format_bytes(count)} are needed; give a smaller memory"
+            )
+        try:
+            return self._pool.allocate(max(count, 1))
+        except cl.MemoryError:
+            return self._allocate_again(count)
+
+    def free_bytes(self) -> int:
+        """Bytes that can be allocated now: as told by the host, the vendor's own query, or a cautious share."""
+        held = self._pool.managed_bytes - self._pool.active_bytes
+        device = self._device
+        if self._unified:
+            return int(min(host_free()[0] + held, device.global_mem_size - self.in_use))
+        told = _told_free(device)
+        if told is None:
+            return max(0, int(_SHARE * device.global_mem_size) - self.in_use)
+        return int(told + held)
+
+    def _allocate_again(self, count: int) -> PooledBuffer:
+        for release in self._relief:
+            release()
+        self._pool.free_held()
+        try:
+            return self._pool.allocate(count)
+        except cl.MemoryError as error:
+            there, total = format_bytes(self.in_use), format_bytes(self._device.global_mem_size)
+            raise OutOfMemory(
+                f"device {title(self._device)} has no {format_bytes(count)} beside the {there} in use, "
+                f"of {total} in all; give a smaller memory"
+            ) from error
+
+
+def _told_free(device: cl.Device) -> int | None:
+    """Free bytes by what AMD's and NVIDIA's drivers tell; None for others."""
+    if "cl_amd_device_attribute_query" in device.extensions:
+        free: Any = device.global_free_memory_amd  # the free memory and its largest block, in KiB
+        return 1024 * int(free[0])
+    if "cl_nv_device_attribute_query" in device.extensions:
+        slot = int(device.pci_slot_id_nv)
+        return nvml.free_memory(f"{device.pci_domain_id_nv:04x}:{device.pci_bus_id_nv:02x}:{slot >> 3:02x}.0")
+    return None

@@ -1,0 +1,105 @@
+"""The kernels of kernels.cl, compiled once for a context and launched over voxels."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import warnings
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import pyopencl as cl
+
+from rlcore_reikna.arrays import cubic
+
+_ARGUMENTS: dict[str, str] = {
+    "fill": "bfn",
+    "copy": "bbn",
+    "multiply": "bbbn",
+    "add": "bbbn",
+    "add_number": "bbfn",
+    "clamp_below": "bbfn",
+    "quotient": "bbbfn",
+    "ratio": "bbbffn",
+    "ratio_inside": "bbbffiiiiiiii",
+    "update": "bbbn",
+    "update_weighted": "bbbbn",
+    "predict": "bbbffn",
+    "expand": "bbbiiiii",
+    "update_spread": "bbbbbiiiii",
+    "flip": "bbiii",
+    "cut": "bbiiiiiiii",
+    "cut_wrapped": "bbiiiiiiii",
+    "paste": "bbiiiiiiiiiiii",
+    "product_full": "bbbin",
+    "product_packed": "bbbiiii",
+    "widen": "bbn",
+    "narrow": "bbn",
+    "summary": "bbn",
+}
+"""Arguments of every kernel: buffer, float, int, number of voxels (ulong)."""
+
+_DTYPES: dict[str, Any] = {"b": None, "f": np.float32, "i": np.int32, "n": np.uint64}
+
+
+_WIDTH = 32
+"""Work-items side by side along x: a cache line, and few left over at the end of a row."""
+
+
+class Program:
+    """Kernels on one queue; launches of several threads do not mix up their arguments."""
+
+    def __init__(self, queue: cl.CommandQueue) -> None:
+        self._queue = queue
+        self.lock = threading.RLock()
+        source = files(__package__).joinpath("kernels.cl").read_text()
+        with quiet_compiler():
+            program = cl.Program(queue.context, source).build()
+        self._kernels = {name: _kernel(program, name) for name in _ARGUMENTS}
+        self._line = 1 << (min(256, queue.device.max_work_group_size).bit_length() - 1)
+
+    def each(self, name: str, count: int, *arguments: Any) -> None:
+        """Launch an elementwise kernel over `count` voxels; the count is its last argument."""
+        size = -(-count // self._line) * self._line
+        self._launch(name, (size,), (self._line,), *arguments, count)
+
+    def strided(self, name: str, items: int, count: int, *arguments: Any) -> None:
+        """Launch `items` work-items that share `count` voxels among them."""
+        self._launch(name, (items,), None, *arguments, count)
+
+    def over(self, name: str, shape: tuple[int, ...], *arguments: Any) -> None:
+        """Launch a kernel over the voxels of a shape, x fastest; the shape is not among its arguments."""
+        nz, ny, nx = cubic(shape)
+        wide = min(_WIDTH, self._line, _power(nx))
+        high = min(self._line // wide, _power(ny))
+        size = (-(-nx // wide) * wide, -(-ny // high) * high, nz)
+        self._launch(name, size, (wide, high, 1), *arguments)
+
+    def _launch(self, name: str, size: tuple[int, ...], local: tuple[int, ...] | None, *arguments: Any) -> None:
+        with self.lock:
+            kernel = self._kernels[name]
+            kernel.set_args(*arguments)
+            cl.enqueue_nd_range_kernel(self._queue, kernel, size, local)
+
+
+@contextlib.contextmanager
+def quiet_compiler() -> Iterator[None]:
+    """Keep what compilers remark to ourselves, unless PYOPENCL_COMPILER_OUTPUT asks for it."""
+    with warnings.catch_warnings():
+        if not os.environ.get("PYOPENCL_COMPILER_OUTPUT"):
+            warnings.simplefilter("ignore", cl.CompilerWarning)
+        yield
+
+
+def _kernel(program: cl.Program, name: str) -> cl.Kernel:
+    kernel = cl.Kernel(program, name)
+    kernel.set_scalar_arg_dtypes([_DTYPES[kind] for kind in _ARGUMENTS[name]])
+    return kernel
+
+
+def _power(number: int) -> int:
+    """The power of two that is not less."""
+    return 1 << (number - 1).bit_length()

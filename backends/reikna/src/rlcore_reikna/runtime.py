@@ -1,0 +1,28 @@
+"""What belongs to a device rather than to a backend: its context, queue, memory, kernels and transfers."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pyopencl as cl
+
+from rlcore_reikna.memory import Memory
+from rlcore_reikna.program import Program
+from rlcore_reikna.transfers import Transfers
+
+
+class Runtime:
+    """One device made ready. All that is enqueued runs in the order in which it was enqueued."""
+
+    def __init__(self, device: cl.Device) -> None:
+        self.device = device
+        self.queue = cl.CommandQueue(cl.Context([device]))
+        self.memory = Memory(self.queue)
+        self.program = Program(self.queue)
+        self.transfers = Transfers(self.queue)
+
+
+@cache
+def runtime_of(device: cl.Device) -> Runtime:
+    """The runtime of a device: one a process, so that kernels are compiled and memory is got from the driver once."""
+    return Runtime(device)

@@ -1,0 +1,121 @@
+"""Filters against NumPy in double precision, restorations against a double-precision run, and blocks against it."""
+
+from dataclasses import replace
+
+import array_api_compat.numpy
+import numpy as np
+import pytest
+
+import rlcore
+from rlcore.array_api import ArrayAPIBackend
+from rlcore_reikna.transfers import Transfers
+
+SHAPES = [(12, 10), (11, 9), (4, 6, 7), (16, 8, 32), (3, 256, 8)]
+"""Even and odd last axes in 2D and 3D, powers of two, and a length that takes reikna two passes."""
+
+DOUBLE = ArrayAPIBackend(array_api_compat.numpy, name="double", dtype="float64")
+
+
+@pytest.fixture(params=["reikna", "vkfft"], scope="module")
+def backend(request, opencl):
+    return opencl(request.param)
+
+
+def problem(shape):
+    rng = np.random.default_rng(6)
+    image = rng.poisson(5 + 50 * rng.random(shape) ** 8).astype(np.float32)
+    axes = np.meshgrid(*[np.arange(9) - 4] * len(shape), indexing="ij")
+    return image, np.exp(-sum(axis**2 for axis in axes) / (2 * 1.3**2))
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_filters_equal_double_precision(backend, shape):
+    rng = np.random.default_rng(sum(shape))
+    image, kernel = rng.random(shape, np.float32), rng.random(shape, np.float32)
+    kernel /= kernel.sum()
+    transfer, spectrum = np.fft.fftn(kernel.astype(float)), np.fft.fftn(image.astype(float))
+    array, factor = backend.upload(image), backend.fft(backend.upload(kernel))
+    for filtered, truth in (
+        (backend.convolve(array, factor), spectrum * transfer),
+        (backend.correlate(array, factor), spectrum * transfer.conj()),
+        (backend.ifft(backend.multiply(backend.fft(array), factor), shape), spectrum * transfer),
+    ):
+        np.testing.assert_allclose(backend.download(filtered), np.fft.ifftn(truth).real, atol=2e-6, rtol=0)
+    in_place = backend.upload(image)
+    assert backend.correlate(in_place, factor, out=in_place) is in_place
+    np.testing.assert_array_equal(backend.download(in_place), backend.download(backend.correlate(array, factor)))
+    np.testing.assert_array_equal(backend.download(array), image)
+
+
+@pytest.mark.parametrize("boundary", rlcore.BOUNDARIES)
+@pytest.mark.parametrize("shape", [(20, 30, 31), (61, 50)], ids=str)
+def test_restorations_agree_with_double_precision(backend, boundary, shape):
+    image, psf = problem(shape)
+    options = {"iterations": 20, "boundary": boundary, "background": 1.0}
+    truth = rlcore.deconvolve(image, psf, backend=DOUBLE, **options)
+    ours = rlcore.deconvolve(image, psf, backend=backend, **options)
+    assert ours.dtype == np.float32
+    assert np.abs(ours - truth).max() <= 1e-5 * truth.max()
+
+
+@pytest.mark.parametrize("half_steps", [1, 4])
+def test_blocks_on_the_device_equal_double_precision(backend, half_steps, monkeypatch):
+    monkeypatch.setattr(backend, "on_host", False)  # as on a card: working volumes live there, blocks are cut from them
+    image, psf = problem((20, 60, 60))
+    options = {"iterations": 4, "boundary": "extended"}
+    plan = rlcore.make_plan(image.shape, psf.shape, backend=backend, **options)
+    halo = 8 * max(1, half_steps // 2)
+    keep = 64 - (8 if half_steps == 1 else 2 * halo)
+    plan = replace(
+        plan,
+        block_shape=(32, 64, 64),
+        keep_shape=(28, keep, keep),
+        halo=(0, halo, halo),
+        half_steps=half_steps,
+        residence="device",
+    )
+    assert len(plan.cut()) > 1
+    truth = rlcore.deconvolve(image, psf, backend=DOUBLE, **options)
+    ours = rlcore.deconvolve(image, psf, backend=backend, plan=plan, **options)
+    assert np.abs(ours - truth).max() <= 1e-5 * truth.max()
+
+
+def test_fused_steps_equal_the_formula_of_a_backend_without_them(backend):
+    class Plain:
+        """The same backend with its basic operations only."""
+
+        def __getattr__(self, member):
+            if member in ("convolve", "correlate", "ratio", "update"):
+                raise AttributeError(member)
+            return getattr(backend, member)
+
+    image, psf = problem((20, 30, 31))
+    fused, composed = (rlcore.deconvolve(image, psf, backend=each, iterations=10) for each in (backend, Plain()))
+    np.testing.assert_allclose(composed, fused, atol=1e-5 * fused.max(), rtol=0)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float64"])
+def test_host_arrays_of_any_type_and_strides_cross_the_bus(backend, dtype):
+    source = np.random.default_rng(1).integers(0, 99, (30, 14, 22)).astype(dtype)[::2, ::-1].transpose(2, 0, 1)
+    array = backend.upload(source)
+    np.testing.assert_array_equal(backend.download(array), source)
+    out = np.zeros((44, 15, 28), np.float64)[::2, :, ::2]
+    assert backend.download(array, out=out) is out
+    np.testing.assert_array_equal(out, source)
+
+
+def test_volumes_larger_than_a_piece_cross_the_bus_whole(backend):
+    transfers = Transfers(backend._runtime.queue, piece=1 << 10)
+    for shape in ((7, 20, 30), (2, 50, 60), (3, 1500), (40, 41)):
+        volume = np.random.default_rng(2).random(shape, np.float32)
+        array, back = backend.full(shape, 0.0), np.empty(shape)
+        transfers.upload(volume, array.buffer)
+        transfers.download(array.buffer, back)
+        np.testing.assert_array_equal(back, volume)
+
+
+def test_summary_of_a_large_volume_is_exact_to_double_precision(backend):
+    volume = np.random.default_rng(3).random((40, 200, 300), np.float32) + np.float32(1000)
+    summary = backend.summary(backend.upload(volume))
+    assert (summary.minimum, summary.maximum) == (volume.min(), volume.max())
+    assert summary.total == pytest.approx(volume.sum(dtype=np.float64), rel=1e-9)

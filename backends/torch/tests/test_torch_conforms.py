@@ -1,0 +1,42 @@
+"""The PyTorch backend passes the conformance kit, on every device there is."""
+
+import numpy as np
+import pytest
+
+import rlcore
+from rlcore.testing import BackendTests
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed; try: nox -s torch")
+TorchBackend = pytest.importorskip(
+    "rlcore_torch", reason="rlcore-torch is not installed; try: nox -s torch"
+).TorchBackend
+
+INDICES = [device.index for device in TorchBackend.devices()]
+
+
+class TestTorch(BackendTests):
+    @pytest.fixture(params=INDICES)
+    def backend(self, request):
+        return TorchBackend(request.param)
+
+    def measure_peak(self, backend, work):
+        if "cuda" not in backend.device:
+            return super().measure_peak(backend, work)
+        place = backend.upload(np.zeros((1, 1))).device
+        torch.cuda.reset_peak_memory_stats(place)
+        before = torch.cuda.memory_allocated(place)
+        work()
+        return torch.cuda.max_memory_allocated(place) - before
+
+
+@pytest.mark.parametrize("index", INDICES)
+def test_tensors_come_back_as_tensors_of_their_device(index):
+    image = np.random.default_rng(0).poisson(30, (9, 20, 21)).astype(np.float32)
+    psf = np.pad(np.ones((1, 3, 3)), 2)
+    truth = rlcore.deconvolve(image, psf, backend="numpy")
+    backend = TorchBackend(index)
+    tensor = backend.upload(image)
+    for chosen in (backend, "auto"):
+        restored = rlcore.deconvolve(tensor, psf, backend=chosen, memory="1 GiB")
+        assert restored.device == tensor.device
+        np.testing.assert_allclose(restored.cpu().numpy(), truth, atol=1e-5 * truth.max())

@@ -1,0 +1,143 @@
+"""Measure what acceleration gains: iterations to the same fit, distance from the truth, and time of an iteration.
+
+    python docs/measure_acceleration.py [fit] [quality] [bars FOLDER] [time] [--backend pyfftw]
+
+Twelve phantoms: three objects, two PSFs, two noise levels, fixed seeds. `bars` wants a folder with image.tif, psf.tif
+and truth.tif. Without names it does all but `bars`.
+"""
+
+import argparse
+import itertools
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+import rlcore
+from rlcore.acceleration import ACCELERATIONS, factor_after
+from rlcore.blocks import Box
+from rlcore.boundary import Geometry, Weights
+from rlcore.kernel import on_device
+from rlcore.richardson_lucy import Data, Optics, State, iterate, steps_for
+from rlcore.testing.metrics import i_divergence, nrmse, pearson
+from rlcore.testing.optics import confocal_psf, wide_field_psf
+from rlcore.testing.phantoms import Phantom, phantom
+
+SHAPE = (32, 80, 80)
+PLAIN = (10, 25, 50, 100)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tables", nargs="*", help="fit, quality, time; bars and its folder")
+    parser.add_argument("--backend", default="auto")
+    arguments = parser.parse_args()
+    backend = rlcore.load_backend(rlcore.choose_backend(arguments.backend).backend.name)
+    tables = arguments.tables or ["fit", "quality", "time"]
+    if "fit" in tables or "quality" in tables:
+        curves = {name: {a: curve(made, a, 100, backend) for a in ACCELERATIONS} for name, made in cases()}
+        if "fit" in tables:
+            fit(curves)
+        if "quality" in tables:
+            quality(curves)
+    if "bars" in tables:
+        bars(Path(tables[tables.index("bars") + 1]), backend)
+    if "time" in tables:
+        timing(backend)
+
+
+def cases() -> Iterator[tuple[str, Phantom]]:
+    """The twelve phantoms, by name."""
+    psfs = {"wide field": wide_field_psf((21, 21, 21)), "confocal": confocal_psf((15, 15, 15))}
+    for kind, (name, psf), photons in itertools.product(("filaments", "shells", "beads"), psfs.items(), (60, 1000)):
+        psf = rlcore.prepare_psf(psf, background="auto").values
+        yield f"{kind}, {name}, {photons} photons", phantom(kind, SHAPE, psf=psf, photons=photons)
+
+
+def path(made: Phantom, acceleration: str, backend, *, background: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The estimate inside the image after each iteration, and its blur; `extended`, the whole volume."""
+    image, psf = made.image, rlcore.prepare_psf(made.psf)
+    geometry = Geometry(image.shape, psf.values.shape, psf.centre, "extended")
+    shape = backend.fast_shape(geometry.least_shape)
+    box = Box(geometry.domain.start, tuple(a + n for a, n in zip(geometry.domain.start, shape, strict=True)))
+    inside, steps = geometry.image.slices(box.start), steps_for(backend, shape)
+    start, counts = np.zeros(shape), np.zeros(shape)
+    start[geometry.domain.slices(box.start)], counts[inside] = image.mean() - background, image
+    optics = Optics(steps.transfer(on_device(backend, psf, shape)), background, 1e-8 * float(image.max()))
+    data = Data(backend.upload(counts), steps.inside(geometry.image.seen_from(box)))
+    weight = steps.weight(Weights(psf.values, geometry).of(box))
+    first = State(backend.upload(start), backend.upload(start))
+    factors = (factor_after(acceleration, k) for k in itertools.count(1))
+    for state in iterate(steps, first, data, weight, optics, factors):
+        blurred = backend.download(steps.convolve(state.estimate, optics.transfer))[inside] + background
+        yield backend.download(state.estimate)[inside], blurred
+
+
+def curve(made: Phantom, acceleration: str, iterations: int, backend) -> np.ndarray:
+    """I-divergence per voxel and NRMSE after each iteration."""
+    steps = itertools.islice(path(made, acceleration, backend, background=made.background), iterations)
+    return np.array([(i_divergence(made.image, blurred), nrmse(estimate, made.truth)) for estimate, blurred in steps])
+
+
+def fit(curves: dict) -> None:
+    print("\nIterations that reach the I-divergence of plain ones:")
+    print(f"| case | {' | '.join(f'plain {n}' for n in PLAIN)} |")
+    print("|---|" + "---|" * len(PLAIN))
+    rows = []
+    for name, by in curves.items():
+        reached = by["heavy-ball"][:, 0][:, None] <= by["none"][[n - 1 for n in PLAIN], 0]
+        rows.append([int(column.argmax()) + 1 if column.any() else -1 for column in reached.T])
+        print(f"| {name} | {' | '.join(map(str, rows[-1]))} |")
+    middle = (f"{statistics.median(column):g} [{min(column)}-{max(column)}]" for column in zip(*rows, strict=True))
+    print(f"| **median [range]** | {' | '.join(middle)} |")
+
+
+def quality(curves: dict) -> None:
+    print("\nNRMSE inside the image (best, and after how many iterations):")
+    print("| case | plain: best | 30 | heavy ball: best | 15 | 30 | 100 |\n|---|---|---|---|---|---|---|")
+    for name, by in curves.items():
+        plain, fast = by["none"][:, 1], by["heavy-ball"][:, 1]
+        print(
+            f"| {name} | {plain.min():.3f} at {plain.argmin() + 1} | {plain[29]:.3f} | "
+            f"{fast.min():.3f} at {fast.argmin() + 1} | {fast[14]:.3f} | {fast[29]:.3f} | {fast[99]:.3f} |"
+        )
+
+
+def bars(folder: Path, backend) -> None:
+    import tifffile
+
+    image, psf, truth = (tifffile.imread(folder / f"{name}.tif") for name in ("image", "psf", "truth"))
+    print(f"\nbars: the image itself {nrmse(image, truth):.3f} / {pearson(image, truth):.3f} (NRMSE / Pearson)")
+    print("| iterations | plain | heavy ball |\n|---|---|---|")
+    for iterations in (15, 25, 50, 100):
+        results = [
+            rlcore.deconvolve(image, psf, iterations=iterations, acceleration=acceleration, backend=backend)
+            for acceleration in ("none", "heavy-ball")
+        ]
+        print(
+            f"| {iterations} | "
+            + " | ".join(f"{nrmse(r, truth):.3f} / {pearson(r, truth):.3f}" for r in results)
+            + " |"
+        )
+
+
+def timing(backend, shape: tuple[int, ...] = (64, 256, 256), rounds: int = 12) -> None:
+    """Runs that take turns; the least time of each, since whatever else the machine does only adds to it."""
+    made = phantom("mixed", shape, psf=confocal_psf((15, 15, 15)))
+    best = dict.fromkeys(ACCELERATIONS, np.inf)
+    for _ in range(rounds):
+        for acceleration in ACCELERATIONS:
+            marks: list[float] = []
+            rlcore.deconvolve(
+                made.image, made.psf, iterations=6, acceleration=acceleration, backend=backend,
+                callback=lambda _, marks=marks: marks.append(time.perf_counter()),
+            )  # fmt: skip
+            best[acceleration] = min(best[acceleration], *np.diff(marks)[:-1])
+    ratio = best["heavy-ball"] / best["none"]
+    print(f"\nTime of an iteration, {backend.name}, {shape}: heavy ball {ratio:.2f} times a plain one")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""The formulas once more: in double precision, by NumPy's transforms, with nothing of the engine's, for `extended`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from rlcore.backend import Shape, Volume
+from rlcore.boundary import LEAST_REACH
+
+FLOOR = 1e-8
+"""Least divisor, as a share of the image's maximum."""
+
+
+class Microscope:
+    """Blurs an object that reaches beyond the image, and the exact adjoint of that.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        The image's.
+    psf : ndarray
+        Odd along every axis, centred in the middle; it is brought to sum 1.
+    """
+
+    def __init__(self, shape: Shape, psf: Volume) -> None:
+        self.psf = np.asarray(psf, np.float64) / np.sum(psf, dtype=np.float64)
+        self.reach = tuple(p // 2 for p in psf.shape)
+        self.shape = tuple(n + p - 1 for n, p in zip(shape, psf.shape, strict=True))
+        """The object's."""
+        self._image = tuple(slice(p - 1, n) for p, n in zip(psf.shape, self.shape, strict=True))
+        self._transfer = np.fft.rfftn(self.psf, self.shape, axes=tuple(range(psf.ndim)))
+        seen = self.adjoint(np.ones(shape))
+        self.weight: Volume = np.where(seen >= LEAST_REACH, 1 / np.maximum(seen, LEAST_REACH), 0)
+        """1 / (H^T 1), or 0 where an object's voxel is held."""
+
+    def blur(self, estimate: Volume) -> Volume:
+        """The image of an object; what wraps on the object's grid stays outside the image."""
+        return self._inverse(np.fft.rfftn(estimate) * self._transfer)[self._image]
+
+    def adjoint(self, ratio: Volume) -> Volume:
+        """What comes back to the object: ``<blur(x), y> == <x, adjoint(y)>``."""
+        padded = np.zeros(self.shape)
+        padded[self._image] = ratio
+        return self._inverse(np.fft.rfftn(padded) * self._transfer.conj())
+
+    def seen(self, estimate: Volume) -> Volume:
+        """The part of an object that lies inside the image."""
+        return estimate[tuple(slice(r, n - r) for r, n in zip(self.reach, self.shape, strict=True))]
+
+    def step(self, image: Volume, point: Volume, background: float) -> Volume:
+        """One Richardson-Lucy step from a point."""
+        ratio = image / np.maximum(self.blur(point) + background, FLOOR * image.max())
+        stepped: Volume = point * np.maximum(1 + self.weight * self.adjoint(ratio - 1), 0)
+        return stepped
+
+    def _inverse(self, spectrum: Volume) -> Volume:
+        axes = tuple(range(self.psf.ndim))
+        return np.asarray(np.fft.irfftn(spectrum, self.shape, axes=axes))
+
+
+def plain(image: Volume, psf: Volume, *, background: float = 0.0) -> Iterator[Volume]:
+    """Estimates inside the image after each plain iteration, without end."""
+    microscope, image = Microscope(image.shape, psf), image.astype(np.float64)
+    estimate = np.full(microscope.shape, image.mean() - background)
+    while True:
+        estimate = microscope.step(image, estimate, background)
+        yield microscope.seen(estimate)
+
+
+def heavy_ball(image: Volume, psf: Volume, *, background: float = 0.0, least: float = 0.75) -> Iterator[Volume]:
+    """The same, each step from ``max(f + c (f - f_prev), least f)`` with c = (k - 1) / (k + 2)."""
+    microscope, image = Microscope(image.shape, psf), image.astype(np.float64)
+    estimate = previous = np.full(microscope.shape, image.mean() - background)
+    k = 1
+    while True:
+        point = np.maximum(estimate + (k - 1) / (k + 2) * (estimate - previous), least * estimate)
+        estimate, previous = microscope.step(image, point, background), estimate
+        yield microscope.seen(estimate)
+        k += 1

@@ -1,0 +1,125 @@
+"""Every option of the algorithm gives in blocks what it gives on the whole volume, and survives being interrupted."""
+
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import rlcore
+from rlcore.errors import OutOfMemory
+from rlcore.numpy_backend import NumPyBackend
+from rlcore.testing.phantoms import phantom
+
+SHAPE, PSF_SHAPE = (18, 30, 26), (5, 5, 4)
+OPTIONS = {"heavy ball": {"acceleration": "heavy-ball"}, "plain": {"acceleration": "none"}}
+BACKENDS = {"numpy": NumPyBackend(), "double": NumPyBackend(dtype="float64"), "pyfftw": rlcore.load_backend("pyfftw")}
+
+
+def problem():
+    """An image of a cell, and a PSF that is odd along some axes, even along another and centred in its middle."""
+    axes = np.meshgrid(*[np.arange(p) - p // 2 for p in PSF_SHAPE], indexing="ij")
+    psf = np.exp(-sum(axis**2 for axis in axes) / 2.5)
+    return phantom("mixed", SHAPE, psf=psf, photons=80, seed=4).image, psf
+
+
+def plan_in_blocks(backend, half_steps, residence="host", **options):
+    """A plan that cuts two axes, whatever the memory."""
+    plan = rlcore.make_plan(SHAPE, PSF_SHAPE, backend=backend, memory="1 TiB", **options)
+    domain = plan.geometry.domain.shape
+    keep = (domain[0] // 2, -(-domain[1] // 3), domain[2])
+    halo = tuple(max(1, half_steps // 2) * (p - 1) * (k < n) for p, k, n in zip(PSF_SHAPE, keep, domain, strict=True))
+    margin = tuple(h if half_steps == 1 else 2 * h for h in halo)
+    block = (keep[0] + margin[0], keep[1] + margin[1], plan.block_shape[2])
+    return replace(plan, block_shape=block, keep_shape=keep, halo=halo, half_steps=half_steps, residence=residence)
+
+
+def restore(backend, plan=None, iterations=30, **options):
+    image, psf = problem()
+    return rlcore.deconvolve(image, psf, backend=backend, plan=plan, iterations=iterations, background=5.0, **options)
+
+
+@pytest.mark.parametrize("half_steps", [1, 2, 6])
+@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize(("backend", "bound"), [("double", 1e-12), ("numpy", 2e-5), ("pyfftw", 2e-5)])
+def test_blocks_equal_the_whole(option, half_steps, backend, bound):
+    backend, options = BACKENDS[backend], OPTIONS[option]
+    plan = plan_in_blocks(backend, half_steps, iterations=30, **options)
+    assert len(plan.cut()) == 6
+    whole = restore(backend, **options)
+    assert np.abs(restore(backend, plan, **options) - whole).max() <= bound * whole.max()
+
+
+@pytest.mark.parametrize("boundary", rlcore.BOUNDARIES)
+@pytest.mark.parametrize("residence", ["device", "host", "scratch"])
+def test_wherever_volumes_live_and_whatever_lies_outside(boundary, residence, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    backend, options = BACKENDS["double"], {"acceleration": "heavy-ball", "boundary": boundary}
+    whole = restore(backend, iterations=8, **options)
+    for half_steps in (1, 4):
+        plan = plan_in_blocks(backend, half_steps, residence, iterations=8, **options)
+        assert np.abs(restore(backend, plan, iterations=8, **options) - whole).max() <= 1e-12 * whole.max()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize("half_steps", [None, 1, 2])
+def test_a_run_that_is_stopped_goes_on_with_the_same_bits(option, half_steps, tmp_path):
+    backend, options = BACKENDS["numpy"], OPTIONS[option]
+    plan = plan_in_blocks(backend, half_steps, "scratch", iterations=12, **options) if half_steps else None
+    never_stopped = restore(backend, plan, 12, checkpoint=tmp_path / "never stopped", **options)
+    for calls in (1, 9, 20):
+        folder = tmp_path / f"{calls}"
+        seen = []
+        try:
+            restore(
+                backend, plan, 12, checkpoint=folder,
+                callback=lambda progress, seen=seen, calls=calls: seen.append(progress) or len(seen) < calls, **options,
+            )  # fmt: skip
+        except rlcore.Cancelled:
+            assert folder.exists()
+        again = restore(backend, plan, 12, checkpoint=folder, **options)
+        np.testing.assert_array_equal(again, never_stopped)
+        assert not folder.exists()
+
+
+def test_a_checkpoint_of_another_acceleration_is_refused(tmp_path):
+    def stop(_):
+        return False
+
+    with pytest.raises(rlcore.Cancelled):
+        restore("numpy", checkpoint=tmp_path / "state", callback=stop, acceleration="none")
+    with pytest.raises(rlcore.CheckpointError, match="other acceleration"):
+        restore("numpy", checkpoint=tmp_path / "state", acceleration="heavy-ball")
+
+
+def test_a_plan_of_another_acceleration_is_refused():
+    plan = rlcore.make_plan(SHAPE, PSF_SHAPE, iterations=30, backend="numpy", acceleration="none")
+    with pytest.raises(rlcore.InputError, match="plan is for acceleration 'none', not 'heavy-ball'"):
+        restore("numpy", plan, acceleration="heavy-ball")
+
+
+class Running(NumPyBackend):
+    """A backend whose memory runs out once, in the middle of a run."""
+
+    def __init__(self, after):
+        super().__init__(dtype="float64")
+        self.left = after
+
+    def fft(self, array, *, out=None):
+        self.left -= 1
+        if self.left == 0:
+            raise OutOfMemory("memory ran out")
+        return super().fft(array, out=out)
+
+
+def test_going_on_by_a_smaller_plan_keeps_the_momentum(monkeypatch):
+    options = {"acceleration": "heavy-ball"}
+    whole = restore(BACKENDS["double"], iterations=12, **options)
+    backend = Running(after=6 * 2 * 3 + 3)
+    plan = plan_in_blocks(backend, 2, iterations=12, **options)
+    smaller = plan_in_blocks(backend, 1, iterations=12, **options)
+    monkeypatch.setattr(sys.modules["rlcore.deconvolve"], "smaller_plan", lambda *_: smaller)
+    with pytest.warns(rlcore.ReplanWarning, match="going on from iteration 3 "):
+        ours = restore(backend, plan, iterations=12, **options)
+    assert np.abs(ours - whole).max() <= 1e-12 * whole.max()
