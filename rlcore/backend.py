@@ -85,7 +85,10 @@ class Backend(Protocol[A]):
         ...
 
     def upload(self, volume: Volume) -> A:
-        """A real array on the device, of the backend's precision; `volume` is any real dtype."""
+        """A real array on the device, of the backend's precision; `volume` is any real dtype.
+
+        It is the caller's to write to, except where `SupportsInterchange` lets it share the memory of what was given.
+        """
         ...
 
     def download(self, array: A, *, out: Volume | None = None) -> Volume:
@@ -214,7 +217,7 @@ class SupportsResidence(Protocol[A]):
 
 @runtime_checkable
 class SupportsHostVolumes(Protocol[A]):
-    """Optional, for backends that compute in host memory: blocks of NumPy arrays without a copy in between."""
+    """Optional: blocks of NumPy arrays without another copy of them in between, on the host or on the device."""
 
     def read(self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False) -> A:
         """Like `cut`, from a NumPy array of any real dtype."""
@@ -262,6 +265,19 @@ class SupportsSummary(Protocol[A_contra]):
 
     def summary(self, array: A_contra) -> Summary:
         """Minimum, maximum and sum (in double precision) of a real array."""
+        ...
+
+
+@runtime_checkable
+class SupportsInterchange(Protocol[A_co]):
+    """Optional: arrays of other libraries that lie on this device are used there, and results are such arrays."""
+
+    def takes(self, array: Any) -> bool:
+        """Whether `upload` takes this array where it lies; it may then share its memory, and is never written to."""
+        ...
+
+    def result(self, shape: Shape) -> tuple[A_co, Any]:
+        """A new real array of zeros, and the same memory as the array that a caller of the library expects."""
         ...
 
 

@@ -184,7 +184,7 @@ def _run(
         volumes.deliver(execute(run, plan), result, request.chunks)
     if state is not None:
         state.remove()
-    return result.array
+    return result.finish()
 
 
 def make_plan(
