@@ -7,9 +7,12 @@ through the same door. A backend that fails to load disturbs nothing until someo
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any, Literal
 
 from rlcore.backend import Backend, Device, SupportsDevices
@@ -84,7 +87,21 @@ def survey() -> tuple[Finding, ...]:
 
 def installed() -> Iterable[EntryPoint]:
     """Entry points of every installed backend; loads none of them."""
-    return entry_points(group=GROUP)
+    return _installed(tuple((path, _changed(path)) for path in sys.path))
+
+
+@lru_cache(maxsize=4)
+def _installed(_where: tuple[tuple[str, int], ...]) -> tuple[EntryPoint, ...]:
+    """Looking through every installed distribution takes longer than a small restoration."""
+    return tuple(entry_points(group=GROUP))
+
+
+def _changed(path: str) -> int:
+    """When a folder that modules are found in last changed."""
+    try:
+        return Path(path or ".").stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _find(name: str) -> EntryPoint | None:

@@ -10,6 +10,7 @@ from rlcore.app import speed
 from rlcore.app.files.provenance import Provenance
 from rlcore.app.files.voxel import Voxel
 from rlcore.backend import Shape
+from rlcore.execution import Info
 from rlcore.planner import Plan
 
 
@@ -35,6 +36,8 @@ class Report:
     """Restored one after the other, each by the plan."""
     provenance: Provenance
     """What the output says of itself."""
+    info: tuple[Info, ...]
+    """What happened in each iteration, volume by volume of this run, if that was asked for."""
 
     def __str__(self) -> str:
         size = " x ".join(map(str, self.shape))
@@ -62,6 +65,12 @@ class Report:
             "device": self.plan.device,
             "psf": self.psf_notes,
             "volumes": self.volumes,
+            "info": self._told(),
             "provenance": self.provenance.to_dict(),
             "plan": self.plan.to_dict(),
         }
+
+    def _told(self) -> Any:
+        """Of one volume what was told of it, of several a list."""
+        told = [info.to_dict() for info in self.info]
+        return told if self.volumes > 1 and told else told[0] if told else None

@@ -20,14 +20,16 @@ from rlcore.app.files.output import Target
 from rlcore.app.files.provenance import Provenance, UsedPSF
 from rlcore.app.order import Order
 from rlcore.app.report import Report
-from rlcore.app.volumes import Volumes
+from rlcore.app.volumes import Done, Volumes
 from rlcore.backend import Backend
 from rlcore.execution.progress import Callback, CancelEvent
 from rlcore.planner import Plan
 from rlcore.psf import PSF
 
 
-def restore(order: Order, *, callback: Callback | None = None, cancel: CancelEvent | None = None) -> Report:
+def restore(
+    order: Order, *, callback: Callback | None = None, cancel: CancelEvent | None = None, info: bool = False
+) -> Report:
     """Deconvolve a file into a file; nothing is left of the output if it cannot be finished.
 
     Every time point and channel is restored by itself, with its channel's PSF and by one plan.
@@ -38,6 +40,8 @@ def restore(order: Order, *, callback: Callback | None = None, cancel: CancelEve
         Files and options.
     callback, cancel
         As for `rlcore.deconvolve`; the progress is that of the whole file.
+    info : bool, default False
+        Also tell how well the model fitted in each iteration.
 
     Raises
     ------
@@ -56,11 +60,11 @@ def restore(order: Order, *, callback: Callback | None = None, cancel: CancelEve
         psfs = to_one_extent(prepared)
         plan = _plan_of(order, image, psfs[0], backend)
         target = _target(order, image, plan, files, prepared)
-        run = Volumes(order, image, psfs, backend, target, callback, cancel)
+        run = Volumes(order, image, psfs, backend, target, callback, cancel, info=info)
         done = run.write()
     if done.seconds_per_volume:
         speed.remember(backend, plan, done.seconds_per_volume)
-    return _report(order, image, target, done.step, time.perf_counter() - began, done.seconds_per_volume)
+    return _report(order, image, target, done, time.perf_counter() - began)
 
 
 def _target(order: Order, image: Opened, plan: Plan, files: list[ChannelPSF], psfs: list[PSF]) -> Target:
@@ -83,9 +87,8 @@ def _name(image: Opened, number: int) -> str:
     return names[number] if number < len(names) and names[number] else str(image.layout.channels[number])
 
 
-def _report(
-    order: Order, image: Opened, target: Target, step: float | None, seconds: float, per_volume: float | None
-) -> Report:
+def _report(order: Order, image: Opened, target: Target, done: Done, seconds: float) -> Report:
+    per_volume = done.seconds_per_volume
     notes = dict.fromkeys(note for used in target.provenance.psf for note in used.notes)
     return Report(
         output=order.output,
@@ -93,14 +96,15 @@ def _report(
         axes=image.layout.axes,
         voxel=image.about.voxel,
         dtype=order.dtype,
-        step=step,
+        step=done.step,
         iterations=order.iterations,
         seconds=seconds,
         seconds_per_iteration=per_volume / order.iterations if per_volume else None,
         plan=target.plan,
         psf_notes=tuple(notes),
         volumes=len(image.layout.places),
-        provenance=replace(target.provenance, step=step),
+        provenance=replace(target.provenance, step=done.step),
+        info=done.info,
     )
 
 

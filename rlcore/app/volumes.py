@@ -42,6 +42,8 @@ class Done:
     step: float | None
     seconds_per_volume: float | None
     """None where nothing could be timed."""
+    info: tuple[rlcore.Info, ...]
+    """What happened in each volume of this run, if that was asked for."""
 
 
 class Volumes:
@@ -60,11 +62,15 @@ class Volumes:
         target: Target,
         callback: Callback | None,
         cancel: CancelEvent | None,
+        *,
+        info: bool,
     ) -> None:
         self._order, self._image, self._psfs, self._backend = order, image, psfs, backend
         self._target, self._callback, self._cancel = target, callback, cancel
         self._places = image.layout.places
         self._spent = 0.0
+        self._wants_info = info
+        self._info: list[rlcore.Info] = []
         self._seconds: float | None = None
 
     @property
@@ -82,7 +88,7 @@ class Volumes:
                     step, journal = self._write_integers(partial, path)
         if journal is not None:
             journal.remove()
-        return Done(step, self._seconds)
+        return Done(step, self._seconds, tuple(self._info))
 
     def _write_integers(self, partial: Path, path: Path) -> tuple[float, Journal | None]:
         """By way of a float32 file, since the maximum is known only at the end."""
@@ -164,7 +170,7 @@ class Volumes:
         watch = Stopwatch(self._teller(number, before))
         checkpoint = journal.volume if journal else order.checkpoint
         try:
-            rlcore.deconvolve(
+            result = rlcore.deconvolve(
                 self._image.volume(place),
                 self._psfs[place.channel],
                 iterations=order.iterations,
@@ -180,11 +186,14 @@ class Volumes:
                 callback=watch,
                 cancel=self._cancel,
                 checkpoint=checkpoint,
+                return_info=self._wants_info,
             )
         except Cancelled as stopped:
             if len(self._places) == 1:
                 raise
             raise Cancelled(f"{stopped} on volume {number + 1} of {len(self._places)}") from stopped
+        if self._wants_info:
+            self._info.append(result[1])
         out.finish(place)
         self._seconds = watch.seconds_per_run or self._seconds
         self._spent += watch.elapsed
