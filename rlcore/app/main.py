@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from rlcore.app.program import Program, options, print_json
+from rlcore.app.psf.commands import psf
 from rlcore.app.run_options import backend_options, file_options, how_options
 from rlcore.boundary import BOUNDARIES
 
@@ -85,6 +86,9 @@ def plan(*, image: Path | None, psf: Path | None, shape: tuple[str, str] | None,
         print_json(forecast.to_dict())
     else:
         click.echo("\n".join(forecast.lines()))
+
+
+main.add_command(psf)
 
 
 @main.command()

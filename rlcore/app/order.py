@@ -7,20 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from rlcore.acceleration import check_acceleration
+from rlcore.app.psf.fitting import MEND, fit_psf
 from rlcore.app.reading import Opened, Pick
 from rlcore.backend import Backend
 from rlcore.boundary import check_boundary
-from rlcore.caution import caution
 from rlcore.choice import Choice, choose_backend
 from rlcore.errors import BackendError, InputError
 from rlcore.planner import Plan
-from rlcore.psf import PSF, prepare_psf
+from rlcore.psf import PSF
 from rlcore.request import Request, Settings
 from rlcore.resources import plan_within
-
-
-class ScaleWarning(UserWarning):
-    """Image and PSF say that their voxels differ in size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +40,8 @@ class Order:
     checkpoint: Path | None = None
     channel: int | None = None
     time: int | None = None
-    psf_centre: str = "middle"
-    psf_background: str = "0"
+    psf_centre: str = MEND
+    psf_background: str = MEND
     psf_energy: float = 1.0
 
     @property
@@ -74,16 +70,8 @@ class Order:
             raise InputError(str(error)) from error
 
     def prepare(self, image: Opened, psf: Opened) -> PSF:
-        """The PSF as asked for; says when it was measured at another scale than the image."""
-        if image.voxel.differs(psf.voxel):
-            caution(f"psf has voxels of {psf.voxel}, the image of {image.voxel}; resample the psf", ScaleWarning)
-        return prepare_psf(
-            psf.array,
-            ndim=image.array.ndim,
-            centre=_centre(self.psf_centre),
-            background=_background(self.psf_background),
-            energy=self.psf_energy,
-        )
+        """The PSF as asked for, on the image's voxels; says what was done to it."""
+        return fit_psf(image, psf, centre=self.psf_centre, background=self.psf_background, energy=self.psf_energy)
 
     def plan(self, image: Any, psf: PSF, backend: Backend[Any]) -> Plan:
         """The plan of the run: the result goes to a file, so memory need not hold it."""
@@ -94,17 +82,3 @@ class Order:
 
 def _index_or_name(device: str | None) -> str | int | None:
     return int(device) if device is not None and device.isdigit() else device
-
-
-def _centre(text: str) -> str | tuple[int, ...]:
-    parts = text.split(",")
-    if len(parts) > 1 and all(part.strip().isdigit() for part in parts):
-        return tuple(map(int, parts))
-    return text
-
-
-def _background(text: str) -> str | float:
-    try:
-        return float(text)
-    except ValueError:
-        return text

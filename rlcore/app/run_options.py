@@ -6,6 +6,7 @@ import click
 
 from rlcore.acceleration import ACCELERATIONS
 from rlcore.app.program import options
+from rlcore.app.psf.fitting import MEND
 from rlcore.boundary import BOUNDARIES
 
 DEFAULT_ITERATIONS = 15
@@ -42,11 +43,17 @@ file_options = options(
     click.option("--time", type=int, help="Which time point of an image that has several, from 0."),
     click.option(
         "--psf-centre",
-        default="middle",
+        default=MEND,
         show_default=True,
-        help="Where light spreads from: middle, peak, mass, or a voxel such as 15,16,16.",
+        help="Where light spreads from: middle, peak, mass, a voxel such as 15,16,16; or mend, which moves a peak that "
+        "is off to the middle.",
     ),
-    click.option("--psf-background", default="0", show_default=True, help="To take off the PSF: a number, or auto."),
+    click.option(
+        "--psf-background",
+        default=MEND,
+        show_default=True,
+        help="To take off the PSF: a number, auto, or mend, which takes off a pedestal if there is one.",
+    ),
     click.option(
         "--psf-energy", type=float, default=1.0, show_default=True, help="Share of the PSF to keep, as 0.999."
     ),

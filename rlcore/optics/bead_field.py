@@ -12,6 +12,9 @@ from rlcore.optics.sampling import smooth
 
 REASONS = ("at the border", "too near another", "saturated")
 
+_SHARED = 2
+"""Voxels that may share the stack's maximum by chance."""
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -47,7 +50,7 @@ def find_beads(
         Above the background, what counts as a bead after smoothing; by default a tenth of the brightest that is not
         saturated, but at least 6 times the noise.
     saturation : float, optional
-        Counts at which the camera is full; by default a value that occurs at more than two voxels of one peak.
+        Counts at which the camera is full; by default the maximum, if more than two voxels share it.
 
     Raises
     ------
@@ -61,6 +64,7 @@ def find_beads(
     noise = float(1.4826 * np.median(np.abs(soft - np.median(soft))))
     peaks = np.argwhere((soft == _highest(soft, 2)) & (soft > 6 * noise))
     heights = soft[tuple(peaks.T)]
+    saturation = _full_from(stack) if saturation is None else saturation
     full = np.array([_is_full(stack, tuple(at), saturation) for at in peaks.tolist()], dtype=bool)
     if threshold is None:
         clear = heights[~full]
@@ -92,15 +96,17 @@ def _highest(volume: Volume, reach: int) -> Volume:
     return volume
 
 
-def _is_full(stack: Volume, at: Shape, saturation: float | None) -> bool:
+def _full_from(stack: Volume) -> float:
+    """The counts at which the camera is full: the type's largest, or a maximum that several voxels share."""
+    top = float(stack.max())
+    if int((stack == top).sum()) > _SHARED:
+        return top
+    return float(np.iinfo(stack.dtype).max) if stack.dtype.kind in "ui" else np.inf
+
+
+def _is_full(stack: Volume, at: Shape, saturation: float) -> bool:
     near = stack[tuple(slice(max(p - 2, 0), p + 3) for p in at)]
-    if saturation is not None:
-        return bool(near.max() >= saturation)
-    top = near.max()
-    whole_numbers = stack.dtype.kind in "bui"
-    return bool((near == top).sum() > 2 and top == stack.max()) or bool(
-        whole_numbers and top == np.iinfo(stack.dtype).max
-    )
+    return bool(near.max() >= saturation)
 
 
 def _why_not(at: Volume, others: Volume, full: bool, shape: Shape, window: Shape) -> str | None:

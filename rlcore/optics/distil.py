@@ -114,7 +114,7 @@ def _fit(piece: Volume, average: Volume, by: Volume) -> Volume:
     model = shift(average, (-by).tolist())
     slopes = np.gradient(model)
     columns = np.stack([model.ravel(), np.ones(model.size), *(slope.ravel() for slope in slopes)], axis=1)
-    solution = np.linalg.lstsq(columns, piece.ravel(), rcond=None)[0]
+    solution = np.linalg.lstsq(columns.T @ columns, columns.T @ piece.ravel(), rcond=None)[0]
     step = solution[2:] / solution[0] if solution[0] > 0 else np.zeros(piece.ndim)
     return by + np.clip(step, -0.5, 0.5)
 

@@ -62,9 +62,16 @@ def generate_psf(
 
 
 def default_shape(microscope: Microscope, voxel: tuple[float, ...]) -> Shape:
-    """Odd lengths that hold four Airy radii and three focal depths on each side, and what aberrations add."""
-    across = 4 * microscope.airy_radius
+    """Odd lengths that hold most of the light.
+
+    Three focal depths and four Airy radii on each side; more along z with aberrations, and up to eight Airy radii where
+    light out of focus is seen.
+    """
     along = 3 * microscope.focal_depth + abs(microscope.marginal_shift) / 2
+    cone = along * microscope.na / math.sqrt(microscope.index**2 - microscope.na**2)
+    across = min(max(4 * microscope.airy_radius, cone / 2), 8 * microscope.airy_radius)
+    if microscope.technique == "confocal":
+        across = 4 * microscope.airy_radius
     if microscope.sheet is not None and microscope.technique == "light-sheet":
         along = min(along, 1.5 * microscope.sheet)
     reaches = (along, across, across)[-len(voxel) :]

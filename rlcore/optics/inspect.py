@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from rlcore.backend import Shape, Volume
-from rlcore.errors import InputError
 from rlcore.optics.mend import OFF_CENTRE, mend_psf, middle, stands_on
 from rlcore.optics.sampling import peak, read_axis, shell, smooth
-from rlcore.psf import PEDESTAL
+from rlcore.psf import PEDESTAL, read_psf
 
 _FINER = 32
 _UNDERSAMPLED, _CUT_OFF, _LOPSIDED, _NEGATIVE = 2.0, 0.05, 0.25, 0.01
@@ -61,9 +60,7 @@ def inspect_psf(values: Volume) -> Inspection:
     InputError
         If it holds no light or values that are not finite.
     """
-    given = np.asarray(values, dtype=np.float64)
-    if given.ndim not in (2, 3) or not given.size:
-        raise InputError(f"psf of shape {given.shape!r} is none; give 2 or 3 axes")
+    given = read_psf(values, None)
     bare = mend_psf(given, centre=False).values
     place = peak(bare)
     level = stands_on(given)
@@ -150,7 +147,7 @@ def _warnings(values: Volume, place: tuple[float, ...], figures: dict[str, Any])
     for axis, share in zip(axes, figures["asymmetry"], strict=True):
         if share > _LOPSIDED:
             found.append(
-                f"lopsided: {share:.0%} of it differs when {axis} is mirrored; check the beads and the objective"
+                f"lopsided: {share:.0%} of it differs when {axis} is mirrored; check the beads unless it is aberrated"
             )
     if figures["negative"] > _NEGATIVE:
         found.append(f"negative: {figures['negative']:.1%} of its light is below 0, and counts as 0")

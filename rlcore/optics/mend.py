@@ -9,7 +9,7 @@ import numpy as np
 from rlcore.backend import Shape, Volume
 from rlcore.errors import InputError
 from rlcore.optics.sampling import peak, shell, shift, smooth
-from rlcore.psf import PEDESTAL
+from rlcore.psf import PEDESTAL, read_psf
 
 OFF_CENTRE = 0.5
 """Voxels between peak and middle beyond which a PSF moves what it restores."""
@@ -19,6 +19,10 @@ _DIM = 0.97
 
 _FAINT = 3.0
 """Of the noise: what is less after smoothing is smoothed."""
+
+
+_ROOMY = 15
+"""Voxels of an axis from which on smoothing does not bring the peak's light to the shell."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,18 +63,19 @@ def mend_psf(values: Volume, *, pedestal: bool = True, centre: bool = True) -> M
     Raises
     ------
     InputError
-        If there is no light in it.
+        If it is no PSF, or there is no light in it.
     """
-    mended = np.asarray(values, dtype=np.float64)
-    if not np.isfinite(mended).all() or not mended.max() > 0:
-        raise InputError("psf has no light, or values that are not finite; give one that holds light")
+    mended = read_psf(values, None)
+    top = float(mended.max())
+    if not top > 0:
+        raise InputError("psf has no positive sum; give one that holds light")
     level = 0.0
     if pedestal and stands_on(mended) > PEDESTAL:
         mended, level = without_floor(mended)
     offset = _offset(mended) if centre else (0.0,) * mended.ndim
     if any(offset):
         mended = np.maximum(shift(mended, offset), 0)
-    return Mended(mended, level / float(np.max(values)), offset)
+    return Mended(mended, level / top, offset)
 
 
 def stands_on(values: Volume) -> float:
@@ -87,6 +92,8 @@ def without_floor(values: Volume) -> tuple[Volume, float]:
     """
     level = float(np.median(shell(values)))
     bare = values - level
+    if min((size for size in values.shape if size > 2), default=0) < _ROOMY:
+        return np.maximum(bare, 0), level
     soft = smooth(bare, 4)
     rough = shell(bare - soft)
     noise = 1.4826 * float(np.median(np.abs(rough - np.median(rough))))
