@@ -14,7 +14,7 @@ from rlcore.errors import (
     OutOfMemory,
     RLCoreError,
 )
-from rlcore.execution import Progress, ReplanWarning
+from rlcore.execution import Info, Progress, ReplanWarning
 from rlcore.planner import Plan
 from rlcore.psf import PSF, PSFWarning, prepare_psf
 from rlcore.registry import Finding, load_backend, survey
@@ -32,6 +32,7 @@ __all__ = [
     "Choice",
     "Finding",
     "ImageWarning",
+    "Info",
     "InputError",
     "OutOfMemory",
     "PSFWarning",

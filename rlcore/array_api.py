@@ -8,10 +8,14 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
-from rlcore.backend import Backend, Footprint, Shape, Volume
+from rlcore.backend import Backend, Fit, Footprint, Shape, Volume
+from rlcore.blocks import Box
 from rlcore.budget import host_free
 from rlcore.errors import BackendError, BackendUnavailable
 from rlcore.lengths import smooth_length
+
+LEAST_RATIO = 1e-30
+"""For the logarithm of what is multiplied by 0."""
 
 
 class ArrayAPIBackend(Backend[Any]):
@@ -121,6 +125,13 @@ class ArrayAPIBackend(Backend[Any]):
     def predict(self, estimate: Any, previous: Any, factor: float, *, least: float, out: Any = None) -> Any:
         point = estimate + factor * (estimate - previous)
         return _place(self.xp.maximum(point, least * estimate), out)
+
+    def fit(self, image: Any, blurred: Any, *, background: float, floor: float, inside: Box) -> Fit:
+        part, xp = inside.slices((0,) * image.ndim), self.xp
+        counts, model = image[part], xp.clip(blurred[part] + background, floor)
+        terms = counts * xp.log(xp.clip(counts / model, LEAST_RATIO))
+        light = float(xp.sum(model, dtype=xp.float64))
+        return Fit(float(xp.sum(terms + (model - counts), dtype=xp.float64)), light)
 
     # --- residence: volumes that stay on the device
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -85,7 +85,10 @@ class Backend(Protocol[A]):
         ...
 
     def upload(self, volume: Volume) -> A:
-        """A real array on the device, of the backend's precision; `volume` is any real dtype."""
+        """A real array on the device, of the backend's precision; `volume` is any real dtype.
+
+        It is the caller's to write to, except where `SupportsInterchange` lets it share the memory of what was given.
+        """
         ...
 
     def download(self, array: A, *, out: Volume | None = None) -> Volume:
@@ -176,6 +179,24 @@ class SupportsPrediction(Protocol[A]):
         ...
 
 
+class Fit(NamedTuple):
+    """How data and a model compare, summed over voxels."""
+
+    divergence: float
+    """Csiszar's I-divergence, the sum of ``d ln(d/m) - d + m``; ``0 ln 0`` is 0."""
+    light: float
+    """The sum of the model."""
+
+
+@runtime_checkable
+class SupportsFit(Protocol[A_contra]):
+    """Optional: how well a block fits, in one pass over arrays that are there anyway."""
+
+    def fit(self, image: A_contra, blurred: A_contra, *, background: float, floor: float, inside: Box) -> Fit:
+        """The image against the model ``max(blurred + background, floor)``, in a box; sums in double precision."""
+        ...
+
+
 @runtime_checkable
 class SupportsResidence(Protocol[A]):
     """Optional: working volumes of any shape that stay on the device while blocks are cut from them."""
@@ -196,7 +217,7 @@ class SupportsResidence(Protocol[A]):
 
 @runtime_checkable
 class SupportsHostVolumes(Protocol[A]):
-    """Optional, for backends that compute in host memory: blocks of NumPy arrays without a copy in between."""
+    """Optional: blocks of NumPy arrays without another copy of them in between, on the host or on the device."""
 
     def read(self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False) -> A:
         """Like `cut`, from a NumPy array of any real dtype."""
@@ -244,6 +265,19 @@ class SupportsSummary(Protocol[A_contra]):
 
     def summary(self, array: A_contra) -> Summary:
         """Minimum, maximum and sum (in double precision) of a real array."""
+        ...
+
+
+@runtime_checkable
+class SupportsInterchange(Protocol[A_co]):
+    """Optional: arrays of other libraries that lie on this device are used there, and results are such arrays."""
+
+    def takes(self, array: Any) -> bool:
+        """Whether `upload` takes this array where it lies; it may then share its memory, and is never written to."""
+        ...
+
+    def result(self, shape: Shape) -> tuple[A_co, Any]:
+        """A new real array of zeros, and the same memory as the array that a caller of the library expects."""
         ...
 
 

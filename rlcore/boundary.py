@@ -145,9 +145,11 @@ class Weights:
         """What there is to know of a block's extent along one axis."""
         if (axis, start, stop) not in self._sides:
             spans = self._spans(axis, start, stop)
-            unique, index = np.unique(spans, axis=0, return_inverse=True)
-            interior = _is_interior(spans, self._geometry.psf_shape[axis])
-            self._sides[axis, start, stop] = _Side(unique, np.asarray(index, dtype=np.intp).reshape(-1), interior)
+            length = self._geometry.psf_shape[axis]
+            key = np.ravel_multi_index(tuple(spans.T), (length + 1, length + 1, 2))
+            _, first, index = np.unique(key, return_index=True, return_inverse=True)
+            interior = _is_interior(spans, length)
+            self._sides[axis, start, stop] = _Side(spans[first], np.asarray(index, np.intp).reshape(-1), interior)
         return self._sides[axis, start, stop]
 
     def _spans(self, axis: int, start: int, stop: int) -> npt.NDArray[np.intp]:

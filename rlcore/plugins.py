@@ -7,9 +7,12 @@ nothing until someone names it; then its own error is told.
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any, Literal
 
 from rlcore.errors import RLCoreError
@@ -35,7 +38,7 @@ class Plugins:
 
     def installed(self) -> tuple[EntryPoint, ...]:
         """Entry points of every installed one, by name; loads none of them."""
-        return tuple(sorted(entry_points(group=self.group), key=lambda entry: entry.name))
+        return _installed(self.group, tuple((path, _changed(path)) for path in sys.path))
 
     def by_name(self) -> Iterator[tuple[str, list[EntryPoint]]]:
         """Every name that is claimed, with all that claim it."""
@@ -87,6 +90,20 @@ class Plugins:
         near = difflib.get_close_matches(name, [*names, *self.published], n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
         return f"{self.noun} {name!r} is unknown{hint}; installed are {', '.join(map(repr, names))}"
+
+
+@lru_cache(maxsize=8)
+def _installed(group: str, _where: tuple[tuple[str, int], ...]) -> tuple[EntryPoint, ...]:
+    """Looking through every installed distribution takes longer than a small restoration."""
+    return tuple(sorted(entry_points(group=group), key=lambda entry: entry.name))
+
+
+def _changed(path: str) -> int:
+    """When a folder that modules are found in last changed."""
+    try:
+        return Path(path or ".").stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def owner(entry: EntryPoint) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 
 from rlcore.acceleration import Acceleration
 from rlcore.array_api import ArrayAPIBackend
-from rlcore.backend import Backend, SupportsResidence, real_dtype
+from rlcore.backend import Backend, SupportsInterchange, SupportsResidence, real_dtype
 from rlcore.blocks import Shape
 from rlcore.boundary import Boundary, Geometry
 from rlcore.choice import choose_backend
@@ -26,7 +26,7 @@ from rlcore.execution.scan import check_image, chunks_of
 from rlcore.execution.stores import ArrayResult, DeviceResult, NewResult, Result
 from rlcore.planner import Job, Plan
 from rlcore.psf import PSF, prepare_psf
-from rlcore.registry import load_backend
+from rlcore.registry import installed, load_backend
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +155,14 @@ def _engine_for(image: Any, backend: str | Backend[Any], device: str | int | Non
     if not foreign:
         return choose_backend(backend, device).backend, False
     if backend == "auto":
-        if array_api_compat.is_cupy_array(image):
+        if array_api_compat.is_cupy_array(image) and any(entry.name == "cupy" for entry in installed()):
             return load_backend("cupy", image.device.id), True
         place = array_api_compat.device(image)
         on_cpu = "cpu" in str(place).lower()
         return ArrayAPIBackend(array_api_compat.array_namespace(image), place, on_host=on_cpu), True
     engine = choose_backend(backend, device).backend
+    if isinstance(engine, SupportsInterchange):
+        return engine, engine.takes(image)
     return engine, isinstance(engine, SupportsResidence) and engine.name in array_api_compat.array_namespace(
         image
     ).__name__

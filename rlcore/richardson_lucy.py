@@ -12,7 +12,8 @@ estimate. With acceleration both start from a point y beside the estimate, and `
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Generic, NamedTuple, Protocol
@@ -113,9 +114,23 @@ class Data:
     inside: Any
 
 
-def blur(steps: Steps[A], estimate: A, data: Data, optics: Optics, *, out: A | None = None) -> A:
+Watch = Callable[[Any], None]
+"""Told of every blurred array H f."""
+
+
+def blur(
+    steps: Steps[A],
+    estimate: A,
+    data: Data,
+    optics: Optics,
+    *,
+    watch: Watch | None = None,
+    out: A | None = None,
+) -> A:
     """First half-step: g / (H f + b) - 1 on the image, 0 outside it; into `out`, which may be the estimate."""
     blurred = steps.convolve(estimate, optics.transfer, out=out)
+    if watch is not None:
+        watch(blurred)
     b, floor = optics.background, optics.floor
     return steps.ratio(data.image, blurred, background=b, floor=floor, inside=data.inside, out=blurred)
 
@@ -144,12 +159,18 @@ def advance(steps: Steps[A], state: State, ratio: A, weight: Any, optics: Optics
 
 
 def iterate(
-    steps: Steps[A], state: State, data: Data, weight: Any, optics: Optics, factors: Iterable[float | None]
+    steps: Steps[A],
+    state: State,
+    data: Data,
+    weight: Any,
+    optics: Optics,
+    factors: Iterable[float | None],
+    watches: Iterable[Watch | None] = itertools.repeat(None),
 ) -> Iterator[State]:
     """Yield the state after each iteration, one for each factor; it is overwritten by the next."""
     work = None
-    for factor in factors:
-        work = blur(steps, state.point, data, optics, out=work)
+    for factor, watch in zip(factors, watches, strict=False):
+        work = blur(steps, state.point, data, optics, watch=watch, out=work)
         state = advance(steps, state, work, weight, optics, factor)
         yield state
 

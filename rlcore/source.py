@@ -58,11 +58,11 @@ def open_source(request: Request, plan: Plan, seen: Scan | None) -> Source:
     wraps, origin = request.geometry.wraps, request.geometry.image.start
     if request.native or (plan.residence == "device" and not plan.is_whole and not on_host(backend)):
         array = backend.upload(image)
-        seen = seen or (scan(image) if request.native else _look(backend, array, image))
+        seen = seen or _look(backend, array, image)
         if seen.negative:
-            array = backend.clamp(array, 0.0, out=array)
+            array = backend.clamp(array, 0.0, out=None if request.native else array)
         return Source(DeviceStore(backend, array, origin, wraps=wraps), seen, background)
-    if seen is None and plan.is_whole and _looks_on_device(backend, image):
+    if seen is None and plan.is_whole and isinstance(image, np.ndarray) and _looks_on_device(backend):
         return _open_whole(request, plan)
     seen = seen or scan(image)
     floor = 0.0 if seen.negative else None
@@ -82,14 +82,14 @@ def _open_whole(request: Request, plan: Plan) -> Source:
     return Source(LoadedStore(store, read, block), seen, request.settings.background)
 
 
-def _looks_on_device(backend: Backend[Any], image: Any) -> bool:
-    """Whether the image had better be looked at after its way to the device."""
-    return isinstance(image, np.ndarray) and isinstance(backend, SupportsSummary) and not on_host(backend)
+def _looks_on_device(backend: Backend[Any]) -> bool:
+    """Whether an image had better be looked at once it is on the device."""
+    return isinstance(backend, SupportsSummary) and not on_host(backend)
 
 
 def _look(backend: Backend[Any], array: Any, image: Any) -> Scan:
     """What the device says of the image it holds; what is wrong with it, if anything is, the host finds out."""
-    if not _looks_on_device(backend, image):
+    if not _looks_on_device(backend):
         return scan(image)
     summary = backend.summary(array)  # type: ignore[attr-defined]
     if not math.isfinite(summary.total) or summary.minimum < 0:

@@ -58,6 +58,7 @@ def install(monkeypatch):
     """Installs entry points that load objects of a made-up module."""
     entries = []
     monkeypatch.setattr(plugins, "entry_points", lambda *, group: entries if group == "rlcore.backends" else [])
+    monkeypatch.setattr(plugins, "_installed", plugins._installed.__wrapped__)
 
     def add(name, thing, owner="rlcore-made-up", version="0.1"):
         module = types.ModuleType("made_up_" + name.replace("-", "_"))

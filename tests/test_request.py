@@ -122,7 +122,7 @@ def test_a_background_that_leaves_nothing_is_refused():
 
 def test_a_tolerance_that_no_independent_blocks_keep_is_refused():
     text = refused(counts((200, 20)), PSF, exchange=False, tolerance=1e-9, memory="1 GiB")
-    assert text.startswith("tolerance 1e-09 is below 0.0002, the least that independent blocks are known to keep")
+    assert text.startswith("tolerance 1e-09 is below 0.0008, the least that independent blocks are known to keep")
 
 
 @pytest.mark.parametrize(

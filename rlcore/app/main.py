@@ -60,7 +60,7 @@ def deconvolve(*, as_json: bool, quiet: bool, **order: Any) -> None:
 
     screen = Screen(quiet=quiet)
     with screen.listening(), stoppable(screen.say) as cancel, screen.progress() as callback:
-        report = restore(Order(**order), callback=callback, cancel=cancel)
+        report = restore(Order(**order), callback=callback, cancel=cancel, info=as_json)
     screen.say(str(report))
     if as_json:
         print_json({**report.to_dict(), "warnings": screen.warned})

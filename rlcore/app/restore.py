@@ -46,6 +46,8 @@ class Report:
     """None where nothing could be timed, as in a run of one iteration."""
     plan: Plan
     psf_notes: tuple[str, ...]
+    info: rlcore.Info | None
+    """What happened in each iteration, if that was asked for."""
 
     def __str__(self) -> str:
         size = " x ".join(map(str, self.shape))
@@ -72,10 +74,13 @@ class Report:
             "device": self.plan.device,
             "psf": self.psf_notes,
             "plan": self.plan.to_dict(),
+            "info": None if self.info is None else self.info.to_dict(),
         }
 
 
-def restore(order: Order, *, callback: Callback | None = None, cancel: CancelEvent | None = None) -> Report:
+def restore(
+    order: Order, *, callback: Callback | None = None, cancel: CancelEvent | None = None, info: bool = False
+) -> Report:
     """Deconvolve a file into a file; nothing is left of the output if it cannot be finished.
 
     Parameters
@@ -84,6 +89,8 @@ def restore(order: Order, *, callback: Callback | None = None, cancel: CancelEve
         Files and options.
     callback, cancel
         As for `rlcore.deconvolve`.
+    info : bool, default False
+        Also tell how well the model fitted in each iteration.
 
     Raises
     ------
@@ -99,14 +106,14 @@ def restore(order: Order, *, callback: Callback | None = None, cancel: CancelEve
         psf = order.prepare(image, psf_file)
         plan = _plan_of(order, image, psf, backend)
         watch = Stopwatch(callback)
-        step = _Run(order, image, psf, backend, plan, watch, cancel).write()
+        step, told = _Run(order, image, psf, backend, plan, watch, cancel, info).write()
         shape = tuple(image.array.shape)
     per_iteration = watch.seconds_per_run / order.iterations if watch.seconds_per_run else None
     if watch.seconds_per_run:
         speed.remember(backend, plan, watch.seconds_per_run)
     return Report(
         order.output, shape, image.axes, image.voxel, order.dtype, step, order.iterations,
-        time.perf_counter() - began, per_iteration, plan, psf.notes,
+        time.perf_counter() - began, per_iteration, plan, psf.notes, told,
     )  # fmt: skip
 
 
@@ -121,37 +128,38 @@ class _Run:
     plan: Plan
     watch: Stopwatch
     cancel: CancelEvent | None
+    info: bool
 
-    def write(self) -> float | None:
-        """Write the output; the value of one step if it is of integers."""
+    def write(self) -> tuple[float | None, rlcore.Info | None]:
+        """Write the output; the value of one step if it is of integers, and what happened."""
         with writing.beside(self.order.output) as partial:
             if self.order.dtype == "float32":
                 out = self._create(partial, "")
-                self._fill(out)
+                info = self._fill(out)
                 writing.flush(out)
-                return None
+                return None, info
             with _passing(self.order.output, ".float32.npy") as path:
                 return self._write_integers(partial, path)
 
-    def _write_integers(self, partial: Path, path: Path) -> float:
+    def _write_integers(self, partial: Path, path: Path) -> tuple[float, rlcore.Info | None]:
         """By way of a float32 file, since the maximum is known only at the end."""
         shape = tuple(self.image.array.shape)
         writing.check_room(path.parent, math.prod(shape) * (4 + np.dtype(self.order.dtype).itemsize))
         real = map_new(path, shape, np.dtype(np.float32))
-        self._fill(real)
+        info = self._fill(real)
         step = writing.step_of(real, self.order.dtype)
         out = self._create(partial, f", in steps of {step:.9g}")
         writing.to_steps(real, step, out)
         writing.flush(out)
-        return step
+        return step, info
 
     def _create(self, partial: Path, more: str) -> Volume:
         order, shape = self.order, tuple(self.image.array.shape)
         return writing.create(partial, order.output, shape, order.dtype, self.image, self._note() + more)
 
-    def _fill(self, out: Volume) -> None:
+    def _fill(self, out: Volume) -> rlcore.Info | None:
         order = self.order
-        rlcore.deconvolve(
+        result = rlcore.deconvolve(
             self.image.array,
             self.psf,
             iterations=order.iterations,
@@ -167,7 +175,9 @@ class _Run:
             callback=self.watch,
             cancel=self.cancel,
             checkpoint=order.checkpoint,
+            return_info=self.info,
         )
+        return result[1] if self.info else None
 
     def _note(self) -> str:
         """What the output says of itself."""

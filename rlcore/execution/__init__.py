@@ -2,5 +2,6 @@
 
 from rlcore.execution.engine import ReplanWarning, Run, execute
 from rlcore.execution.progress import Progress
+from rlcore.execution.record import Info
 
-__all__ = ["Progress", "ReplanWarning", "Run", "execute"]
+__all__ = ["Info", "Progress", "ReplanWarning", "Run", "execute"]

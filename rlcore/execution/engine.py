@@ -16,13 +16,14 @@ from rlcore.caution import caution
 from rlcore.errors import BudgetError, OutOfMemory
 from rlcore.execution.checkpoint import Checkpoint
 from rlcore.execution.progress import Reporter
+from rlcore.execution.record import Record, own_part
 from rlcore.execution.stores import Store
 from rlcore.execution.sweeps import RATIO, START, Sweep, sweeps
 from rlcore.execution.working import WorkingVolumes
 from rlcore.kernel import on_device
 from rlcore.planner.plan import Plan
 from rlcore.psf import PSF
-from rlcore.richardson_lucy import Data, Optics, State, Steps, advance, blur, iterate, steps_for
+from rlcore.richardson_lucy import Data, Optics, State, Steps, Watch, advance, blur, iterate, steps_for
 
 
 class ReplanWarning(UserWarning):
@@ -48,6 +49,8 @@ class Run:
     """A smaller plan, for when memory ran out."""
     gather: bool
     """Whether a result in memory is gathered at the end, so that it needs no memory beside the working volumes."""
+    record: Record | None = None
+    """What is to be told of every iteration, if the caller wants to know."""
     written: bool = False
     """Whether any block of the sweep under way has been written."""
 
@@ -74,6 +77,8 @@ def execute(run: Run, plan: Plan) -> str:
     state, finished = START, 0
     while True:
         todo = run.sweeps(plan, state, finished)
+        if run.record:
+            run.record.forget(finished)
         past = run.checkpoint.state.sweep if run.checkpoint else 0
         run.reporter.begin([sweep.units for sweep in todo], past, finished / plan.iterations)
         if past == len(todo):  # killed between the last sweep and the end
@@ -160,10 +165,12 @@ class _Engine:
         return {"iterate": self._iterate, "blur": self._blur, "correct": self._correct}[sweep.kind](sweep)
 
     def _iterate(self, sweep: Sweep) -> Callable[..., tuple[Any, ...]]:
-        def compute(number: int, state: State, data: Data, weight: Any) -> tuple[Any, ...]:
+        def compute(item: tuple[int, Block], state: State, data: Data, weight: Any) -> tuple[Any, ...]:
             reporter, iterations = self._run.reporter, len(sweep.factors)
-            reporter.block = number
-            steps = iterate(self._steps, state, data, weight, self._optics, sweep.factors)
+            reporter.block = item[0]
+            before = range(sweep.finished - iterations, sweep.finished)
+            watches = [self._watch(sweep, finished, item, data) for finished in before]
+            steps = iterate(self._steps, state, data, weight, self._optics, sweep.factors, watches)
             del state
             for done in range(1, iterations + 1):
                 with self._lane():
@@ -174,24 +181,33 @@ class _Engine:
         return compute
 
     def _blur(self, sweep: Sweep) -> Callable[..., tuple[Any, ...]]:
-        def compute(number: int, state: State, data: Data, weight: Any) -> tuple[Any, ...]:
-            self._run.reporter.block = number
+        def compute(item: tuple[int, Block], state: State, data: Data, weight: Any) -> tuple[Any, ...]:
+            self._run.reporter.block = item[0]
             with self._lane():
-                ratio = blur(self._steps, state.point, data, self._optics, out=state.point)
+                watch = self._watch(sweep, sweep.finished, item, data)
+                ratio = blur(self._steps, state.point, data, self._optics, watch=watch, out=state.point)
             self._run.reporter.advance(1)
             return (ratio,)
 
         return compute
 
     def _correct(self, sweep: Sweep) -> Callable[..., tuple[Any, ...]]:
-        def compute(number: int, state: State, ratio: Any, weight: Any) -> tuple[Any, ...]:
-            self._run.reporter.block = number
+        def compute(item: tuple[int, Block], state: State, ratio: Any, weight: Any) -> tuple[Any, ...]:
+            self._run.reporter.block = item[0]
             with self._lane():
                 state = advance(self._steps, state, ratio, weight, self._optics, sweep.factors[0])
             self._run.reporter.advance(1)
             return state.estimate, state.point
 
         return compute
+
+    def _watch(self, sweep: Sweep, finished: int, item: tuple[int, Block], data: Data) -> Watch | None:
+        """What notes how the point after so many iterations fits, in a block's own part of the image."""
+        record, (number, block) = self._run.record, item
+        if record is None:
+            return None
+        part = own_part(block, self._plan.geometry.image)
+        return record.watch(finished + 1, number, len(sweep.cut), part, data, self._optics)
 
     def _save(self, targets: tuple[Store, ...], arrays: tuple[Any, ...], number: int, block: Block) -> None:
         self._run.written = True
@@ -220,7 +236,7 @@ class _Stages:
                 self._beside(items, reader, writer)
         else:
             for item in items:
-                self.save(self.compute(item[0], *self.load(item)), item)
+                self.save(self.compute(item, *self.load(item)), item)
 
     def _beside(
         self, items: Iterator[tuple[int, Block]], reader: ThreadPoolExecutor, writer: ThreadPoolExecutor
@@ -232,7 +248,7 @@ class _Stages:
             loaded, present = ahead.result(), item
             item = next(items, None)
             ahead = None if item is None else reader.submit(self.load, item)
-            arrays = self.compute(present[0], *loaded)
+            arrays = self.compute(present, *loaded)
             del loaded
             if behind is not None:
                 behind.result()

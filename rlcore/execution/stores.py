@@ -12,9 +12,22 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from rlcore.backend import Backend, Shape, SupportsHostVolumes, SupportsResidence, Volume, on_host, real_dtype
+from rlcore.backend import (
+    Backend,
+    Shape,
+    SupportsHostVolumes,
+    SupportsInterchange,
+    SupportsResidence,
+    SupportsStreams,
+    Volume,
+    on_host,
+    real_dtype,
+)
 from rlcore.blocks import Block, Box
 from rlcore.execution.mapped import release, slabs
+
+_SLABS = 16
+"""Pieces that the constant part of a block is written in."""
 
 
 class Store(Protocol):
@@ -40,13 +53,20 @@ class ConstantStore:
         if isinstance(self._backend, SupportsResidence):
             block = self._backend.full(box.shape, 0.0 if inside != box else self._value)
             if inside != box and inside.size:
-                part = self._backend.full(inside.shape, self._value)
-                at = _minus(inside.start, box.start)
-                self._backend.paste(part, (0,) * len(at), block, at, inside.shape)
+                self._fill(block, _minus(inside.start, box.start), inside.shape)
             return block
         host = np.zeros(box.shape, real_dtype(self._backend))
         host[inside.slices(box.start)] = self._value
         return self._backend.upload(host)
+
+    def _fill(self, block: Any, at: Shape, shape: Shape) -> None:
+        """Paste slabs of the value, which take little memory beside the block."""
+        backend: Any = self._backend
+        thickness = -(-shape[0] // _SLABS)
+        slab = backend.full((thickness, *shape[1:]), self._value)
+        for first in range(0, shape[0], thickness):
+            part = (min(thickness, shape[0] - first), *shape[1:])
+            backend.paste(slab, (0,) * len(at), block, (at[0] + first, *at[1:]), part)
 
     def save(self, array: Any, block: Block) -> None:
         raise TypeError("a constant cannot be written")
@@ -153,12 +173,11 @@ class LoadedStore:
 
 
 class Result(Protocol):
-    """A store for the result, and the array it becomes."""
-
-    array: Any
+    """A store for the result, and what the caller gets of it."""
 
     def load(self, box: Box) -> Any: ...
     def save(self, array: Any, block: Block) -> None: ...
+    def finish(self) -> Any: ...
 
 
 class ArrayResult(HostStore):
@@ -167,12 +186,23 @@ class ArrayResult(HostStore):
     def __init__(self, backend: Backend[Any], array: Any) -> None:
         super().__init__(backend, array, (0,) * len(array.shape), wraps=False)
 
+    def finish(self) -> Any:
+        return self.array
+
 
 class DeviceResult(DeviceStore):
     """A result that stays on the device, as an array of the backend's library."""
 
     def __init__(self, backend: Any, shape: Shape) -> None:
-        super().__init__(backend, backend.full(shape, 0.0), (0,) * len(shape), wraps=False)
+        if isinstance(backend, SupportsInterchange):
+            ours, theirs = backend.result(shape)
+        else:
+            ours = theirs = backend.full(shape, 0.0)
+        super().__init__(backend, ours, (0,) * len(shape), wraps=False)
+        self._theirs = theirs
+
+    def finish(self) -> Any:
+        return self._theirs
 
 
 class NewResult:
@@ -185,10 +215,16 @@ class NewResult:
     def load(self, box: Box) -> Any:
         raise TypeError("a new result cannot be read")
 
+    def finish(self) -> Any:
+        return self.array
+
     def save(self, array: Any, block: Block) -> None:
-        if self._image == block.keep.intersect(self._image) and not isinstance(self._backend, SupportsHostVolumes):
+        whole = self._image == block.keep.intersect(self._image)
+        if whole and not isinstance(self._backend, SupportsHostVolumes):
             self.array = np.ascontiguousarray(fetch(self._backend, array, block.read, self._image))
             return
+        if whole and isinstance(self._backend, SupportsStreams):
+            self.array = self._backend.staging(self._image.shape, real_dtype(self._backend))
         if self.array is None:
             self.array = np.empty(self._image.shape, real_dtype(self._backend))
         HostStore(self._backend, self.array, self._image.start, wraps=False).save(array, block)

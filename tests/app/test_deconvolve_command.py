@@ -127,6 +127,8 @@ def test_json_alone_is_on_stdout_and_says_everything(files):
     assert (told["axes"], told["dtype"], told["step"], told["iterations"]) == ("ZYX", "float32", None, 5)
     assert (told["backend"], told["device"], told["warnings"]) == ("numpy", "CPU", [])
     assert rlcore.Plan.from_dict(told["plan"]).geometry.boundary == "zero"
+    assert len(told["info"]["divergence"]) == told["iterations"]
+    assert None not in told["info"]["divergence"]
     assert str(files / "out.tif") in result.stderr
 
 

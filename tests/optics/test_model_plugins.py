@@ -46,6 +46,7 @@ BAD = {
 def install(monkeypatch):
     entries = []
     monkeypatch.setattr(plugins, "entry_points", lambda *, group: entries if group == "rlcore.psf" else [])
+    monkeypatch.setattr(plugins, "_installed", plugins._installed.__wrapped__)
 
     def add(name, thing):
         module = types.ModuleType(f"made_up_model_{name}")

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from rlcore.backend import Device, Footprint, Summary
+from rlcore.blocks import Box
 from rlcore.errors import BackendError
 from tests.testing.doubles import LIMIT, Bare, Full, check_device
 
@@ -511,6 +512,20 @@ class LaneIsLeftTooEarly(Full):
 class ExpandsTheFirstEntries(Full):
     def expand(self, table, index):
         return super().expand(table, tuple(np.minimum(each, 1) for each in index))
+
+
+@fails("predict")
+class PredictsWithoutAFloor(Full):
+    def predict(self, estimate, previous, factor, *, least, out=None):
+        return super().predict(estimate, previous, factor, least=0.0, out=out)
+
+
+@fails("fit")
+class FitsWhatIsOutsideTheBox(Full):
+    def fit(self, image, blurred, *, background, floor, inside):
+        return super().fit(
+            image, blurred, background=background, floor=floor, inside=Box((0,) * image.ndim, image.shape)
+        )
 
 
 @fails("summary")

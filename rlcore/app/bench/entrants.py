@@ -14,6 +14,7 @@ from rlcore.app.bench.contender import Contender
 from rlcore.app.bench.memory import Cards
 from rlcore.app.bench.ours import REFERENCE, Ours
 from rlcore.backend import on_host
+from rlcore.errors import BackendError
 
 _PEERS: dict[str, Callable[[], Contender]] = {
     "scikit-image": peers.ScikitImage,
@@ -53,15 +54,26 @@ def entrants() -> list[Entrant]:
     It opens devices, so it is called in a process that ends.
     """
     backends = [
-        Entrant(finding.name, device, reason=finding.reason)
+        _entrant(finding, device)
         for finding in rlcore.survey()
         for device in ([d.index for d in finding.devices] if len(finding.devices) > 1 else [None])
     ]
-    on_gpu = bool(Cards()) or any(not b.reason and not on_host(rlcore.load_backend(b.name, b.device)) for b in backends)
+    on_gpu = bool(Cards()) or any(on_gpu for _, on_gpu in backends)
     names = [name for name, module in _ON_CPU.items() if find_spec(module)]
     names += ["deconwolf"] if peers.has_deconwolf() else []
     names += [name for name, module in _ON_GPU.items() if on_gpu and find_spec(module)]
-    return [Entrant(name, ours=False) for name in names] + backends
+    return [Entrant(name, ours=False) for name in names] + [entrant for entrant, _ in backends]
+
+
+def _entrant(finding: rlcore.Finding, device: int | None) -> tuple[Entrant, bool]:
+    """A backend on one of its devices, with the reason if that one does not work; and whether it runs on a card."""
+    if finding.reason:
+        return Entrant(finding.name, device, reason=finding.reason), False
+    try:
+        backend = rlcore.load_backend(finding.name, device)
+    except BackendError as error:
+        return Entrant(finding.name, device, reason=str(error)), False
+    return Entrant(finding.name, device), not on_host(backend)
 
 
 def make(name: str, device: int | None, boundary: str, cache: Path) -> Contender:

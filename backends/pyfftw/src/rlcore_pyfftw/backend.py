@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from rlcore.backend import Box, Footprint, Shape, Volume
+from rlcore.backend import Box, Fit, Footprint, Shape, Volume
 from rlcore.budget import host_free, processors
 from rlcore.errors import BackendError, BackendUnavailable
 from rlcore_pyfftw.elementwise import (
@@ -25,6 +25,7 @@ from rlcore_pyfftw.elementwise import (
     weighted_update,
     written,
 )
+from rlcore_pyfftw.fit import fit
 from rlcore_pyfftw.layout import PIECE, Padded, Spread, layout_of
 from rlcore_pyfftw.lengths import fast_length, time_per_voxel
 from rlcore_pyfftw.plans import Plans
@@ -176,6 +177,10 @@ class PyFFTWBackend:
         self, estimate: Array, previous: Array, factor: float, *, least: float, out: Array | None = None
     ) -> Array:
         return self._apply(point_with(factor, least), out, estimate, previous)
+
+    def fit(self, image: Array, blurred: Array, *, background: float, floor: float, inside: Box) -> Fit:
+        source = blurred if isinstance(blurred, Padded) else self._padded(blurred)  # settled on the way
+        return fit(self._transforms, self._team, self._padded(image), source, background, floor, inside)
 
     # --- residence and expansion
 

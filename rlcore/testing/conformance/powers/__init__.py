@@ -3,6 +3,7 @@
 from rlcore.testing.conformance.powers.claims import Claims
 from rlcore.testing.conformance.powers.devices import Devices
 from rlcore.testing.conformance.powers.expansion import Expansion
+from rlcore.testing.conformance.powers.fit import Fits
 from rlcore.testing.conformance.powers.fusion import Fusion
 from rlcore.testing.conformance.powers.host_volumes import HostVolumes
 from rlcore.testing.conformance.powers.prediction import Prediction
@@ -11,5 +12,5 @@ from rlcore.testing.conformance.powers.streams import Streams
 from rlcore.testing.conformance.powers.summary import Summaries
 
 
-class Powers(Devices, Summaries, Expansion, Streams, HostVolumes, Residence, Fusion, Prediction, Claims):
+class Powers(Devices, Summaries, Expansion, Streams, HostVolumes, Residence, Fusion, Prediction, Fits, Claims):
     """Every optional power, tested where it is claimed."""

@@ -1,0 +1,5 @@
+"""The CUDA backend of rlcore."""
+
+from rlcore_cupy.backend import CuPyBackend
+
+__all__ = ["CuPyBackend"]

@@ -1,0 +1,107 @@
+"""Transforms and filters along columns: by our own kernels or, where they cannot, by cuFFT."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rlcore_cupy.columns import SHARED_BYTES, Kind, source, tiling_for, turns
+from rlcore_cupy.elementwise import multiply
+from rlcore_cupy.kept import BATCH_BYTES, Kept
+from rlcore_cupy.layout import Padded
+from rlcore_cupy.library import cupy
+from rlcore_cupy.small import on_device
+
+_MOST_PLANES = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Columns of an array's spectrum: value k of column c in plane p is at ``p * apart + k * stride + c``."""
+
+    length: int
+    count: int
+    """Columns of a plane."""
+    stride: int
+    planes: int
+    apart: int
+
+    @classmethod
+    def of_planes(cls, array: Padded) -> Columns:
+        """Along the middle axis."""
+        planes, length = array.shape[:2]
+        stride = array.line // 2
+        return cls(length, array.columns, stride, planes, length * stride)
+
+    @classmethod
+    def through_planes(cls, array: Padded) -> Columns:
+        """Along the first axis."""
+        stride = array.buffer.size // 2 // array.shape[0]
+        return cls(array.shape[0], stride, stride, 1, 0)
+
+
+class ColumnTransforms:
+    """Work in place on the columns of arrays."""
+
+    def __init__(self, kept: Kept, shared_bytes: int) -> None:
+        self._kept, self._shared = kept, min(shared_bytes, SHARED_BYTES)
+
+    def run(
+        self, array: Padded, columns: Columns, kind: Kind, *, transfer: Padded | None = None, scale: float = 1.0
+    ) -> None:
+        """Transform the columns, or filter them with the transfer; all but "forward" scales the result."""
+        if tiling_for(columns.length, self._shared) is None:
+            self._by_cufft(array, columns, kind, transfer, scale)
+            return
+        tiling, kernel, table = self._kept.get(
+            ("columns", columns.length, kind), lambda: _kernel(columns.length, kind, self._shared)
+        )
+        factor = array.buffer if transfer is None else transfer.buffer
+        numbers = (np.int32(columns.count), np.int64(columns.stride), np.int64(columns.apart), np.float32(scale))
+        for first in range(0, columns.planes, _MOST_PLANES):
+            part = array.buffer[2 * first * columns.apart :]
+            grid = (math.ceil(columns.count / tiling.width), min(columns.planes - first, _MOST_PLANES))
+            kernel(grid, (tiling.threads,), (part, factor, table, *numbers), shared_mem=tiling.shared_bytes)
+
+    def _by_cufft(self, array: Padded, columns: Columns, kind: Kind, transfer: Padded | None, scale: float) -> None:
+        if kind != "backward":
+            self._transform(array, columns, -1)
+        if transfer is not None:
+            multiply(array, transfer, conjugate=kind == "correlate", scale=scale)
+        elif scale != 1.0:
+            cupy.multiply(array.buffer, np.float32(scale), out=array.buffer)
+        if kind != "forward":
+            self._transform(array, columns, +1)
+
+    def _transform(self, array: Padded, columns: Columns, sign: int) -> None:
+        """Columns by cuFFT, a batch at a time."""
+        if columns.length == 1:
+            return
+        size = max(1, BATCH_BYTES // (8 * columns.length))
+        for plane in range(columns.planes):
+            for first in range(0, columns.count, size):
+                plan = self._plan(columns, min(size, columns.count - first))
+                part = array.buffer[2 * (plane * columns.apart + first) :]
+                self._kept.run(plan, part, part, sign)
+
+    def _plan(self, columns: Columns, batch: int) -> Any:
+        layout = ((columns.length,), columns.stride, 1)
+        return self._kept.get(
+            ("strided", *layout, batch),
+            lambda: self._kept.plan(
+                (columns.length,), *layout, *layout, cupy.cuda.cufft.CUFFT_C2C, batch, "C", 0, None
+            ),
+        )
+
+
+def _kernel(length: int, kind: Kind, shared: int) -> tuple[Any, Any, Any]:
+    """The tiling for columns of a length, its kernel and its table."""
+    tiling = tiling_for(length, shared)
+    assert tiling is not None
+    kernel = cupy.RawKernel(source(tiling, kind), "columns")
+    if tiling.shared_bytes > 48 << 10:
+        kernel.max_dynamic_shared_size_bytes = tiling.shared_bytes
+    return tiling, kernel, on_device(turns(length), np.complex64)

@@ -1,0 +1,210 @@
+"""Elementwise steps as single kernels over rows of any spacing."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from rlcore.backend import Summary
+from rlcore_cupy.layout import Padded, Ratio
+from rlcore_cupy.library import cupy
+from rlcore_cupy.small import on_device
+
+THREADS = 256
+EACH = 4
+"""Voxels of a row that a thread does at a time."""
+
+_LOOP = """
+    const int begin = blockIdx.y * blockDim.y + threadIdx.y, steps = gridDim.y * blockDim.y;
+    for (int row = begin; row < rows; row += steps) {
+        FOR_ROW
+        #pragma unroll
+        for (int k = 0; k < EACH; ++k) {
+            const int x = (blockIdx.x * EACH + k) * blockDim.x + threadIdx.x;
+            if (x < n) { FOR_VOXEL }
+        }
+    }
+"""
+
+
+def _kernel(name: str, parameters: str, begin: str, body: str) -> str:
+    loop = _LOOP.replace("EACH", str(EACH)).replace("FOR_ROW", begin).replace("FOR_VOXEL", body)
+    return f'extern "C" __global__ void {name}(const int n, const int rows, {parameters}) {{{loop}}}\n'
+
+
+SOURCE = (
+    _kernel(
+        "ratio",
+        "float* out, const int lo, const float* image, const int li, const float* blurred, const int lb, "
+        "const float background, const float least, const int ny, const int z0, const int z1, const int y0, "
+        "const int y1, const int x0, const int x1",
+        "float* o = out + (long long)row * lo; const float* g = image + (long long)row * li; "
+        "const float* b = blurred + (long long)row * lb; const int z = row / ny, y = row % ny; "
+        "const bool within = z >= z0 && z < z1 && y >= y0 && y < y1;",
+        "o[x] = within && x >= x0 && x < x1 ? g[x] / fmaxf(b[x] + background, least) - 1.0f : 0.0f;",
+    )
+    + _kernel(
+        "quotient",
+        "float* out, const int lo, const float* first, const int lf, const float* second, const int ls, "
+        "const float least",
+        "float* o = out + (long long)row * lo; const float* a = first + (long long)row * lf; "
+        "const float* b = second + (long long)row * ls;",
+        "o[x] = a[x] / fmaxf(b[x], least);",
+    )
+    + _kernel(
+        "predict",
+        "float* out, const int lo, const float* estimate, const int le, const float* previous, const int lp, "
+        "const float factor, const float least",
+        "float* o = out + (long long)row * lo; const float* e = estimate + (long long)row * le; "
+        "const float* p = previous + (long long)row * lp;",
+        "o[x] = fmaxf(e[x] + factor * (e[x] - p[x]), least * e[x]);",
+    )
+    + _kernel(
+        "update",
+        "float* out, const int lo, const float* estimate, const int le, const float* correction, const int lc",
+        "float* o = out + (long long)row * lo; const float* e = estimate + (long long)row * le; "
+        "const float* c = correction + (long long)row * lc;",
+        "o[x] = e[x] * fmaxf(1.0f + c[x], 0.0f);",
+    )
+    + _kernel(
+        "weighted",
+        "float* out, const int lo, const float* estimate, const int le, const float* correction, const int lc, "
+        "const float* weight, const int lw",
+        "float* o = out + (long long)row * lo; const float* e = estimate + (long long)row * le; "
+        "const float* c = correction + (long long)row * lc; const float* v = weight + (long long)row * lw;",
+        "o[x] = e[x] * fmaxf(1.0f + v[x] * c[x], 0.0f);",
+    )
+    + _kernel(
+        "tabled",
+        "float* out, const int lo, const float* estimate, const int le, const float* correction, const int lc, "
+        "const float* table, const int* first, const int* second, const int* third, const int ny, const int ty, "
+        "const int tx",
+        "float* o = out + (long long)row * lo; const float* e = estimate + (long long)row * le; "
+        "const float* c = correction + (long long)row * lc; "
+        "const float* v = table + (first[row / ny] * ty + second[row % ny]) * tx;",
+        "o[x] = e[x] * fmaxf(1.0f + v[third[x]] * c[x], 0.0f);",
+    )
+    + _kernel(
+        "spread",
+        "float* out, const int lo, const float* table, const int* first, const int* second, const int* third, "
+        "const int ny, const int ty, const int tx",
+        "float* o = out + (long long)row * lo; "
+        "const float* v = table + (first[row / ny] * ty + second[row % ny]) * tx;",
+        "o[x] = v[third[x]];",
+    )
+    + """
+extern "C" __global__ void product(const long long n, float2* out, const float2* factor, const int conjugate,
+                                   const float scale)
+{
+    const long long step = gridDim.x * (long long)blockDim.x;
+    for (long long k = blockIdx.x * (long long)blockDim.x + threadIdx.x; k < n; k += step) {
+        const float2 a = out[k], b = factor[k];
+        const float y = conjugate ? -b.y : b.y;
+        out[k] = make_float2((a.x * b.x - a.y * y) * scale, (a.x * y + a.y * b.x) * scale);
+    }
+}
+extern "C" __global__ void look(const int n, const int rows, const float* array, const int line, double* found)
+{
+    __shared__ double least[256], most[256], total[256];
+    double a = __int_as_float(0x7f800000), b = -a, s = 0.0;
+    for (int row = blockIdx.x; row < rows; row += gridDim.x)
+        for (int x = threadIdx.x; x < n; x += blockDim.x) {
+            const double v = array[(long long)row * line + x];
+            a = fmin(a, v); b = fmax(b, v); s += v;
+        }
+    const int t = threadIdx.x;
+    least[t] = a; most[t] = b; total[t] = s;
+    for (int half = blockDim.x / 2; half > 0; half /= 2) {
+        __syncthreads();
+        if (t < half) {
+            least[t] = fmin(least[t], least[t + half]); most[t] = fmax(most[t], most[t + half]);
+            total[t] += total[t + half];
+        }
+    }
+    if (t == 0) {
+        found[3 * blockIdx.x] = least[0]; found[3 * blockIdx.x + 1] = most[0]; found[3 * blockIdx.x + 2] = total[0];
+    }
+}
+"""
+)
+"""CUDA C of all steps. Every array comes with the number of float32 from one of its rows to the next."""
+
+
+def kernel(name: str) -> Any:
+    """A compiled kernel for the current device."""
+    return _compiled(name, cupy.cuda.runtime.getDevice())
+
+
+@cache
+def _compiled(name: str, device: int) -> Any:
+    return cupy.RawModule(code=SOURCE).get_function(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A real array of few different values: a small table and three index vectors. It is read, never written."""
+
+    shape: tuple[int, ...]
+    table: Any
+    index: tuple[Any, Any, Any]
+    """int32, one for each axis; 0 throughout for the first of a 2D array."""
+
+    @classmethod
+    def of(cls, table: Any, index: tuple[Any, ...]) -> Spread:
+        """On the device, the table that stands for ``table[np.ix_(*index)]``."""
+        three = (np.zeros(1, np.int32),) * (3 - len(index)) + tuple(index)
+        values = on_device(table.reshape((1,) * (3 - table.ndim) + table.shape), np.float32)
+        first, second, third = (on_device(axis, np.int32) for axis in three)
+        return cls(tuple(map(len, index)), values, (first, second, third))
+
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """What the kernels take of it."""
+        return (self.table, *self.index, *map(np.int32, (len(self.index[1]), *self.table.shape[1:])))
+
+
+def ratio(step: Ratio, blurred: Padded, out: Padded) -> Padded:
+    """``image / max(blurred + background, floor) - 1`` inside the box, 0 outside it."""
+    return run("ratio", out, step.image, blurred, also=step.numbers)
+
+
+def run(name: str, out: Padded, *operands: Padded, also: tuple[Any, ...] = ()) -> Padded:
+    """Run a kernel over all rows of `out` and the operands."""
+    n, rows = out.shape[-1], out.rows
+    parts = math.ceil(n / (EACH * THREADS))
+    wide = 32 * math.ceil(n / (32 * EACH * parts))
+    tall = max(1, THREADS // wide)
+    places = [part for array in (out, *operands) for part in (array.buffer, np.int32(array.line))]
+    grid = (parts, min(math.ceil(rows / tall), 65535))
+    kernel(name)(grid, (wide, tall), (np.int32(n), np.int32(rows), *places, *also))
+    return out
+
+
+def update(estimate: Padded, correction: Padded, weight: Padded | Spread | None, out: Padded) -> Padded:
+    """``estimate * max(1 + weight * correction, 0)``."""
+    if weight is None:
+        return run("update", out, estimate, correction)
+    if isinstance(weight, Spread):
+        return run("tabled", out, estimate, correction, also=weight.arguments)
+    return run("weighted", out, estimate, correction, weight)
+
+
+def multiply(spectrum: Padded, transfer: Padded, *, conjugate: bool, scale: float) -> None:
+    """Multiply a spectrum by another, or by its conjugate, in place."""
+    count = spectrum.buffer.size // 2
+    arguments = (np.int64(count), spectrum.buffer, transfer.buffer, np.int32(conjugate), np.float32(scale))
+    kernel("product")((min(-(-count // THREADS), 1 << 16),), (THREADS,), arguments)
+
+
+def summary(array: Padded) -> Summary:
+    """Minimum, maximum and sum, in one look."""
+    blocks = min(array.rows, 1056)
+    found = cupy.empty((blocks, 3), cupy.float64)
+    arguments = (np.int32(array.shape[-1]), np.int32(array.rows), array.buffer, np.int32(array.line), found)
+    kernel("look")((blocks,), (THREADS,), arguments)
+    host = found.get()
+    return Summary(float(host[:, 0].min()), float(host[:, 1].max()), float(host[:, 2].sum()))

@@ -1,0 +1,97 @@
+"""How arrays lie in device memory: real rows with room for their half spectrum, so that one buffer serves as either."""
+
+from __future__ import annotations
+
+import math
+import weakref
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from rlcore.backend import Shape
+from rlcore.blocks import Box
+from rlcore_cupy.library import cupy
+
+SECTOR = 4
+"""Complex numbers in 32 bytes, what the device fetches at once: rows begin on such boundaries."""
+
+State = Literal["real", "rows", "spectrum"]
+"""What an array holds. Rows: a real array whose rows are still spectra, for whoever reads it may want them so."""
+
+
+def line_of(n: int) -> int:
+    """float32 from one row to the next, for rows of n voxels and their spectra."""
+    return 2 * SECTOR * -(-(n // 2 + 1) // SECTOR)
+
+
+def bytes_of(shape: Shape) -> int:
+    """Bytes of an array of this shape."""
+    return 4 * math.prod(shape[:-1]) * line_of(shape[-1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ratio:
+    """A step that waits: ``image / max(array + background, floor) - 1`` inside the box, 0 outside it."""
+
+    image: Padded
+    background: float
+    floor: float
+    inside: Box | None
+
+    @property
+    def numbers(self) -> tuple[Any, ...]:
+        """What kernels take: background, floor, rows of a plane, and the box along three axes."""
+        shape = self.image.shape
+        box = self.inside or Box((0,) * len(shape), shape)
+        lead = 3 - len(shape)
+        ends = zip((0,) * lead + box.start, (1,) * lead + box.stop, strict=True)
+        sides = [np.int32(at) for side in ends for at in side]
+        return np.float32(self.background), np.float32(self.floor), np.int32(shape[-2]), *sides
+
+
+class Padded:
+    """A real array or a spectrum in one buffer. The last axis is contiguous; rows are `line` float32 apart."""
+
+    __slots__ = ("__weakref__", "awaiting", "buffer", "line", "shape", "state", "step", "taken")
+
+    def __init__(self, shape: Shape, buffer: Any = None) -> None:
+        self.shape = tuple(shape)
+        self.line = line_of(shape[-1]) if buffer is None else shape[-1]
+        self.buffer = cupy.empty(self.rows * self.line, cupy.float32) if buffer is None else buffer
+        self.state: State = "real"
+        self.step: Ratio | None = None
+        """What is still to be done to an array in the state "rows"."""
+        self.taken: Ratio | None = None
+        """The last step that was done: its image must not be freed before the device is through with it."""
+        self.awaiting: weakref.WeakSet[Padded] = weakref.WeakSet()
+        """Arrays whose step needs this one as it is now."""
+
+    def become(self, state: State) -> Padded:
+        """Note what the array holds now, with nothing left to be done."""
+        self.state, self.step = state, None
+        return self
+
+    @classmethod
+    def around(cls, array: Any) -> Padded:
+        """A contiguous float32 array of CuPy as it lies: rows without room, to read from and write to."""
+        return cls(tuple(array.shape), array.reshape(-1))
+
+    @property
+    def rows(self) -> int:
+        return math.prod(self.shape[:-1])
+
+    @property
+    def columns(self) -> int:
+        """Complex numbers in a row of the spectrum."""
+        return self.shape[-1] // 2 + 1
+
+    @property
+    def has_room(self) -> bool:
+        """Whether rows have room for their spectra."""
+        return bool(self.line >= 2 * self.columns)
+
+    @property
+    def reals(self) -> Any:
+        """The voxels, as a CuPy array."""
+        return self.buffer.reshape(*self.shape[:-1], self.line)[..., : self.shape[-1]]

@@ -1,0 +1,83 @@
+"""Transforms of rows, with an elementwise step where one waits: by our own kernels or, where they cannot, by cuFFT."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from rlcore_cupy.columns import turns
+from rlcore_cupy.elementwise import Spread
+from rlcore_cupy.kept import BATCH_BYTES, Kept
+from rlcore_cupy.layout import Padded
+from rlcore_cupy.library import cupy
+from rlcore_cupy.rows import Form, Step, row_source, row_tiling_for
+from rlcore_cupy.small import on_device
+
+
+class RowTransforms:
+    """From voxels to half spectra of rows and back."""
+
+    def __init__(self, kept: Kept) -> None:
+        self._kept = kept
+
+    def can_step(self, *arrays: Padded | Spread) -> bool:
+        """Whether our own kernels take rows of these arrays, so that a step can be joined to their transform."""
+        places = [array for array in arrays if isinstance(array, Padded)]
+        aligned = all(array.line % 2 == 0 and array.buffer.data.ptr % 8 == 0 for array in places)
+        return aligned and row_tiling_for(arrays[0].shape[-1]) is not None
+
+    def forward(self, array: Padded, out: Padded) -> None:
+        """Half spectra of an array's rows."""
+        if self.can_step(array, out):
+            self.step(array, "reals", "none", out, "halves")
+        else:
+            self._by_cufft(array, out, forward=True)
+
+    def backward(self, array: Padded) -> None:
+        """Voxels, in place, n times too large."""
+        if self.can_step(array):
+            self.step(array, "halves", "none", array, "reals")
+        else:
+            self._by_cufft(array, array, forward=False)
+
+    def step(self, array: Padded, origin: Form, step: Step, out: Padded, target: Form, *also: Any) -> None:
+        """Take the rows of `array` through a step to `out`; `also` is what the step's kernel takes."""
+        n = array.shape[-1]
+        tiling, kernel, *tables = self._kept.get(
+            ("rows", n, origin, step, target), lambda: _kernel(n, origin, step, target)
+        )
+        places = (array.buffer, np.int64(array.line), out.buffer, np.int64(out.line), np.int32(array.rows))
+        grid = (math.ceil(array.rows / tiling.rows),)
+        kernel(grid, (tiling.threads,), (*places, *tables, *also), shared_mem=tiling.shared_bytes)
+
+    def _by_cufft(self, array: Padded, out: Padded, *, forward: bool) -> None:
+        size = max(1, BATCH_BYTES // (4 * out.line))
+        for first in range(0, array.rows, size):
+            plan = self._plan(array.shape[-1], array.line, out.line, min(size, array.rows - first), forward=forward)
+            self._kept.run(plan, array.buffer[first * array.line :], out.buffer[first * out.line :], 0)
+
+    def _plan(self, n: int, source: int, target: int, batch: int, *, forward: bool) -> Any:
+        half = target // 2 if forward else source // 2
+        if forward:
+            layout = ((source,), 1, source, (half,), 1, half, cupy.cuda.cufft.CUFFT_R2C)
+        else:
+            layout = ((half,), 1, half, (target,), 1, target, cupy.cuda.cufft.CUFFT_C2R)
+        return self._kept.get((n, *layout, batch), lambda: self._kept.plan((n,), *layout, batch, "C", 0, n))
+
+
+def place_of(array: Padded) -> tuple[Any, Any]:
+    """An array as kernels of rows take it: where it is, and the spacing of its rows."""
+    return array.buffer, np.int64(array.line)
+
+
+def _kernel(n: int, origin: Form, step: Step, target: Form) -> tuple[Any, ...]:
+    """The tiling for rows of n voxels, its kernel and its tables."""
+    tiling = row_tiling_for(n)
+    assert tiling is not None
+    kernel = cupy.RawKernel(row_source(tiling, origin, step, target), "rows")
+    if tiling.shared_bytes > 48 << 10:
+        kernel.max_dynamic_shared_size_bytes = tiling.shared_bytes
+    tables = (turns(tiling.length), turns(n)[: tiling.length + 1])
+    return tiling, kernel, *(on_device(table, np.complex64) for table in tables)

@@ -1,0 +1,247 @@
+"""The kernels that transform rows: real to half spectrum and back, with an elementwise step in between.
+
+A row of n voxels is transformed as n / 2 complex numbers and put right at the ends (Cooley, Lewis & Welch 1970).
+Several rows share a block of threads. Rows that are spectra, are needed as voxels for one elementwise step, and as
+spectra again after it, go through all of that in one pass over memory.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from rlcore_cupy.columns import factored
+from rlcore_cupy.stages import Access, Statements, indented, stages_of, through, times
+
+Form = Literal["reals", "halves"]
+"""Voxels, or the half spectrum of each row."""
+Step = Literal["none", "ratio", "update", "weighted", "tabled"]
+
+THREADS = 256
+"""Of a block, at most, unless one row needs more."""
+LANES = 16
+"""Threads that share a row, at least, where it is long enough: they read side by side."""
+SHARED_BYTES = 48 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class RowTiling:
+    """How a block of threads works on rows of one length."""
+
+    length: int
+    """Complex numbers that a row is transformed as: half its voxels."""
+    radices: tuple[int, ...]
+    lanes: int
+    """Threads that share a row."""
+    rows: int
+    """Rows of a block."""
+
+    @property
+    def threads(self) -> int:
+        return self.lanes * self.rows
+
+    @property
+    def gap(self) -> int:
+        """A value is left free after every ``2**gap`` in shared memory, so that threads do not meet in its banks."""
+        return _gap(self.radices[0], self.radices[-1])
+
+    @property
+    def pitch(self) -> int:
+        """Room for a row in shared memory."""
+        return self.length + (self.length >> self.gap) + 1
+
+    @property
+    def shared_bytes(self) -> int:
+        return 8 * self.pitch * self.rows
+
+
+@lru_cache(maxsize=4096)
+def row_tiling_for(n: int) -> RowTiling | None:
+    """The tiling for rows of n voxels; None if n is odd, has a large prime factor or is too long."""
+    if n % 2 or n < 4:
+        return None
+    length = n // 2
+    for stages, values in itertools.product((1, 2, 3, 4), (16, 24)):
+        ways = [way for radices in factored(length, stages) for way in _teams(length, radices, values)]
+        if ways:
+            return min(ways, key=lambda way: (way.lanes < LANES, _work(way), -max(way.radices), way.radices))
+    return None
+
+
+def _teams(length: int, radices: tuple[int, ...], most: int) -> Iterator[RowTiling]:
+    """Numbers of threads that keep to so many values each. Large radices take registers, so fewer threads fit."""
+    threads = THREADS if max(radices) < 16 else THREADS * 9 // 16
+    for radix, share in itertools.product(radices, (1, 2, 3, 4)):
+        lanes = math.ceil(length // radix / share)
+        values = max(math.ceil(length // r / lanes) * r for r in radices)
+        tiling = RowTiling(length, radices, lanes, max(1, round(threads / lanes)))
+        if values <= most and tiling.threads <= 512 and tiling.shared_bytes <= SHARED_BYTES:
+            yield tiling
+
+
+def _work(tiling: RowTiling) -> float:
+    """What the threads do for a value, idle ones too, and a round through shared memory for each stage."""
+    rounds = [math.ceil(tiling.length // radix / tiling.lanes) * tiling.lanes * radix for radix in tiling.radices]
+    return sum(rounds) / tiling.length + len(rounds)
+
+
+def row_source(tiling: RowTiling, origin: Form, step: Step, target: Form) -> str:
+    """CUDA C of the kernel `rows`.
+
+    It takes rows from `source`, as voxels or half spectra, and brings them to `target`, which may be the same. A step
+    reads `first` (the image, or the estimate) too and, for "weighted", `second`; any of them may be the target.
+    """
+    return f"""
+extern "C" __global__ void __launch_bounds__({tiling.threads})
+rows(const float* source, const long long from, float* target, const long long to, const int count,
+     const float2* __restrict__ turns, const float2* __restrict__ ends{_PARAMETERS[step]})
+{{
+    extern __shared__ float2 tile[];
+    const int lane = threadIdx.x % {tiling.lanes}, local = threadIdx.x / {tiling.lanes};
+    const int row = blockIdx.x * {tiling.rows} + local;
+    const bool inside = row < count;
+    const float2* origin = (const float2*)(source + row * from);
+    float2* goal = (float2*)(target + row * to);
+    float2* own = tile + local * {tiling.pitch};
+    {_BEGIN[step]}
+{indented(_statements(tiling, origin, step, target))}
+}}
+"""
+
+
+_PARAMETERS = {
+    "none": "",
+    "ratio": ", const float* first, const long long line, const float background, const float least, const int ny, "
+    "const int z0, const int z1, const int y0, const int y1, const int x0, const int x1",
+    "update": ", const float* first, const long long line",
+}
+_PARAMETERS["weighted"] = _PARAMETERS["update"] + ", const float* second, const long long other"
+_PARAMETERS["tabled"] = (
+    _PARAMETERS["update"] + ", const float* table, const int* planes, const int* lines, const int* places, "
+    "const int ny, const int ty, const int tx"
+)
+
+_FIRST = "const float2* operand = (const float2*)(first + row * line);"
+_BEGIN = {
+    "none": "",
+    "ratio": _FIRST
+    + " const int z = row / ny, y = row % ny; const bool within = z >= z0 && z < z1 && y >= y0 && y < y1;",
+    "update": _FIRST,
+    "weighted": _FIRST + " const float2* weight = (const float2*)(second + row * other);",
+    "tabled": _FIRST
+    + " const float* weights = inside ? table + (planes[row / ny] * ty + lines[row % ny]) * tx : table;",
+}
+
+
+def _statements(tiling: RowTiling, origin: Form, step: Step, target: Form) -> Statements:
+    n, (load, store) = tiling.length, _tile(tiling.gap)
+    back = stages_of(n, tiling.lanes, tiling.radices, +1, "b")
+    on = stages_of(n, tiling.lanes, tiling.radices[::-1] if origin == "halves" else tiling.radices, -1, "a")
+    if origin == "halves":
+        yield from back[0].read(_from_halves(n), "inside")
+        yield from back[0].compute()
+        yield "__syncthreads();"
+        yield from through(back, load, store)
+        if step != "none":
+            yield from back[-1].change(_ratio if step == "ratio" else _updates(step), "inside")
+        if target == "reals":
+            yield from back[-1].change(_to_reals, "inside")
+            return
+        yield from back[-1].following(on[0])
+    else:
+        yield from on[0].read(_from_reals, "inside")
+    yield from on[0].compute()
+    yield "__syncthreads();"
+    yield from through(on, load, store)
+    yield from on[-1].change(store)
+    yield "__syncthreads();"
+    yield from _to_halves(tiling)
+
+
+def _tile(gap: int) -> tuple[Access, Access]:
+    """Load from and store to the row's shared memory."""
+    return (
+        lambda name, at: iter([f"{name} = own[{_place(at, gap)}];"]),
+        lambda name, at: iter([f"own[{_place(at, gap)}] = {name};"]),
+    )
+
+
+def _place(at: str, gap: int) -> str:
+    return f"{at} + ({at} >> {gap})"
+
+
+@lru_cache(maxsize=256)
+def _gap(*radices: int) -> int:
+    """The gap with which neighbouring threads, whose values are a radix apart, meet least in 16 banks of 8 bytes."""
+
+    def meetings(gap: int) -> int:
+        banks = [[(j * radix + (j * radix >> gap)) % 16 for j in range(16)] for radix in radices]
+        return sum(max(map(row.count, row)) for row in banks)
+
+    return min((31, 4, 3, 2), key=meetings)
+
+
+def _from_reals(name: str, at: str) -> Statements:
+    yield f"{name} = origin[{at}];"
+
+
+def _to_reals(name: str, at: str) -> Statements:
+    yield f"goal[{at}] = {name};"
+
+
+def _from_halves(n: int) -> Access:
+    """Two voxels a value, n times too large: ``(X_k + conj X_m) + i (X_k - conj X_m) exp(2 pi i k / n)``."""
+
+    def access(name: str, at: str) -> Statements:
+        yield "{"
+        yield f"const float2 x = origin[{at}], y = origin[{n} - {at}], e = __ldg(ends + {at});"
+        yield "const float2 d = make_float2(x.x - y.x, x.y + y.y);"
+        yield f"const float2 t = {times('d', 'e', conjugate=True)};"
+        yield f"{name} = make_float2(x.x + y.x - t.y, x.y - y.y + t.x);"
+        yield "}"
+
+    return access
+
+
+def _to_halves(tiling: RowTiling) -> Statements:
+    """The half spectrum out of the transform of pairs, which is in shared memory."""
+    n = tiling.length
+    yield f"if (inside) for (int k = lane; k <= {n}; k += {tiling.lanes}) {{"
+    yield f"const int p = k == {n} ? 0 : k, m = k == 0 ? 0 : {n} - k;"
+    yield f"const float2 x = own[{_place('p', tiling.gap)}], y = own[{_place('m', tiling.gap)}], e = __ldg(ends + k);"
+    yield "const float2 d = make_float2(x.x - y.x, x.y + y.y);"
+    yield f"const float2 t = {times('d', 'e')};"
+    yield "goal[k] = make_float2(0.5f * (x.x + y.x + t.y), 0.5f * (x.y - y.y - t.x));"
+    yield "}"
+
+
+def _ratio(name: str, at: str) -> Statements:
+    yield "if (within) {"
+    yield f"const float2 g = operand[{at}];"
+    for number, part in enumerate("xy"):
+        value = f"g.{part} / fmaxf({name}.{part} + background, least) - 1.0f"
+        place = f"2 * {at} + {number}"
+        yield f"{name}.{part} = {place} >= x0 && {place} < x1 ? {value} : 0.0f;"
+    yield f"}} else {name} = make_float2(0.0f, 0.0f);"
+
+
+def _updates(step: Step) -> Access:
+    weight = {
+        "update": "",
+        "weighted": "const float2 w = weight[{at}];",
+        "tabled": "const float2 w = make_float2(weights[places[2 * {at}]], weights[places[2 * {at} + 1]]);",
+    }[step]
+
+    def access(name: str, at: str) -> Statements:
+        yield "{"
+        yield f"const float2 f = operand[{at}]; {weight.format(at=at)}"
+        for part in "xy":
+            change = f"w.{part} * {name}.{part}" if weight else f"{name}.{part}"
+            yield f"{name}.{part} = f.{part} * fmaxf(1.0f + {change}, 0.0f);"
+        yield "}"
+
+    return access

@@ -1,0 +1,119 @@
+"""Transforms, filters and the steps between them, put off where the next one can take them along."""
+
+from __future__ import annotations
+
+import math
+
+from rlcore.backend import Shape
+from rlcore_cupy import elementwise
+from rlcore_cupy.column_transforms import Columns, ColumnTransforms
+from rlcore_cupy.columns import Kind, tiling_for
+from rlcore_cupy.elementwise import Spread
+from rlcore_cupy.kept import BATCH_BYTES, Kept
+from rlcore_cupy.layout import Padded, Ratio, bytes_of
+from rlcore_cupy.row_transforms import RowTransforms, place_of
+from rlcore_cupy.rows import Step, row_tiling_for
+
+
+def work_area_of(shape: Shape) -> int:
+    """Bytes that cuFFT takes as a work area for what our own kernels leave to it, at most."""
+    ours = [n == 1 or tiling_for(n) is not None for n in shape[:-1]] + [row_tiling_for(shape[-1]) is not None]
+    return 0 if all(ours) else 6 * min(2 * bytes_of(shape), BATCH_BYTES)
+
+
+class Transforms:
+    """What one device does with arrays; used by one thread after another.
+
+    The first axis is the last to be transformed, so that a filter meets its transfer there; rows are the last to come
+    back, so that the next step meets them as spectra and may take them on from there.
+    """
+
+    def __init__(self, shared_bytes: int) -> None:
+        self.kept = Kept()
+        self._rows = RowTransforms(self.kept)
+        self._columns = ColumnTransforms(self.kept, shared_bytes)
+
+    def forward(self, array: Padded, out: Padded) -> None:
+        """The spectrum of `array`, in `out`."""
+        self._to_rows(array, out)
+        self._planes(out, "forward")
+        self._columns.run(out, Columns.through_planes(out), "forward")
+        out.become("spectrum")
+
+    def backward(self, array: Padded) -> None:
+        """The real array of a spectrum, in place."""
+        scale = 1.0 / math.prod(array.shape)
+        self._columns.run(array, Columns.through_planes(array), "backward", scale=scale)
+        self._planes(array, "backward")
+        array.become("rows")
+
+    def filter(self, array: Padded, transfer: Padded, out: Padded, kind: Kind) -> None:
+        """The array convolved or correlated with what the transfer is the spectrum of."""
+        self._to_rows(array, out)
+        self._planes(out, "forward")
+        scale = 1.0 / math.prod(out.shape)
+        self._columns.run(out, Columns.through_planes(out), kind, transfer=transfer, scale=scale)
+        self._planes(out, "backward")
+        out.become("rows")
+
+    def ratio(self, step: Ratio, blurred: Padded, out: Padded) -> None:
+        """``image / max(blurred + background, floor) - 1``; put off if `blurred` is to become it."""
+        image = self.settle(step.image)
+        joined = blurred.state == "rows" and blurred.step is None and image is not out
+        if not (joined and self._rows.can_step(blurred, image, out)):
+            elementwise.ratio(step, self.settle(blurred), out)
+        elif out is blurred:
+            blurred.step = step
+            image.awaiting.add(blurred)
+            return
+        else:
+            self._rows.step(blurred, "halves", "ratio", out, "reals", *_arguments(step))
+        out.become("real")
+
+    def update(self, estimate: Padded, correction: Padded, weight: Padded | Spread | None, out: Padded) -> None:
+        """``estimate * max(1 + weight * correction, 0)``."""
+        arrays = [correction, estimate, out, *([weight] if isinstance(weight, Padded) else [])]
+        if correction.state == "rows" and correction.step is None and self._rows.can_step(*arrays):
+            name: Step = "update" if weight is None else "tabled" if isinstance(weight, Spread) else "weighted"
+            also = weight.arguments if isinstance(weight, Spread) else () if weight is None else place_of(weight)
+            self._rows.step(correction, "halves", name, out, "reals", *place_of(estimate), *also)
+        else:
+            elementwise.update(estimate, self.settle(correction), weight, out)
+        out.become("real")
+
+    def settle(self, array: Padded) -> Padded:
+        """Do what was put off, in place, so that the array's voxels are in memory."""
+        if array.state != "rows":
+            return array
+        if array.step is not None:
+            self._rows.step(array, "halves", "ratio", array, "reals", *_arguments(array.step))
+            array.taken = array.step
+        else:
+            self._rows.backward(array)
+        return array.become("real")
+
+    def before_writing(self, array: Padded) -> None:
+        """Do what was put off and needs the array as it is."""
+        for other in list(array.awaiting):
+            if other.step is not None and other.step.image is array:
+                self.settle(other)
+        array.awaiting.clear()
+
+    def _to_rows(self, array: Padded, out: Padded) -> None:
+        """Half spectra of the rows of `array`, with the step that waits."""
+        if array.state == "real":
+            self._rows.forward(array, out)
+        elif array.step is not None:
+            self._rows.step(array, "halves", "ratio", out, "halves", *_arguments(array.step))
+            out.taken = array.step
+        elif out is not array:
+            out.buffer[...] = array.buffer
+        out.become("rows")
+
+    def _planes(self, array: Padded, kind: Kind) -> None:
+        if len(array.shape) == 3:
+            self._columns.run(array, Columns.of_planes(array), kind)
+
+
+def _arguments(step: Ratio) -> tuple[object, ...]:
+    return *place_of(step.image), *step.numbers

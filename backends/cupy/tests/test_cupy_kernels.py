@@ -1,0 +1,145 @@
+"""The kernels' source, without a device: short transforms evaluated as they are written, whole kernels compiled for the
+host, a thread for each of theirs."""
+
+import ctypes
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from rlcore_cupy import columns, rows
+from rlcore_cupy.butterflies import Registers, is_product_of_primes, transform
+
+COMPILER = shutil.which("g++") or shutil.which("clang++")
+needs_compiler = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler here to run kernels on the host with")
+
+HOST = r"""
+#include <pthread.h>
+#include <cmath>
+#include <thread>
+#include <vector>
+struct float2 { float x, y; };
+struct Index { int x, y; };
+static inline float2 make_float2(float x, float y) { return {x, y}; }
+static thread_local Index threadIdx, blockIdx;
+static pthread_barrier_t barrier;
+static float2 tile[1 << 15];
+#define __syncthreads() pthread_barrier_wait(&barrier)
+#define __global__
+#define __restrict__
+#define __launch_bounds__(n)
+template<class T> static T __ldg(const T* p) { return *p; }
+KERNEL
+extern "C" void launch(int blocks, int threads, PARAMETERS)
+{
+    for (int at = 0; at < blocks; ++at) {
+        std::vector<std::thread> all;
+        pthread_barrier_init(&barrier, nullptr, threads);
+        for (int i = 0; i < threads; ++i)
+            all.emplace_back([=] { threadIdx = {i, 0}; blockIdx = {at, 0}; NAME(ARGUMENTS); });
+        for (auto& one : all) one.join();
+    }
+}
+"""
+
+
+def on_host(folder, name, kernel, parameters):
+    """The kernel as a function of the host: blocks one after the other, threads of a block side by side."""
+    arguments = ", ".join(part.split()[-1].lstrip("*") for part in parameters.split(","))
+    text = HOST.replace("KERNEL", kernel.replace("extern __shared__ float2 tile[];", "")).replace("NAME", name)
+    path = folder / "kernel.cpp"
+    path.write_text(text.replace("PARAMETERS", parameters).replace("ARGUMENTS", arguments))
+    library = folder / "kernel.so"
+    subprocess.run([COMPILER, "-O0", "-shared", "-fPIC", "-pthread", "-o", library, path], check=True)
+    return ctypes.CDLL(str(library)).launch
+
+
+def pointer(array):
+    return array.ctypes.data_as(ctypes.c_void_p)
+
+
+def complex_normal(rng, *shape):
+    return (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)).astype(np.complex64)
+
+
+@pytest.mark.parametrize("n", [n for n in range(1, 33) if is_product_of_primes(n)])
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_short_transforms_are_discrete_fourier_transforms(n, sign):
+    rng, registers = np.random.default_rng(n), Registers("r")
+    values = rng.standard_normal(n) + 1j * rng.standard_normal(n)
+    names = {f"x{k}": v.real for k, v in enumerate(values)} | {f"y{k}": v.imag for k, v in enumerate(values)}
+    results = transform(registers, [(f"x{k}", f"y{k}") for k in range(n)], sign)
+    for line in registers.lines:
+        name, expression = re.fullmatch(r"float (\w+) = (.*);", line).groups()
+        names[name] = eval(re.sub(r"(e[+-]\d+)f", r"\1", expression), {}, names)
+    found = np.array([eval(x, {}, names) + 1j * eval(y, {}, names) for x, y in results])
+    truth = np.fft.fft(values) if sign < 0 else np.fft.ifft(values) * n
+    np.testing.assert_allclose(found, truth, atol=1e-7 * n)
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("length", "kind"), [(5, "forward"), (80, "convolve"), (91, "correlate"), (96, "backward"), (264, "convolve")]
+)
+def test_columns_are_transformed_and_filtered(tmp_path, length, kind):
+    tiling, count, rng = columns.tiling_for(length), 21, np.random.default_rng(length)
+    parameters = "float2* d, const float2* f, const float2* t, int count, long long stride, long long plane, float s"
+    launch = on_host(tmp_path, "columns", columns.source(tiling, kind), parameters)
+    data, factor = complex_normal(rng, length, count), complex_normal(rng, length, count)
+    found, table = data.copy(), np.array(columns.turns(length), np.complex64)
+    numbers = (ctypes.c_int(count), ctypes.c_longlong(count), ctypes.c_longlong(0), ctypes.c_float(1 / length))
+    launch(-(-count // tiling.width), tiling.threads, *map(pointer, (found, factor, table)), *numbers)
+    spectrum = data.astype(complex) if kind == "backward" else np.fft.fft(data.astype(complex), axis=0)
+    if kind in ("convolve", "correlate"):
+        spectrum = spectrum * (factor if kind == "convolve" else factor.conj())
+    truth = spectrum if kind == "forward" else np.fft.ifft(spectrum, axis=0)
+    np.testing.assert_allclose(found, truth, atol=1e-6 * np.abs(truth).max())
+
+
+@needs_compiler
+@pytest.mark.parametrize("n", [8, 30, 180, 1056])
+@pytest.mark.parametrize(("origin", "target"), [("reals", "halves"), ("halves", "reals"), ("halves", "halves")])
+def test_rows_are_transformed_with_the_ratio_on_the_way(tmp_path, n, origin, target):
+    """Rows of two planes of two rows and part of a third; the ratio in a box that leaves out voxels on every side."""
+    tiling, count, line, rng = rows.row_tiling_for(n), 5, n + 4, np.random.default_rng(n)
+    step = "none" if origin == "reals" else "ratio"
+    parameters = "const float* d, long long from, float* e, long long to, int count, const float2* t, const float2* u"
+    if step == "ratio":
+        parameters += ", const float* g, long long line, float b, float least, int ny, int z0, int z1, int y0, int y1"
+        parameters += ", int x0, int x1"
+    launch = on_host(tmp_path, "rows", rows.row_source(tiling, origin, step, target), parameters)
+    values, image = rng.random((count, n)), rng.random((count, line)).astype(np.float32)
+    buffer = np.zeros((count, line), np.float32)
+    if origin == "reals":
+        buffer[:, :n] = values
+    else:
+        buffer.view(np.complex64)[:, : n // 2 + 1] = np.fft.rfft(values) / n
+        values = image[:, :n] / np.maximum(values + 0.3, 1e-3) - 1
+        values[:, 0] = values[:, n - 1] = values[4] = 0
+    tables = [np.array(columns.turns(k), np.complex64) for k in (n // 2, n)]
+    wide = ctypes.c_longlong(line)
+    also = [pointer(image), wide, ctypes.c_float(0.3), ctypes.c_float(1e-3), 2, 0, 2, 0, 2, 1, n - 1]
+    launch(
+        -(-count // tiling.rows), tiling.threads, pointer(buffer), wide, pointer(buffer), wide, count,
+        *map(pointer, tables), *(also if step == "ratio" else []),
+    )  # fmt: skip
+    found = buffer[:, :n] if target == "reals" else buffer.view(np.complex64)[:, : n // 2 + 1]
+    truth = values if target == "reals" else np.fft.rfft(values)
+    np.testing.assert_allclose(found, truth, atol=2e-6 * np.abs(truth).max())
+
+
+def test_every_length_of_small_factors_has_a_tiling_that_fits():
+    lengths = [n for n in range(2, 2600) if is_product_of_primes(n)]
+    for n in lengths:
+        tiling = columns.tiling_for(n)
+        assert np.prod(tiling.radices) == n
+        assert tiling.shared_bytes <= columns.SHARED_BYTES
+        assert tiling.threads <= 1024
+        row = rows.row_tiling_for(2 * n)
+        if row is not None:
+            assert np.prod(row.radices) == n
+            assert row.shared_bytes <= rows.SHARED_BYTES * 5 // 4
+    assert columns.tiling_for(17) is columns.tiling_for(97) is rows.row_tiling_for(34) is None
+    assert rows.row_tiling_for(33) is None
