@@ -44,10 +44,11 @@ def main(context: click.Context) -> None:
 )
 @file_options
 @click.option("--checkpoint", type=PATH, help="A folder for the run's state: the same command later goes on from it.")
-@click.option("--force", is_flag=True, help="Replace the output if it exists.")
+@click.option("--report", type=PATH, help="An .html or .png file that shows what was gained.")
+@click.option("--force", is_flag=True, help="Replace the output, and the report, if they exist.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing unless it fails.")
-def deconvolve(*, as_json: bool, quiet: bool, **order: Any) -> None:
+def deconvolve(*, report: Path | None, as_json: bool, quiet: bool, **options: Any) -> None:
     """Restore IMAGE, a volume or a plane, with the point spread function PSF.
 
     Both are TIFF (plain, ImageJ, OME, BigTIFF) or .npy files of the same voxel size. Axes and physical scale are kept.
@@ -58,12 +59,21 @@ def deconvolve(*, as_json: bool, quiet: bool, **order: Any) -> None:
     from rlcore.app.screen import Screen
     from rlcore.app.stop import stoppable
 
+    order = Order(**options)
+    if report is not None:
+        from rlcore.app.report import check_report
+
+        check_report(report, force=order.force)
     screen = Screen(quiet=quiet)
     with screen.listening(), stoppable(screen.say) as cancel, screen.progress() as callback:
-        report = restore(Order(**order), callback=callback, cancel=cancel, info=as_json)
-    screen.say(str(report))
+        done = restore(order, callback=callback, cancel=cancel, info=as_json or report is not None)
+    screen.say(str(done))
+    if report is not None:
+        from rlcore.app.report import write_report
+
+        write_report(report, order, done, screen.warned)
     if as_json:
-        print_json({**report.to_dict(), "warnings": screen.warned})
+        print_json({**done.to_dict(), "report": None if report is None else str(report), "warnings": screen.warned})
 
 
 @main.command()

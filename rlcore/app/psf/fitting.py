@@ -38,10 +38,8 @@ def fit_psf(image: Opened, psf: Opened, *, centre: str, background: str, energy:
     mended = mend_psf(values, pedestal=background == MEND, centre=centre == MEND)
     if mended.faults:
         kept = ["--psf-background 0"] * bool(mended.pedestal) + ["--psf-centre middle"] * any(mended.offset)
-        caution(
-            f"psf {' and '.join(mended.faults)}; mended, since {' and '.join(kept)} was not given",
-            PSFWarning,
-        )
+        told = f"psf {' and '.join(mended.faults)}; it is mended"
+        caution(f"{told}, or kept as it is with {' '.join(kept)}", PSFWarning)
     prepared = prepare_psf(
         mended.values,
         ndim=image.array.ndim,

@@ -40,14 +40,8 @@ def mend_file(*, path: Path, output: Path, picture: Path | None, force: bool) ->
         draw(picture, mended.values, found, scale, output.name)
     for warning in found.warnings:
         caution(warning, PSFWarning)
-    was = " and ".join(mended.faults)
-    head = (
-        f"{output}: {path.name} {was}; both were mended"
-        if len(mended.faults) > 1
-        else f"{output}: {path.name} {was}; mended"
-    )
-    if not mended.faults:
-        head = f"{output}: {path.name} needs no mending"
+    told = f"{' and '.join(mended.faults)}; mended" if mended.faults else "needs no mending"
+    head = f"{output}: {path.name} {told}"
     return Result(
         [head, *lines_of(found, scale)], {"output": str(output), "mended": mended.faults, "psf": found.to_dict()}
     )
