@@ -14,7 +14,8 @@ from rlcore.backend import Volume
 from rlcore.optics.inspect import Inspection, profile
 from rlcore.optics.mend import mend_psf
 
-_DECADES = 4
+_DECADES, _NARROW = 4, 1.9
+"""Of the logarithm; height of a plane over its width beyond which there is no room for a scale bar's text."""
 _COLOURS = {"z": "tab:green", "y": "tab:orange", "x": "tab:blue"}
 
 
@@ -61,9 +62,9 @@ def _planes(values: Volume, found: Inspection, scale: Scale) -> list[tuple[str, 
     units = scale or (1.0,) * values.ndim
     step = None if scale is None else scale[-1]
     if values.ndim == 2:
-        return [("yx", values, units[0] / units[1], step)]
+        return [("xy", values, units[0] / units[1], step)]
     z, y, x = units
-    narrow = values.shape[0] * z > 3 * values.shape[2] * x  # no room for the bar's text
+    narrow = values.shape[0] * z > _NARROW * values.shape[2] * x
     step = None if narrow else step
     return [
         ("xy", values[at[0]], y / x, None if scale is None else x),

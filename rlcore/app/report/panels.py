@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from rlcore.app.drawing import mark_scale
 from rlcore.app.report.views import View, frequencies
@@ -15,8 +15,9 @@ from rlcore.app.report.views import View, frequencies
 _NAMES = ("before", "after")
 _COLOURS = ("tab:orange", "tab:blue")
 _WIDTH = 11.0
-_LEAST, _MOST = 0.35, 2.2
-"""Height of a plane over its width in the picture; beyond, it is drawn smaller."""
+_LEAST, _MOST, _THIN = 0.1, 2.2, 0.2
+"""Height of a plane over its width in the picture: beyond the first two it is drawn smaller, and below the third there
+is no room for a scale bar."""
 
 Scale = tuple[float, ...] | None
 """Micrometres along each axis, where known."""
@@ -82,7 +83,7 @@ def _planes(figure: Figure, grid: Any, column: int, name: str, view: View, at: t
         axes.axhline(line, color="white", linewidth=0.5, alpha=0.6, linestyle=(0, (4, 4)))
         if column == 0:
             axes.set_ylabel(label)
-        if scale is not None:
+        if scale is not None and _ratio(plane.shape, (aspect, 1)) > _THIN:
             mark_scale(axes, plane.shape, scale[-1])
 
 
@@ -117,10 +118,11 @@ def _fit(axes: Any, known: list[tuple[int, float]]) -> None:
     """I-divergence per voxel, logarithmic, and the level of noise alone."""
     numbers, values = zip(*known, strict=True)
     axes.semilogy(numbers, values, color="black", marker=".", linewidth=1.2)
-    axes.axhline(0.5, color="grey", linestyle=":", linewidth=1, label="0.5: photon counts fitted to their noise")
+    axes.axhline(0.5, color="grey", linestyle=":", linewidth=1, label="0.5: what photon noise leaves")
     axes.set(xlabel="iteration", ylabel="I-divergence per voxel")
     axes.xaxis.get_major_locator().set_params(integer=True)
-    for formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-        formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.legend(loc="upper right", frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
