@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from rlcore.acceleration import check_acceleration
-from rlcore.app.psf.fitting import MEND, fit_psf
+from rlcore.app.psf.fitting import fit_psf
 from rlcore.app.reading import Opened, Pick
+from rlcore.app.run_options import MEND
 from rlcore.backend import Backend
 from rlcore.boundary import check_boundary
 from rlcore.choice import Choice, choose_backend

@@ -6,8 +6,10 @@ import click
 
 from rlcore.acceleration import ACCELERATIONS
 from rlcore.app.program import options
-from rlcore.app.psf.fitting import MEND
 from rlcore.boundary import BOUNDARIES
+
+MEND = "mend"
+"""The centre and the background of a PSF where the user says nothing: what is wrong is mended, with a warning."""
 
 DEFAULT_ITERATIONS = 15
 

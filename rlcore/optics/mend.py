@@ -92,13 +92,17 @@ def without_floor(values: Volume) -> tuple[Volume, float]:
     """
     level = float(np.median(shell(values)))
     bare = values - level
-    if min((size for size in values.shape if size > 2), default=0) < _ROOMY:
+    if not _is_roomy(values):
         return np.maximum(bare, 0), level
     soft = smooth(bare, 4)
     rough = shell(bare - soft)
     noise = 1.4826 * float(np.median(np.abs(rough - np.median(rough))))
     faint = soft < _FAINT * noise
     return np.maximum(np.where(faint, soft, bare), 0), level
+
+
+def _is_roomy(values: Volume) -> bool:
+    return min((size for size in values.shape if size > 2), default=0) >= _ROOMY
 
 
 def middle(shape: Shape) -> Shape:
@@ -113,4 +117,5 @@ def _offset(values: Volume) -> tuple[float, ...]:
     by = tuple(m - place for m, place in zip(at, peak(values), strict=True))
     if max(map(abs, by)) <= OFF_CENTRE or soft[at] >= _DIM * soft.max():
         return (0.0,) * values.ndim
-    return by
+    # Few voxels hold no more than a peak, which is seldom band-limited: it is moved by whole ones.
+    return by if _is_roomy(values) else tuple(float(round(step)) for step in by)

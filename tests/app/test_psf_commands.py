@@ -88,6 +88,15 @@ def test_generate_takes_the_objective_and_options_go_before(tmp_path):
     assert (microscope["na"], microscope["index"], microscope["wavelength"]) == (1.4, 1.515, 0.6)
 
 
+@pytest.mark.parametrize("rubbish", ['LensNA="large" Immersion="Honey"', 'LensNA="-1"', ""])
+def test_generate_takes_no_rubbish_from_metadata(tmp_path, rubbish):
+    path = tmp_path / "image.ome.tif"
+    tifffile.imwrite(path, IMAGE, ome=True, metadata=OME)
+    lens = f'<Instrument ID="Instrument:0"><Objective ID="Objective:0" {rubbish}/></Instrument>'
+    tifffile.tiffcomment(path, tifffile.tiffcomment(path).replace("<Image ", lens + "<Image ", 1).encode())
+    assert "give --na, --immersion" in refused("generate", path, "-o", tmp_path / "psf.tif")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

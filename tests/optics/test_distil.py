@@ -1,11 +1,15 @@
 """PSFs distilled from simulated beads, against the PSF they were made with."""
 
+import itertools
+
 import numpy as np
 import pytest
 from bead_fields import bead_field
+from scenes import gaussian
 
 from rlcore.errors import InputError
 from rlcore.optics import distil_psf, find_beads, inspect_psf
+from rlcore.optics.sampling import shift
 
 WINDOW = (25, 31, 31)
 DIM = {"seed": 2, "photons": 200, "shape": (36, 480, 480), "apart": (22, 26, 26)}
@@ -60,6 +64,18 @@ def test_saturated_beads_are_left_out(field):
     assert all(full[place] < 700 for place in cut.places)
     told = find_beads(field.stack, WINDOW, saturation=700)
     assert told.rejected["saturated"] >= cut.rejected["saturated"]
+
+
+def test_beads_of_one_plane_do_as_well():
+    rng = np.random.default_rng(0)
+    unit = gaussian((31, 31), 1.5) / gaussian((31, 31), 1.5).max()
+    plane = np.full((220, 220), 20.0)
+    for row, column in itertools.product(range(4), repeat=2):
+        y, x = 10 + 50 * row, 10 + 50 * column
+        plane[y : y + 31, x : x + 31] += 400 * np.maximum(shift(unit, rng.uniform(-0.5, 0.5, 2).tolist()), 0)
+    found = distil_psf(rng.poisson(plane), (15, 15))
+    assert found.used == 16
+    assert inspect_psf(found.psf).fwhm == pytest.approx((1.5 * 2.3548,) * 2, rel=0.03)
 
 
 def test_clumps_are_left_out_as_unlike_the_others():

@@ -93,6 +93,14 @@ def test_each_fault_can_be_left():
     assert mend_psf(measured, pedestal=False, centre=False).values == pytest.approx(measured)
 
 
+def test_a_small_psf_is_moved_by_whole_voxels():
+    values = np.zeros((7, 7))
+    values[2, 3], values[2, 4], values[1, 3] = 4, 2, 1
+    mended = mend_psf(values)
+    assert mended.offset == (1, 0)
+    np.testing.assert_allclose(mended.values, np.roll(values, 1, 0), atol=1e-12)
+
+
 def test_a_psf_without_light_is_refused():
     for values in (np.zeros((5, 5, 5)), np.full((5, 5, 5), np.nan), np.zeros((0, 3, 3))):
         with pytest.raises(rlcore.InputError):

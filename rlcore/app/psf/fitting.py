@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from rlcore.app.psf.files import scale_of
 from rlcore.app.reading import Opened
+from rlcore.app.run_options import MEND
 from rlcore.caution import caution
 from rlcore.optics.mend import mend_psf
 from rlcore.optics.resample import resample_psf
 from rlcore.psf import PSF, PSFWarning, prepare_psf, read_psf
-
-MEND = "mend"
-"""The centre and the background of a PSF where the user says nothing: what is wrong is mended, with a warning."""
 
 
 class ScaleWarning(UserWarning):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import tifffile
 
@@ -59,9 +61,9 @@ def _document(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
         with tifffile.TiffFile(path) as tif:
             text = tif.ome_metadata
-    except (tifffile.TiffFileError, OSError):  # said better by whoever opens it for its voxels
+        whole = _first(tifffile.xml2dict(text).get("OME")) if text else {}
+    except (tifffile.TiffFileError, OSError, ElementTree.ParseError):  # said better by whoever opens it for its voxels
         return {}, {}
-    whole = tifffile.xml2dict(text)["OME"] if text else {}
     return whole, _first(whole.get("Image"))
 
 
@@ -75,8 +77,8 @@ def _wavelengths(channel: dict[str, Any]) -> dict[str, Any]:
     for name in ("Emission", "Excitation"):
         value = channel.get(f"{name}Wavelength")
         unit = _NANOMETRES.get(str(channel.get(f"{name}WavelengthUnit", "nm")))
-        if value and unit:
-            found[name.lower()] = float(value) * unit
+        if (length := _number(value)) and unit:
+            found[name.lower()] = length * unit
     if technique := _MODES.get(str(channel.get("AcquisitionMode", "")).lower()):
         found["technique"] = technique
     return found
@@ -90,13 +92,22 @@ def _objective(path: Path) -> dict[str, Any]:
     named = [one for one in objectives if one.get("ID") == settings.get("ID")]
     objective = (named or (objectives if len(objectives) == 1 else [{}]))[0]
     found: dict[str, Any] = {}
-    if objective.get("LensNA"):
-        found["na"] = float(objective["LensNA"])
+    if aperture := _number(objective.get("LensNA")):
+        found["na"] = aperture
     if index := _MEDIA.get(str(objective.get("Immersion", "")).lower()):
         found["immersion"] = index
-    if settings.get("RefractiveIndex"):
-        found["immersion"] = float(settings["RefractiveIndex"])
+    if index := _number(settings.get("RefractiveIndex")):
+        found["immersion"] = index
     return found
+
+
+def _number(value: Any) -> float | None:
+    """A positive number; None for what a file leaves out, or says wrongly."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if 0 < number < math.inf else None
 
 
 def _all(value: Any) -> list[dict[str, Any]]:
