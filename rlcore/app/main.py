@@ -61,7 +61,7 @@ def deconvolve(*, report: Path | None, as_json: bool, quiet: bool, **options: An
 
     order = Order(**options)
     if report is not None:
-        from rlcore.app.report import check_report
+        from rlcore.app.before_after import check_report
 
         check_report(report, force=order.force)
     screen = Screen(quiet=quiet)
@@ -69,7 +69,7 @@ def deconvolve(*, report: Path | None, as_json: bool, quiet: bool, **options: An
         done = restore(order, callback=callback, cancel=cancel, info=as_json or report is not None)
     screen.say(str(done))
     if report is not None:
-        from rlcore.app.report import write_report
+        from rlcore.app.before_after import write_report
 
         write_report(report, order, done, screen.warned)
     if as_json:

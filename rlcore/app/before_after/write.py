@@ -13,11 +13,11 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from rlcore.app import speed
+from rlcore.app.before_after.panels import draw
+from rlcore.app.before_after.views import liveliest_line, view
 from rlcore.app.order import Order
 from rlcore.app.psf.files import scale_of
 from rlcore.app.reading import into, open_file
-from rlcore.app.report.panels import draw
-from rlcore.app.report.views import liveliest_line, view
 from rlcore.app.restore import Report
 from rlcore.errors import InputError
 

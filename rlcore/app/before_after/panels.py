@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from rlcore.app.before_after.views import View, frequencies
 from rlcore.app.drawing import mark_scale
-from rlcore.app.report.views import View, frequencies
 
 _NAMES = ("before", "after")
 _COLOURS = ("tab:orange", "tab:blue")

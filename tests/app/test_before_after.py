@@ -12,9 +12,9 @@ from commands import IMAGE, run
 from matplotlib.image import imread
 from scenes import gaussian
 
+from rlcore.app.before_after.panels import draw
+from rlcore.app.before_after.views import frequencies, liveliest_line, view
 from rlcore.app.drawing import round_length
-from rlcore.app.report.panels import draw
-from rlcore.app.report.views import frequencies, liveliest_line, view
 
 
 @pytest.mark.parametrize("ending", ["html", "png"])
