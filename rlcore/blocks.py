@@ -90,3 +90,18 @@ def pieces(shape: Shape, chunks: Shape, most: int) -> Iterator[Box]:
         piece[axis] = min(shape[axis], piece[axis] * max(1, most // math.prod(piece)))
     whole = Box((0,) * len(shape), shape)
     return (block.keep for block in Cut(whole, tuple(piece), tuple(piece), whole.start))
+
+
+def runs(start: int, stop: int, n: int, *, wrap: bool) -> Iterator[tuple[slice, slice]]:
+    """Along one axis: the stretches of ``start:stop`` that lie in ``0:n``, or in its repetitions if it wraps; each with
+    where it goes, counted from `start`."""
+    if not wrap:
+        low, high = max(start, 0), min(stop, n)
+        if low < high:
+            yield slice(low, high), slice(low - start, high - start)
+        return
+    at = start
+    while at < stop:
+        length = min(n - at % n, stop - at)
+        yield slice(at % n, at % n + length), slice(at - start, at - start + length)
+        at += length

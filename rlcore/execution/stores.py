@@ -23,7 +23,7 @@ from rlcore.backend import (
     on_host,
     real_dtype,
 )
-from rlcore.blocks import Block, Box
+from rlcore.blocks import Block, Box, runs
 from rlcore.execution.mapped import release, slabs
 
 _SLABS = 16
@@ -246,25 +246,10 @@ def _pieces(
 ) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...]]]:
     """Slices of a volume, and where in the box they go."""
     axes = [
-        list(_runs(a - o, b - o, n, wraps=wraps)) for a, b, o, n in zip(box.start, box.stop, origin, shape, strict=True)
+        list(runs(a - o, b - o, n, wrap=wraps)) for a, b, o, n in zip(box.start, box.stop, origin, shape, strict=True)
     ]
-    for runs in itertools.product(*axes):
-        yield tuple(run[0] for run in runs), tuple(run[1] for run in runs)
-
-
-def _runs(start: int, stop: int, n: int, *, wraps: bool) -> Iterator[tuple[slice, slice]]:
-    """Along one axis: the stretches of ``start:stop`` that lie in ``0:n``, or in its repetitions if it wraps."""
-    if not wraps:
-        low, high = max(start, 0), min(stop, n)
-        if low < high:
-            yield slice(low, high), slice(low - start, high - start)
-        return
-    at = start
-    while at < stop:
-        source = at % n
-        length = min(n - source, stop - at)
-        yield slice(source, source + length), slice(at - start, at - start + length)
-        at += length
+    for chosen in itertools.product(*axes):
+        yield tuple(run[0] for run in chosen), tuple(run[1] for run in chosen)
 
 
 def _minus(a: Shape, b: Shape) -> Shape:

@@ -7,24 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from rlcore.backend import Shape
+from rlcore.blocks import runs
 from rlcore_cupy.layout import Padded
 
 Run = tuple[slice, slice]
 """Along one axis: where to take from, and where it goes."""
-
-
-def runs(start: int, stop: int, n: int, *, wrap: bool) -> Iterator[Run]:
-    """The stretches of ``start:stop`` that lie in ``0:n``, or in its repetitions, and where they go."""
-    if not wrap:
-        low, high = max(start, 0), min(stop, n)
-        if low < high:
-            yield slice(low, high), slice(low - start, high - start)
-        return
-    at = start
-    while at < stop:
-        length = min(n - at % n, stop - at)
-        yield slice(at % n, at % n + length), slice(at - start, at - start + length)
-        at += length
 
 
 def boxes(

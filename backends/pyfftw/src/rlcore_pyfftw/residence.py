@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from rlcore.backend import Shape, Volume
+from rlcore.blocks import runs
 from rlcore_pyfftw.layout import Padded, layout_of
 from rlcore_pyfftw.team import Team
 
@@ -41,14 +42,14 @@ def copy(team: Team, source: Volume, target: Volume) -> None:
 def cut(team: Team, volume: Volume, start: Shape, block: Padded, *, wrap: bool) -> None:
     """Fill the block with what the volume holds from `start` on; 0 outside it, or the volume repeated."""
     inner = [
-        list(_runs(at, at + size, n, wrap=wrap))
+        list(runs(at, at + size, n, wrap=wrap))
         for at, size, n in zip(start[1:], block.shape[1:], volume.shape[1:], strict=True)
     ]
     batches = block.layout.planes
 
     def lane(numbers: Iterator[int]) -> None:
         for first, last in (batches[number] for number in numbers):
-            axes = [list(_runs(start[0] + first, start[0] + last, volume.shape[0], wrap=wrap)), *inner]
+            axes = [list(runs(start[0] + first, start[0] + last, volume.shape[0], wrap=wrap)), *inner]
             block.room[first:last] = 0
             _clear_around(block.reals[first:last], axes)
             _move(volume, block.reals[first:last], axes)
@@ -75,16 +76,16 @@ def mirror(team: Team, array: Padded, out: Padded) -> None:
 
 
 def _move(source: Volume, target: Volume, axes: list[list[Run]]) -> None:
-    for runs in itertools.product(*axes):
-        into = tuple(run[1] for run in runs)
-        np.copyto(target[into], source[tuple(run[0] for run in runs)], casting="unsafe")
+    for chosen in itertools.product(*axes):
+        into = tuple(run[1] for run in chosen)
+        np.copyto(target[into], source[tuple(run[0] for run in chosen)], casting="unsafe")
 
 
 def _clear_around(target: Volume, axes: list[list[Run]]) -> None:
     """Zero what no run reaches: before the first and after the last of each axis."""
-    for axis, runs in enumerate(axes):
+    for axis, stretches in enumerate(axes):
         before = (slice(None),) * axis
-        low, high = (runs[0][1].start, runs[-1][1].stop) if runs else (0, 0)
+        low, high = (stretches[0][1].start, stretches[-1][1].stop) if stretches else (0, 0)
         target[(*before, slice(0, low))] = 0
         target[(*before, slice(high, None))] = 0
         target = target[(*before, slice(low, high))]
@@ -92,20 +93,6 @@ def _clear_around(target: Volume, axes: list[list[Run]]) -> None:
 
 def _box(array: Volume, start: Shape, shape: Shape) -> Volume:
     return array[tuple(slice(at, at + size) for at, size in zip(start, shape, strict=True))]
-
-
-def _runs(start: int, stop: int, n: int, *, wrap: bool) -> Iterator[Run]:
-    """The stretches of ``start:stop`` that lie in ``0:n``, or in its repetitions."""
-    if not wrap:
-        low, high = max(start, 0), min(stop, n)
-        if low < high:
-            yield slice(low, high), slice(low - start, high - start)
-        return
-    at = start
-    while at < stop:
-        length = min(n - at % n, stop - at)
-        yield slice(at % n, at % n + length), slice(at - start, at - start + length)
-        at += length
 
 
 def _mirrored(start: int, stop: int, n: int) -> Iterator[Run]:
