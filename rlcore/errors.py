@@ -17,6 +17,14 @@ class BackendUnavailable(BackendError):
     """The backend is installed but has nothing to run on: no driver, no device."""
 
 
+class PSFModelError(RLCoreError, RuntimeError):
+    """A model of a point spread function is unknown, or failed."""
+
+
+class PSFModelUnavailable(PSFModelError):
+    """The model is installed but lacks a library or data that it needs."""
+
+
 class OutOfMemory(BackendError, MemoryError):
     """A device refused an allocation that the plan had allowed."""
 

@@ -85,7 +85,7 @@ def prepare_psf(
         return psf
     if not 0 < energy <= 1:
         raise InputError(f"energy {energy!r} is not in (0, 1]; give the share of the psf to keep, such as 0.999")
-    values = _read(psf, ndim)
+    values = read_psf(psf, ndim)
     values, notes = _without_background(values, background)
     at, centre_notes = _find_centre(values, centre)
     doubts = [_pedestal(values), None if centre == "peak" else _off_peak(values, at)]
@@ -104,8 +104,8 @@ def _check_axes(axes: int, ndim: int | None) -> None:
         raise InputError(f"psf has {axes} axes but the image has {ndim}; give a psf of {ndim} axes")
 
 
-def _read(psf: Any, ndim: int | None) -> Volume:
-    """A float64 copy of finite real numbers."""
+def read_psf(psf: Any, ndim: int | None) -> Volume:
+    """A float64 copy of finite real numbers on 2 or 3 axes, or on `ndim`; raises InputError for anything else."""
     try:
         array = np.asarray(psf)
     except (TypeError, ValueError) as error:

@@ -7,7 +7,7 @@ from importlib.metadata import EntryPoint
 import pytest
 
 import rlcore
-from rlcore import registry
+from rlcore import plugins
 from rlcore.backend import Backend, Device
 from rlcore.numpy_backend import NumPyBackend
 
@@ -57,8 +57,8 @@ def crashing(device=None):
 def install(monkeypatch):
     """Installs entry points that load objects of a made-up module."""
     entries = []
-    monkeypatch.setattr(registry, "entry_points", lambda *, group: entries if group == "rlcore.backends" else [])
-    monkeypatch.setattr(registry, "_installed", registry._installed.__wrapped__)
+    monkeypatch.setattr(plugins, "entry_points", lambda *, group: entries if group == "rlcore.backends" else [])
+    monkeypatch.setattr(plugins, "_installed", plugins._installed.__wrapped__)
 
     def add(name, thing, owner="rlcore-made-up", version="0.1"):
         module = types.ModuleType("made_up_" + name.replace("-", "_"))

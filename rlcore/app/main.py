@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from rlcore.app.program import Program, options, print_json
+from rlcore.app.psf.commands import psf
 from rlcore.app.run_options import backend_options, file_options, how_options
 from rlcore.boundary import BOUNDARIES
 
@@ -43,27 +44,37 @@ def main(context: click.Context) -> None:
 )
 @file_options
 @click.option("--checkpoint", type=PATH, help="A folder for the run's state: the same command later goes on from it.")
-@click.option("--force", is_flag=True, help="Replace the output if it exists.")
+@click.option("--report", type=PATH, help="An .html or .png file that shows what was gained.")
+@click.option("--force", is_flag=True, help="Replace the output, and the report, if they exist.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing unless it fails.")
-def deconvolve(*, as_json: bool, quiet: bool, **order: Any) -> None:
+def deconvolve(*, report: Path | None, as_json: bool, quiet: bool, **options: Any) -> None:
     """Restore IMAGE, volumes or planes, with the point spread function PSF.
 
-    Both are TIFF (plain, ImageJ, OME, BigTIFF), OME-Zarr or .npy of the same voxel size. Every time point and channel
-    is restored, with one PSF for all or one a channel by --psf. Axes, scale, channels and other metadata are kept. The
-    output appears when it is finished, and never by halves.
+    Both are TIFF (plain, ImageJ, OME, BigTIFF), OME-Zarr or .npy. Every time point and channel is restored, with one
+    PSF for all or one a channel by --psf; --psf auto computes them from what IMAGE says of its microscope. Axes, scale,
+    channels and other metadata are kept. The output appears when it is finished, and never by halves.
     """
     from rlcore.app.order import Order
     from rlcore.app.restore import restore
     from rlcore.app.screen import Screen
     from rlcore.app.stop import stoppable
 
+    order = Order(**options)
+    if report is not None:
+        from rlcore.app.before_after import check_report
+
+        check_report(report, force=order.force)
     screen = Screen(quiet=quiet)
     with screen.listening(), stoppable(screen.say) as cancel, screen.progress() as callback:
-        report = restore(Order(**order), callback=callback, cancel=cancel, info=as_json)
-    screen.say(str(report))
+        done = restore(order, callback=callback, cancel=cancel, info=as_json or report is not None, say=screen.say)
+    screen.say(str(done))
+    if report is not None:
+        from rlcore.app.before_after import write_report
+
+        write_report(report, order, done, screen.warned)
     if as_json:
-        print_json({**report.to_dict(), "warnings": screen.warned})
+        print_json({**done.to_dict(), "report": None if report is None else str(report), "warnings": screen.warned})
 
 
 @main.command()
@@ -81,11 +92,14 @@ def plan(*, image: Path | None, psf: Path | None, shape: tuple[str, str] | None,
 
     screen = Screen()
     with screen.listening():
-        forecast = plan_order(image, psf, shape, order)
+        forecast = plan_order(image, psf, shape, order, screen.say)
     if as_json:
         print_json(forecast.to_dict())
     else:
         click.echo("\n".join(forecast.lines()))
+
+
+main.add_command(psf)
 
 
 @main.command()

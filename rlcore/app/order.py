@@ -10,19 +10,16 @@ from rlcore.acceleration import check_acceleration
 from rlcore.app.channel_psfs import ChannelPSF
 from rlcore.app.files.layout import Pick
 from rlcore.app.files.opening import Opened
+from rlcore.app.psf.fitting import fit_psf
+from rlcore.app.run_options import MEND
 from rlcore.backend import Backend
 from rlcore.boundary import check_boundary
-from rlcore.caution import caution
 from rlcore.choice import Choice, choose_backend
 from rlcore.errors import BackendError, InputError
 from rlcore.planner import Plan
-from rlcore.psf import PSF, prepare_psf
+from rlcore.psf import PSF
 from rlcore.request import Request, Settings
 from rlcore.resources import plan_within
-
-
-class ScaleWarning(UserWarning):
-    """Image and PSF say that their voxels differ in size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +29,9 @@ class Order:
     image: Path
     psf: Path | None = None
     psfs: tuple[str, ...] = ()
-    """One a channel, each as ``0=FILE``, instead of one for all."""
+    """One a channel, each as ``0=FILE``, instead of one for all; ``auto`` instead of a file computes it."""
+    psf_model: str | None = None
+    """For those that are computed."""
     output: Path = Path("restored.tif")
     iterations: int = 15
     acceleration: str = "heavy-ball"
@@ -49,9 +48,11 @@ class Order:
     channel: str | int | None = None
     time: str | int | None = None
     axes: str | None = None
-    psf_centre: str = "middle"
-    psf_background: str = "0"
+    psf_centre: str = MEND
+    psf_background: str = MEND
     psf_energy: float = 1.0
+    psf_as_is: bool = False
+    """Mend nothing, where `psf_centre` and `psf_background` do not say something else."""
 
     @property
     def pick(self) -> Pick:
@@ -79,26 +80,18 @@ class Order:
             raise InputError(str(error)) from error
 
     def prepare(self, image: Opened, psfs: list[ChannelPSF]) -> list[PSF]:
-        """The PSF of every channel as asked for; says when one was measured at another scale than the image."""
+        """The PSF of every channel as asked for, on the image's voxels; says what was done to it."""
         made: dict[tuple[Path, Any], PSF] = {}
         for psf in psfs:
             key = psf.opened.path, psf.place
             if key not in made:
-                made[key] = self._prepare(image, psf)
+                made[key] = self._fit(image, psf)
         return [made[psf.opened.path, psf.place] for psf in psfs]
 
-    def _prepare(self, image: Opened, psf: ChannelPSF) -> PSF:
-        ours, theirs = image.about.voxel, psf.opened.about.voxel
-        if ours.differs(theirs):
-            caution(f"psf has voxels of {theirs}, the image of {ours}; resample the psf", ScaleWarning)
-        volume = psf.opened.volume(psf.place)
-        return prepare_psf(
-            volume[(slice(None),) * volume.ndim],
-            ndim=len(image.layout.volume_shape),
-            centre=_centre(self.psf_centre),
-            background=_background(self.psf_background),
-            energy=self.psf_energy,
-        )
+    def _fit(self, image: Opened, psf: ChannelPSF) -> PSF:
+        centre = "middle" if self.psf_as_is and self.psf_centre == MEND else self.psf_centre
+        background = "0" if self.psf_as_is and self.psf_background == MEND else self.psf_background
+        return fit_psf(image, psf, centre=centre, background=background, energy=self.psf_energy)
 
     def plan(self, image: Any, psf: PSF, backend: Backend[Any]) -> Plan:
         """The plan of the run: the result goes to a file, so memory need not hold it."""
@@ -109,17 +102,3 @@ class Order:
 
 def _index_or_name(device: str | None) -> str | int | None:
     return int(device) if device is not None and device.isdigit() else device
-
-
-def _centre(text: str) -> str | tuple[int, ...]:
-    parts = text.split(",")
-    if len(parts) > 1 and all(part.strip().isdigit() for part in parts):
-        return tuple(map(int, parts))
-    return text
-
-
-def _background(text: str) -> str | float:
-    try:
-        return float(text)
-    except ValueError:
-        return text

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from rlcore.app.drawing import mark_scale, save
 from rlcore.backend import Volume
-from rlcore.errors import InputError
 
 _SCALE_BAR = 2.0
 """Micrometres."""
@@ -45,17 +45,13 @@ def draw(path: Path, truth: Volume, image: Volume, restored: Volume, voxel: tupl
             upper.set_ylabel("xy")
             lower.set_ylabel("xz")
     _profile(figure.add_subplot(grid[2, :]), panels, at, voxel[2])
-    _save(figure, path)
+    save(figure, path)
 
 
 def _show(axes: Any, plane: Volume, top: float, voxel: tuple[float, ...], title: str) -> None:
     axes.imshow(plane, cmap="magma", vmin=0, vmax=top, aspect=voxel[0] / voxel[1], interpolation="nearest")
     axes.set(xticks=[], yticks=[], title=title)
-    height, width = plane.shape
-    length = _SCALE_BAR / voxel[1]
-    right, low = width * 0.95, height * 0.93
-    axes.plot([right - length, right], [low, low], color="white", linewidth=3, solid_capstyle="butt")
-    axes.text(right - length / 2, low - height * 0.02, f"{_SCALE_BAR:g} µm", color="white", ha="center", va="bottom")
+    mark_scale(axes, plane.shape, voxel[1], _SCALE_BAR)
 
 
 def _profile(axes: Any, panels: list[tuple[str, Volume]], at: tuple[int, int], step: float) -> None:
@@ -76,14 +72,3 @@ def _liveliest_line(truth: Volume) -> tuple[int, int]:
     inner = changes[z // 3 : -(z // 3), y // 3 : -(y // 3)]
     row = np.unravel_index(int(inner.argmax()), inner.shape)
     return int(row[0]) + z // 3, int(row[1]) + y // 3
-
-
-def _save(figure: Figure, path: Path) -> None:
-    beside = path.with_name(path.name + ".partial")
-    try:
-        figure.savefig(beside, dpi=110, format="png")
-        beside.replace(path)
-    except OSError as error:
-        raise InputError(f"picture {str(path)!r} cannot be written: {error.strerror or error}") from error
-    finally:
-        beside.unlink(missing_ok=True)

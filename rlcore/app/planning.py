@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rlcore.app import speed
-from rlcore.app.channel_psfs import open_psfs, to_one_extent
+from rlcore.app.channel_psfs import open_psfs, tell, to_one_extent
 from rlcore.app.files.layout import Place
 from rlcore.app.files.opening import not_at_all, open_file
 from rlcore.app.order import Order
@@ -43,21 +44,26 @@ class Forecast:
 
 
 def plan_order(
-    image: Path | None, psf: Path | None, shapes: tuple[str, str] | None, options: dict[str, Any]
+    image: Path | None,
+    psf: Path | None,
+    shapes: tuple[str, str] | None,
+    options: dict[str, Any],
+    say: Callable[[str], None],
 ) -> Forecast:
     """The plan for two files or for two shapes; `options` are the fields of `Order` besides."""
     if shapes is not None and image is None:
         return plan_shapes(Order(image=Path(), **options), *shapes)
     if image is None or not (psf or options.get("psfs")) or shapes is not None:
         raise InputError("plan needs two files, IMAGE and PSF, or else two shapes: --shape 64x1024x1024 31x31x31")
-    return plan_files(Order(image=image, psf=psf, **options))
+    return plan_files(Order(image=image, psf=psf, **options), say)
 
 
-def plan_files(order: Order) -> Forecast:
+def plan_files(order: Order, say: Callable[[str], None]) -> Forecast:
     """The plan of `rlcore deconvolve` for these files; their voxels are not read."""
     order.settings()
     image = open_file(order.image, "image", pick=order.pick, decode=not_at_all)
-    psfs = open_psfs(order.psf, order.psfs, image)
+    psfs = open_psfs(order.psf, order.psfs, image, order.psf_model)
+    tell(psfs, say)
     backend = order.choose().backend
     plan = order.plan(image.volume(Place()), to_one_extent(order.prepare(image, psfs))[0], backend)
     seconds, volumes = speed.predict(backend, plan), len(image.layout.places)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rlcore.app import speed
-from rlcore.app.channel_psfs import ChannelPSF, files_of, open_psfs, to_one_extent
+from rlcore.app.channel_psfs import ChannelPSF, files_of, open_psfs, tell, to_one_extent
 from rlcore.app.files.destination import check_output
 from rlcore.app.files.layout import Place
 from rlcore.app.files.opening import Opened, into, open_file
@@ -28,7 +28,12 @@ from rlcore.psf import PSF
 
 
 def restore(
-    order: Order, *, callback: Callback | None = None, cancel: CancelEvent | None = None, info: bool = False
+    order: Order,
+    *,
+    callback: Callback | None = None,
+    cancel: CancelEvent | None = None,
+    info: bool = False,
+    say: Callable[[str], None] | None = None,
 ) -> Report:
     """Deconvolve a file into a file; nothing is left of the output if it cannot be finished.
 
@@ -42,6 +47,8 @@ def restore(
         As for `rlcore.deconvolve`; the progress is that of the whole file.
     info : bool, default False
         Also tell how well the model fitted in each iteration.
+    say : callable, optional
+        Takes a line of what is known before the run: what PSFs were computed from.
 
     Raises
     ------
@@ -54,7 +61,9 @@ def restore(
     with _passing(order.output, ".decoded.npy") as decoded:
         image = open_file(order.image, "image", pick=order.pick, decode=into(decoded, order.memory))
         image.volume(Place())  # a file whose voxels cannot be read is told of first
-        files = open_psfs(order.psf, order.psfs, image)
+        files = open_psfs(order.psf, order.psfs, image, order.psf_model)
+        if say is not None:
+            tell(files, say)
         backend = order.choose().backend
         prepared = order.prepare(image, files)
         psfs = to_one_extent(prepared)

@@ -8,6 +8,9 @@ from rlcore.acceleration import ACCELERATIONS
 from rlcore.app.program import options
 from rlcore.boundary import BOUNDARIES
 
+MEND = "mend"
+"""The centre and the background of a PSF where the user says nothing: what is wrong is mended, with a warning."""
+
 DEFAULT_ITERATIONS = 15
 
 backend_options = options(
@@ -38,17 +41,31 @@ how_options = options(
 )
 
 file_options = options(
-    click.option("--psf", "psfs", multiple=True, metavar="CHANNEL=FILE", help="The PSF of a channel; may be repeated."),
+    click.option(
+        "--psf",
+        "psfs",
+        multiple=True,
+        metavar="CHANNEL=FILE",
+        help="The PSF of a channel; may be repeated. auto, alone or for FILE, computes it from the image's metadata.",
+    ),
+    click.option("--psf-model", help="For auto, as `rlcore psf models` lists it.  [gibson-lanni]"),
+    click.option("--psf-as-is", is_flag=True, help="Mend no pedestal and no centre of a PSF; only warn of them."),
     click.option("--channel", help="Which channels, from 0 or by name, as 1 or 0,2.  [all]"),
     click.option("--time", help="Which time points, from 0, as 3 or 3:10 (which ends with 9).  [all]"),
     click.option("--axes", help="What the axes of a file are that does not say it, as TZYX."),
     click.option(
         "--psf-centre",
-        default="middle",
+        default=MEND,
         show_default=True,
-        help="Where light spreads from: middle, peak, mass, or a voxel such as 15,16,16.",
+        help="Where light spreads from: middle, peak, mass, a voxel such as 15,16,16; or mend, which moves a peak that "
+        "is off to the middle.",
     ),
-    click.option("--psf-background", default="0", show_default=True, help="To take off the PSF: a number, or auto."),
+    click.option(
+        "--psf-background",
+        default=MEND,
+        show_default=True,
+        help="To take off the PSF: a number, auto, or mend, which takes off a pedestal if there is one.",
+    ),
     click.option(
         "--psf-energy", type=float, default=1.0, show_default=True, help="Share of the PSF to keep, as 0.999."
     ),

@@ -19,7 +19,7 @@ from rlcore.backend import Device
 from rlcore.budget import format_bytes
 from rlcore.registry import Finding
 
-_COLOURS = {"usable": "green", "unavailable": "yellow"}
+COLOURS = {"usable": "green", "unavailable": "yellow"}
 
 
 def show(*, as_json: bool) -> None:
@@ -32,7 +32,7 @@ def show(*, as_json: bool) -> None:
         return
     table = Table("backend", "state", "device", "free memory", "from", box=None, pad_edge=False)
     for finding in found:
-        state = f"[{_COLOURS.get(finding.state, 'red')}]{finding.state}[/]"
+        state = f"[{COLOURS.get(finding.state, 'red')}]{finding.state}[/]"
         memory = "" if finding.memory is None else format_bytes(finding.memory)
         table.add_row(finding.name, state, escape(_devices(finding)), memory, finding.distribution)
     console = Console(highlight=False)
@@ -64,7 +64,7 @@ def explain(image: Path, psf: Path, *, backend: str, device: str | None, as_json
     screen = Screen()
     with screen.listening():
         choice = order.choose()
-        forecast = plan_files(order)
+        forecast = plan_files(order, screen.say)
     if as_json:
         chosen = {"backend": choice.backend.name, "device": choice.backend.device}
         print_json({**chosen, "reason": choice.reason, "passed": choice.passed, "plan": forecast.to_dict()})

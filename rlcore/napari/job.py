@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from rlcore.app import speed
-from rlcore.app.files.opening import open_file
+from rlcore.app.psf import files
+from rlcore.app.psf.fitting import prepare_mended
 from rlcore.backend import Volume
 from rlcore.boundary import check_boundary
 from rlcore.choice import choose_backend
@@ -22,6 +23,7 @@ from rlcore.deconvolve import deconvolve, make_plan
 from rlcore.errors import Cancelled, InputError, RLCoreError
 from rlcore.execution.progress import Progress
 from rlcore.napari.devices import AUTO, Engine
+from rlcore.optics.resample import resample_psf
 from rlcore.psf import PSF, prepare_psf
 
 
@@ -33,6 +35,11 @@ class Job:
     """With as many axes as the PSF, or more: each entry of those before is restored by itself."""
     psf: Any
     """An array, or the path of a file."""
+    voxel: tuple[float, ...] | None = None
+    psf_voxel: tuple[float, ...] | None = None
+    """Micrometres along the last axes of the image, and of a PSF that is an array, where known."""
+    mend: bool = True
+    """Whether a pedestal is taken off the PSF, and its peak put in the middle."""
     iterations: int = 15
     engine: Engine = AUTO
     boundary: str = "extended"
@@ -52,17 +59,17 @@ class Job:
         }
 
     def prepare(self) -> PSF:
-        """The PSF, from the layer or the file, on axes that the image has."""
-        if isinstance(self.psf, Path):
-            opened = open_file(self.psf, "psf").only("psf")
-            psf = prepare_psf(opened[(slice(None),) * opened.ndim])
-        else:
-            psf = prepare_psf(np.asarray(self.psf))
+        """The PSF, from the layer or the file, on axes and voxels that the image has; its notes say what was done."""
+        values, voxel = files.read(self.psf) if isinstance(self.psf, Path) else (np.asarray(self.psf), self.psf_voxel)
+        psf = prepare_mended(values)[0] if self.mend else prepare_psf(values)
         if psf.values.ndim > len(self.image.shape):
             raise InputError(
                 f"psf has {psf.values.ndim} axes but the image has {len(self.image.shape)}; choose another"
             )
-        return psf
+        ours = self.voxel[-psf.values.ndim :] if self.voxel else None
+        if voxel is None or ours is None or np.allclose(voxel, ours, rtol=0.01, atol=0):
+            return psf
+        return resample_psf(psf, voxel, ours)
 
     def volumes(self, psf: PSF) -> list[tuple[int, ...]]:
         """Indices of all volumes."""
@@ -106,7 +113,8 @@ def describe(job: Job) -> str:
         return str(error)
     took = "Time unknown until it has run here." if seconds is None else f"About {speed.duration(seconds * count)}."
     several = f"{count} volumes, one after the other. Each: " if count > 1 else ""
-    return f"{several}{plan} {took}"
+    notes = f" PSF: {'; '.join(psf.notes)}." if psf.notes else ""
+    return f"{several}{plan} {took}{notes}"
 
 
 def run(job: Job, cancel: threading.Event) -> Iterator[Step | Result | Failure]:
@@ -160,6 +168,7 @@ def _whole(job: Job, cancel: threading.Event, told: queue.SimpleQueue[Step | Res
         plan = make_plan(volume.shape, psf.values.shape, backend=backend, **job.options)
         speed.remember(backend, plan, watch.seconds_per_run)
     made = {**job.options, "background": job.background, "backend": backend.name, "device": backend.device}
+    made["psf"] = list(psf.notes)
     result = _as_type(out, np.dtype(job.image.dtype)) if job.keep_type else out
     return Result(result, f"{job.iterations} iterations on {backend.name} ({backend.device})", made)
 

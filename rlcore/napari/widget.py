@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from rlcore.boundary import BOUNDARIES
+from rlcore.napari import layers
+from rlcore.napari.beside import notify, start
 from rlcore.napari.devices import AUTO, Engine, engines
 from rlcore.napari.job import Failure, Job, Result, Step, describe, run
 
@@ -29,14 +31,15 @@ class Desk:
 
         self._viewer, self._cancel = viewer, threading.Event()
         self._asked = 0
-        self.image = widgets.ComboBox(label="image", choices=self._layers)
-        self.psf = widgets.ComboBox(label="PSF", choices=self._layers, nullable=True)
+        self.image = widgets.ComboBox(label="image", choices=self._images)
+        self.psf = widgets.ComboBox(label="PSF", choices=self._images, nullable=True)
         self.psf_file = widgets.FileEdit(label="or PSF file", mode="r", nullable=True)
         self.iterations = widgets.SpinBox(label="iterations", value=15, min=1, max=100_000)
         self.engine = widgets.ComboBox(label="runs on", choices=[AUTO])
         self.boundary = widgets.ComboBox(label="boundary", choices=BOUNDARIES)
         self.background = widgets.FloatSpinBox(label="background", value=0.0, min=0.0, max=1e9)
         self.memory = widgets.LineEdit(label="memory", value="")
+        self.mend = widgets.CheckBox(text="mend the PSF", value=True)
         self.keep_type = widgets.CheckBox(text="keep the image's type", value=False)
         self.plan = widgets.TextEdit(label="plan", value="")
         self.plan.native.setReadOnly(True)
@@ -44,31 +47,25 @@ class Desk:
         self.progress = widgets.ProgressBar(label="", value=0, max=1000)
         self.go = widgets.PushButton(text="Restore")
         self.stop = widgets.PushButton(text="Cancel", enabled=False)
-        options = [self.image, self.psf, self.psf_file, self.iterations, self.engine, self.boundary, self.background]
-        shown = [*options, self.memory, self.keep_type, self.plan, self.progress, self.go, self.stop]
+        options = [self.image, self.psf, self.psf_file, self.mend, self.iterations, self.engine, self.boundary]
+        options += [self.background, self.memory]
+        shown = [*options, self.keep_type, self.plan, self.progress, self.go, self.stop]
         self.container = widgets.Container(widgets=shown, labels=True)
         self.container.desk = self  # lives as long as the container
-        self._connect([*options, self.memory])
+        self._connect(options)
         self._explain()
-        self.start(engines, self._fill_engines)
-
-    def start(self, function: Any, returned: Any, *arguments: Any, yielded: Any = None) -> Any:
-        """Run a function, or a generator, beside the window."""
-        from napari.qt.threading import create_worker
-
-        connect = {"returned": returned} | ({"yielded": yielded} if yielded else {})
-        return create_worker(function, *arguments, _connect=connect)
+        start(engines, self._fill_engines)
 
     def restore(self) -> None:
         """What the button does."""
         job = self._job()
         if job is None:
-            _notify("choose an image layer, and a PSF layer or a PSF file")
+            notify("choose an image layer, and a PSF layer or a PSF file")
             return
         self._cancel = threading.Event()
         self._busy(True)
         layer = self.image.value
-        self.start(run, lambda _: self._busy(False), job, self._cancel, yielded=lambda said: self._told(said, layer))
+        start(run, lambda _: self._busy(False), job, self._cancel, yielded=lambda said: self._told(said, layer))
 
     def cancel(self) -> None:
         """Stop within one iteration."""
@@ -85,15 +82,14 @@ class Desk:
 
     def _explain(self) -> None:
         self.image.tooltip = "Axes before those of the PSF, such as time, are restored one entry after the other."
+        self.mend.tooltip = "Take off a pedestal, and put a peak that is off in the middle; the plan says if it was."
         self.boundary.tooltip = "What lies outside the image: light that it tells of, nothing, or its repetition."
         self.background.tooltip = "Counts that are no light, in the image's units."
         self.memory.tooltip = "What may be used, as 4 GiB or 50%; what is free if empty."
         self.keep_type.tooltip = "Round to the image's type instead of float32."
 
-    def _layers(self, _: Any = None) -> list[Any]:
-        from napari.layers import Image
-
-        return [layer for layer in self._viewer.layers if isinstance(layer, Image) and not layer.rgb]
+    def _images(self, _: Any = None) -> list[Any]:
+        return layers.images(self._viewer)
 
     def _refresh(self, _: Any = None) -> None:
         self.image.reset_choices()
@@ -113,12 +109,15 @@ class Desk:
 
     def _job(self) -> Job | None:
         file = self.psf_file.value
-        psf = file if file and str(file) != "." else None if self.psf.value is None else _data(self.psf.value)
+        psf = file if file and str(file) != "." else None if self.psf.value is None else layers.data(self.psf.value)
         if self.image.value is None or psf is None:
             return None
         return Job(
-            image=_data(self.image.value),
+            image=layers.data(self.image.value),
             psf=Path(psf) if psf is file else psf,
+            voxel=layers.micrometres(self.image.value),
+            psf_voxel=None if psf is file else layers.micrometres(self.psf.value),
+            mend=self.mend.value,
             iterations=self.iterations.value,
             engine=self.engine.value or AUTO,
             boundary=self.boundary.value,
@@ -134,7 +133,7 @@ class Desk:
         if job is None:
             self.plan.value = "Choose an image, and a PSF or its file."
         else:
-            self.start(describe, lambda text: self._show_plan(asked, text), job)
+            start(describe, lambda text: self._show_plan(asked, text), job)
 
     def _show_plan(self, asked: int, text: str) -> None:
         if asked == self._asked:
@@ -150,16 +149,11 @@ class Desk:
         else:
             self.plan.value = said.sentence
             if not said.cancelled:
-                _notify(said.sentence)
+                notify(said.sentence)
 
     def _busy(self, busy: bool) -> None:
         self.go.enabled, self.stop.enabled = not busy, busy
         self.progress.value = 0
-
-
-def _data(layer: Any) -> Any:
-    """A layer's array, the finest of one with several levels."""
-    return layer.data[0] if layer.multiscale else layer.data
 
 
 def _like(layer: Any, result: Result) -> dict[str, Any]:
@@ -172,9 +166,3 @@ def _like(layer: Any, result: Result) -> dict[str, Any]:
         "contrast_limits": (min(0.0, low), high if high > low else low + 1),
         "metadata": {**layer.metadata, "rlcore": result.provenance},
     }
-
-
-def _notify(sentence: str) -> None:
-    from napari.utils.notifications import show_error
-
-    show_error(sentence)

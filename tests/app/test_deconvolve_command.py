@@ -142,8 +142,8 @@ def test_warnings_are_lines_on_stderr_and_in_the_json(files):
     tifffile.imwrite(files / "psf.tif", PSF + np.float32(0.2 * PSF.max()))
     result = run(files, "--json")
     [warning] = json.loads(result.stdout)["warnings"]
-    assert warning.startswith("psf stands on a pedestal")
-    assert any(line.startswith("warning: psf stands on a pedestal") for line in result.stderr.splitlines())
+    assert warning.startswith("psf 'psf.tif' stands on a pedestal of 16.7%")
+    assert any(line.startswith("warning: psf 'psf.tif' stands on a pedestal") for line in result.stderr.splitlines())
 
 
 def test_a_psf_of_another_scale_is_told(files):

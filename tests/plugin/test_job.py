@@ -14,11 +14,6 @@ SCENE = cell((10, 24, 26), (5, 6, 6))
 NUMPY = Engine("numpy")
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-
-
 def job(**options):
     return Job(**{"image": SCENE.image, "psf": SCENE.psf, "iterations": 5, "engine": NUMPY} | options)
 

@@ -7,39 +7,15 @@ import time
 
 import numpy as np
 import pytest
+from windows import until
 
 from rlcore.napari.devices import Engine
 from rlcore.napari.sample import phantom_layers
 from rlcore.napari.widget import Desk
 
-if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
-    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-
 napari = pytest.importorskip("napari.components", reason="napari is not installed; nox -s napari runs these tests")
 
 NUMPY = Engine("numpy", where="CPU")
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-
-
-@pytest.fixture(scope="module")
-def app():
-    from napari.qt import get_qapp
-
-    return get_qapp()
-
-
-@pytest.fixture
-def notes():
-    from napari.utils.notifications import notification_manager
-
-    seen = []
-    notification_manager.notification_ready.connect(seen.append)
-    yield seen
-    notification_manager.notification_ready.disconnect(seen.append)
 
 
 @pytest.fixture
@@ -56,14 +32,6 @@ def desk(app):
     yield desk
     desk.cancel()
     until(app, lambda: desk.go.enabled)
-
-
-def until(app, ready, seconds=30):
-    deadline = time.monotonic() + seconds
-    while not ready():
-        assert time.monotonic() < deadline
-        app.processEvents()
-        time.sleep(0.005)
 
 
 def test_the_plan_is_there_before_the_run(app, desk):

@@ -53,6 +53,11 @@ class Voxel:
             if (ours := self._metres(axis)) and (theirs := other._metres(axis))
         )
 
+    def micrometres(self, axes: str) -> tuple[float, ...] | None:
+        """Along these axes; None unless all are known, in units that are."""
+        lengths = [self._metres(axis) if axis in self.sizes else None for axis in axes]
+        return tuple(length * 1e6 for length in lengths if length) if axes and all(lengths) else None
+
     def to_dict(self) -> dict[str, dict[str, object]]:
         """By axis, in types that JSON has."""
         return {axis.lower(): {"size": size, "unit": self.units.get(axis, "")} for axis, size in self._items()}

@@ -1,0 +1,96 @@
+"""What a report shows of a volume: two planes, a line, a contrast, a power spectrum; read without loading it whole."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rlcore.backend import Volume
+
+BRIGHT = 99.9
+"""Percentile of a volume beyond which it need not be told apart."""
+
+_SAMPLES = 4_000_000
+_PLANES = 24
+"""Voxels that the percentile is had from, and planes that the line is looked for in, at most."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """The light of one volume, through the same plane and line as the other."""
+
+    xy: Volume
+    xz: Volume | None
+    """None for an image of one plane."""
+    top: float
+    """The value that few voxels exceed."""
+    line: Volume
+    spectrum: Volume
+    """Mean power of the plane by spatial frequency, over the square of its light."""
+
+
+def liveliest_line(volume: Any) -> tuple[int, int]:
+    """Plane and row, in the middle third, along which a volume varies most; plane 0 of an image of one plane."""
+    planes = volume.shape[0] if volume.ndim == 3 else 1
+    rows = _middle(volume.shape[-2])
+    best, at = -1.0, (0, 0)
+    middle = _middle(planes)
+    for z in middle[:: -(-len(middle) // _PLANES)]:
+        plane = _read(volume, (z,) if volume.ndim == 3 else ())[rows.start : rows.stop]
+        changes = np.abs(np.diff(plane, axis=1)).sum(axis=1)
+        row = int(changes.argmax())
+        if changes[row] > best:
+            best, at = float(changes[row]), (z, rows.start + row)
+    return at
+
+
+def view(volume: Any, at: tuple[int, int], *, background: float = 0.0, step: float = 1.0) -> View:
+    """Read a volume through plane and row `at`: its values, each worth `step`, less the background."""
+    z, y = at
+    deep = volume.ndim == 3
+    xy = _read(volume, (z,) if deep else ()) * step - background
+    xz = _read(volume, (slice(None), y)) * step - background if deep else None
+    stride = max(1, math.ceil((math.prod(volume.shape) / _SAMPLES) ** (1 / volume.ndim)))
+    sample = _read(volume, (slice(None, None, stride),) * volume.ndim)
+    top = float(np.percentile(sample, BRIGHT)) * step - background
+    return View(xy, xz, top if top > 0 else float(xy.max()), xy[y], _spectrum(xy))
+
+
+def frequencies(shape: tuple[int, ...]) -> Volume:
+    """Middles of the bins of a spectrum, in cycles per voxel."""
+    count = _bins(shape)
+    return (np.arange(1, count) + 0.5) / count / 2
+
+
+def _read(volume: Any, index: tuple[Any, ...]) -> Volume:
+    """Part of a volume that takes slices; an axis that a number stands for goes."""
+    whole = (*index, *(slice(None),) * (volume.ndim - len(index)))
+    slices = tuple(slice(i, i + 1) if isinstance(i, int) else i for i in whole)
+    gone = tuple(axis for axis, i in enumerate(whole) if isinstance(i, int))
+    return np.asarray(volume[slices], dtype=np.float64).squeeze(gone)
+
+
+def _middle(size: int) -> range:
+    third = size // 3
+    return range(third, size - third)
+
+
+def _spectrum(plane: Volume) -> Volume:
+    """Windowed, so that the frame's edges add nothing; averaged over rings of equal frequency up to half a cycle."""
+    window = np.hanning(plane.shape[0] + 2)[1:-1, None] * np.hanning(plane.shape[1] + 2)[1:-1]
+    light = float((plane * window).sum())
+    mean = light / float(window.sum())
+    power = np.abs(np.fft.fft2((plane - mean) * window)) ** 2 / (light**2 or 1.0)
+    radius = np.hypot(np.fft.fftfreq(plane.shape[0])[:, None], np.fft.fftfreq(plane.shape[1]))
+    count = _bins(plane.shape)
+    ring = np.floor(radius * 2 * count).astype(int).ravel()
+    inside = ring < count
+    total = np.bincount(ring[inside], power.ravel()[inside], count)[1:]  # the first holds the mean, which is taken off
+    return total / np.maximum(np.bincount(ring[inside], minlength=count)[1:], 1)
+
+
+def _bins(shape: tuple[int, ...]) -> int:
+    return max(3, min(min(shape[-2:]) // 2, 200))

@@ -1,0 +1,107 @@
+"""Writing a report, as a page or as a picture, in one file that needs no other."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import tempfile
+import textwrap
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from rlcore.app.before_after.facts import divergence, facts, shown
+from rlcore.app.before_after.panels import draw
+from rlcore.app.before_after.views import liveliest_line, view
+from rlcore.app.files.layout import Pick
+from rlcore.app.files.opening import Opened, into, not_at_all, open_file
+from rlcore.app.order import Order
+from rlcore.app.psf.files import scale_of
+from rlcore.app.report import Report
+from rlcore.errors import InputError
+
+_SUFFIXES = (".html", ".png")
+_DPI = 110
+_STYLE = (
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:1240px;margin:2em auto;padding:0 1em;color:#222}"
+    "img{max-width:100%}th{text-align:left;vertical-align:top;padding:.2em 1.5em .2em 0;white-space:nowrap}"
+    "td{overflow-wrap:anywhere}.w{color:#a00}"
+)
+
+
+def check_report(path: Path, *, force: bool) -> None:
+    """Refuse a name that cannot be written, before anything is run."""
+    name = repr(str(path))
+    if path.suffix.lower() not in _SUFFIXES:
+        raise InputError(f"report {name} has no ending that is known; choose one of {', '.join(_SUFFIXES)}")
+    if not path.parent.is_dir():
+        raise InputError(f"report folder {str(path.parent)!r} does not exist; make it first")
+    if path.is_dir():
+        raise InputError(f"report {name} is a folder; name a file")
+    if path.exists() and not force:
+        raise InputError(f"report {name} exists; give --force to replace it")
+
+
+def write_report(path: Path, order: Order, done: Report, warned: list[str]) -> None:
+    """Show what a run has gained.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in .html or .png; replaced when it is finished.
+    order : Order
+        Of the run.
+    done : Report
+        What became of it.
+    warned : list of str
+        Warnings that were shown.
+    """
+    said = facts(order, done, open_file(order.image, "image", pick=order.pick, decode=not_at_all))
+    picture = path.suffix.lower() == ".png"
+    figure = _figure(order, done, _foot(said, warned) if picture else [])
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=_DPI, format="png")
+    content = drawn.getvalue() if picture else _page(order, drawn.getvalue(), said, warned).encode()
+    beside = path.with_name(path.name + ".partial")
+    try:
+        beside.write_bytes(content)
+        beside.replace(path)
+    except OSError as error:
+        raise InputError(f"report {str(path)!r} cannot be written: {error.strerror or error}") from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _figure(order: Order, done: Report, text: list[str]) -> Figure:
+    with tempfile.TemporaryDirectory(dir=order.output.parent) as folder:
+        decode = into(Path(folder) / "decoded.npy", order.memory)
+        image = open_file(order.image, "image", pick=order.pick, decode=decode)
+        volume, restored = image.volume(shown()), _result(order, done).volume(shown())
+        at = liveliest_line(restored)
+        before, after = view(volume, at, background=order.background), view(restored, at, step=done.step or 1.0)
+        scale = scale_of(image)
+    return draw(before, after, at, scale, divergence(done), text)
+
+
+def _result(order: Order, done: Report) -> Opened:
+    """The finished output; NumPy's format does not say what its axes are."""
+    axes = done.axes if order.output.suffix.lower() == ".npy" else None
+    return open_file(order.output, "result", pick=Pick(axes=axes))
+
+
+def _foot(said: dict[str, str], warned: list[str]) -> list[str]:
+    lines = [f"{name}: {fact}" for name, fact in said.items()] + [f"warning: {warning}" for warning in warned]
+    return [part for line in lines for part in textwrap.wrap(line, 150, subsequent_indent="    ")]
+
+
+def _page(order: Order, picture: bytes, said: dict[str, str], warned: list[str]) -> str:
+    rows = "".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(fact)}</td></tr>" for name, fact in said.items())
+    warnings = "".join(f'<p class="w">warning: {html.escape(warning)}</p>' for warning in warned)
+    title = html.escape(f"{order.image.name}, deconvolved")
+    data = base64.b64encode(picture).decode()
+    return (
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
+        f'</head><body><h1>{title}</h1>{warnings}<img alt="before and after, line profile, power spectrum and fit"'
+        f' src="data:image/png;base64,{data}"><table>{rows}</table></body></html>\n'
+    )

@@ -1,0 +1,47 @@
+"""`rlcore psf distil`: a stack of beads in, a PSF out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rlcore.app.files.layout import Pick
+from rlcore.app.psf import files
+from rlcore.app.psf.files import Result
+from rlcore.app.psf.inspecting import lines_of
+from rlcore.optics.distil import distil_psf, usual_window
+from rlcore.optics.inspect import inspect_psf
+
+
+def distil_file(
+    *,
+    stack: Path,
+    output: Path,
+    shape: str | None,
+    threshold: float | None,
+    saturation: float | None,
+    channel: str | None,
+    time: str | None,
+    picture: Path | None,
+    force: bool,
+) -> Result:
+    """Write the PSF; says how many beads there were, and how alike."""
+    files.check([stack], output, picture, force=force)
+    volume, scale = files.read(stack, "stack", Pick(channel, time))
+    window = files.parse_shape(shape) if shape else usual_window(volume.shape)
+    made = distil_psf(volume, window, threshold=threshold, saturation=saturation)
+    files.write(output, made.psf, scale)
+    found = inspect_psf(made.psf)
+    if picture is not None:
+        from rlcore.app.psf.picture import draw
+
+        draw(picture, made.psf, found, scale, output.name)
+    figures = {
+        "output": str(output),
+        "found": made.beads.found,
+        "used": made.used,
+        "rejected": {**made.beads.rejected, "unlike the others": made.unlike},
+        "likeness": {"median": made.likeness[0], "least": made.likeness[1]},
+        "background": made.background,
+        "psf": found.to_dict(),
+    }
+    return Result([f"{output}: distilled from {stack.name}", *made.lines(), *lines_of(found, scale)], figures)

@@ -1,0 +1,80 @@
+"""PSFs as files: read with the scale of their voxels, written so that other programs know it too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+
+from rlcore.app.files.destination import beside, check_output
+from rlcore.app.files.layout import ALL, Pick
+from rlcore.app.files.opening import Opened, open_file
+from rlcore.backend import Shape, Volume
+from rlcore.errors import InputError
+
+Scale = tuple[float, ...] | None
+"""Micrometres along each axis, where known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a command says."""
+
+    lines: list[str]
+    figures: dict[str, Any] = field(default_factory=dict)
+    """The same for programs."""
+
+
+def read(path: Path, what: str = "psf", pick: Pick = ALL) -> tuple[Volume, Scale]:
+    """The voxels of a file's only volume, and how large they are."""
+    opened = open_file(path, what, pick=pick)
+    volume = opened.only(what)
+    return np.asarray(volume[(slice(None),) * volume.ndim]), scale_of(opened)
+
+
+def scale_of(opened: Opened) -> Scale:
+    """Micrometres along each axis; None unless the file says all."""
+    return opened.about.voxel.micrometres("ZYX"[-len(opened.layout.volume_shape) :])
+
+
+def check(inputs: list[Path], output: Path | None, picture: Path | None, *, force: bool) -> None:
+    """Refuse names that cannot be written, before anything is computed."""
+    if output is not None:
+        check_output(output, inputs, force=force)
+    if picture is None:
+        return
+    if picture.suffix.lower() != ".png":
+        raise InputError(f"picture {str(picture)!r} does not end in .png; name it so")
+    if not picture.parent.is_dir():
+        raise InputError(f"picture folder {str(picture.parent)!r} does not exist; make it first")
+    if picture.exists() and not force:
+        raise InputError(f"picture {str(picture)!r} exists; give --force to replace it")
+
+
+def write(output: Path, values: Volume, scale: Scale) -> None:
+    """As float32; a TIFF in ImageJ's dialect, which says the voxel size."""
+    volume = np.ascontiguousarray(values, dtype=np.float32)
+    with beside(output) as partial:
+        if output.suffix.lower() == ".npy":
+            with partial.open("wb") as file:
+                np.save(file, volume)
+            return
+        described: dict[str, Any] = {"axes": "ZYX"[-volume.ndim :]}
+        resolution: dict[str, Any] = {}
+        if scale is not None:
+            described["unit"] = "micron"
+            resolution["resolution"] = (1 / scale[-1], 1 / scale[-2])
+            if volume.ndim == 3:
+                described["spacing"] = scale[0]
+        tifffile.imwrite(partial, volume, imagej=True, metadata=described, **resolution)
+
+
+def parse_shape(text: str) -> Shape:
+    """``31x41x41`` in numbers."""
+    parts = text.lower().replace(",", "x").split("x")
+    if not all(part.strip().isdigit() and int(part) for part in parts) or len(parts) not in (2, 3):
+        raise InputError(f"shape {text!r} is not one of a psf; write it like 31x41x41")
+    return tuple(map(int, parts))

@@ -1,0 +1,111 @@
+"""`rlcore psf generate`, and `--psf auto`: options, an image's metadata, and a PSF of both."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rlcore.app.files.description import Description
+from rlcore.app.files.layout import ALL, Pick, lay_out
+from rlcore.app.files.opening import Opened, not_at_all, open_file
+from rlcore.app.psf import files
+from rlcore.app.psf.files import Result
+from rlcore.app.psf.inspecting import lines_of
+from rlcore.app.psf.metadata import Told, only_channel, read_metadata
+from rlcore.app.psf.taking import Taken, lacking, take
+from rlcore.backend import Shape, Volume
+from rlcore.errors import InputError, PSFModelError
+from rlcore.optics.generate import default_shape, generate_psf
+from rlcore.optics.inspect import inspect_psf
+
+
+def generate_file(
+    *,
+    image: Path | None,
+    output: Path,
+    model: str,
+    voxel: str | None,
+    shape: str | None,
+    channel: str | None,
+    picture: Path | None,
+    force: bool,
+    **options: Any,
+) -> Result:
+    """Write the PSF; says what the microscope was taken to be, and by whose word."""
+    files.check([image] if image else [], output, picture, force=force)
+    taken = take(_told(image, channel), {**options, "voxel": parse_voxel(voxel)})
+    size = files.parse_shape(shape) if shape else default_shape(taken.microscope, taken.voxel)
+    scale = taken.voxel[-len(size) :]
+    values = compute(taken, model, size)
+    files.write(output, values, scale)
+    found = inspect_psf(values)
+    if picture is not None:
+        from rlcore.app.psf.picture import draw
+
+        draw(picture, values, found, scale, output.name)
+    figures = {
+        "output": str(output),
+        "model": model,
+        "microscope": asdict(taken.microscope),
+        "voxel": taken.voxel,
+        "sources": {name: figure.source for name, figure in taken.figures.items()},
+        "psf": found.to_dict(),
+    }
+    return Result([f"{output}: {model}, {taken}", *lines_of(found, scale)], figures)
+
+
+def compute_for(image: Opened, channel: int, model: str) -> tuple[Opened, str]:
+    """The PSF of an image's channel as if it were in a file, and by whose word it is what it is.
+
+    Raises
+    ------
+    InputError
+        If the metadata do not say enough of the microscope.
+    """
+    told = read_metadata(image, channel)
+    if missing := lacking(told, {}):
+        name = str(image.path)
+        raise InputError(
+            f"image {name!r} does not say enough of its microscope for a psf; make one by: rlcore psf generate {name} "
+            f"-o psf.tif {' '.join(f'--{option} ...' for option in missing)}"
+        )
+    taken = take(told, {})
+    size = default_shape(taken.microscope, taken.voxel)
+    values = compute(taken, model, size)
+    values.setflags(write=False)
+    layout = lay_out("psf", "ZYX"[-values.ndim :], values.shape, ALL)
+    about = Description(dialect="npy", voxel=image.about.voxel)
+    file = Opened(Path(f"{model} for channel {channel}"), about, layout, values.dtype, values.__getitem__)
+    return file, f"psf for channel {channel}: {model}, {' x '.join(map(str, size))} voxels, {taken}"
+
+
+def compute(taken: Taken, model: str, size: Shape) -> Volume:
+    """The PSF on so many voxels; a model that cannot be had is bad input, not a failed run."""
+    try:
+        return np.asarray(generate_psf(taken.microscope, size, taken.voxel[-len(size) :], model=model))
+    except PSFModelError as error:
+        raise InputError(str(error)) from error
+
+
+def _told(path: Path | None, channel: str | None) -> Told:
+    if path is None:
+        return Told()
+    image = open_file(path, "image", pick=Pick(channel, 0), decode=not_at_all)
+    return read_metadata(image, only_channel(image))
+
+
+def parse_voxel(text: str | None) -> tuple[float, ...] | None:
+    """``0.2,0.1,0.1`` in micrometres."""
+    if text is None:
+        return None
+    try:
+        lengths = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        lengths = ()
+    if len(lengths) not in (2, 3) or not all(0 < length < math.inf for length in lengths):
+        raise InputError(f"voxel {text!r} is not a size; write it in micrometres along z, y, x, like 0.2,0.1,0.1")
+    return lengths

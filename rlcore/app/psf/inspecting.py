@@ -1,0 +1,70 @@
+"""`rlcore psf inspect` and `rlcore psf mend`: the figures of a PSF, and one without its faults."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from rlcore.app.psf import files
+from rlcore.app.psf.files import Result, Scale
+from rlcore.caution import caution
+from rlcore.optics.inspect import Inspection, inspect_psf
+from rlcore.optics.mend import mend_psf
+from rlcore.psf import PSFWarning
+
+
+def inspect_file(*, path: Path, picture: Path | None, force: bool) -> Result:
+    """Measure a PSF in a file; what will hurt comes as warnings."""
+    files.check([], None, picture, force=force)
+    values, scale = files.read(path)
+    found = inspect_psf(values)
+    if picture is not None:
+        from rlcore.app.psf.picture import draw
+
+        draw(picture, values, found, scale, path.name)
+    for warning in found.warnings:
+        caution(warning, PSFWarning)
+    return Result([str(path), *lines_of(found, scale)], {"psf": found.to_dict(), "voxel": scale})
+
+
+def mend_file(*, path: Path, output: Path, picture: Path | None, force: bool) -> Result:
+    """Write a PSF without its faults; says what they were."""
+    files.check([path], output, picture, force=force)
+    values, scale = files.read(path)
+    mended = mend_psf(values)
+    files.write(output, mended.values / mended.values.sum(), scale)
+    found = inspect_psf(mended.values)
+    if picture is not None:
+        from rlcore.app.psf.picture import draw
+
+        draw(picture, mended.values, found, scale, output.name)
+    for warning in found.warnings:
+        caution(warning, PSFWarning)
+    told = f"{' and '.join(mended.faults)}; mended" if mended.faults else "needs no mending"
+    head = f"{output}: {path.name} {told}"
+    return Result(
+        [head, *lines_of(found, scale)], {"output": str(output), "mended": mended.faults, "psf": found.to_dict()}
+    )
+
+
+def lines_of(found: Inspection, scale: Scale) -> list[str]:
+    """Figures as people read them, in micrometres too where the scale is known."""
+    axes = "zyx"[-len(found.shape) :]
+    units = scale or (math.nan,) * len(axes)
+    widths = [_width(axis, width, unit) for axis, width, unit in zip(axes, found.fwhm, units, strict=True)]
+    offsets = ", ".join(f"{axis} {step:+.2f}" for axis, step in zip(axes, found.offset, strict=True))
+    asymmetry = ", ".join(f"{axis} {share:.1%}" for axis, share in zip(axes, found.asymmetry, strict=True))
+    size, holds = (" x ".join(map(str, shape)) for shape in (found.shape, found.holds))
+    return [
+        f"size         {size} voxels; 99 % of the energy in {holds}",
+        f"width (FWHM) {', '.join(widths)}",
+        f"peak         at ({', '.join(f'{place:.2f}' for place in found.peak)}); from the middle: {offsets} voxels",
+        f"background   {found.background:.2%} of the maximum; {found.at_edge:.2%} of the energy on the outer shell",
+        f"asymmetry    {asymmetry}",
+    ]
+
+
+def _width(axis: str, voxels: float, unit: float) -> str:
+    if math.isnan(voxels):
+        return f"{axis} beyond the frame"
+    return f"{axis} {voxels:.2f} voxels" + ("" if math.isnan(unit) else f" ({voxels * unit:.3f} µm)")

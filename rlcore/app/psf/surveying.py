@@ -1,0 +1,29 @@
+"""`rlcore psf models`: what is installed, and what is wrong with it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from rich.console import Console
+from rich.table import Table
+
+from rlcore.app.program import print_json
+from rlcore.app.survey import COLOURS
+from rlcore.optics.models import survey_models
+
+
+def show(*, as_json: bool) -> None:
+    """Every installed model, a row each."""
+    found = survey_models()
+    if as_json:
+        print_json([asdict(finding) for finding in found])
+        return
+    table = Table("model", "state", "what it is", "from", box=None, pad_edge=False)
+    for finding in found:
+        state = f"[{COLOURS.get(finding.state, 'red')}]{finding.state}[/]"
+        table.add_row(finding.name, state, finding.summary, finding.distribution)
+    console = Console(highlight=False)
+    console.print(table)
+    for finding in found:
+        if finding.reason:
+            console.print(f"{finding.name}: {finding.reason}", markup=False, soft_wrap=True)

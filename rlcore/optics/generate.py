@@ -1,0 +1,150 @@
+"""A point spread function computed from what is known of the microscope."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from rlcore.backend import Shape, Volume
+from rlcore.errors import InputError
+from rlcore.optics.microscope import Microscope
+from rlcore.optics.models import PSFModel, load_model
+
+DEFAULT_MODEL = "gibson-lanni"
+
+
+def generate_psf(
+    microscope: Microscope,
+    shape: Shape,
+    voxel: tuple[float, ...],
+    *,
+    model: str | PSFModel = DEFAULT_MODEL,
+    focus: str = "brightest",
+) -> Volume:
+    """Compute a PSF.
+
+    Parameters
+    ----------
+    microscope : Microscope
+        Objective, light, specimen and technique.
+    shape : tuple of int
+        Voxels along z, y, x, or along y, x for the plane in focus. The centre is voxel P//2. Planes follow one another
+        as the focus goes deeper into the specimen.
+    voxel : tuple of float
+        Micrometres along z, y, x, or along y, x; along z as the stage moves.
+    model : str or callable
+        A name that `survey_models` lists, or a `PSFModel` itself.
+    focus : {"brightest", "nominal"}
+        What lies at plane P//2: the plane where the axis is brightest, or that where rays near the axis meet. They
+        differ with spherical aberration.
+
+    Returns
+    -------
+    ndarray
+        float64, sum 1, sampled at the middle of each voxel. Light that leaves `shape` is cut off.
+
+    Raises
+    ------
+    InputError, PSFModelError
+        If a figure is impossible, or the model cannot be used.
+    """
+    _check(shape, voxel, focus)
+    compute = load_model(model) if isinstance(model, str) else model
+    lateral, pixel = shape[-2:], (voxel[-2], voxel[-1])
+    planes = shape[0] if len(shape) == 3 else 1
+    heights = (np.arange(planes) - planes // 2) * (voxel[0] if len(shape) == 3 else 0.0)
+    if focus == "brightest" and microscope.aberrated:
+        heights = heights + _brightest(microscope, compute, pixel)
+    psf = _record(microscope, compute, heights, lateral, pixel)
+    unit: Volume = (psf / psf.sum()).reshape(shape)
+    return unit
+
+
+def default_shape(microscope: Microscope, voxel: tuple[float, ...]) -> Shape:
+    """Odd lengths that hold most of the light.
+
+    Three focal depths and four Airy radii on each side; more along z with aberrations, and up to eight Airy radii where
+    light out of focus is seen.
+    """
+    along = 3 * microscope.focal_depth + abs(microscope.marginal_shift) / 2
+    cone = along * microscope.na / math.sqrt(microscope.index**2 - microscope.na**2)
+    across = min(max(4 * microscope.airy_radius, cone / 2), 8 * microscope.airy_radius)
+    if microscope.technique == "confocal":
+        across = 4 * microscope.airy_radius
+    if microscope.sheet is not None and microscope.technique == "light-sheet":
+        along = min(along, 1.5 * microscope.sheet)
+    reaches = (along, across, across)[-len(voxel) :]
+    return tuple(2 * math.ceil(reach / step) + 1 for reach, step in zip(reaches, voxel, strict=True))
+
+
+def _check(shape: Shape, voxel: tuple[float, ...], focus: str) -> None:
+    if len(shape) not in (2, 3) or len(shape) != len(voxel) or min(shape) < 1:
+        raise InputError(f"shape {shape!r} with voxels of {voxel!r} is not a psf's; give 2 or 3 lengths of each")
+    if not all(0 < step < math.inf for step in voxel):
+        raise InputError(f"voxel {voxel!r} is not positive; give micrometres along each axis")
+    if focus not in ("brightest", "nominal"):
+        raise InputError(f"focus {focus!r} is not known; choose brightest or nominal")
+
+
+def _record(
+    microscope: Microscope, model: PSFModel, heights: Volume, shape: Shape, pixel: tuple[float, float]
+) -> Volume:
+    """What is recorded of a point at each height: detection, times how much it was excited."""
+    if microscope.technique != "confocal":
+        seen = model(microscope, microscope.wavelength, heights.tolist(), shape, pixel)
+        if microscope.technique == "light-sheet":
+            seen = seen * _sheet(microscope, heights)[:, None, None]
+        return seen
+    excited = model(microscope, microscope.excitation or microscope.wavelength, heights.tolist(), shape, pixel)
+    return excited * _through_pinhole(microscope, model, heights, shape, pixel)
+
+
+def _sheet(microscope: Microscope, heights: Volume) -> Volume:
+    """A Gaussian of the sheet's width, in focus where the objective is."""
+    lit: Volume = np.exp(-4 * math.log(2) * (heights - heights[len(heights) // 2]) ** 2 / (microscope.sheet or 1) ** 2)
+    return lit
+
+
+def _through_pinhole(
+    microscope: Microscope, model: PSFModel, heights: Volume, shape: Shape, pixel: tuple[float, float]
+) -> Volume:
+    """The detection PSF, gathered over the pinhole's image in the specimen; on a finer grid where voxels are coarse."""
+    radius = microscope.pinhole * microscope.airy_radius
+    if radius == 0:
+        return model(microscope, microscope.wavelength, heights.tolist(), shape, pixel)
+    finer = [2 * math.ceil(step / (0.3 * microscope.airy_radius)) - 1 for step in pixel]
+    fine = (pixel[0] / finer[0], pixel[1] / finer[1])
+    reach = [math.ceil(radius / step) + 1 for step in fine]
+    whole = tuple(2 * (size // 2 * f + r) + 1 for size, f, r in zip(shape, finer, reach, strict=True))
+    seen = model(microscope, microscope.wavelength, heights.tolist(), whole, fine)
+    axes = range(1, 3)
+    grid = tuple(size + 2 * r for size, r in zip(whole, reach, strict=True))
+    spectrum = np.fft.rfftn(seen, grid, axes) * np.fft.rfftn(_disc(radius, reach, fine), grid, range(2))
+    gathered = np.fft.irfftn(spectrum, grid, axes)
+    picked = [
+        size // 2 + r + (np.arange(n) - n // 2) * f for size, r, n, f in zip(whole, reach, shape, finer, strict=True)
+    ]
+    return np.maximum(gathered[:, picked[0][:, None], picked[1]], 0)
+
+
+def _disc(radius: float, reach: list[int], pixel: tuple[float, float]) -> Volume:
+    """How much of each pixel a disc covers."""
+    parts = 8
+    y, x = ((np.arange((2 * r + 1) * parts) + 0.5) / parts - r - 0.5 for r in reach)
+    inside = np.hypot(y[:, None] * pixel[0], x * pixel[1]) <= radius
+    covered: Volume = inside.reshape(2 * reach[0] + 1, parts, -1, parts).mean(axis=(1, 3))
+    return covered
+
+
+def _brightest(microscope: Microscope, model: PSFModel, pixel: tuple[float, float]) -> float:
+    """The height at which the axis is brightest: looked for coarsely, then finely about the best."""
+    best, step = 0.0, microscope.focal_depth / 8
+    reach = abs(microscope.marginal_shift) + 2 * microscope.focal_depth
+    for _ in range(2):
+        count = math.ceil(reach / step)
+        heights = np.arange(-count, count + 1) * step + best
+        axis = model(microscope, microscope.wavelength, heights.tolist(), (1, 1), pixel)[:, 0, 0]
+        best = float(heights[axis.argmax()])
+        reach, step = step, step / 16
+    return best

@@ -1,0 +1,127 @@
+"""What others can add to the program by installing a package: found by entry points, loaded only when named.
+
+A kind of plugin is a group of entry points with the words that its messages use. A plugin that fails to load disturbs
+nothing until someone names it; then its own error is told.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, Literal
+
+from rlcore.errors import RLCoreError
+
+State = Literal["usable", "unavailable", "broken", "incomplete", "ambiguous"]
+"""unavailable: lacks what it runs on; broken: cannot be loaded; incomplete: lacks members; ambiguous: claimed twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plugins:
+    """One kind of plugin."""
+
+    group: str
+    """Of entry points, as ``rlcore.backends``."""
+    noun: str
+    """What messages call one: "backend"."""
+    error: type[RLCoreError]
+    unavailable: type[RLCoreError]
+    incomplete: type[RLCoreError]
+    """Raised for one that cannot be used, lacks what it runs on, or lacks members; the last two are of the first."""
+    published: Mapping[str, str]
+    """What pip installs to bring each name of ours: an unknown name among them is only not installed."""
+
+    def installed(self) -> tuple[EntryPoint, ...]:
+        """Entry points of every installed one, by name; loads none of them."""
+        return _installed(self.group, tuple((path, _changed(path)) for path in sys.path))
+
+    def by_name(self) -> Iterator[tuple[str, list[EntryPoint]]]:
+        """Every name that is claimed, with all that claim it."""
+        entries = self.installed()
+        for name in dict.fromkeys(entry.name for entry in entries):
+            yield name, [entry for entry in entries if entry.name == name]
+
+    def find(self, name: str) -> EntryPoint | None:
+        """The only entry point of this name, if there is one."""
+        found = [entry for entry in self.installed() if entry.name == name]
+        if len(found) > 1:
+            raise self.error(f"{self.noun} {name!r} is {claimed(found)}")
+        return found[0] if found else None
+
+    def find_or_refuse(self, name: str) -> EntryPoint:
+        """The only entry point of this name; says what there is if there is none."""
+        entry = self.find(name)
+        if entry is None:
+            raise self.error(self._unknown(name))
+        return entry
+
+    def load(self, entry: EntryPoint) -> Callable[..., Any]:
+        """What is registered, imported; its failure is told with the name of the distribution that brought it."""
+        try:
+            thing = entry.load()
+        except (Exception, SystemExit) as error:  # a plugin that exits must not end the program that asks it
+            raise self.error(f"{self.called(entry)} cannot be imported: {say(error)}") from error
+        if not callable(thing):
+            raise self.incomplete(f"{self.called(entry)} is not callable: {entry.value}")
+        return thing  # type: ignore[no-any-return]
+
+    def called(self, entry: EntryPoint) -> str:
+        """``backend 'pyfftw' of rlcore-pyfftw 0.1.0``."""
+        return f"{self.noun} {entry.name!r} of {owner(entry)}"
+
+    def trouble(self, error: BaseException) -> tuple[State, str]:
+        """The state that an error puts a plugin in, and the reason as told."""
+        if isinstance(error, self.unavailable):
+            return "unavailable", str(error)
+        if isinstance(error, self.incomplete):
+            return "incomplete", str(error)
+        return "broken", say(error)
+
+    def _unknown(self, name: str) -> str:
+        names = sorted({entry.name for entry in self.installed()})
+        if brings := self.published.get(name):
+            quoted = f"'{brings}'" if "[" in brings else brings
+            return f"{self.noun} {name!r} is not installed; try: pip install {quoted}"
+        near = difflib.get_close_matches(name, [*names, *self.published], n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        return f"{self.noun} {name!r} is unknown{hint}; installed are {', '.join(map(repr, names))}"
+
+
+@lru_cache(maxsize=8)
+def _installed(group: str, _where: tuple[tuple[str, int], ...]) -> tuple[EntryPoint, ...]:
+    """Looking through every installed distribution takes longer than a small restoration."""
+    return tuple(sorted(entry_points(group=group), key=lambda entry: entry.name))
+
+
+def _changed(path: str) -> int:
+    """When a folder that modules are found in last changed."""
+    try:
+        return Path(path or ".").stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def owner(entry: EntryPoint) -> str:
+    """Who brought it, as ``rlcore-pyfftw 0.1.0``."""
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "an unnamed distribution"
+
+
+def owners(entries: list[EntryPoint]) -> str:
+    """All who brought it."""
+    return " and ".join(owner(entry) for entry in entries)
+
+
+def claimed(entries: list[EntryPoint]) -> str:
+    """What is wrong with a name that several claim."""
+    return f"claimed by {owners(entries)}; uninstall all but one"
+
+
+def say(error: BaseException) -> str:
+    """An error in one line."""
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
