@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from rlcore.errors import InputError
 
@@ -22,10 +23,12 @@ def mark_scale(axes: Any, shape: tuple[int, ...], step: float, length: float | N
     height, width = shape
     micrometres = length or round_length(0.3 * width * step)
     right, low = width * 0.95 - 0.5, height * 0.93 - 0.5
+    axes.plot([right - micrometres / step, right], [low, low], color="black", linewidth=5, solid_capstyle="butt")
     axes.plot([right - micrometres / step, right], [low, low], color="white", linewidth=3, solid_capstyle="butt")
     text = f"{micrometres:g} µm" if micrometres >= 0.001 else f"{micrometres * 1000:g} nm"
     middle = right - micrometres / step / 2
-    axes.text(middle, low - height * 0.02, text, color="white", ha="center", va="bottom")
+    dark = [withStroke(linewidth=2.5, foreground="black")]  # readable on whatever lies below
+    axes.text(middle, low - height * 0.02, text, color="white", ha="center", va="bottom", path_effects=dark)
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from rlcore.testing.metrics import nrmse
 from rlcore.testing.optics import wide_field_psf
 from rlcore.testing.phantoms import phantom
 
+npe2 = pytest.importorskip("npe2", reason="npe2 is not installed; nox -s napari runs these tests")
 napari = pytest.importorskip("napari.components", reason="napari is not installed; nox -s napari runs these tests")
 
 VOXEL = (0.2, 0.1, 0.1)
@@ -54,7 +56,7 @@ def test_a_psf_is_generated_on_the_images_voxels(app, viewer):
     psf = viewer.layers["psf 520 nm"]
     expected = generate_psf(MICROSCOPE, default_shape(MICROSCOPE, VOXEL), VOXEL)
     np.testing.assert_allclose(psf.data, expected, rtol=1e-5, atol=1e-9)
-    assert tuple(psf.scale) == VOXEL
+    assert tuple(psf.scale) == pytest.approx(VOXEL)
     assert psf.units == viewer.layers["cells"].units
     assert "NA 1.2 (option)" in desk.text.value
     assert "width (FWHM)" in desk.text.value
@@ -66,6 +68,7 @@ def test_what_the_images_file_says_need_not_be_typed(app, viewer, tmp_path):
                 "Channel": {"EmissionWavelength": 520.0, "AcquisitionMode": "WideField"}}  # fmt: skip
     path = tmp_path / "cells.ome.tif"
     tifffile.imwrite(path, np.zeros((3, 8, 9), np.uint8), ome=True, metadata=metadata)
+    npe2.PluginManager.instance().discover()
     viewer.open(path, plugin="napari")
     desk = GenerateDesk(viewer)
     desk.layer.value = viewer.layers[0]
@@ -99,7 +102,7 @@ def test_a_psf_is_distilled_from_a_layer_of_beads(app, viewer, notes):
     press(app, desk, "Distil")
     psf = viewer.layers["psf of beads"]
     assert psf.data.shape == (17, 31, 31)
-    assert tuple(psf.scale) == VOXEL
+    assert tuple(psf.scale) == pytest.approx(VOXEL)
     assert inspect_psf(psf.data).fwhm == pytest.approx(inspect_psf(made.psf).fwhm, rel=0.05)
     assert "beads found" in desk.text.value
     desk.window.value = "99x31x31"
@@ -141,7 +144,11 @@ def test_what_a_widget_makes_restores_in_the_other_and_is_mended_and_resampled(a
     desk.restore()
     until(app, lambda: desk.go.enabled)
     expected = rlcore.deconvolve(made.image, truth, iterations=5, background=made.background, backend="numpy")
-    assert nrmse(viewer.layers["cells restored"].data, expected) < 0.03
+    found = viewer.layers["cells restored"].data
+    assert nrmse(found, made.truth) < 1.02 * nrmse(expected, made.truth)
+    with pytest.warns(rlcore.PSFWarning):
+        spoiled = rlcore.deconvolve(made.image, fine + 0.03 * fine.max(), iterations=5, background=made.background)
+    assert nrmse(spoiled, made.truth) > 1.1 * nrmse(expected, made.truth)
 
 
 WINDOW = """
@@ -169,11 +176,13 @@ inspect.desk.buttons["Inspect"].native.click()
 until(app, lambda: not inspect.desk.busy)
 made.gamma = 0.4
 viewer.dims.order = (1, 0, 2)
-viewer.reset_view()
+viewer.dims.set_point(1, made.extent.world[:, 1].mean())
 viewer.window.resize(1500, 1000)
 until(app, lambda: True)
+viewer.camera.center, viewer.camera.zoom = tuple(made.extent.world.mean(axis=0)[[1, 0, 2]]), 140
+until(app, lambda: True)
 viewer.window.screenshot(sys.argv[1], canvas_only=False)
-print([layer.name for layer in viewer.layers], "lopsided" in inspect.desk.text.value)
+print([layer.name for layer in viewer.layers], "cut off" in inspect.desk.text.value)
 viewer.close()
 """
 
@@ -183,7 +192,11 @@ def test_a_real_window(tmp_path):
     picture = os.environ.get("RLCORE_PSF_SCREENSHOT", str(tmp_path / "window.png"))
     done = subprocess.run(
         [sys.executable, "-c", WINDOW, picture],
-        capture_output=True, text=True, timeout=180, check=False, env={**os.environ, "PYTHONPATH": "tests"},
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+    )
     assert done.returncode == 0, done.stderr
     assert "['blurred cell', 'psf', 'psf 600 nm'] True" in done.stdout

@@ -19,7 +19,7 @@ def facts(order: Order, done: Report, image: Opened) -> dict[str, str]:
     said = {
         "image": f"{order.image.name}, {size} voxels{scale}",
         "shown": _shown(image),
-        "psf": "; ".join(dict.fromkeys([used.file for used in done.provenance.psf] + list(done.psf_notes))),
+        "psf": _psf(done),
         "result": f"{order.output.name}, {done.dtype}",
         "run": f"{done.iterations} iterations, acceleration {done.plan.acceleration}, boundary {order.boundary}, "
         f"background {order.background:g}",
@@ -31,6 +31,12 @@ def facts(order: Order, done: Report, image: Opened) -> dict[str, str]:
     if not any(value is not None for value in divergence(done)):
         said["fit"] = f"I-divergence is not known: {_untold(done)}"
     return {name: text for name, text in said.items() if text} | {"by": f"rlcore {version('rlcore')}"}
+
+
+def _psf(done: Report) -> str:
+    """Files, and what was done to them; of those that were computed, what from."""
+    files = [used.file for used in done.provenance.psf if not any("for channel" in note for note in used.notes)]
+    return "; ".join(dict.fromkeys([*files, *done.psf_notes]))
 
 
 def shown() -> Place:

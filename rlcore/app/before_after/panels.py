@@ -98,13 +98,16 @@ def _planes(
 
 
 def _profile(axes: Any, before: View, after: View, scale: Scale) -> None:
-    """Values along the dashed line, each volume by its own maximum there."""
+    """Light along the dashed line."""
     step = scale[-1] if scale else 1.0
     for name, view, colour in zip(_NAMES, (before, after), _COLOURS, strict=True):
-        top = float(view.line.max()) or 1.0
-        axes.plot(np.arange(len(view.line)) * step, view.line / top, color=colour, label=name, linewidth=1.4)
+        axes.plot(np.arange(len(view.line)) * step, view.line, color=colour, label=name, linewidth=1.4)
     unit = "µm" if scale else "voxels"
-    axes.set(xlabel=f"x in {unit}, along the dashed line", ylabel="share of maximum", ylim=(0, 1.25))
+    axes.set(
+        xlabel=f"x in {unit}, along the dashed line",
+        ylabel="light",
+        ylim=(0, 1.15 * max(before.line.max(), after.line.max(), 1e-9)),
+    )
     axes.margins(x=0)
     axes.legend(loc="upper right", frameon=False, ncols=2)
     axes.spines[["top", "right"]].set_visible(False)

@@ -14,7 +14,7 @@ from rlcore.backend import Volume
 from rlcore.optics.inspect import Inspection, profile
 from rlcore.optics.mend import mend_psf
 
-_DECADES, _NARROW = 4, 1.9
+_DECADES, _NARROW = 4, 3.0
 """Of the logarithm; height of a plane over its width beyond which there is no room for a scale bar's text."""
 _COLOURS = {"z": "tab:green", "y": "tab:orange", "x": "tab:blue"}
 
