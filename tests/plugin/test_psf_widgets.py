@@ -58,7 +58,7 @@ def test_a_psf_is_generated_on_the_images_voxels(app, viewer):
     np.testing.assert_allclose(psf.data, expected, rtol=1e-5, atol=1e-9)
     assert tuple(psf.scale) == pytest.approx(VOXEL)
     assert psf.units == viewer.layers["cells"].units
-    assert "NA 1.2 (option)" in desk.text.value
+    assert desk.text.value.startswith("gibson-lanni, wide-field, NA 1.2, emission 520 nm, immersion 1.33, voxels")
     assert "width (FWHM)" in desk.text.value
 
 

@@ -112,4 +112,5 @@ class PSFDesk:
 def figures(psf: Volume, voxel: tuple[float, ...] | None) -> list[str]:
     """A PSF's figures, and what of it will hurt."""
     found = inspect_psf(psf)
-    return [*lines_of(found, voxel), *(f"warning: {warning}" for warning in found.warnings)]
+    told = [" ".join(line.split()) for line in lines_of(found, voxel)]  # aligned for a terminal
+    return [*told, *(f"warning: {warning}" for warning in found.warnings)]

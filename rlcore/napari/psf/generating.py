@@ -79,7 +79,8 @@ class GenerateDesk(PSFDesk):
 
         def work() -> Made:
             psf = compute(taken, model, size)
-            lines = [f"{model}, {taken}", *figures(psf, voxel)]
+            said = str(taken).replace(" (option)", "")  # everything here was; what is assumed is told
+            lines = [f"{model}, {said}", *figures(psf, voxel)]
             return Made(lines, psf, voxel, f"psf {taken.microscope.wavelength * 1000:g} nm")
 
         return work
