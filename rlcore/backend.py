@@ -219,7 +219,7 @@ class SupportsResidence(Protocol[A]):
 class SupportsHostVolumes(Protocol[A]):
     """Optional: blocks of NumPy arrays without another copy of them in between, on the host or on the device."""
 
-    def read(self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False) -> A:
+    def read(self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False, out: A | None = None) -> A:
         """Like `cut`, from a NumPy array of any real dtype."""
         ...
 

@@ -209,9 +209,11 @@ class CuPyBackend:
             self._transforms.before_writing(self._padded(volume))
             residence.paste(self._padded(block), source, self._padded(volume), target, shape)
 
-    def read(self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False) -> Padded:
+    def read(
+        self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False, out: Array | None = None
+    ) -> Padded:
         with self._place.here():
-            block = Padded(tuple(shape))
+            block = self._real_target(out, tuple(shape))
             if not residence.covers(start, shape, volume.shape, wrap=wrap):
                 block.buffer.fill(0)
             for source, target in residence.boxes(start, shape, volume.shape, wrap=wrap):
