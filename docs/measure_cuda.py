@@ -26,7 +26,7 @@ ITERATIONS = 10
 PLAIN = "none"
 """No acceleration, which other programs have not; one row tells what acceleration adds."""
 GIB = 1 << 30
-LONGEST = 45
+LONGEST = 100
 """Seconds for small calls."""
 
 

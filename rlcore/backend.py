@@ -237,7 +237,8 @@ class SupportsStreams(Protocol):
         ...
 
     def lane(self) -> AbstractContextManager[None]:
-        """Work done inside, by this thread, runs beside that of other threads' lanes; on leaving it has finished."""
+        """Work done inside, by this thread, runs beside that of other threads' lanes; once others have lanes, on leaving
+        it has finished."""
         ...
 
 

@@ -27,7 +27,7 @@ from rlcore.blocks import Block, Box, runs
 from rlcore.execution.mapped import release, slabs
 
 _SLABS = 16
-"""Pieces that the constant part of a block is written in."""
+"""Pieces that a block is at least cut into where it is cleared along an axis."""
 
 
 class Store(Protocol):
@@ -61,22 +61,26 @@ class ConstantStore:
     def load(self, box: Box, spare: Any = None) -> Any:
         inside = box if self._wraps else box.intersect(self._domain)
         if isinstance(self._backend, SupportsResidence):
-            block = self._backend.full(box.shape, 0.0 if inside != box else self._value)
+            block = self._backend.full(box.shape, self._value if inside.size else 0.0)
             if inside != box and inside.size:
-                self._fill(block, _minus(inside.start, box.start), inside.shape)
+                self._clear_around(block, box.shape, inside.seen_from(box))
             return block
         host = np.zeros(box.shape, real_dtype(self._backend))
         host[inside.slices(box.start)] = self._value
         return self._backend.upload(host)
 
-    def _fill(self, block: Any, at: Shape, shape: Shape) -> None:
-        """Paste slabs of the value, which take little memory beside the block."""
+    def _clear_around(self, block: Any, shape: Shape, inside: Box) -> None:
+        """Paste slabs of zeros on all sides, thin ones, which take little memory beside the block."""
         backend: Any = self._backend
-        thickness = -(-shape[0] // _SLABS)
-        slab = backend.full((thickness, *shape[1:]), self._value)
-        for first in range(0, shape[0], thickness):
-            part = (min(thickness, shape[0] - first), *shape[1:])
-            backend.paste(slab, (0,) * len(at), block, (at[0] + first, *at[1:]), part)
+        for axis, (start, stop, n) in enumerate(zip(inside.start, inside.stop, shape, strict=True)):
+            most = -(-n // _SLABS)
+            for first, last in ((0, start), (stop, n)):
+                thickness = min(most, last - first)
+                slab = backend.full((*shape[:axis], thickness, *shape[axis + 1 :]), 0.0) if thickness > 0 else None
+                for at in range(first, last, most):
+                    part = (*shape[:axis], min(most, last - at), *shape[axis + 1 :])
+                    origin = (0,) * len(shape)
+                    backend.paste(slab, origin, block, (*origin[:axis], at, *origin[axis + 1 :]), part)
 
     def save(self, array: Any, block: Block) -> None:
         raise TypeError("a constant cannot be written")
