@@ -6,13 +6,12 @@
 w H^T 1 = 1 with 1 on the image and 0 outside it. The second is what is computed: what goes through the transforms is
 the ratio less 1, which shrinks as the fit improves, and their rounding with it. In float32 it is ten times as exact.
 
-An iteration is two half-steps: `blur` takes the estimate f to the ratio less 1, `correct` takes that back to a better
-estimate. With acceleration both start from a point y beside the estimate, and `advance` predicts the next one.
+An iteration is two half-steps: `blur` takes the estimate f to the ratio less 1, `advance` takes that back to a better
+estimate. With acceleration both start from a point y beside the estimate, which `point_of` predicts.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,7 +20,7 @@ from typing import Any, Generic, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from rlcore.acceleration import LEAST_SHARE, Acceleration, Predict, prediction_of
+from rlcore.acceleration import LEAST_SHARE, TELLING, Acceleration, Predict, prediction_of
 from rlcore.backend import (
     A,
     Backend,
@@ -61,18 +60,24 @@ COMPOSED_HALF = Held(reals=3, spectra=3)
 """A half-step alone: estimate, image, inside, or estimate, ratio, weight; transfer, mirrored transfer, product."""
 
 
-def held_by(backend: Backend[Any], *, half: bool = False, acceleration: Acceleration = "none") -> Held:
+def held_by(
+    backend: Backend[Any], *, half: bool = False, acceleration: Acceleration = "none", split: bool = False
+) -> Held:
     """What an iteration holds on this backend, or a half-step alone.
 
-    With acceleration the estimate beside the point, and a constant where the prediction is composed.
+    With acceleration the estimate before, a constant where the prediction is composed, and the point before where the
+    next factor depends on it. With split data both halves beside what is blurred, and a sum where ratios are composed.
     """
     if isinstance(backend, SupportsFusion):
         held = FUSED_HALF if half else FUSED
     else:
         held = COMPOSED_HALF if half else COMPOSED
-    if acceleration == "none":
-        return held
-    return replace(held, reals=held.reals + (1 if isinstance(backend, SupportsPrediction) else 2))
+    more = 0
+    if acceleration != "none":
+        more += (1 if isinstance(backend, SupportsPrediction) else 2) + (acceleration in TELLING)
+    if split:
+        more += 2 + (not isinstance(backend, SupportsFusion))
+    return replace(held, reals=held.reals + more)
 
 
 class Steps(Protocol[A]):
@@ -118,60 +123,89 @@ Watch = Callable[[Any], None]
 """Told of every blurred array H f."""
 
 
-def blur(
-    steps: Steps[A],
-    estimate: A,
-    data: Data,
-    optics: Optics,
-    *,
-    watch: Watch | None = None,
-    out: A | None = None,
-) -> A:
-    """First half-step: g / (H f + b) - 1 on the image, 0 outside it; into `out`, which may be the estimate."""
-    blurred = steps.convolve(estimate, optics.transfer, out=out)
-    if watch is not None:
-        watch(blurred)
-    b, floor = optics.background, optics.floor
-    return steps.ratio(data.image, blurred, background=b, floor=floor, inside=data.inside, out=blurred)
-
-
-def correct(steps: Steps[A], estimate: A, ratio: A, weight: Any, optics: Optics) -> A:
-    """Second half-step: the estimate times 1 + w H^T ratio. Overwrites both arrays."""
-    correction = steps.correlate(ratio, optics.transfer, out=ratio)
-    return steps.update(estimate, correction, weight, out=estimate)
-
-
 class State(NamedTuple):
     """What is carried from one iteration to the next, as arrays on the device or as the names of volumes."""
 
-    point: Any
-    """Where the next step starts from: the estimate itself without acceleration."""
     estimate: Any
-    """The newest estimate."""
+    """The newest."""
+    previous: Any
+    """The one before; of no account without acceleration, where the newest may stand for it."""
+    point: Any = None
+    """Where the step to the newest started; None where no factor depends on it, and before the first step."""
 
 
-def advance(steps: Steps[A], state: State, ratio: A, weight: Any, optics: Optics, factor: float | None) -> State:
-    """Second half-step from the point, then the next point with this factor. Overwrites all arrays."""
-    estimate = correct(steps, state.point, ratio, weight, optics)
+Tell = Callable[[Any, Any, Any, Any], None]
+"""Told of every step: the new estimate, the point it started from, and both of the step before."""
+
+
+class Turn(NamedTuple):
+    """What one iteration has of its own."""
+
+    factor: float | None = None
+    """How far the point is predicted beyond the estimate; None without acceleration."""
+    watch: Watch | None = None
+    tell: Tell | None = None
+    split: Callable[[Any], tuple[Any, Any]] | None = None
+    """Makes two data of the image, each of which stands for it; their corrections become one by `agree`."""
+    agree: Callable[..., Any] | None = None
+    smooth: Callable[[Any, Any], Any] | None = None
+    """Changes a step in place, given the point that it started from."""
+
+
+def blur(
+    steps: Steps[A], point: A, data: Data, optics: Optics, turn: Turn, *, out: A | None = None
+) -> tuple[A, ...]:
+    """First half-step: g / (H f + b) - 1 on the image, 0 outside it; into `out`, which may be the point.
+
+    Where the data are split, one ratio for each half.
+    """
+    blurred = steps.convolve(point, optics.transfer, out=out)
+    if turn.watch is not None:
+        turn.watch(blurred)
+    options = {"background": optics.background, "floor": optics.floor, "inside": data.inside}
+    if turn.split is None:
+        return (steps.ratio(data.image, blurred, **options, out=blurred),)
+    first, second = turn.split(data.image)
+    return steps.ratio(first, blurred, **options, out=first), steps.ratio(second, blurred, **options, out=blurred)
+
+
+def point_of(steps: Steps[A], state: State, factor: float | None) -> A:
+    """Where the next step starts. Overwrites the previous estimate."""
+    newest: A = state.estimate
     if factor is None:
-        return State(estimate, estimate)
-    return State(steps.predict(estimate, state.estimate, factor, least=LEAST_SHARE, out=state.estimate), estimate)
+        return newest
+    point: A = steps.predict(newest, state.previous, factor, least=LEAST_SHARE, out=state.previous)
+    return point
+
+
+def advance(
+    steps: Steps[A], state: State, point: A, ratios: tuple[A, ...], weight: Any, optics: Optics, turn: Turn
+) -> State:
+    """Second half-step: the point times 1 + w H^T ratio. Overwrites the ratios, the first of which becomes the step."""
+    corrections = [steps.correlate(ratio, optics.transfer, out=ratio) for ratio in ratios]
+    correction = corrections[0] if turn.agree is None else turn.agree(*corrections, out=corrections[0])
+    del corrections
+    estimate = steps.update(point, correction, weight, out=correction)
+    if turn.smooth is not None:
+        estimate = turn.smooth(estimate, point)
+    if turn.tell is None:
+        return State(estimate, state.estimate)
+    if state.point is not None:
+        turn.tell(estimate, point, state.estimate, state.point)
+    return State(estimate, state.estimate, point)
 
 
 def iterate(
-    steps: Steps[A],
-    state: State,
-    data: Data,
-    weight: Any,
-    optics: Optics,
-    factors: Iterable[float | None],
-    watches: Iterable[Watch | None] = itertools.repeat(None),
+    steps: Steps[A], state: State, data: Data, weight: Any, optics: Optics, turns: Iterable[Turn]
 ) -> Iterator[State]:
-    """Yield the state after each iteration, one for each factor; it is overwritten by the next."""
+    """Yield the state after each iteration, one for each turn; it is overwritten by the next."""
     work = None
-    for factor, watch in zip(factors, watches, strict=False):
-        work = blur(steps, state.point, data, optics, watch=watch, out=work)
-        state = advance(steps, state, work, weight, optics, factor)
+    for turn in turns:
+        point = point_of(steps, state, turn.factor)
+        ratios = blur(steps, point, data, optics, turn, out=work)
+        work = point if turn.tell is None else state.point
+        state = advance(steps, state, point, ratios, weight, optics, turn)
+        del point, ratios
         yield state
 
 
@@ -232,7 +266,7 @@ class Composed(Generic[A]):
         self, image: A, blurred: A, *, background: float, floor: float, inside: A | float, out: A | None = None
     ) -> A:
         if background:
-            blurred = self._backend.add(blurred, background, out=out)
+            blurred = self._backend.add(blurred, background, out=None if out is image else out)
         ratio = self._backend.divide(image, blurred, floor=floor, out=out)
         return self._backend.add(ratio, inside, out=ratio)
 

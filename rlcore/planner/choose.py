@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rlcore.acceleration import TELLING
 from rlcore.backend import Backend, SupportsBufferLimit, SupportsResidence, on_host
 from rlcore.budget import Budget, format_bytes
 from rlcore.errors import BudgetError
@@ -62,8 +63,8 @@ def choose_plan(job: Job, backend: Backend[Any], budgets: Budgets, *, tolerance:
         If nothing fits; it names the smallest budget that would do.
     """
     best: tuple[float, Candidate, Needs] | None = None
-    for half_steps in _intervals(job.iterations, tolerance):
-        ways = ways_to_cut(job.geometry, backend, half_steps, halo_for(job, half_steps, tolerance))
+    for half_steps in _intervals(job, tolerance):
+        ways = ways_to_cut(job, backend, half_steps, halo_for(job, half_steps, tolerance))
         for residence in _residences(backend, budgets, job):
             if best is not None and best[0] <= least_cost(job, half_steps, residence, backend):
                 continue
@@ -75,15 +76,19 @@ def choose_plan(job: Job, backend: Backend[Any], budgets: Budgets, *, tolerance:
     return _plan(best[1], best[2], job, backend, budgets, tolerance)
 
 
-def _intervals(iterations: int, tolerance: float | None) -> Iterator[int]:
-    """Half-steps between exchanges that are worth a look: 1, then 2, 4, 8 ... up to all of them."""
+def _intervals(job: Job, tolerance: float | None) -> Iterator[int]:
+    """Half-steps between exchanges that are worth a look: 1, then 2, 4, 8 ... up to all of them.
+
+    1 and 2 alone where blocks have to meet after every iteration.
+    """
+    most = 2 if job.acceleration in TELLING else 2 * job.iterations
     if tolerance is None:
         yield 1
         steps = 2
-        while steps < 2 * iterations:
+        while steps < most:
             yield steps
             steps *= 2
-    yield 2 * iterations
+    yield most
 
 
 def _residences(backend: Backend[Any], budgets: Budgets, job: Job) -> Iterator[Residence]:
@@ -103,7 +108,7 @@ def _promising(
     if not _fits(needs_of(smallest, job, backend), backend, budgets):
         return
     room = budgets.host.bytes if on_host(backend) else budgets.device.bytes
-    possible = np.flatnonzero(least_bytes(ways.voxels, ways.half_steps, backend, job.acceleration) <= room)
+    possible = np.flatnonzero(least_bytes(ways.voxels, ways.half_steps, backend, job) <= room)
     move = relative_move_cost(residence, backend) * moves(ways.half_steps, job)
     rough = 4 * job.iterations * np.log2(ways.voxels[possible] + 1) + np.where(
         ways.blocks[possible] > 1, move * _shares_moved(ways, residence)[possible], 0
@@ -161,6 +166,7 @@ def _plan(
         overhead=needs.cost / (4 * job.iterations * backend.cost(whole)) - 1,
         tolerance=tolerance if blocks > 1 else None,
         acceleration=job.acceleration,
+        regularization=job.regularization,
     )
 
 
@@ -168,8 +174,8 @@ def _refusal(job: Job, backend: Backend[Any], budgets: Budgets, tolerance: float
     """One sentence with the smallest budget that would do."""
     options = [
         needs_of(ways.candidate(int(np.argmin(ways.voxels)), residence), job, backend)
-        for steps in _intervals(job.iterations, tolerance)
-        for ways in [ways_to_cut(job.geometry, backend, steps, halo_for(job, steps, tolerance))]
+        for steps in _intervals(job, tolerance)
+        for ways in [ways_to_cut(job, backend, steps, halo_for(job, steps, tolerance))]
         for residence in _residences(backend, budgets, job)
     ]
     if on_host(backend):

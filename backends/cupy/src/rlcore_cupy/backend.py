@@ -19,6 +19,7 @@ from rlcore_cupy.lengths import cost, fast_length
 from rlcore_cupy.lent import SHELF
 from rlcore_cupy.library import cupy
 from rlcore_cupy.place import Place
+from rlcore_cupy.regularizing import Regularizing
 from rlcore_cupy.transfers import pinned
 from rlcore_cupy.transforms import work_area_of
 
@@ -26,7 +27,7 @@ Array = Padded | Spread
 """A real array or a spectrum; `Spread` is a real array of few different values."""
 
 
-class CuPyBackend:
+class CuPyBackend(Regularizing):
     """Richardson-Lucy on an NVIDIA GPU.
 
     Parameters

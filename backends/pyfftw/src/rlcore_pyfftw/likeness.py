@@ -1,0 +1,35 @@
+"""How alike two steps are: sums over the planes of a box, each thread taking planes; which of them does not show."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from rlcore.backend import Likeness
+from rlcore.blocks import Box
+from rlcore_pyfftw.layout import Floats, Padded, Temporaries
+from rlcore_pyfftw.team import Team
+
+
+def likeness(team: Team, arrays: tuple[Padded, Padded, Padded, Padded], inside: Box) -> Likeness:
+    """With ``u = arrays[0] - arrays[1]`` and ``v = arrays[2] - arrays[3]``: the sums of ``u * v`` and ``v * v``."""
+    planes = range(inside.start[0], inside.stop[0])
+    part = tuple(slice(a, b) for a, b in zip(inside.start[1:], inside.stop[1:], strict=True))
+    told = [Likeness(0.0, 0.0)] * len(planes)
+
+    def lane(numbers: Iterator[int]) -> None:
+        temporaries = Temporaries()
+        for number in numbers:
+            told[number] = _of_plane(temporaries, *(array.reals[(planes[number], *part)] for array in arrays))
+
+    team.run(lane, len(planes))
+    return Likeness(math.fsum(one.product for one in told), math.fsum(one.square for one in told))
+
+
+def _of_plane(temporaries: Temporaries, estimate: Floats, point: Floats, previous: Floats, before: Floats) -> Likeness:
+    newer = np.subtract(estimate, point, out=temporaries.take("newer", estimate.shape))
+    older = np.subtract(previous, before, out=temporaries.take("older", estimate.shape))
+    product = float(np.multiply(newer, older, out=newer).sum(axis=-1).sum(dtype=np.float64))
+    return Likeness(product, float(np.square(older, out=older).sum(axis=-1).sum(dtype=np.float64)))
