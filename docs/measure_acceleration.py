@@ -71,7 +71,7 @@ def path(made: Phantom, acceleration: str, backend, *, background: float) -> Ite
     weight = steps.weight(Weights(psf.values, geometry).of(box))
     first = State(backend.upload(start), backend.upload(start))
     pace, domain = Pace(acceleration, backend), geometry.domain.seen_from(box)
-    turns = (Turn(pace.factor(k), None, pace.tell(k + 1, 1, 1, domain)) for k in itertools.count())
+    turns = (Turn(pace.factor(k), pace.least, None, pace.tell(k + 1, 1, 1, domain)) for k in itertools.count())
     for state in iterate(steps, first, data, weight, optics, turns):
         blurred = backend.download(steps.convolve(state.estimate, optics.transfer))[inside] + background
         yield backend.download(state.estimate)[inside], blurred

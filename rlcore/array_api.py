@@ -129,10 +129,18 @@ class ArrayAPIBackend(Backend[Any]):
         return _place(self.xp.maximum(point, least * estimate), out)
 
     def smooth(
-        self, array: Any, estimate: Any, *, share: float, least: float, inside: Box | None, out: Any = None
+        self,
+        array: Any,
+        estimate: Any,
+        *,
+        share: float,
+        slack: float,
+        least: float,
+        inside: Box | None,
+        out: Any = None,
     ) -> Any:
         slab = SLAB if self.on_host else SLAB_ON_DEVICE
-        options: Any = {"share": share, "least": least, "inside": inside, "slab": slab}
+        options: Any = {"share": share, "slack": slack, "least": least, "inside": inside, "slab": slab}
         return smooth(self.xp, array, estimate, **options, out=out)
 
     def agree(self, first: Any, second: Any, *, out: Any = None) -> Any:

@@ -205,9 +205,17 @@ class SupportsVariation(Protocol[A]):
     """Optional: what keeps neighbouring voxels alike, in one pass."""
 
     def smooth(
-        self, array: A, estimate: A, *, share: float, least: float, inside: Box | None, out: A | None = None
+        self,
+        array: A,
+        estimate: A,
+        *,
+        share: float,
+        slack: float,
+        least: float,
+        inside: Box | None,
+        out: A | None = None,
     ) -> A:
-        """``array / (1 - share * div(g / sqrt(|g|^2 + least^2)))``; `out` may be `array`.
+        """``array / (1 - share * div(g / (sqrt(|g|^2 + (slack * estimate)^2) + least)))``; `out` may be `array`.
 
         g holds the forward differences of the estimate along every axis, div sums backward differences of what they
         become. Where the next voxel lies outside the box a forward difference is 0, where the one before does a

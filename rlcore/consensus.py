@@ -1,12 +1,12 @@
 """Gradient consensus: a voxel moves only where two halves of the counts agree which way (RLGC, Manton & York).
 
-In every iteration the counts are split by coins, g = g1 + g2, and each half is asked what it would correct:
+In every iteration the counts are split by coins, g = g_1 + g_2, and each half is asked what it would correct:
 
-    c_i = H^T ( 2 g_i / (H f + b) - 1 )         u = 1 + w (c_1 + c_2) / 2
+    c_i = H^T ( 2 g_i / (H f + b) - 1 )        u = 1 + w (c_1 + c_2) / 2
 
-The mean of the two is the correction of all counts, so what is fitted is the image itself, once. Where c_1 and c_2 are of
-different signs the voxel is held. So that the result does not hang on rounding, a correction fades where one half hardly
-has a say: it is taken whole unless one half's is less than an eighteenth of the other's.
+The mean of the two is the correction of all counts, so what is fitted is the image itself, once. Where c_1 and c_2 are
+of different signs the voxel is held. So that the result does not hang on rounding, a correction fades where one half
+hardly has a say: it is taken whole unless one half's is less than an eighteenth of the other's.
 
 Coins are bits of a hash of the voxel's place in the image, the iteration and the seed (Steele, Lea & Flood 2014's
 mixing), so the split depends neither on the plan nor on the backend. Of more counts than there are bits in a word, and
@@ -15,6 +15,7 @@ of fractions of a count, the split has the mean and the variance of a binomial o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +25,7 @@ import numpy.typing as npt
 from rlcore.backend import Backend, Shape, SupportsAgreement, SupportsHalving, Volume
 
 SLOPE = 5.0
-"""How steeply corrections come in, from 0 where one half's is, as a multiple of c_1 c_2 over the square of their mean."""
+"""How steeply corrections come in from where one half's is 0, in c_1 c_2 over the square of their mean."""
 
 BITS = 64
 """Coins in a word."""
@@ -83,9 +84,7 @@ def halve(image: Volume, key: int, start: Shape, shape: Shape, *, other: bool, o
     return out
 
 
-def halve_plane(
-    counts: Volume, out: Volume, plane: int, key: int, start: Shape, shape: Shape, *, other: bool
-) -> None:
+def halve_plane(counts: Volume, out: Volume, plane: int, key: int, start: Shape, shape: Shape, *, other: bool) -> None:
     """Twice one half of the counts of a plane of a block that begins at `start`, of an image of this shape."""
     words = _words(counts.shape, plane, key, start, shape)
     whole = np.minimum(counts, BITS).astype(np.uint64)  # a shift by a whole word is not defined
@@ -103,11 +102,11 @@ def halve_plane(
 def _words(plane_shape: Shape, plane: int, key: int, start: Shape, shape: Shape) -> npt.NDArray[np.uint64]:
     """64 bits for every voxel of a plane, by its place in the image."""
     with np.errstate(over="ignore"):
-        place = np.uint64((plane + start[0]) % shape[0])
+        place: npt.NDArray[np.uint64] = np.array((plane + start[0]) % shape[0], np.uint64)
         for axis, n in enumerate(plane_shape, start=1):
             along = ((np.arange(n) + start[axis]) % shape[axis]).astype(np.uint64)
-            place = np.asarray(place)[..., None] * np.uint64(shape[axis]) + along
-        words: npt.NDArray[np.uint64] = np.asarray(place) * np.uint64(_GOLDEN) + np.uint64(key)
+            place = place[..., None] * np.uint64(shape[axis]) + along
+        words: npt.NDArray[np.uint64] = place * np.uint64(_GOLDEN) + np.uint64(key)
         words = (words ^ (words >> np.uint64(30))) * np.uint64(_FIRST)
         words = (words ^ (words >> np.uint64(27))) * np.uint64(_SECOND)
         return words ^ (words >> np.uint64(31))
@@ -116,5 +115,5 @@ def _words(plane_shape: Shape, plane: int, key: int, start: Shape, shape: Shape)
 def agree(xp: Any, first: Any, second: Any) -> Any:
     """As `SupportsAgreement.agree`, of arrays of an array-API library."""
     mean = 0.5 * (first + second)
-    share = SLOPE * first * second / xp.clip(mean * mean, _LEAST)
+    share = SLOPE * first * second / xp.clip(mean * mean, _LEAST, math.inf)
     return mean * xp.clip(share, 0.0, 1.0)

@@ -84,9 +84,7 @@ class NumPyBackend(ArrayAPIBackend):
     def halve(self, image: Volume, key: int, start: Shape, shape: Shape, *, other: bool) -> Volume:
         return halve(image, key, start, shape, other=other)
 
-    def likeness(
-        self, estimate: Volume, point: Volume, previous: Volume, before: Volume, *, inside: Box
-    ) -> Likeness:
+    def likeness(self, estimate: Volume, point: Volume, previous: Volume, before: Volume, *, inside: Box) -> Likeness:
         return likeness(estimate, point, previous, before, inside=inside)
 
     def fit(self, image: Volume, blurred: Volume, *, background: float, floor: float, inside: Box) -> Fit:

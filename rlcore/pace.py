@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from rlcore.acceleration import TELLING, Acceleration
+from rlcore.acceleration import LEAST_SHARES, TELLING, Acceleration
 from rlcore.backend import Backend, Likeness, SupportsLikeness, Volume
 from rlcore.blocks import Box
 from rlcore.richardson_lucy import Tell
@@ -34,6 +34,8 @@ class Pace:
     def __init__(self, acceleration: Acceleration, backend: Backend[Any]) -> None:
         self._acceleration = acceleration
         self._likeness = backend.likeness if isinstance(backend, SupportsLikeness) else _on_host(backend)
+        self.least = LEAST_SHARES[acceleration]
+        """Least share of a voxel that a prediction leaves of it."""
         self._factors: dict[int, float] = {}
         self._told: dict[int, Likeness] = {}
         """Of the iteration under way, by block."""

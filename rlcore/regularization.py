@@ -1,4 +1,4 @@
-"""What holds an estimate back from fitting noise, for one run and one backend: total variation, or gradient consensus."""
+"""What holds an estimate back from fitting noise in one run: total variation, or gradient consensus."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rlcore.errors import InputError
 
 Regularization = Literal["none", "tv", "consensus"]
 REGULARIZATIONS: tuple[str, ...] = get_args(Regularization)
+
 
 def reach_of(name: Regularization) -> int:
     """Voxels on each side of a voxel that its step reads besides those that light comes from."""
@@ -43,6 +44,9 @@ class Prior:
             )
 
 
+NO_PRIOR = Prior()
+
+
 def prior_of(name: str, tv_weight: float | None, seed: int) -> Prior:
     """The choice, if it is one; InputError naming the choices otherwise."""
     if name not in REGULARIZATIONS:
@@ -58,15 +62,16 @@ class Regularizer:
 
     def __init__(self, prior: Prior, backend: Backend[Any], geometry: Geometry, start: float) -> None:
         self._prior, self._backend, self._geometry = prior, backend, geometry
-        self._least = variation.LEAST_SLOPE * start or 1.0
+        self._least = variation.LEAST * start or 1.0
 
     def smooth(self, box: Box) -> Callable[[Any, Any], Any] | None:
         """What smooths a step of one block, in place, given the point that it started from."""
         if self._prior.name != "tv":
             return None
-        smooth, share, least = variation.smoothing_of(self._backend), self._prior.weight, self._least
+        smooth, share = variation.smoothing_of(self._backend), self._prior.weight
+        options: dict[str, Any] = {"share": share, "slack": variation.SLACK * share, "least": self._least}
         inside = None if self._geometry.wraps else box.intersect(self._geometry.domain).seen_from(box)
-        return lambda step, point: smooth(step, point, share=share, least=least, inside=inside, out=step)
+        return lambda step, point: smooth(step, point, **options, inside=inside, out=step)
 
     def split(self, iteration: int, box: Box) -> Split | None:
         """What splits the counts of one block in an iteration."""

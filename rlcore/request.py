@@ -27,7 +27,7 @@ from rlcore.execution.stores import ArrayResult, DeviceResult, NewResult, Result
 from rlcore.planner import Job, Plan
 from rlcore.psf import PSF, prepare_psf
 from rlcore.registry import installed, load_backend
-from rlcore.regularization import Prior
+from rlcore.regularization import NO_PRIOR, Prior
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Settings:
     exchange: bool = True
     tolerance: float | None = None
     acceleration: Acceleration = "none"
-    prior: Prior = Prior()
+    prior: Prior = NO_PRIOR
 
     @property
     def error(self) -> float | None:
@@ -197,8 +197,8 @@ def check_settings(settings: Settings) -> None:
         raise InputError("tolerance is for independent blocks only; give exchange=False with it")
     if not settings.exchange and settings.acceleration in TELLING:
         raise InputError(
-            f"acceleration {settings.acceleration!r} needs sums over all blocks after every iteration, which independent "
-            "blocks have not; leave exchange on, or give acceleration='heavy-ball'"
+            f"acceleration {settings.acceleration!r} needs sums over all blocks after every iteration, which "
+            "independent blocks have not; leave exchange on, or give acceleration='heavy-ball'"
         )
 
 

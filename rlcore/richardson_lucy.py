@@ -20,7 +20,7 @@ from typing import Any, Generic, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from rlcore.acceleration import LEAST_SHARE, TELLING, Acceleration, Predict, prediction_of
+from rlcore.acceleration import TELLING, Acceleration, Predict, prediction_of
 from rlcore.backend import (
     A,
     Backend,
@@ -143,6 +143,8 @@ class Turn(NamedTuple):
 
     factor: float | None = None
     """How far the point is predicted beyond the estimate; None without acceleration."""
+    least: float = 1.0
+    """Least share of a voxel that the prediction leaves of it."""
     watch: Watch | None = None
     tell: Tell | None = None
     split: Callable[[Any], tuple[Any, Any]] | None = None
@@ -152,9 +154,7 @@ class Turn(NamedTuple):
     """Changes a step in place, given the point that it started from."""
 
 
-def blur(
-    steps: Steps[A], point: A, data: Data, optics: Optics, turn: Turn, *, out: A | None = None
-) -> tuple[A, ...]:
+def blur(steps: Steps[A], point: A, data: Data, optics: Optics, turn: Turn, *, out: A | None = None) -> tuple[A, ...]:
     """First half-step: g / (H f + b) - 1 on the image, 0 outside it; into `out`, which may be the point.
 
     Where the data are split, one ratio for each half.
@@ -169,12 +169,12 @@ def blur(
     return steps.ratio(first, blurred, **options, out=first), steps.ratio(second, blurred, **options, out=blurred)
 
 
-def point_of(steps: Steps[A], state: State, factor: float | None) -> A:
+def point_of(steps: Steps[A], state: State, turn: Turn) -> A:
     """Where the next step starts. Overwrites the previous estimate."""
     newest: A = state.estimate
-    if factor is None:
+    if turn.factor is None:
         return newest
-    point: A = steps.predict(newest, state.previous, factor, least=LEAST_SHARE, out=state.previous)
+    point: A = steps.predict(newest, state.previous, turn.factor, least=turn.least, out=state.previous)
     return point
 
 
@@ -201,7 +201,7 @@ def iterate(
     """Yield the state after each iteration, one for each turn; it is overwritten by the next."""
     work = None
     for turn in turns:
-        point = point_of(steps, state, turn.factor)
+        point = point_of(steps, state, turn)
         ratios = blur(steps, point, data, optics, turn, out=work)
         work = point if turn.tell is None else state.point
         state = advance(steps, state, point, ratios, weight, optics, turn)

@@ -2,7 +2,7 @@
 
 After Dey et al. 2006 (Microsc. Res. Tech. 69, 260), every step from a point y is divided by
 
-    1 - weight * div( g / sqrt(|g|^2 + e^2) )         g = the forward differences of y
+    1 - weight * div( g / sqrt(|g|^2 + (slack y)^2) )         g = the forward differences of y
 
 which is what w = 1 / (H^T 1 - weight * div(...)) comes to where all of a voxel's light reaches the image. Where less of
 it does, the prior counts as much less as the data do, so that the divisor stays near 1; voxels that the data do not
@@ -12,6 +12,7 @@ voxels next to it, diagonal ones included, and no others.
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -25,8 +26,13 @@ USUAL_WEIGHT = 0.002
 MOST_WEIGHT = 0.1
 """With more the divisor may come near 0: the divergence lies between -4.8 and 4.8."""
 
-LEAST_SLOPE = 1e-2
-"""The e above, as a share of the start, the mean of the image: what is flatter than this counts as flat."""
+SLACK = 12.0
+"""The slack above, in weights: what is flatter than this share of a voxel is flattened in proportion to its slope. A
+step there takes 12 weights over the slack, so all, of what makes a voxel differ from its six neighbours. More than
+twice as much would overshoot for ever and amplify rounding without bounds; 4/3 times, where steps are accelerated."""
+
+LEAST = 1e-6
+"""Least divisor of slopes, as a share of the start, the mean of the image."""
 
 REACH = 1
 """Voxels on each side that a step needs."""
@@ -42,7 +48,8 @@ Smooth = Callable[..., Any]
 
 def check_weight(weight: float) -> float:
     """The weight, if it is one that steps are stable with."""
-    if not isinstance(weight, (int, float)) or not 0 < weight <= MOST_WEIGHT:
+    given: object = weight
+    if not (isinstance(given, numbers.Real) and 0 < float(given) <= MOST_WEIGHT):
         raise InputError(f"tv_weight {weight!r} is not a number above 0 and up to {MOST_WEIGHT}; try {USUAL_WEIGHT}")
     return float(weight)
 
@@ -58,6 +65,7 @@ def smooth(
     estimate: Any,
     *,
     share: float,
+    slack: float,
     least: float,
     inside: Box | None,
     out: Any = None,
@@ -70,29 +78,40 @@ def smooth(
         out[...] = array
     part = (...,) if inside is None else inside.slices((0,) * array.ndim)
     target, y = out[part], estimate[part]
-    smooth_planes(xp, target, y, range(y.shape[0]), share=share, least=least, wraps=inside is None, slab=slab)
+    smooth_planes(
+        xp, target, y, range(y.shape[0]), share=share, slack=slack, least=least, wraps=inside is None, slab=slab
+    )
     return out
 
 
 def smooth_planes(
-    xp: Any, target: Any, y: Any, planes: range, *, share: float, least: float, wraps: bool, slab: int = SLAB
+    xp: Any,
+    target: Any,
+    y: Any,
+    planes: range,
+    *,
+    share: float,
+    slack: float,
+    least: float,
+    wraps: bool,
+    slab: int = SLAB,
 ) -> None:
     """Divide some planes of `target`, which are those of the step from `y`."""
     if not len(planes):
         return
     before = planes.start - 1 if planes.start else y.shape[0] - 1 if wraps else None
-    below = None if before is None else _slopes(xp, y, before, before + 1, wraps, least)[0]
+    below = None if before is None else _slopes(xp, y, before, before + 1, wraps, slack, least)[0]
     together = max(1, slab * y.shape[0] // y.size)
     for start in range(planes.start, planes.stop, together):
         stop = min(start + together, planes.stop)
-        slopes = _slopes(xp, y, start, stop, wraps, least)
+        slopes = _slopes(xp, y, start, stop, wraps, slack, least)
         divergence = _divergence(slopes, below, wraps)
         below = slopes[0][(slice(-1, None), ...)]
         rows = (slice(start, stop), ...)
         target[rows] = target[rows] / (1.0 - share * divergence)
 
 
-def _slopes(xp: Any, y: Any, start: int, stop: int, wraps: bool, least: float) -> list[Any]:
+def _slopes(xp: Any, y: Any, start: int, stop: int, wraps: bool, slack: float, least: float) -> list[Any]:
     """Forward differences of some planes along each axis, divided by their common length."""
     rows = y[(slice(start, stop), ...)]
     slopes = []
@@ -108,10 +127,10 @@ def _slopes(xp: Any, y: Any, start: int, stop: int, wraps: bool, least: float) -
             if wraps:
                 slope[_along(axis, -1, None)] = rows[_along(axis, 0, 1)] - rows[_along(axis, -1, None)]
         slopes.append(slope)
-    length = slopes[0] * slopes[0] + least * least
-    for slope in slopes[1:]:
+    length = slack * slack * rows * rows
+    for slope in slopes:
         length += slope * slope
-    length = xp.sqrt(length)
+    length = xp.sqrt(length) + least
     for slope in slopes:
         slope /= length
     return slopes
@@ -138,9 +157,11 @@ def _along(axis: int, start: int, stop: int | None) -> tuple[Any, ...]:
 def _on_host(backend: Backend[Any]) -> Smooth:
     """The same for a backend that cannot do it: its arrays are brought to the host and back."""
 
-    def smoothed(array: Any, estimate: Any, *, share: float, least: float, inside: Box | None, out: Any = None) -> Any:
+    def smoothed(
+        array: Any, estimate: Any, *, share: float, slack: float, least: float, inside: Box | None, out: Any = None
+    ) -> Any:
         host: list[Volume] = [backend.download(one) for one in (array, estimate)]
-        done = backend.upload(smooth(np, *host, share=share, least=least, inside=inside, out=host[0]))
+        done = backend.upload(smooth(np, *host, share=share, slack=slack, least=least, inside=inside, out=host[0]))
         return done if out is None else backend.clamp(done, 0.0, out=out)
 
     return smoothed

@@ -21,6 +21,7 @@ from rlcore.richardson_lucy import (
     Held,
     Optics,
     State,
+    Turn,
     held_by,
     iterate,
     steps_for,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rlcore.backend import Backend, Shape, SupportsStreams
-from rlcore.blocks import Block, Box
+from rlcore.blocks import Block
 from rlcore.boundary import Weights
 from rlcore.caution import caution
 from rlcore.errors import BudgetError, OutOfMemory
@@ -216,7 +216,7 @@ class _Engine:
             self._run.reporter.block = item[0]
             turn = self._turn(sweep, sweep.finished, item, data)
             with self._lane():
-                point = point_of(self._steps, state, turn.factor)
+                point = point_of(self._steps, state, turn)
                 del state
                 ratios = blur(self._steps, point, data, self._optics, turn, out=point)
             self._run.reporter.advance(1)
@@ -229,7 +229,7 @@ class _Engine:
             self._run.reporter.block = item[0]
             turn = self._turn(sweep, sweep.before, item, None)
             with self._lane():
-                point = point_of(self._steps, state, turn.factor)
+                point = point_of(self._steps, state, turn)
                 state = advance(self._steps, state, point, ratios, weight, self._optics, turn)
             self._run.reporter.advance(1)
             return tuple(state[part] for part, _ in sweep.written)
@@ -239,13 +239,20 @@ class _Engine:
     def _turn(self, sweep: Sweep, finished: int, item: tuple[int, Block], data: Data | None) -> Turn:
         """What the iteration after so many does on one block; without data, nothing of the fit is noted."""
         pace, (number, block) = self._run.pace, item
-        factor = pace.factor(finished)
         part = (self._plan.geometry.domain if self._plan.is_whole else block.keep).seen_from(block.read)
         last = finished + 1 == self._plan.iterations
         tell = None if last else pace.tell(finished + 1, number, len(sweep.cut), part)
         watch = None if data is None else self._watch(sweep, finished, item, data)
         prior, box = self._run.regularizer, block.read
-        return Turn(factor, watch, tell, prior.split(finished + 1, box), prior.agree(), prior.smooth(box))
+        return Turn(
+            pace.factor(finished),
+            pace.least,
+            watch,
+            tell,
+            prior.split(finished + 1, box),
+            prior.agree(),
+            prior.smooth(box),
+        )
 
     def _watch(self, sweep: Sweep, finished: int, item: tuple[int, Block], data: Data) -> Watch | None:
         """What notes how the point after so many iterations fits, in a block's own part of the image."""

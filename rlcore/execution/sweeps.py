@@ -3,8 +3,8 @@
 Volumes that live between sweeps: estimates, called estimate-0, estimate-1 and so on, with acceleration the last two of
 them, and where factors depend on it the point that the last step started from, point-0 or point-1; between the two
 half-steps also the ratio. A sweep of half-steps overwrites what is not needed after it, where it can, as it reads each
-voxel before it writes it, unless it needs the neighbours too; any other writes volumes that it does not read. Which volumes hold what is a `State` of
-names.
+voxel before it writes it, unless it needs the neighbours too; any other writes volumes that it does not read. Which
+volumes hold what is a `State` of names.
 """
 
 from __future__ import annotations

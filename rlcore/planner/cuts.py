@@ -85,7 +85,7 @@ def ways_to_cut(job: Job, backend: Backend[Any], half_steps: int, halo: Shape) -
 
 
 def _half_step_margins(job: Job) -> Shape:
-    """Voxels that a half-step reads besides its keep: those that light comes from, and neighbours where it needs them."""
+    """Voxels that a half-step reads besides its keep: those that light comes from, and the neighbours it needs."""
     least = reach_of(job.regularization)
     return tuple(max(a, least) + max(b, least) for a, b in zip(*job.geometry.reach, strict=True))
 

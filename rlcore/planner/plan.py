@@ -130,7 +130,9 @@ class Plan:
 
     def _halo_to_correct(self) -> Shape:
         least = reach_of(self.regularization)
-        return tuple(max(a, least) if cut else 0 for a, cut in zip(self.geometry.reach[1], self._axes_cut(), strict=True))
+        return tuple(
+            max(a, least) if cut else 0 for a, cut in zip(self.geometry.reach[1], self._axes_cut(), strict=True)
+        )
 
     def _axes_cut(self) -> tuple[bool, ...]:
         return tuple(k < n for k, n in zip(self.keep_shape, self.geometry.domain.shape, strict=True))

@@ -81,7 +81,7 @@ def heavy_ball(image: Volume, psf: Volume, *, background: float = 0.0, least: fl
         k += 1
 
 
-def biggs(image: Volume, psf: Volume, *, background: float = 0.0, least: float = 0.75) -> Iterator[Volume]:
+def biggs(image: Volume, psf: Volume, *, background: float = 0.0, least: float = 0.6) -> Iterator[Volume]:
     """The same with c = <u, v> / <v, v> of the last two steps u and v, within 0 and 0.999."""
     microscope, image = Microscope(image.shape, psf), image.astype(np.float64)
     estimate = previous = np.full(microscope.shape, image.mean() - background)

@@ -529,14 +529,14 @@ class ComparesTheNewerStepWithItself(Full):
 
 @fails("smooth", "smooth_in_a_box")
 class SmoothsTwiceAsMuch(Full):
-    def smooth(self, array, estimate, *, share, least, inside, out=None):
-        return super().smooth(array, estimate, share=2 * share, least=least, inside=inside, out=out)
+    def smooth(self, array, estimate, *, share, inside, **options):
+        return super().smooth(array, estimate, share=2 * share, inside=inside, **options)
 
 
 @fails("smooth_in_a_box")
 class SmoothsAcrossTheFaces(Full):
-    def smooth(self, array, estimate, *, share, least, inside, out=None):
-        return super().smooth(array, estimate, share=share, least=least, inside=None, out=out)
+    def smooth(self, array, estimate, *, share, inside, **options):
+        return super().smooth(array, estimate, share=share, inside=None, **options)
 
 
 @fails("halve")

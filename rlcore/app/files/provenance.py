@@ -75,7 +75,8 @@ class Provenance:
         steps = "" if self.step is None else f", in steps of {self.step:.9g}"
         return (
             f"Richardson-Lucy deconvolution by rlcore {self.version}: {self.iterations} iterations, "
-            f"acceleration {self.acceleration}, {self._regularized}boundary {self.boundary}, background {self.background:g}, "
+            f"acceleration {self.acceleration}, {self._regularized}boundary {self.boundary}, "
+            f"background {self.background:g}, "
             f"psf {files}, on {self.backend}{steps}"
         )
 

@@ -22,7 +22,8 @@ typedef unsigned long long word_t;
 
 // Forward differences of a voxel along x, y and z, divided by their common length; none across the faces of the box,
 // unless it wraps.
-__device__ float3 slopes(const float* f, const int line, const int wraps, const float least, """
+__device__ float3 slopes(const float* f, const int line, const int wraps, const float slack,
+    const float least, """
     + _BOX
     + """, const int z, const int y, const int x)
 {
@@ -34,25 +35,26 @@ __device__ float3 slopes(const float* f, const int line, const int wraps, const 
     const float dx = row[xn] - here;
     const float dy = f[((long long)z * ny + yn) * line + x] - here;
     const float dz = f[((long long)zn * ny + y) * line + x] - here;
-    const float length = sqrtf(dx * dx + dy * dy + dz * dz + least * least);
+    const float flat = slack * here;
+    const float length = sqrtf(dx * dx + dy * dy + dz * dz + flat * flat) + least;
     return make_float3(dx / length, dy / length, dz / length);
 }
 """
     + row_kernel(
         "smooth",
         "float* out, const int lo, const float* array, const int la, const float* estimate, const int le, "
-        f"const float share, const float least, const int wraps, {_BOX}",
+        f"const float share, const float slack, const float least, const int wraps, {_BOX}",
         "float* o = out + (long long)row * lo; const float* a = array + (long long)row * la; "
         "const int z = row / ny, y = row % ny; const bool within = z >= z0 && z < z1 && y >= y0 && y < y1;",
         "if (!within || x < x0 || x >= x1) { o[x] = a[x]; continue; } "
-        "const float3 s = slopes(estimate, le, wraps, least, ny, z0, z1, y0, y1, x0, x1, z, y, x); "
+        "const float3 s = slopes(estimate, le, wraps, slack, least, ny, z0, z1, y0, y1, x0, x1, z, y, x); "
         "float d = s.x + s.y + s.z; "
         "if (wraps || x > x0) "
-        "d -= slopes(estimate, le, wraps, least, ny, z0, z1, y0, y1, x0, x1, z, y, x > x0 ? x - 1 : x1 - 1).x; "
+        "d -= slopes(estimate, le, wraps, slack, least, ny, z0, z1, y0, y1, x0, x1, z, y, x > x0 ? x - 1 : x1 - 1).x; "
         "if (wraps || y > y0) "
-        "d -= slopes(estimate, le, wraps, least, ny, z0, z1, y0, y1, x0, x1, z, y > y0 ? y - 1 : y1 - 1, x).y; "
+        "d -= slopes(estimate, le, wraps, slack, least, ny, z0, z1, y0, y1, x0, x1, z, y > y0 ? y - 1 : y1 - 1, x).y; "
         "if (wraps || z > z0) "
-        "d -= slopes(estimate, le, wraps, least, ny, z0, z1, y0, y1, x0, x1, z > z0 ? z - 1 : z1 - 1, y, x).z; "
+        "d -= slopes(estimate, le, wraps, slack, least, ny, z0, z1, y0, y1, x0, x1, z > z0 ? z - 1 : z1 - 1, y, x).z; "
         "o[x] = a[x] / (1.0f - share * d);",
     )
     + row_kernel(
@@ -110,10 +112,12 @@ extern "C" __global__ void likeness(const float* estimate, const int le, const f
 """CUDA C of all steps."""
 
 
-def smooth(out: Padded, array: Padded, estimate: Padded, share: float, least: float, inside: Box | None) -> Padded:
+def smooth(
+    out: Padded, array: Padded, estimate: Padded, share: float, slack: float, least: float, inside: Box | None
+) -> Padded:
     """``array / (1 - share * div(slopes of the estimate))`` in the box, the array outside it."""
     box = inside or Box((0,) * len(out.shape), out.shape)
-    numbers = np.float32(share), np.float32(least), np.int32(inside is None), *_of_box(out.shape, box)
+    numbers = *map(np.float32, (share, slack, least)), np.int32(inside is None), *_of_box(out.shape, box)
     return run("smooth", out, array, estimate, also=numbers, source=SOURCE)
 
 

@@ -27,11 +27,19 @@ class Regularizing:
             return regularize.likeness(tuple(map(self._padded, (estimate, point, previous, before))), inside)
 
     def smooth(
-        self, array: Any, estimate: Any, *, share: float, least: float, inside: Box | None, out: Any = None
+        self,
+        array: Any,
+        estimate: Any,
+        *,
+        share: float,
+        slack: float,
+        least: float,
+        inside: Box | None,
+        out: Any = None,
     ) -> Padded:
         with self._place.here():
             operands = self._padded(array), self._padded(estimate)
-            return regularize.smooth(self._real_target(out, array.shape), *operands, share, least, inside)
+            return regularize.smooth(self._real_target(out, array.shape), *operands, share, slack, least, inside)
 
     def halve(self, image: Any, key: int, start: Shape, shape: Shape, *, other: bool) -> Padded:
         with self._place.here():

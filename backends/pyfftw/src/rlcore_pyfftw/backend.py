@@ -184,11 +184,20 @@ class PyFFTWBackend:
         return self._apply(point_with(factor, least), out, estimate, previous)
 
     def smooth(
-        self, array: Array, estimate: Array, *, share: float, least: float, inside: Box | None, out: Array | None = None
+        self,
+        array: Array,
+        estimate: Array,
+        *,
+        share: float,
+        slack: float,
+        least: float,
+        inside: Box | None,
+        out: Array | None = None,
     ) -> Array:
         source, point = self._padded(array), self._padded(estimate)
         target = source if out is array else self._apply(written, out, source)
-        smooth(self._team, target, point, share=share, least=least, inside=inside)
+        assert isinstance(target, Padded)
+        smooth(self._team, target, point, share=share, slack=slack, least=least, inside=inside)
         return target
 
     def halve(self, image: Array, key: int, start: Shape, shape: Shape, *, other: bool) -> Array:

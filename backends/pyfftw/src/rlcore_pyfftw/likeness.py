@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,8 @@ def likeness(team: Team, arrays: tuple[Padded, Padded, Padded, Padded], inside: 
     def lane(numbers: Iterator[int]) -> None:
         temporaries = Temporaries()
         for number in numbers:
-            told[number] = _of_plane(temporaries, *(array.reals[(planes[number], *part)] for array in arrays))
+            plane: tuple[Any, ...] = (planes[number], *part)
+            told[number] = _of_plane(temporaries, *(array.reals[plane] for array in arrays))
 
     team.run(lane, len(planes))
     return Likeness(math.fsum(one.product for one in told), math.fsum(one.square for one in told))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,9 @@ _BATCHES = 4
 """Of planes, for each thread: they need not take equally long."""
 
 
-def smooth(team: Team, target: Padded, estimate: Padded, *, share: float, least: float, inside: Box | None) -> None:
+def smooth(
+    team: Team, target: Padded, estimate: Padded, *, share: float, slack: float, least: float, inside: Box | None
+) -> None:
     """Divide a step in place by what its point's variation asks for."""
     part = (...,) if inside is None else inside.slices((0,) * len(target.shape))
     step, y = target.reals[part], estimate.reals[part]
@@ -25,7 +28,8 @@ def smooth(team: Team, target: Padded, estimate: Padded, *, share: float, least:
 
     def lane(numbers: Iterator[int]) -> None:
         for number in numbers:
-            smooth_planes(np, step, y, parts[number], share=share, least=least, wraps=inside is None)
+            options: dict[str, Any] = {"share": share, "slack": slack, "least": least}
+            smooth_planes(np, step, y, parts[number], **options, wraps=inside is None)
 
     team.run(lane, len(parts))
 

@@ -236,13 +236,21 @@ class OpenCLBackend:
         return Likeness(float(np.sum(product - off_product)), float(np.sum(square - off_square)))
 
     def smooth(
-        self, array: Real, estimate: Real, *, share: float, least: float, inside: Box | None, out: Array | None = None
+        self,
+        array: Real,
+        estimate: Real,
+        *,
+        share: float,
+        slack: float,
+        least: float,
+        inside: Box | None,
+        out: Array | None = None,
     ) -> Array:
         step, point = self._dense(array), self._dense(estimate)
         target = self._target(out, step.shape, "real")
         box = inside or Box((0,) * len(step.shape), step.shape)
         (_, *plane), first, last = cubic(step.shape), cubic(box.start, fill=0), cubic(box.stop)
-        numbers = share, least, inside is None, *plane, *first, *last
+        numbers = share, slack, least, inside is None, *plane, *first, *last
         self._program.over("smooth", step.shape, target.buffer, step.buffer, point.buffer, *numbers)
         return target
 

@@ -42,7 +42,7 @@ _ARGUMENTS: dict[str, str] = {
     "likeness": "bbbbbiiiiiiii",
     "agree": "bbbn",
     "halve": "bbfuuiiiiiiiii",
-    "smooth": "bbbffiiiiiiiii",
+    "smooth": "bbbfffiiiiiiiii",
 }
 """Arguments of every kernel: buffer, float, int, unsigned int, number of voxels (ulong)."""
 

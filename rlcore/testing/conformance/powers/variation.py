@@ -13,7 +13,7 @@ from rlcore.blocks import Box
 from rlcore.testing.conformance.cases import over_shapes, volume
 from rlcore.testing.conformance.powers.claims import needs
 
-SHARE, LEAST = 0.05, 0.3
+OPTIONS: dict[str, Any] = {"share": 0.05, "slack": 0.3, "least": 0.1}
 
 
 class Variation:
@@ -26,12 +26,13 @@ class Variation:
 
     @over_shapes
     def test_smooth(self, backend: Backend[Any], smoother: Any, shape: Shape) -> None:
-        """`smooth` is not ``array / (1 - share * div(g / sqrt(|g|^2 + least^2)))``, g being forward differences and div
-        backward ones, of an array that repeats where no box is given; or changes the estimate."""
+        """`smooth` is not ``array / (1 - share * div(g / (sqrt(|g|^2 + (slack * estimate)^2) + least)))``, g being
+        forward differences and div backward ones, of an array that repeats where no box is given; or changes the
+        estimate."""
         array, estimate = volume(shape, 1, low=0, high=9), volume(shape, 2, low=0, high=9)
         point, given = backend.upload(estimate), backend.upload(array)
         for out in (None, given):
-            smoothed = smoother.smooth(given, point, share=SHARE, least=LEAST, inside=None, out=out)
+            smoothed = smoother.smooth(given, point, **OPTIONS, inside=None, out=out)
             np.testing.assert_allclose(backend.download(smoothed), _smoothed(array, estimate, wrap=True), rtol=1e-5)
         np.testing.assert_array_equal(backend.download(point), estimate)
 
@@ -46,7 +47,7 @@ class Variation:
             expected[part] = _smoothed(array[part], estimate[part], wrap=False)
             given = backend.upload(array)
             for out in (None, given):
-                options: Any = {"share": SHARE, "least": LEAST, "inside": box, "out": out}
+                options: Any = OPTIONS | {"inside": box, "out": out}
                 smoothed = smoother.smooth(given, backend.upload(estimate), **options)
                 np.testing.assert_allclose(backend.download(smoothed), expected, rtol=1e-5)
 
@@ -58,9 +59,9 @@ def _smoothed(array: Volume, estimate: Volume, *, wrap: bool) -> npt.NDArray[np.
     for axis in range(f.ndim):
         ahead = [(0, int(a == axis)) for a in range(f.ndim)]
         slopes.append(np.diff(np.pad(f, ahead, mode), axis=axis))
-    length = np.sqrt(sum(slope**2 for slope in slopes) + LEAST**2)
+    length = np.sqrt(sum(slope**2 for slope in slopes) + (OPTIONS["slack"] * f) ** 2) + OPTIONS["least"]
     divergence = np.zeros(f.shape)
     for axis, slope in enumerate(slopes):
         behind = [(int(a == axis), 0) for a in range(f.ndim)]
         divergence += np.diff(np.pad(slope / length, behind, "wrap" if wrap else "constant"), axis=axis)
-    return np.asarray(array / (1 - SHARE * divergence))
+    return np.asarray(array / (1 - OPTIONS["share"] * divergence))
