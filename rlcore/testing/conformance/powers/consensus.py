@@ -58,6 +58,6 @@ class Agreement:
         square = np.where(mean == 0, 1, mean**2)
         expected = mean * np.clip(5 * first.astype(np.float64) * second / square, 0, 1)
         for number in (None, 0, 1):
-            given = backend.upload(first), backend.upload(second)
+            given = backend.upload(first.copy()), backend.upload(second.copy())
             agreed = agreer.agree(*given, out=None if number is None else given[number])
             np.testing.assert_allclose(backend.download(agreed), expected, rtol=1e-5, atol=1e-6)

@@ -30,7 +30,7 @@ class Variation:
         forward differences and div backward ones, of an array that repeats where no box is given; or changes the
         estimate."""
         array, estimate = volume(shape, 1, low=0, high=9), volume(shape, 2, low=0, high=9)
-        point, given = backend.upload(estimate), backend.upload(array)
+        point, given = backend.upload(estimate), backend.upload(array.copy())
         for out in (None, given):
             smoothed = smoother.smooth(given, point, **OPTIONS, inside=None, out=out)
             np.testing.assert_allclose(backend.download(smoothed), _smoothed(array, estimate, wrap=True), rtol=1e-5)
@@ -45,7 +45,7 @@ class Variation:
             box = Box(start, tuple(max(a + 1, n - last) for a, n in zip(start, shape, strict=True)))
             part, expected = box.slices((0,) * len(shape)), array.copy()
             expected[part] = _smoothed(array[part], estimate[part], wrap=False)
-            given = backend.upload(array)
+            given = backend.upload(array.copy())
             for out in (None, given):
                 options: Any = OPTIONS | {"inside": box, "out": out}
                 smoothed = smoother.smooth(given, backend.upload(estimate), **options)
