@@ -21,7 +21,8 @@ from rlcore.blocks import Box
 from rlcore.boundary import Geometry, Weights
 from rlcore.kernel import on_device
 from rlcore.pace import Pace
-from rlcore.richardson_lucy import Data, Optics, State, Turn, iterate, steps_for
+from rlcore.richardson_lucy import Data, Optics, State, Turn, iterate
+from rlcore.steps import steps_for
 from rlcore.testing.metrics import i_divergence, nrmse, pearson
 from rlcore.testing.optics import confocal_psf, wide_field_psf
 from rlcore.testing.phantoms import Phantom, phantom
@@ -71,7 +72,7 @@ def path(made: Phantom, acceleration: str, backend, *, background: float) -> Ite
     weight = steps.weight(Weights(psf.values, geometry).of(box))
     first = State(backend.upload(start), backend.upload(start))
     pace, domain = Pace(acceleration, backend), geometry.domain.seen_from(box)
-    turns = (Turn(pace.factor(k), pace.least, None, pace.tell(k + 1, 1, 1, domain)) for k in itertools.count())
+    turns = (Turn(pace.factor(k), None, pace.tell(k + 1, 1, 1, domain)) for k in itertools.count())
     for state in iterate(steps, first, data, weight, optics, turns):
         blurred = backend.download(steps.convolve(state.estimate, optics.transfer))[inside] + background
         yield backend.download(state.estimate)[inside], blurred

@@ -26,10 +26,9 @@ ACCELERATIONS: tuple[str, ...] = get_args(Acceleration)
 TELLING: frozenset[Acceleration] = frozenset({"biggs"})
 """Those whose factors are told by the steps before, so that blocks have to meet after every iteration."""
 
-LEAST_SHARES: dict[str, float] = {"heavy-ball": 0.75, "biggs": 0.6, "none": 1.0}
-"""Least share of a voxel that a prediction leaves of it (the r above). For heavy ball, with 0.7 to 0.8 every phantom of
-docs/measure_acceleration.py is fitted in as few iterations; with 0.5 the fit of some stalls, with 0.9 all take more.
-Biggs' factors fall where steps turn back, so his lets voxels dim faster: 0.5 to 0.7 are as good, 0.75 takes more."""
+LEAST_SHARE = 0.75
+"""Least share of a voxel that a prediction leaves of it (the r above). With 0.7 to 0.8 every phantom of
+docs/measure_acceleration.py is fitted in as few iterations; with 0.5 the fit of some stalls, with 0.9 all take more."""
 
 _LEAST_DIVISOR = 1e-30
 """For divisions whose divisor is 0 only where the dividend is."""

@@ -17,7 +17,7 @@ from rlcore.lengths import smooth_length
 from rlcore.variation import SLAB, SLAB_ON_DEVICE, smooth
 
 LEAST_RATIO = 1e-30
-"""For the logarithm of what is multiplied by 0."""
+"""For the logarithm of what is multiplied by 0, and divisors that are 0 only where the dividend is."""
 
 
 class ArrayAPIBackend(Backend[Any]):
@@ -149,7 +149,8 @@ class ArrayAPIBackend(Backend[Any]):
     def likeness(self, estimate: Any, point: Any, previous: Any, before: Any, *, inside: Box) -> Likeness:
         part, xp = inside.slices((0,) * estimate.ndim), self.xp
         newer, older = estimate[part] - point[part], previous[part] - before[part]
-        sums = (float(xp.sum(newer * older, dtype=xp.float64)), float(xp.sum(older * older, dtype=xp.float64)))
+        share = older / xp.clip(before[part], LEAST_RATIO)
+        sums = (float(xp.sum(newer * share, dtype=xp.float64)), float(xp.sum(older * share, dtype=xp.float64)))
         return Likeness(*sums)
 
     def fit(self, image: Any, blurred: Any, *, background: float, floor: float, inside: Box) -> Fit:

@@ -20,6 +20,11 @@ import numpy.typing as npt
 
 from rlcore.blocks import Box as Box
 from rlcore.blocks import Shape as Shape
+from rlcore.powers import Likeness as Likeness
+from rlcore.powers import SupportsAgreement as SupportsAgreement
+from rlcore.powers import SupportsHalving as SupportsHalving
+from rlcore.powers import SupportsLikeness as SupportsLikeness
+from rlcore.powers import SupportsVariation as SupportsVariation
 
 Volume = npt.NDArray[Any]
 """A NumPy array of 2 or 3 axes in host memory."""
@@ -179,74 +184,6 @@ class SupportsPrediction(Protocol[A]):
         ...
 
 
-class Likeness(NamedTuple):
-    """How alike two steps are, summed over voxels."""
-
-    product: float
-    """Of the newer and the older."""
-    square: float
-    """Of the older with itself."""
-
-
-@runtime_checkable
-class SupportsLikeness(Protocol[A_contra]):
-    """Optional: what the factors of some accelerations are made of, in one pass."""
-
-    def likeness(
-        self, estimate: A_contra, point: A_contra, previous: A_contra, before: A_contra, *, inside: Box
-    ) -> Likeness:
-        """With the steps ``u = estimate - point`` and ``v = previous - before``: the sums of ``u * v`` and of ``v * v``
-        over the voxels of a box, in double precision."""
-        ...
-
-
-@runtime_checkable
-class SupportsVariation(Protocol[A]):
-    """Optional: what keeps neighbouring voxels alike, in one pass."""
-
-    def smooth(
-        self,
-        array: A,
-        estimate: A,
-        *,
-        share: float,
-        slack: float,
-        least: float,
-        inside: Box | None,
-        out: A | None = None,
-    ) -> A:
-        """``array / (1 - share * div(g / (sqrt(|g|^2 + (slack * estimate)^2) + least)))``; `out` may be `array`.
-
-        g holds the forward differences of the estimate along every axis, div sums backward differences of what they
-        become. Where the next voxel lies outside the box a forward difference is 0, where the one before does a
-        backward difference is the value itself, and outside the box the array stays as it is. None means everywhere,
-        and that the last voxel of an axis is next to the first.
-        """
-        ...
-
-
-@runtime_checkable
-class SupportsHalving(Protocol[A]):
-    """Optional: counts split by coins, without a trip to the host."""
-
-    def halve(self, image: A, key: int, start: Shape, shape: Shape, *, other: bool) -> A:
-        """Twice one half of the counts of a block that begins at `start` of an image of this shape, or twice the other.
-
-        The two add up to twice the image. Which is which is told by ``rlcore.consensus.halve``, to rounding.
-        """
-        ...
-
-
-@runtime_checkable
-class SupportsAgreement(Protocol[A]):
-    """Optional: what two halves of the counts agree on, in one pass."""
-
-    def agree(self, first: A, second: A, *, out: A | None = None) -> A:
-        """The mean of two corrections, less the more they differ, 0 where their signs do: with ``m`` the mean,
-        ``m * clip(5 first second / m^2, 0, 1)``; `out` may be either of them."""
-        ...
-
-
 class Fit(NamedTuple):
     """How data and a model compare, summed over voxels."""
 
@@ -287,7 +224,7 @@ class SupportsResidence(Protocol[A]):
 class SupportsHostVolumes(Protocol[A]):
     """Optional: blocks of NumPy arrays without another copy of them in between, on the host or on the device."""
 
-    def read(self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False) -> A:
+    def read(self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False, out: A | None = None) -> A:
         """Like `cut`, from a NumPy array of any real dtype."""
         ...
 
@@ -305,7 +242,8 @@ class SupportsStreams(Protocol):
         ...
 
     def lane(self) -> AbstractContextManager[None]:
-        """Work done inside, by this thread, runs beside that of other threads' lanes; on leaving it has finished."""
+        """Work done inside, by this thread, runs beside that of other threads' lanes; once others have lanes, it has
+        finished on leaving."""
         ...
 
 

@@ -14,26 +14,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any, Generic, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
-from rlcore.acceleration import TELLING, Acceleration, Predict, prediction_of
+from rlcore.acceleration import LEAST_SHARE, TELLING, Acceleration
 from rlcore.backend import (
     A,
     Backend,
     Footprint,
-    Shape,
-    SupportsExpansion,
     SupportsFusion,
     SupportsPrediction,
-    Volume,
-    real_dtype,
 )
-from rlcore.blocks import Box
-from rlcore.boundary import WeightTable
+from rlcore.steps import Steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,28 +71,6 @@ def held_by(
     return replace(held, reals=held.reals + more)
 
 
-class Steps(Protocol[A]):
-    """The four steps of an iteration, and what they need beforehand, on blocks of one shape."""
-
-    def transfer(self, kernel: A) -> Any: ...
-    def weight(self, weight: WeightTable | None) -> Any: ...
-    def inside(self, image: Box | None) -> Any: ...
-    def convolve(self, array: A, transfer: Any, *, out: A | None = None) -> A: ...
-    def correlate(self, array: A, transfer: Any, *, out: A | None = None) -> A: ...
-    def ratio(
-        self, image: A, blurred: A, *, background: float, floor: float, inside: Any, out: A | None = None
-    ) -> A: ...
-    def update(self, estimate: A, correction: A, weight: Any, *, out: A | None = None) -> A: ...
-
-    @property
-    def predict(self) -> Predict: ...
-
-
-def steps_for(backend: Backend[A], shape: Shape) -> Steps[A]:
-    """The backend's own fused steps, or the same steps composed of its basic operations."""
-    return Fused(backend, shape) if isinstance(backend, SupportsFusion) else Composed(backend, shape)
-
-
 @dataclass(frozen=True, slots=True)
 class Optics:
     """What stays the same through a run: the transfer spectrum, the background b and the floor under divisions."""
@@ -143,8 +112,6 @@ class Turn(NamedTuple):
 
     factor: float | None = None
     """How far the point is predicted beyond the estimate; None without acceleration."""
-    least: float = 1.0
-    """Least share of a voxel that the prediction leaves of it."""
     watch: Watch | None = None
     tell: Tell | None = None
     split: Callable[[Any], tuple[Any, Any]] | None = None
@@ -174,122 +141,44 @@ def point_of(steps: Steps[A], state: State, turn: Turn) -> A:
     newest: A = state.estimate
     if turn.factor is None:
         return newest
-    point: A = steps.predict(newest, state.previous, turn.factor, least=turn.least, out=state.previous)
+    point: A = steps.predict(newest, state.previous, turn.factor, least=LEAST_SHARE, out=state.previous)
     return point
 
 
 def advance(
     steps: Steps[A], state: State, point: A, ratios: tuple[A, ...], weight: Any, optics: Optics, turn: Turn
-) -> State:
-    """Second half-step: the point times 1 + w H^T ratio. Overwrites the ratios, the first of which becomes the step."""
+) -> tuple[State, A]:
+    """Second half-step: the point times 1 + w H^T ratio; and an array that is free for other use.
+
+    In place of the point, or of the first ratio where the point is needed besides.
+    """
     corrections = [steps.correlate(ratio, optics.transfer, out=ratio) for ratio in ratios]
     correction = corrections[0] if turn.agree is None else turn.agree(*corrections, out=corrections[0])
-    del corrections
+    if turn.tell is None and turn.smooth is None:
+        return State(steps.update(point, correction, weight, out=point), state.estimate), correction
     estimate = steps.update(point, correction, weight, out=correction)
     if turn.smooth is not None:
         estimate = turn.smooth(estimate, point)
     if turn.tell is None:
-        return State(estimate, state.estimate)
+        return State(estimate, state.estimate), point
     if state.point is not None:
         turn.tell(estimate, point, state.estimate, state.point)
-    return State(estimate, state.estimate, point)
+    return State(estimate, state.estimate, point), state.point
 
 
 def iterate(
     steps: Steps[A], state: State, data: Data, weight: Any, optics: Optics, turns: Iterable[Turn]
 ) -> Iterator[State]:
-    """Yield the state after each iteration, one for each turn; it is overwritten by the next."""
-    work = None
-    for turn in turns:
-        point = point_of(steps, state, turn)
+    """Yield the state after each iteration, one for each turn; the next overwrites it, all but the newest estimate at
+    once, since backends that put an update off do it together with the prediction that follows."""
+    work: Any = None
+    following = iter(turns)
+    turn = next(following, None)
+    point = state.estimate if turn is None else point_of(steps, state, turn)
+    while turn is not None:
         ratios = blur(steps, point, data, optics, turn, out=work)
-        work = point if turn.tell is None else state.point
-        state = advance(steps, state, point, ratios, weight, optics, turn)
-        del point, ratios
+        state, work = advance(steps, state, point, ratios, weight, optics, turn)
+        del ratios
+        turn = next(following, None)
+        point = state.estimate if turn is None else point_of(steps, state, turn)
         yield state
-
-
-class Fused(Generic[A]):
-    """The steps as the backend itself fuses them."""
-
-    def __init__(self, backend: Any, shape: Shape) -> None:
-        self._backend = backend
-        self._shape = shape
-        self.convolve, self.correlate = backend.convolve, backend.correlate
-        self.ratio, self.update = backend.ratio, backend.update
-
-    @cached_property
-    def predict(self) -> Predict:
-        return prediction_of(self._backend, self._shape)
-
-    def transfer(self, kernel: A) -> Any:
-        return self._backend.fft(kernel)
-
-    def weight(self, weight: WeightTable | None) -> Any:
-        return None if weight is None else _expand(self._backend, weight.values, weight.index)
-
-    def inside(self, image: Box | None) -> Box | None:
-        return image
-
-
-class Composed(Generic[A]):
-    """The steps out of the basic operations, for backends that have no fused ones."""
-
-    def __init__(self, backend: Backend[A], shape: Shape) -> None:
-        self._backend = backend
-        self._shape = shape
-
-    def transfer(self, kernel: A) -> tuple[A, A]:
-        """Spectra of the PSF and of its mirror image about voxel 0, by which to correlate."""
-        return self._backend.fft(kernel), self._backend.fft(self._backend.flip(kernel))
-
-    def weight(self, weight: WeightTable | None) -> A | None:
-        return None if weight is None else _expand(self._backend, weight.values, weight.index)
-
-    def inside(self, image: Box | None) -> A | float:
-        """What makes a ratio the ratio less 1: -1 on the image and 0 outside it."""
-        if image is None:
-            return -1.0
-        ends = zip(image.start, image.stop, self._shape, strict=True)
-        index = tuple(((np.arange(n) >= a) & (np.arange(n) < b)).astype(np.intp) for a, b, n in ends)
-        corner: Volume = np.zeros((2,) * len(self._shape))
-        corner[(1,) * len(self._shape)] = -1.0
-        return _expand(self._backend, corner, index)
-
-    def convolve(self, array: A, transfer: tuple[A, A], *, out: A | None = None) -> A:
-        return self._filter(array, transfer[0], out)
-
-    def correlate(self, array: A, transfer: tuple[A, A], *, out: A | None = None) -> A:
-        return self._filter(array, transfer[1], out)
-
-    def ratio(
-        self, image: A, blurred: A, *, background: float, floor: float, inside: A | float, out: A | None = None
-    ) -> A:
-        if background:
-            blurred = self._backend.add(blurred, background, out=None if out is image else out)
-        ratio = self._backend.divide(image, blurred, floor=floor, out=out)
-        return self._backend.add(ratio, inside, out=ratio)
-
-    def update(self, estimate: A, correction: A, weight: A | None, *, out: A | None = None) -> A:
-        factor = correction
-        if weight is not None:
-            factor = self._backend.multiply(factor, weight, out=factor)
-        factor = self._backend.add(factor, 1.0, out=factor)
-        factor = self._backend.clamp(factor, 0.0, out=factor)
-        return self._backend.multiply(estimate, factor, out=out)
-
-    @cached_property
-    def predict(self) -> Predict:
-        return prediction_of(self._backend, self._shape)
-
-    def _filter(self, array: A, transfer: A, out: A | None) -> A:
-        product = self._backend.fft(array)
-        product = self._backend.multiply(product, transfer, out=product)
-        return self._backend.ifft(product, self._shape, out=out)
-
-
-def _expand(backend: Backend[A], table: Volume, index: tuple[npt.NDArray[np.intp], ...]) -> A:
-    if isinstance(backend, SupportsExpansion):
-        expanded: A = backend.expand(table, index)
-        return expanded
-    return backend.upload(table.astype(real_dtype(backend))[np.ix_(*index)])

@@ -24,8 +24,8 @@ from rlcore.richardson_lucy import (
     Turn,
     held_by,
     iterate,
-    steps_for,
 )
+from rlcore.steps import steps_for
 
 PARITIES = [
     *(((9 + a, 9 + b), (4 + c, 4 + d)) for a, b, c, d in [(0, 0, 0, 1), (0, 1, 1, 1), (1, 0, 0, 0), (1, 1, 1, 0)]),

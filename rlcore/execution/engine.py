@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from rlcore.backend import Backend, Shape, SupportsStreams
-from rlcore.blocks import Block
+from rlcore.blocks import Block, Box
 from rlcore.boundary import Weights
 from rlcore.caution import caution
 from rlcore.errors import BudgetError, OutOfMemory
 from rlcore.execution.checkpoint import Checkpoint
 from rlcore.execution.progress import Reporter
 from rlcore.execution.record import Record, own_part
+from rlcore.execution.stages import Stages
 from rlcore.execution.stores import Store
 from rlcore.execution.sweeps import OTHER_RATIO, RATIO, START, Sweep, sweeps
 from rlcore.execution.working import WorkingVolumes
@@ -25,19 +25,8 @@ from rlcore.pace import Pace
 from rlcore.planner.plan import Plan
 from rlcore.psf import PSF
 from rlcore.regularization import Regularizer
-from rlcore.richardson_lucy import (
-    Data,
-    Optics,
-    State,
-    Steps,
-    Turn,
-    Watch,
-    advance,
-    blur,
-    iterate,
-    point_of,
-    steps_for,
-)
+from rlcore.richardson_lucy import Data, Optics, State, Turn, Watch, advance, blur, iterate, point_of
+from rlcore.steps import Steps, steps_for
 
 
 class ReplanWarning(UserWarning):
@@ -131,6 +120,8 @@ class _Engine:
         kernel = on_device(run.backend, run.psf, plan.block_shape)
         self._optics = Optics(self._steps.transfer(kernel), run.background, run.floor)
         self._weights = Weights(run.psf.values, plan.geometry)
+        self._spare: list[Any] = []
+        """Arrays of a block's shape that nobody needs any more: new memory is slow to come."""
 
     def sweep(self, sweep: Sweep) -> None:
         """Run one sweep over the blocks that are not done yet, and note each when it is written."""
@@ -141,10 +132,13 @@ class _Engine:
         run.reporter.skip(done * sweep.units / len(sweep.cut))
         targets = self._targets(sweep)
         numbered = itertools.islice(enumerate(sweep.cut, start=1), done, None)
-        stages = _Stages(
+        stages = Stages(
             self._loader(sweep), self._computer(sweep), lambda arrays, item: self._save(targets, arrays, *item)
         )
-        stages.run(numbered, overlap=self._plan.overlap)
+        try:
+            stages.run(numbered, overlap=self._plan.overlap)
+        finally:
+            self._spare.clear()
         if run.checkpoint:
             run.checkpoint.reach(run.reporter.sweep, 0, run.pace.to_dict())
 
@@ -171,13 +165,16 @@ class _Engine:
             box = item[1].read
             with self._lane():
                 weight = None if sweep.kind == "blur" else self._steps.weight(self._weights.of(box))
-                newest = estimate.load(box)
-                before = newest if self._plan.acceleration == "none" else previous.load(box)
-                state = State(newest, before, point.load(box) if point else None)
-                given = tuple(ratio.load(box) for ratio in ratios) if ratios else self._data(item[1])
+                newest = self._load(estimate, box)
+                before = newest if self._plan.acceleration == "none" else self._load(previous, box)
+                state = State(newest, before, self._load(point, box) if point else None)
+                given = tuple(self._load(ratio, box) for ratio in ratios) if ratios else self._data(item[1])
                 return state, given, weight
 
         return load
+
+    def _load(self, store: Store, box: Box) -> Any:
+        return store.load(box, self._spare.pop() if self._spare else None)
 
     def _data(self, block: Block) -> Data:
         """The image in a block, and on which of its voxels a ratio is taken: where both the image and the blur are.
@@ -188,9 +185,10 @@ class _Engine:
         """
         geometry, box = self._plan.geometry, block.read
         whole = box if geometry.wraps else geometry.image
-        blurred = self._plan.blurred_in(block)
-        inside = box.intersect(whole).intersect(blurred)
-        return Data(self._run.image.load(box), self._steps.inside(None if inside == box else inside.seen_from(box)))
+        inside = box.intersect(whole).intersect(self._plan.blurred_in(block))
+        return Data(
+            self._load(self._run.image, box), self._steps.inside(None if inside == box else inside.seen_from(box))
+        )
 
     def _computer(self, sweep: Sweep) -> Callable[..., tuple[Any, ...]]:
         """What is done to it: the half-steps of the sweep. It gives an array for each target."""
@@ -219,6 +217,8 @@ class _Engine:
                 point = point_of(self._steps, state, turn)
                 del state
                 ratios = blur(self._steps, point, data, self._optics, turn, out=point)
+            if self._run.image.loads_copies:
+                self._spare.append(data.image)
             self._run.reporter.advance(1)
             return ratios
 
@@ -230,7 +230,8 @@ class _Engine:
             turn = self._turn(sweep, sweep.before, item, None)
             with self._lane():
                 point = point_of(self._steps, state, turn)
-                state = advance(self._steps, state, point, ratios, weight, self._optics, turn)
+                state, free = advance(self._steps, state, point, ratios, weight, self._optics, turn)
+            self._spare.append(free)
             self._run.reporter.advance(1)
             return tuple(state[part] for part, _ in sweep.written)
 
@@ -246,7 +247,6 @@ class _Engine:
         prior, box = self._run.regularizer, block.read
         return Turn(
             pace.factor(finished),
-            pace.least,
             watch,
             tell,
             prior.split(finished + 1, box),
@@ -267,45 +267,10 @@ class _Engine:
         with self._lane():
             for target, array in zip(targets, arrays, strict=True):
                 target.save(array, block)
+        self._spare.extend({id(array): array for array in arrays}.values())
         if self._run.checkpoint:
             self._run.checkpoint.reach(self._run.reporter.sweep - 1, number, self._run.pace.to_dict())
 
     def _lane(self) -> contextlib.AbstractContextManager[None]:
         backend = self._run.backend
         return backend.lane() if isinstance(backend, SupportsStreams) else contextlib.nullcontext()
-
-
-@dataclass(frozen=True, slots=True)
-class _Stages:
-    """Load, compute, save: one after the other, or beside each other with one block ahead and one behind."""
-
-    load: Callable[[tuple[int, Block]], tuple[Any, ...]]
-    compute: Callable[..., Any]
-    save: Callable[[tuple[Any, ...], tuple[int, Block]], None]
-
-    def run(self, items: Iterator[tuple[int, Block]], *, overlap: bool) -> None:
-        if overlap:
-            with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
-                self._beside(items, reader, writer)
-        else:
-            for item in items:
-                self.save(self.compute(item, *self.load(item)), item)
-
-    def _beside(
-        self, items: Iterator[tuple[int, Block]], reader: ThreadPoolExecutor, writer: ThreadPoolExecutor
-    ) -> None:
-        behind: Future[None] | None = None
-        item = next(items, None)
-        ahead = None if item is None else reader.submit(self.load, item)
-        while item is not None and ahead is not None:
-            loaded, present = ahead.result(), item
-            item = next(items, None)
-            ahead = None if item is None else reader.submit(self.load, item)
-            arrays = self.compute(present, *loaded)
-            del loaded
-            if behind is not None:
-                behind.result()
-            behind = writer.submit(self.save, arrays, present)
-            del arrays
-        if behind is not None:
-            behind.result()

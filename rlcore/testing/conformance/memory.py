@@ -11,7 +11,8 @@ import pytest
 from rlcore.backend import Backend, Shape, on_host
 from rlcore.blocks import Box
 from rlcore.boundary import WeightTable
-from rlcore.richardson_lucy import Data, Optics, State, Turn, held_by, iterate, steps_for
+from rlcore.richardson_lucy import Data, Optics, State, Turn, held_by, iterate
+from rlcore.steps import steps_for
 from rlcore.testing.conformance.cases import kernel, volume
 from rlcore.testing.conformance.peak import Work, peak_of, resident
 

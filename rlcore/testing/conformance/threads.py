@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from rlcore.backend import Backend, Shape, Volume
-from rlcore.richardson_lucy import Data, Optics, State, Turn, iterate, steps_for
+from rlcore.richardson_lucy import Data, Optics, State, Turn, iterate
+from rlcore.steps import steps_for
 from rlcore.testing.conformance.cases import kernel, volume
 
 THREADS, ROUNDS = 4, 10

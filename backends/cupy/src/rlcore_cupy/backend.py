@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -136,9 +137,10 @@ class CuPyBackend(Regularizing):
 
     def divide(self, a: Array, b: Array, *, floor: float, out: Array | None = None) -> Padded:
         with self._place.here():
-            operands = self._padded(a), self._padded(b)
-            target = self._real_target(out, a.shape)
-            return elementwise.run("quotient", target, *operands, also=(np.float32(floor),))
+            dividend, divisor = self._padded(a), self._padded(b)
+            return elementwise.run(
+                "quotient", self._real_target(out, a.shape), dividend, divisor, also=(np.float32(floor),)
+            )
 
     def clamp(self, array: Array, floor: float, *, out: Array | None = None) -> Padded:
         with self._place.here():
@@ -187,9 +189,9 @@ class CuPyBackend(Regularizing):
         self, estimate: Array, previous: Array, factor: float, *, least: float, out: Array | None = None
     ) -> Padded:
         with self._place.here():
-            operands = self._padded(estimate), self._padded(previous)
-            target = self._real_target(out, estimate.shape)
-            return elementwise.run("predict", target, *operands, also=(np.float32(factor), np.float32(least)))
+            before, target = self._padded(previous), self._real_target(out, estimate.shape)
+            self._transforms.predict(self._written(estimate), before, factor, least, target)
+            return target
 
     # --- residence, host volumes, expansion, summary
 
@@ -210,9 +212,11 @@ class CuPyBackend(Regularizing):
             self._transforms.before_writing(self._padded(volume))
             residence.paste(self._padded(block), source, self._padded(volume), target, shape)
 
-    def read(self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False) -> Padded:
+    def read(
+        self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False, out: Array | None = None
+    ) -> Padded:
         with self._place.here():
-            block = Padded(tuple(shape))
+            block = self._real_target(out, tuple(shape))
             if not residence.covers(start, shape, volume.shape, wrap=wrap):
                 block.buffer.fill(0)
             for source, target in residence.boxes(start, shape, volume.shape, wrap=wrap):
@@ -238,8 +242,11 @@ class CuPyBackend(Regularizing):
         with self._place.here():
             return pinned(tuple(shape), np.dtype(dtype))
 
-    def lane(self) -> AbstractContextManager[None]:
-        return self._place.lane()
+    @contextmanager
+    def lane(self) -> Iterator[None]:
+        with self._place.lane():
+            yield
+            self._transforms.finish()
 
     # --- arrays of other libraries
 

@@ -96,7 +96,8 @@ extern "C" __global__ void likeness(const float* estimate, const int le, const f
         for (int x = x0 + threadIdx.x; x < x1; x += blockDim.x) {
             const float newer = estimate[row * le + x] - point[row * lp + x];
             const float older = previous[row * lr + x] - before[row * lb + x];
-            product += (double)newer * older; square += (double)older * older;
+            const float share = older / fmaxf(before[row * lb + x], 1e-30f);
+            product += (double)newer * share; square += (double)older * share;
         }
     }
     const int t = threadIdx.x;
@@ -137,7 +138,7 @@ def agree(out: Padded, first: Padded, second: Padded) -> Padded:
 
 
 def likeness(arrays: tuple[Padded, ...], inside: Box) -> Likeness:
-    """With ``u = arrays[0] - arrays[1]`` and ``v = arrays[2] - arrays[3]``: the sums of ``u * v`` and ``v * v``."""
+    """As `SupportsLikeness.likeness`: estimate, point, previous and before."""
     blocks = min(math.prod(inside.shape[:-1]), 1056)
     found = cupy.empty((blocks, 2), cupy.float64)
     places = [part for array in arrays for part in (array.buffer, np.int32(array.line))]

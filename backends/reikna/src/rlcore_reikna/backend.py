@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rlcore.backend import Box, Device, Footprint, Likeness, Shape, Summary, Volume
+from rlcore.backend import Box, Device, Footprint, Shape, Summary, Volume
 from rlcore.errors import BackendError
 from rlcore_reikna import host_volumes
 from rlcore_reikna.arrays import Array, Kind, Real, Spread, cubic, is_spectrum, real_bytes
 from rlcore_reikna.devices import choose, described, is_cpu, title
 from rlcore_reikna.memory import rounded
+from rlcore_reikna.regularizing import Regularizing
 from rlcore_reikna.runtime import Runtime, runtime_of
 from rlcore_reikna.transforms import Transforms
 
@@ -21,7 +22,7 @@ _LOOKERS = 1 << 17
 """Work-items that look at a volume together."""
 
 
-class OpenCLBackend:
+class OpenCLBackend(Regularizing):
     """All of the protocol on one OpenCL device; a subclass names its transforms.
 
     Parameters
@@ -78,8 +79,8 @@ class OpenCLBackend:
 
     # --- what the algorithm does
 
-    def upload(self, volume: Volume) -> Array:
-        array = self._new(tuple(volume.shape))
+    def upload(self, volume: Volume, *, out: Array | None = None) -> Array:
+        array = self._target(out, tuple(volume.shape), "real")
         self._runtime.transfers.upload(volume, array.buffer)
         return array
 
@@ -175,8 +176,12 @@ class OpenCLBackend:
 
     def full(self, shape: Shape, value: float) -> Array:
         array = self._new(tuple(shape))
-        self._program.each("fill", array.size, array.buffer, value)
+        self.fill(array, value)
         return array
+
+    def fill(self, array: Array, value: float) -> None:
+        """Give all voxels of an array one value."""
+        self._program.each("fill", array.size, array.buffer, value)
 
     def cut(self, volume: Real, start: Shape, shape: Shape, *, wrap: bool = False, out: Array | None = None) -> Array:
         source = self._dense(volume)
@@ -194,8 +199,11 @@ class OpenCLBackend:
         (_, *inner), (_, *outer) = cubic(part.shape), cubic(volume.shape)
         self._program.over("paste", tuple(shape), volume.buffer, part.buffer, *plane, *at, *inner, *to, *outer)
 
-    def read(self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False) -> Array:
-        block: Array = host_volumes.read(self, volume, start, tuple(shape), wrap=wrap)
+    def read(
+        self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False, out: Array | None = None
+    ) -> Array:
+        block = self._target(out, tuple(shape), "real")
+        host_volumes.read(self, volume, start, block, wrap=wrap)
         return block
 
     def write(self, block: Real, source: Shape, volume: Volume, target: Shape, shape: Shape) -> None:
@@ -224,46 +232,6 @@ class OpenCLBackend:
         low, high, sums, lost = self.download(looks).astype(np.float64).T
         with np.errstate(invalid="ignore"):
             return Summary(float(low.min()), float(high.max()), float(np.sum(sums - lost)))
-
-    def likeness(self, estimate: Real, point: Real, previous: Real, before: Real, *, inside: Box) -> Likeness:
-        """Sums over a box, compensated in single precision and ended in double."""
-        arrays = [self._dense(array) for array in (estimate, point, previous, before)]
-        (_, *plane), first, last = cubic(arrays[0].shape), cubic(inside.start, fill=0), cubic(inside.stop)
-        items = min(_LOOKERS, inside.size)
-        sums = self._new((items, 4))
-        self._program.items("likeness", items, sums.buffer, *(array.buffer for array in arrays), *plane, *first, *last)
-        product, off_product, square, off_square = self.download(sums).astype(np.float64).T
-        return Likeness(float(np.sum(product - off_product)), float(np.sum(square - off_square)))
-
-    def smooth(
-        self,
-        array: Real,
-        estimate: Real,
-        *,
-        share: float,
-        slack: float,
-        least: float,
-        inside: Box | None,
-        out: Array | None = None,
-    ) -> Array:
-        step, point = self._dense(array), self._dense(estimate)
-        target = self._target(out, step.shape, "real")
-        box = inside or Box((0,) * len(step.shape), step.shape)
-        (_, *plane), first, last = cubic(step.shape), cubic(box.start, fill=0), cubic(box.stop)
-        numbers = share, slack, least, inside is None, *plane, *first, *last
-        self._program.over("smooth", step.shape, target.buffer, step.buffer, point.buffer, *numbers)
-        return target
-
-    def halve(self, image: Real, key: int, start: Shape, shape: Shape, *, other: bool) -> Array:
-        counts, whole = self._dense(image), cubic(tuple(shape))
-        target = self._new(counts.shape)
-        first = tuple(at % n for at, n in zip(cubic(tuple(start), fill=0), whole, strict=True))
-        numbers = -1.0 if other else 1.0, key >> 32, key & 0xFFFFFFFF, *cubic(counts.shape), *first, *whole
-        self._program.over("halve", counts.shape, target.buffer, counts.buffer, *numbers)
-        return target
-
-    def agree(self, first: Real, second: Real, *, out: Array | None = None) -> Array:
-        return self._each("agree", out, first, second)
 
     # --- inside
 

@@ -202,8 +202,9 @@ kernel void likeness(global float4 *out, global const float *estimate, global co
         const size_t row = k / width;
         const size_t i = AT(az + row / height, ay + row % height, ax + k % width, ny, nx);
         const float newer = estimate[i] - point[i], older = previous[i] - before[i];
-        add_to(&product, newer * older);
-        add_to(&square, older * older);
+        const float share = older / fmax(before[i], 1e-30f);
+        add_to(&product, newer * share);
+        add_to(&square, older * share);
     }
     out[get_global_id(0)] = (float4)(product, square);
 }
