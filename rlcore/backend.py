@@ -242,8 +242,10 @@ class SupportsStreams(Protocol):
         ...
 
     def lane(self) -> AbstractContextManager[None]:
-        """Work done inside, by this thread, runs beside that of other threads' lanes; once others have lanes, it has
-        finished on leaving."""
+        """Work done inside, by this thread, runs beside that of other threads' lanes.
+
+        On leaving it has finished; or, as long as no other thread has had a lane, at least that of the lane before.
+        """
         ...
 
 

@@ -98,9 +98,8 @@ class CuPyBackend(Regularizing):
 
     def download(self, array: Array, *, out: Volume | None = None) -> Volume:
         with self._place.here():
-            source = self._padded(array)
-            target = pinned(source.shape, self.dtype) if out is None else out
-            self._transfers.to_host(source.reals, target)
+            target = pinned(array.shape, self.dtype) if out is None else out
+            self._transfers.to_host(self._padded(array).reals, target)
             return target
 
     def fft(self, array: Array, *, out: Array | None = None) -> Padded:
@@ -148,9 +147,8 @@ class CuPyBackend(Regularizing):
 
     def flip(self, array: Array) -> Padded:
         with self._place.here():
-            source = self._padded(array)
-            target = Padded(source.shape)
-            residence.mirror(source, target)
+            target = Padded(array.shape)
+            residence.mirror(self._padded(array), target)
             return target
 
     # --- fusion
@@ -179,9 +177,8 @@ class CuPyBackend(Regularizing):
 
     def update(self, estimate: Array, correction: Array, weight: Array | None, *, out: Array | None = None) -> Padded:
         with self._place.here():
-            target, weighed = self._target(out, estimate.shape), weight
-            if isinstance(weighed, Padded):
-                weighed = self._padded(weighed)
+            target = self._target(out, estimate.shape)
+            weighed = self._padded(weight) if isinstance(weight, Padded) else weight
             self._transforms.update(self._padded(estimate), self._written(correction), weighed, target)
             return target
 
