@@ -73,14 +73,14 @@ class Composed(Generic[A]):
     def weight(self, weight: WeightTable | None) -> A | None:
         return None if weight is None else _expand(self._backend, weight.values, weight.index)
 
-    def inside(self, image: Box | None) -> A | float:
-        """What makes a ratio the ratio less 1: -1 on the image and 0 outside it."""
+    def inside(self, image: Box | None) -> A | None:
+        """1 on the image and 0 outside it; None where it is everywhere."""
         if image is None:
-            return -1.0
+            return None
         ends = zip(image.start, image.stop, self._shape, strict=True)
         index = tuple(((np.arange(n) >= a) & (np.arange(n) < b)).astype(np.intp) for a, b, n in ends)
         corner: Volume = np.zeros((2,) * len(self._shape))
-        corner[(1,) * len(self._shape)] = -1.0
+        corner[(1,) * len(self._shape)] = 1.0
         return _expand(self._backend, corner, index)
 
     def convolve(self, array: A, transfer: tuple[A, A], *, out: A | None = None) -> A:
@@ -90,12 +90,13 @@ class Composed(Generic[A]):
         return self._filter(array, transfer[1], out)
 
     def ratio(
-        self, image: A, blurred: A, *, background: float, floor: float, inside: A | float, out: A | None = None
+        self, image: A, blurred: A, *, background: float, floor: float, inside: A | None, out: A | None = None
     ) -> A:
         if background:
             blurred = self._backend.add(blurred, background, out=None if out is image else out)
         ratio = self._backend.divide(image, blurred, floor=floor, out=out)
-        return self._backend.add(ratio, inside, out=ratio)
+        ratio = self._backend.add(ratio, -1.0, out=ratio)
+        return ratio if inside is None else self._backend.multiply(ratio, inside, out=ratio)
 
     def update(self, estimate: A, correction: A, weight: A | None, *, out: A | None = None) -> A:
         factor = correction
