@@ -240,7 +240,8 @@ class _Engine:
     def _turn(self, sweep: Sweep, finished: int, item: tuple[int, Block], data: Data | None) -> Turn:
         """What the iteration after so many does on one block; without data, nothing of the fit is noted."""
         pace, (number, block) = self._run.pace, item
-        part = (self._plan.geometry.domain if self._plan.is_whole else block.keep).seen_from(block.read)
+        whole = self._plan.is_whole  # outside its domain all is 0 and changes no sum
+        part = (block.read if whole else block.keep).seen_from(block.read)
         last = finished + 1 == self._plan.iterations
         tell = None if last else pace.tell(finished + 1, number, len(sweep.cut), part)
         watch = None if data is None else self._watch(sweep, finished, item, data)
