@@ -70,7 +70,7 @@ def deconvolve(
     regularization : {"none", "tv", "consensus"}
         What holds the estimate back from fitting noise. "tv" is total variation: neighbouring voxels that differ less
         are preferred. "consensus" splits the counts in two in every iteration and moves a voxel only where both halves
-        agree which way; it takes half as much time again, and an image in photons.
+        agree which way; it takes two to three times as long, and an image in photons.
     tv_weight : float, default 0.002
         How much total variation counts, up to 0.1; 0.01 and more smooth visibly.
     seed : int, default 0
