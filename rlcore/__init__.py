@@ -18,12 +18,14 @@ from rlcore.execution import Info, Progress, ReplanWarning
 from rlcore.planner import Plan
 from rlcore.psf import PSF, PSFWarning, prepare_psf
 from rlcore.registry import Finding, load_backend, survey
+from rlcore.regularization import REGULARIZATIONS
 from rlcore.source import ImageWarning
 
 __all__ = [
     "ACCELERATIONS",
     "BOUNDARIES",
     "PSF",
+    "REGULARIZATIONS",
     "BackendError",
     "BackendUnavailable",
     "BudgetError",

@@ -6,8 +6,8 @@ The floor is a share r of the estimate itself, so that zeros stay zeros, voxels 
 light leaks to where none may be: no mask is needed. A floor of nearly 0, as is usual, kills voxels that dim quickly:
 steps are factors, which bring nothing back, and the fit stalls where noise is low.
 
-A run carries two volumes, the point y and the estimate f, and predicts as soon as an estimate is there; so blurring
-reads y alone, and every voxel is predicted from itself alone.
+A run carries the last two estimates and predicts when a step begins, every voxel from itself alone. The factor c is a
+number of the whole volume: heavy ball knows it beforehand, Biggs' is told by the last steps (`rlcore.pace`).
 """
 
 from __future__ import annotations
@@ -20,8 +20,11 @@ import numpy as np
 from rlcore.backend import A, Backend, Shape, SupportsPrediction, SupportsResidence, real_dtype
 from rlcore.errors import InputError
 
-Acceleration = Literal["heavy-ball", "none"]
+Acceleration = Literal["heavy-ball", "biggs", "none"]
 ACCELERATIONS: tuple[str, ...] = get_args(Acceleration)
+
+TELLING: frozenset[Acceleration] = frozenset({"biggs"})
+"""Those whose factors are told by the steps before, so that blocks have to meet after every iteration."""
 
 LEAST_SHARE = 0.75
 """Least share of a voxel that a prediction leaves of it (the r above). With 0.7 to 0.8 every phantom of
@@ -39,15 +42,6 @@ def check_acceleration(name: str) -> Acceleration:
     if name not in ACCELERATIONS:
         raise InputError(f"acceleration {name!r} is unknown; choose from {', '.join(map(repr, ACCELERATIONS))}")
     return cast("Acceleration", name)
-
-
-def factor_after(acceleration: Acceleration, iteration: int) -> float | None:
-    """The factor c of the prediction from the estimate that so many iterations made; None for plain iterations.
-
-    Heavy ball: ``(k - 1) / (k + 2)`` for the step k that follows (Wang & Miller 2014, IEEE Trans. Image Process. 23,
-    848). It depends on no data, so blocks need not agree on it.
-    """
-    return None if acceleration == "none" else iteration / (iteration + 3)
 
 
 def prediction_of(backend: Backend[Any], shape: Shape) -> Predict:

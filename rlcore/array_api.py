@@ -8,14 +8,16 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
-from rlcore.backend import Backend, Fit, Footprint, Shape, Volume
+from rlcore.backend import Backend, Fit, Footprint, Likeness, Shape, Volume
 from rlcore.blocks import Box
 from rlcore.budget import host_free
+from rlcore.consensus import agree
 from rlcore.errors import BackendError, BackendUnavailable
 from rlcore.lengths import smooth_length
+from rlcore.variation import SLAB, SLAB_ON_DEVICE, smooth
 
 LEAST_RATIO = 1e-30
-"""For the logarithm of what is multiplied by 0."""
+"""For the logarithm of what is multiplied by 0, and divisors that are 0 only where the dividend is."""
 
 
 class ArrayAPIBackend(Backend[Any]):
@@ -125,6 +127,31 @@ class ArrayAPIBackend(Backend[Any]):
     def predict(self, estimate: Any, previous: Any, factor: float, *, least: float, out: Any = None) -> Any:
         point = estimate + factor * (estimate - previous)
         return _place(self.xp.maximum(point, least * estimate), out)
+
+    def smooth(
+        self,
+        array: Any,
+        estimate: Any,
+        *,
+        share: float,
+        slack: float,
+        least: float,
+        inside: Box | None,
+        out: Any = None,
+    ) -> Any:
+        slab = SLAB if self.on_host else SLAB_ON_DEVICE
+        options: Any = {"share": share, "slack": slack, "least": least, "inside": inside, "slab": slab}
+        return smooth(self.xp, array, estimate, **options, out=out)
+
+    def agree(self, first: Any, second: Any, *, out: Any = None) -> Any:
+        return _place(agree(self.xp, first, second), out)
+
+    def likeness(self, estimate: Any, point: Any, previous: Any, before: Any, *, inside: Box) -> Likeness:
+        part, xp = inside.slices((0,) * estimate.ndim), self.xp
+        newer, older = estimate[part] - point[part], previous[part] - before[part]
+        share = older / xp.clip(before[part], LEAST_RATIO)
+        sums = (float(xp.sum(newer * share, dtype=xp.float64)), float(xp.sum(older * share, dtype=xp.float64)))
+        return Likeness(*sums)
 
     def fit(self, image: Any, blurred: Any, *, background: float, floor: float, inside: Box) -> Fit:
         part, xp = inside.slices((0,) * image.ndim), self.xp

@@ -20,6 +20,11 @@ import numpy.typing as npt
 
 from rlcore.blocks import Box as Box
 from rlcore.blocks import Shape as Shape
+from rlcore.powers import Likeness as Likeness
+from rlcore.powers import SupportsAgreement as SupportsAgreement
+from rlcore.powers import SupportsHalving as SupportsHalving
+from rlcore.powers import SupportsLikeness as SupportsLikeness
+from rlcore.powers import SupportsVariation as SupportsVariation
 
 Volume = npt.NDArray[Any]
 """A NumPy array of 2 or 3 axes in host memory."""

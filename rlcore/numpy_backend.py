@@ -8,9 +8,11 @@ import array_api_compat.numpy
 import numpy as np
 
 from rlcore.array_api import LEAST_RATIO, ArrayAPIBackend
-from rlcore.backend import Fit, Footprint, Shape, Volume
+from rlcore.backend import Fit, Footprint, Likeness, Shape, Volume
 from rlcore.blocks import Box
+from rlcore.consensus import halve
 from rlcore.errors import BackendUnavailable
+from rlcore.pace import likeness
 
 
 class NumPyBackend(ArrayAPIBackend):
@@ -78,6 +80,12 @@ class NumPyBackend(ArrayAPIBackend):
         point += estimate
         np.maximum(point, estimate * estimate.dtype.type(least), out=point)
         return point
+
+    def halve(self, image: Volume, key: int, start: Shape, shape: Shape, *, other: bool) -> Volume:
+        return halve(image, key, start, shape, other=other)
+
+    def likeness(self, estimate: Volume, point: Volume, previous: Volume, before: Volume, *, inside: Box) -> Likeness:
+        return likeness(estimate, point, previous, before, inside=inside)
 
     def fit(self, image: Volume, blurred: Volume, *, background: float, floor: float, inside: Box) -> Fit:
         part = inside.slices((0,) * image.ndim)

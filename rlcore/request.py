@@ -15,7 +15,7 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
-from rlcore.acceleration import Acceleration
+from rlcore.acceleration import TELLING, Acceleration
 from rlcore.array_api import ArrayAPIBackend
 from rlcore.backend import Backend, SupportsInterchange, SupportsResidence, real_dtype
 from rlcore.blocks import Shape
@@ -27,6 +27,7 @@ from rlcore.execution.stores import ArrayResult, DeviceResult, NewResult, Result
 from rlcore.planner import Job, Plan
 from rlcore.psf import PSF, prepare_psf
 from rlcore.registry import installed, load_backend
+from rlcore.regularization import NO_PRIOR, Prior
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Settings:
     exchange: bool = True
     tolerance: float | None = None
     acceleration: Acceleration = "none"
+    prior: Prior = NO_PRIOR
 
     @property
     def error(self) -> float | None:
@@ -71,7 +73,7 @@ class Request:
         check_image(image)
         shape = tuple(map(int, image.shape))
         check_iterations(settings.iterations)
-        _check_settings(settings)
+        check_settings(settings)
         prepared = prepare_psf(psf, ndim=len(shape))
         full = Geometry(shape, prepared.values.shape, prepared.centre, settings.boundary)
         prepared, geometry = _trim(prepared, full)
@@ -93,6 +95,7 @@ class Request:
             lazy_image=not isinstance(self.image, np.ndarray) and not self.native,
             checkpoint=checkpoint,
             acceleration=self.settings.acceleration,
+            regularization=self.settings.prior.name,
         )
 
     def check_plan(self, plan: Plan) -> None:
@@ -102,7 +105,13 @@ class Request:
             "iterations": self.settings.iterations,
             "backend": self.backend.name,
             "acceleration": self.settings.acceleration,
+            "regularization": self.settings.prior.name,
         }
+        if plan.acceleration in TELLING and plan.half_steps > 2 and not plan.is_whole:
+            raise InputError(
+                f"plan of {plan.half_steps} half-steps between exchanges is too long for acceleration "
+                f"{plan.acceleration!r}, whose factors are sums over all blocks; make one with half_steps 1 or 2"
+            )
         if other := [f"{key} {getattr(plan, key)!r}" for key, value in ours.items() if getattr(plan, key) != value]:
             raise InputError(f"plan is for {other[0]}, not {ours[other[0].split()[0]]!r}; make one for this run")
 
@@ -116,6 +125,7 @@ class Request:
             "background": self.settings.background,
             "tolerance": self.settings.error,
             "acceleration": self.settings.acceleration,
+            "regularization": asdict(self.settings.prior),
             "backend": self.backend.name,
             "device": self.backend.device,
             "dtype": real_dtype(self.backend).name,
@@ -178,12 +188,18 @@ def _trim(psf: PSF, geometry: Geometry) -> tuple[PSF, Geometry]:
     return replace(psf, values=psf.values[part], centre=trimmed.centre), trimmed
 
 
-def _check_settings(settings: Settings) -> None:
+def check_settings(settings: Settings) -> None:
+    """Refuse a background that is none, and choices that do not go together."""
     background: object = settings.background
     if not (isinstance(background, numbers.Real) and 0 <= float(background) < math.inf):
         raise InputError(f"background {background!r} is not a number of at least 0")
     if settings.exchange and settings.tolerance is not None:
         raise InputError("tolerance is for independent blocks only; give exchange=False with it")
+    if not settings.exchange and settings.acceleration in TELLING:
+        raise InputError(
+            f"acceleration {settings.acceleration!r} needs sums over all blocks after every iteration, which "
+            "independent blocks have not; leave exchange on, or give acceleration='heavy-ball'"
+        )
 
 
 def _check_out(out: Any, shape: Shape) -> None:

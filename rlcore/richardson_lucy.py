@@ -6,35 +6,25 @@
 w H^T 1 = 1 with 1 on the image and 0 outside it. The second is what is computed: what goes through the transforms is
 the ratio less 1, which shrinks as the fit improves, and their rounding with it. In float32 it is ten times as exact.
 
-An iteration is two half-steps: `blur` takes the estimate f to the ratio less 1, `correct` takes that back to a better
-estimate. With acceleration both start from a point y beside the estimate, and `advance` predicts the next one.
+An iteration is two half-steps: `blur` takes the estimate f to the ratio less 1, `advance` takes that back to a better
+estimate. With acceleration both start from a point y beside the estimate, which `point_of` predicts.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any, Generic, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
-from rlcore.acceleration import LEAST_SHARE, Acceleration, Predict, prediction_of
+from rlcore.acceleration import LEAST_SHARE, TELLING, Acceleration
 from rlcore.backend import (
     A,
     Backend,
     Footprint,
-    Shape,
-    SupportsExpansion,
     SupportsFusion,
     SupportsPrediction,
-    Volume,
-    real_dtype,
 )
-from rlcore.blocks import Box
-from rlcore.boundary import WeightTable
+from rlcore.steps import Steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,40 +51,24 @@ COMPOSED_HALF = Held(reals=3, spectra=3)
 """A half-step alone: estimate, image, inside, or estimate, ratio, weight; transfer, mirrored transfer, product."""
 
 
-def held_by(backend: Backend[Any], *, half: bool = False, acceleration: Acceleration = "none") -> Held:
+def held_by(
+    backend: Backend[Any], *, half: bool = False, acceleration: Acceleration = "none", split: bool = False
+) -> Held:
     """What an iteration holds on this backend, or a half-step alone.
 
-    With acceleration the estimate beside the point, and a constant where the prediction is composed.
+    With acceleration the estimate before, a constant where the prediction is composed, and the point before where the
+    next factor depends on it. With split data both halves beside what is blurred, and a sum where ratios are composed.
     """
     if isinstance(backend, SupportsFusion):
         held = FUSED_HALF if half else FUSED
     else:
         held = COMPOSED_HALF if half else COMPOSED
-    if acceleration == "none":
-        return held
-    return replace(held, reals=held.reals + (1 if isinstance(backend, SupportsPrediction) else 2))
-
-
-class Steps(Protocol[A]):
-    """The four steps of an iteration, and what they need beforehand, on blocks of one shape."""
-
-    def transfer(self, kernel: A) -> Any: ...
-    def weight(self, weight: WeightTable | None) -> Any: ...
-    def inside(self, image: Box | None) -> Any: ...
-    def convolve(self, array: A, transfer: Any, *, out: A | None = None) -> A: ...
-    def correlate(self, array: A, transfer: Any, *, out: A | None = None) -> A: ...
-    def ratio(
-        self, image: A, blurred: A, *, background: float, floor: float, inside: Any, out: A | None = None
-    ) -> A: ...
-    def update(self, estimate: A, correction: A, weight: Any, *, out: A | None = None) -> A: ...
-
-    @property
-    def predict(self) -> Predict: ...
-
-
-def steps_for(backend: Backend[A], shape: Shape) -> Steps[A]:
-    """The backend's own fused steps, or the same steps composed of its basic operations."""
-    return Fused(backend, shape) if isinstance(backend, SupportsFusion) else Composed(backend, shape)
+    more = 0
+    if acceleration != "none":
+        more += (1 if isinstance(backend, SupportsPrediction) else 2) + (acceleration in TELLING)
+    if split:
+        more += 2 + (not isinstance(backend, SupportsFusion))
+    return replace(held, reals=held.reals + more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,144 +92,93 @@ Watch = Callable[[Any], None]
 """Told of every blurred array H f."""
 
 
-def blur(
-    steps: Steps[A],
-    estimate: A,
-    data: Data,
-    optics: Optics,
-    *,
-    watch: Watch | None = None,
-    out: A | None = None,
-) -> A:
-    """First half-step: g / (H f + b) - 1 on the image, 0 outside it; into `out`, which may be the estimate."""
-    blurred = steps.convolve(estimate, optics.transfer, out=out)
-    if watch is not None:
-        watch(blurred)
-    b, floor = optics.background, optics.floor
-    return steps.ratio(data.image, blurred, background=b, floor=floor, inside=data.inside, out=blurred)
-
-
-def correct(steps: Steps[A], estimate: A, ratio: A, weight: Any, optics: Optics) -> A:
-    """Second half-step: the estimate times 1 + w H^T ratio. Overwrites both arrays."""
-    correction = steps.correlate(ratio, optics.transfer, out=ratio)
-    return steps.update(estimate, correction, weight, out=estimate)
-
-
 class State(NamedTuple):
     """What is carried from one iteration to the next, as arrays on the device or as the names of volumes."""
 
-    point: Any
-    """Where the next step starts from: the estimate itself without acceleration."""
     estimate: Any
-    """The newest estimate."""
+    """The newest."""
+    previous: Any
+    """The one before; of no account without acceleration, where the newest may stand for it."""
+    point: Any = None
+    """Where the step to the newest started; None where no factor depends on it, and before the first step."""
 
 
-def advance(steps: Steps[A], state: State, ratio: A, weight: Any, optics: Optics, factor: float | None) -> State:
-    """Second half-step from the point, then the next point with this factor. Overwrites all arrays."""
-    estimate = correct(steps, state.point, ratio, weight, optics)
-    if factor is None:
-        return State(estimate, estimate)
-    return State(steps.predict(estimate, state.estimate, factor, least=LEAST_SHARE, out=state.estimate), estimate)
+Tell = Callable[[Any, Any, Any, Any], None]
+"""Told of every step: the new estimate, the point it started from, and both of the step before."""
+
+
+class Turn(NamedTuple):
+    """What one iteration has of its own."""
+
+    factor: float | None = None
+    """How far the point is predicted beyond the estimate; None without acceleration."""
+    watch: Watch | None = None
+    tell: Tell | None = None
+    split: Callable[[Any], tuple[Any, Any]] | None = None
+    """Makes two data of the image, each of which stands for it; their corrections become one by `agree`."""
+    agree: Callable[..., Any] | None = None
+    smooth: Callable[[Any, Any], Any] | None = None
+    """Changes a step in place, given the point that it started from."""
+
+
+def blur(steps: Steps[A], point: A, data: Data, optics: Optics, turn: Turn, *, out: A | None = None) -> tuple[A, ...]:
+    """First half-step: g / (H f + b) - 1 on the image, 0 outside it; into `out`, which may be the point.
+
+    Where the data are split, one ratio for each half.
+    """
+    blurred = steps.convolve(point, optics.transfer, out=out)
+    if turn.watch is not None:
+        turn.watch(blurred)
+    options = {"background": optics.background, "floor": optics.floor, "inside": data.inside}
+    if turn.split is None:
+        return (steps.ratio(data.image, blurred, **options, out=blurred),)
+    first, second = turn.split(data.image)
+    return steps.ratio(first, blurred, **options, out=first), steps.ratio(second, blurred, **options, out=blurred)
+
+
+def point_of(steps: Steps[A], state: State, turn: Turn) -> A:
+    """Where the next step starts. Overwrites the previous estimate."""
+    newest: A = state.estimate
+    if turn.factor is None:
+        return newest
+    point: A = steps.predict(newest, state.previous, turn.factor, least=LEAST_SHARE, out=state.previous)
+    return point
+
+
+def advance(
+    steps: Steps[A], state: State, point: A, ratios: tuple[A, ...], weight: Any, optics: Optics, turn: Turn
+) -> tuple[State, A]:
+    """Second half-step: the point times 1 + w H^T ratio; and an array that is free for other use.
+
+    In place of the point, or of the first ratio where the point is needed besides.
+    """
+    corrections = [steps.correlate(ratio, optics.transfer, out=ratio) for ratio in ratios]
+    correction = corrections[0] if turn.agree is None else turn.agree(*corrections, out=corrections[0])
+    if turn.tell is None and turn.smooth is None:
+        return State(steps.update(point, correction, weight, out=point), state.estimate), correction
+    estimate = steps.update(point, correction, weight, out=correction)
+    if turn.smooth is not None:
+        estimate = turn.smooth(estimate, point)
+    if turn.tell is None:
+        return State(estimate, state.estimate), point
+    if state.point is not None:
+        turn.tell(estimate, point, state.estimate, state.point)
+    return State(estimate, state.estimate, point), state.point
 
 
 def iterate(
-    steps: Steps[A],
-    state: State,
-    data: Data,
-    weight: Any,
-    optics: Optics,
-    factors: Iterable[float | None],
-    watches: Iterable[Watch | None] = itertools.repeat(None),
+    steps: Steps[A], state: State, data: Data, weight: Any, optics: Optics, turns: Iterable[Turn]
 ) -> Iterator[State]:
-    """Yield the state after each iteration, one for each factor; it is overwritten by the next."""
-    work = None
-    for factor, watch in zip(factors, watches, strict=False):
-        work = blur(steps, state.point, data, optics, watch=watch, out=work)
-        state = advance(steps, state, work, weight, optics, factor)
+    """Yield the state after each iteration, one for each turn; the next overwrites it, all but the newest estimate at
+    once, since backends that put an update off do it together with the prediction that follows."""
+    work: Any = None
+    following = iter(turns)
+    turn = next(following, None)
+    point = state.estimate if turn is None else point_of(steps, state, turn)
+    while turn is not None:
+        ratios = blur(steps, point, data, optics, turn, out=work)
+        state, work = advance(steps, state, point, ratios, weight, optics, turn)
+        del ratios
+        turn = next(following, None)
+        point = state.estimate if turn is None else point_of(steps, state, turn)
         yield state
-
-
-class Fused(Generic[A]):
-    """The steps as the backend itself fuses them."""
-
-    def __init__(self, backend: Any, shape: Shape) -> None:
-        self._backend = backend
-        self._shape = shape
-        self.convolve, self.correlate = backend.convolve, backend.correlate
-        self.ratio, self.update = backend.ratio, backend.update
-
-    @cached_property
-    def predict(self) -> Predict:
-        return prediction_of(self._backend, self._shape)
-
-    def transfer(self, kernel: A) -> Any:
-        return self._backend.fft(kernel)
-
-    def weight(self, weight: WeightTable | None) -> Any:
-        return None if weight is None else _expand(self._backend, weight.values, weight.index)
-
-    def inside(self, image: Box | None) -> Box | None:
-        return image
-
-
-class Composed(Generic[A]):
-    """The steps out of the basic operations, for backends that have no fused ones."""
-
-    def __init__(self, backend: Backend[A], shape: Shape) -> None:
-        self._backend = backend
-        self._shape = shape
-
-    def transfer(self, kernel: A) -> tuple[A, A]:
-        """Spectra of the PSF and of its mirror image about voxel 0, by which to correlate."""
-        return self._backend.fft(kernel), self._backend.fft(self._backend.flip(kernel))
-
-    def weight(self, weight: WeightTable | None) -> A | None:
-        return None if weight is None else _expand(self._backend, weight.values, weight.index)
-
-    def inside(self, image: Box | None) -> A | float:
-        """What makes a ratio the ratio less 1: -1 on the image and 0 outside it."""
-        if image is None:
-            return -1.0
-        ends = zip(image.start, image.stop, self._shape, strict=True)
-        index = tuple(((np.arange(n) >= a) & (np.arange(n) < b)).astype(np.intp) for a, b, n in ends)
-        corner: Volume = np.zeros((2,) * len(self._shape))
-        corner[(1,) * len(self._shape)] = -1.0
-        return _expand(self._backend, corner, index)
-
-    def convolve(self, array: A, transfer: tuple[A, A], *, out: A | None = None) -> A:
-        return self._filter(array, transfer[0], out)
-
-    def correlate(self, array: A, transfer: tuple[A, A], *, out: A | None = None) -> A:
-        return self._filter(array, transfer[1], out)
-
-    def ratio(
-        self, image: A, blurred: A, *, background: float, floor: float, inside: A | float, out: A | None = None
-    ) -> A:
-        if background:
-            blurred = self._backend.add(blurred, background, out=out)
-        ratio = self._backend.divide(image, blurred, floor=floor, out=out)
-        return self._backend.add(ratio, inside, out=ratio)
-
-    def update(self, estimate: A, correction: A, weight: A | None, *, out: A | None = None) -> A:
-        factor = correction
-        if weight is not None:
-            factor = self._backend.multiply(factor, weight, out=factor)
-        factor = self._backend.add(factor, 1.0, out=factor)
-        factor = self._backend.clamp(factor, 0.0, out=factor)
-        return self._backend.multiply(estimate, factor, out=out)
-
-    @cached_property
-    def predict(self) -> Predict:
-        return prediction_of(self._backend, self._shape)
-
-    def _filter(self, array: A, transfer: A, out: A | None) -> A:
-        product = self._backend.fft(array)
-        product = self._backend.multiply(product, transfer, out=product)
-        return self._backend.ifft(product, self._shape, out=out)
-
-
-def _expand(backend: Backend[A], table: Volume, index: tuple[npt.NDArray[np.intp], ...]) -> A:
-    if isinstance(backend, SupportsExpansion):
-        expanded: A = backend.expand(table, index)
-        return expanded
-    return backend.upload(table.astype(real_dtype(backend))[np.ix_(*index)])

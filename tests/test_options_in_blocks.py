@@ -12,7 +12,15 @@ from rlcore.numpy_backend import NumPyBackend
 from rlcore.testing.phantoms import phantom
 
 SHAPE, PSF_SHAPE = (18, 30, 26), (5, 5, 4)
-OPTIONS = {"heavy ball": {"acceleration": "heavy-ball"}, "plain": {"acceleration": "none"}}
+OPTIONS = {
+    "heavy ball": {"acceleration": "heavy-ball"},
+    "plain": {"acceleration": "none"},
+    "biggs": {"acceleration": "biggs"},
+    "tv": {"regularization": "tv", "tv_weight": 0.01},
+    "consensus": {"regularization": "consensus"},
+    "biggs and tv": {"acceleration": "biggs", "regularization": "tv"},
+    "biggs and consensus": {"acceleration": "biggs", "regularization": "consensus", "seed": 3},
+}
 BACKENDS = {"numpy": NumPyBackend(), "double": NumPyBackend(dtype="float64"), "pyfftw": rlcore.load_backend("pyfftw")}
 
 
@@ -25,7 +33,8 @@ def problem():
 
 def plan_in_blocks(backend, half_steps, residence="host", **options):
     """A plan that cuts two axes, whatever the memory."""
-    plan = rlcore.make_plan(SHAPE, PSF_SHAPE, backend=backend, memory="1 TiB", **options)
+    chosen = {key: value for key, value in options.items() if key not in ("tv_weight", "seed")}
+    plan = rlcore.make_plan(SHAPE, PSF_SHAPE, backend=backend, memory="1 TiB", **chosen)
     domain = plan.geometry.domain.shape
     keep = (domain[0] // 2, -(-domain[1] // 3), domain[2])
     halo = tuple(max(1, half_steps // 2) * (p - 1) * (k < n) for p, k, n in zip(PSF_SHAPE, keep, domain, strict=True))
@@ -39,8 +48,10 @@ def restore(backend, plan=None, iterations=30, **options):
     return rlcore.deconvolve(image, psf, backend=backend, plan=plan, iterations=iterations, background=5.0, **options)
 
 
-@pytest.mark.parametrize("half_steps", [1, 2, 6])
-@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize(
+    ("option", "half_steps"),
+    [(option, n) for option in OPTIONS for n in (1, 2, 6) if n <= 2 or not option.startswith("biggs")],
+)
 @pytest.mark.parametrize(("backend", "bound"), [("double", 1e-12), ("numpy", 2e-5), ("pyfftw", 2e-5)])
 def test_blocks_equal_the_whole(option, half_steps, backend, bound):
     backend, options = BACKENDS[backend], OPTIONS[option]
@@ -50,19 +61,20 @@ def test_blocks_equal_the_whole(option, half_steps, backend, bound):
     assert np.abs(restore(backend, plan, **options) - whole).max() <= bound * whole.max()
 
 
+@pytest.mark.parametrize("option", ["heavy ball", "biggs and tv", "biggs and consensus"])
 @pytest.mark.parametrize("boundary", rlcore.BOUNDARIES)
 @pytest.mark.parametrize("residence", ["device", "host", "scratch"])
-def test_wherever_volumes_live_and_whatever_lies_outside(boundary, residence, tmp_path, monkeypatch):
+def test_wherever_volumes_live_and_whatever_lies_outside(option, boundary, residence, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    backend, options = BACKENDS["double"], {"acceleration": "heavy-ball", "boundary": boundary}
+    backend, options = BACKENDS["double"], OPTIONS[option] | {"boundary": boundary}
     whole = restore(backend, iterations=8, **options)
-    for half_steps in (1, 4):
+    for half_steps in (1, 2 if "biggs" in option else 4):
         plan = plan_in_blocks(backend, half_steps, residence, iterations=8, **options)
         assert np.abs(restore(backend, plan, iterations=8, **options) - whole).max() <= 1e-12 * whole.max()
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize("option", ["heavy ball", "plain", "biggs", "biggs and consensus"])
 @pytest.mark.parametrize("half_steps", [None, 1, 2])
 def test_a_run_that_is_stopped_goes_on_with_the_same_bits(option, half_steps, tmp_path):
     backend, options = BACKENDS["numpy"], OPTIONS[option]
@@ -83,20 +95,30 @@ def test_a_run_that_is_stopped_goes_on_with_the_same_bits(option, half_steps, tm
         assert not folder.exists()
 
 
-def test_a_checkpoint_of_another_acceleration_is_refused(tmp_path):
+OTHERS = [
+    ("acceleration", {"acceleration": "none"}),
+    ("regularization", {"regularization": "consensus"}),
+    ("regularization", {"regularization": "tv"}),
+]
+
+
+@pytest.mark.parametrize(("name", "other"), [*OTHERS, ("regularization", {"regularization": "tv", "tv_weight": 0.01})])
+def test_a_checkpoint_of_another_choice_is_refused(name, other, tmp_path):
     def stop(_):
         return False
 
     with pytest.raises(rlcore.Cancelled):
-        restore("numpy", checkpoint=tmp_path / "state", callback=stop, acceleration="none")
-    with pytest.raises(rlcore.CheckpointError, match="other acceleration"):
-        restore("numpy", checkpoint=tmp_path / "state", acceleration="heavy-ball")
+        restore("numpy", checkpoint=tmp_path / "state", callback=stop, **other)
+    ours = {"regularization": "tv"} if "tv_weight" in other else {}
+    with pytest.raises(rlcore.CheckpointError, match=f"other {name}"):
+        restore("numpy", checkpoint=tmp_path / "state", **ours)
 
 
-def test_a_plan_of_another_acceleration_is_refused():
-    plan = rlcore.make_plan(SHAPE, PSF_SHAPE, iterations=30, backend="numpy", acceleration="none")
-    with pytest.raises(rlcore.InputError, match="plan is for acceleration 'none', not 'heavy-ball'"):
-        restore("numpy", plan, acceleration="heavy-ball")
+@pytest.mark.parametrize(("name", "other"), OTHERS)
+def test_a_plan_of_another_choice_is_refused(name, other):
+    plan = rlcore.make_plan(SHAPE, PSF_SHAPE, iterations=30, backend="numpy", **other)
+    with pytest.raises(rlcore.InputError, match=f"plan is for {name} {other[name]!r}, not "):
+        restore("numpy", plan)
 
 
 class Running(NumPyBackend):
@@ -113,8 +135,9 @@ class Running(NumPyBackend):
         return super().fft(array, out=out)
 
 
-def test_going_on_by_a_smaller_plan_keeps_the_momentum(monkeypatch):
-    options = {"acceleration": "heavy-ball"}
+@pytest.mark.parametrize("acceleration", ["heavy-ball", "biggs"])
+def test_going_on_by_a_smaller_plan_keeps_the_momentum(acceleration, monkeypatch):
+    options = {"acceleration": acceleration}
     whole = restore(BACKENDS["double"], iterations=12, **options)
     backend = Running(after=6 * 2 * 3 + 3)
     plan = plan_in_blocks(backend, 2, iterations=12, **options)

@@ -21,10 +21,11 @@ from rlcore.richardson_lucy import (
     Held,
     Optics,
     State,
+    Turn,
     held_by,
     iterate,
-    steps_for,
 )
+from rlcore.steps import steps_for
 
 PARITIES = [
     *(((9 + a, 9 + b), (4 + c, 4 + d)) for a, b, c, d in [(0, 0, 0, 1), (0, 1, 1, 1), (1, 0, 0, 0), (1, 1, 1, 0)]),
@@ -92,7 +93,7 @@ def test_the_model_holds_the_light_of_the_data_from_the_second_iteration_on(name
     image = backend.upload(embedded(scene.image, geometry, block, geometry.image))
     data = Data(image, steps.inside(None if geometry.wraps else geometry.image.seen_from(box)))
     inside = geometry.image.slices(geometry.domain.start)
-    states = iterate(steps, State(estimate, estimate), data, weight, optics, (None,) * 8)
+    states = iterate(steps, State(estimate, estimate), data, weight, optics, [Turn()] * 8)
     for done, current in enumerate(states, start=1):
         model = backend.download(steps.convolve(current.estimate, optics.transfer))[inside]
         if done >= 2:

@@ -18,6 +18,7 @@ from rlcore.choice import Choice, choose_backend
 from rlcore.errors import BackendError, InputError
 from rlcore.planner import Plan
 from rlcore.psf import PSF
+from rlcore.regularization import prior_of
 from rlcore.request import Request, Settings
 from rlcore.resources import plan_within
 
@@ -35,6 +36,9 @@ class Order:
     output: Path = Path("restored.tif")
     iterations: int = 15
     acceleration: str = "heavy-ball"
+    regularization: str = "none"
+    tv_weight: float | None = None
+    seed: int = 0
     backend: str = "auto"
     device: str | None = None
     boundary: str = "extended"
@@ -70,6 +74,7 @@ class Order:
             not self.independent,
             self.tolerance,
             check_acceleration(self.acceleration),
+            prior_of(self.regularization, self.tv_weight, self.seed),
         )
 
     def choose(self) -> Choice:

@@ -77,6 +77,8 @@ def plan_shapes(order: Order, image_shape: str, psf_shape: str) -> Forecast:
         _shape("image shape", image_shape),
         _shape("psf shape", psf_shape),
         iterations=settings.iterations,
+        acceleration=settings.acceleration,
+        regularization=settings.prior.name,
         backend=backend,
         boundary=settings.boundary,
         memory=settings.memory,

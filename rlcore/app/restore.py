@@ -83,7 +83,8 @@ def _target(order: Order, image: Opened, plan: Plan, files: list[ChannelPSF], ps
         for number, (file, psf) in enumerate(zip(files, psfs, strict=True))
     )
     said = {key: None if value is None else str(value) for key, value in _picked(order).items()}
-    provenance = Provenance.of(plan, used, image=order.image.name, background=order.background, **said)
+    prior = order.settings().prior
+    provenance = Provenance.of(plan, prior, used, image=order.image.name, background=order.background, **said)
     return Target(order.output, image.about, image.layout, order.dtype, provenance, plan)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +155,7 @@ class Volumes:
             "psf": [fingerprint(psf) for psf in self._psfs],
             "iterations": order.iterations,
             "acceleration": order.acceleration,
+            "regularization": asdict(order.settings().prior),
             "boundary": order.boundary,
             "background": order.background,
             "tolerance": order.settings().error,
@@ -175,6 +176,9 @@ class Volumes:
                 self._psfs[place.channel],
                 iterations=order.iterations,
                 acceleration=plan.acceleration,
+                regularization=plan.regularization,
+                tv_weight=order.tv_weight,
+                seed=order.seed,
                 backend=self._backend,
                 boundary=plan.geometry.boundary,
                 background=order.background,

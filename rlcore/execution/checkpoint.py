@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ class State:
 
     sweep: int = 0
     blocks: int = 0
+    pace: Mapping[str, Any] = field(default_factory=lambda: {"factors": [], "told": []})
+    """What `Pace.to_dict` said then."""
 
 
 class Checkpoint:
@@ -55,9 +57,9 @@ class Checkpoint:
         self.plan = plan
         self._write()
 
-    def reach(self, sweep: int, blocks: int) -> None:
+    def reach(self, sweep: int, blocks: int, pace: Mapping[str, Any]) -> None:
         """Note that so many sweeps are finished, and so many blocks of the next are written."""
-        self.state = replace(self.state, sweep=sweep, blocks=blocks)
+        self.state = replace(self.state, sweep=sweep, blocks=blocks, pace=pace)
         self._write()
 
     def volume(self, name: str, shape: Shape, dtype: np.dtype[Any]) -> Volume:

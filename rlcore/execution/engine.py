@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +16,17 @@ from rlcore.errors import BudgetError, OutOfMemory
 from rlcore.execution.checkpoint import Checkpoint
 from rlcore.execution.progress import Reporter
 from rlcore.execution.record import Record, own_part
+from rlcore.execution.stages import Stages
 from rlcore.execution.stores import Store
-from rlcore.execution.sweeps import RATIO, START, Sweep, sweeps
+from rlcore.execution.sweeps import OTHER_RATIO, RATIO, START, Sweep, sweeps
 from rlcore.execution.working import WorkingVolumes
 from rlcore.kernel import on_device
+from rlcore.pace import Pace
 from rlcore.planner.plan import Plan
 from rlcore.psf import PSF
-from rlcore.richardson_lucy import Data, Optics, State, Steps, Watch, advance, blur, iterate, steps_for
+from rlcore.regularization import Regularizer
+from rlcore.richardson_lucy import Data, Optics, State, Turn, Watch, advance, blur, iterate, point_of
+from rlcore.steps import Steps, steps_for
 
 
 class ReplanWarning(UserWarning):
@@ -47,6 +50,9 @@ class Run:
     checkpoint: Checkpoint | None
     replan: Callable[[Plan], Plan]
     """A smaller plan, for when memory ran out."""
+    pace: Pace
+    """How far steps are predicted."""
+    regularizer: Regularizer
     gather: bool
     """Whether a result in memory is gathered at the end, so that it needs no memory beside the working volumes."""
     record: Record | None = None
@@ -72,9 +78,11 @@ def execute(run: Run, plan: Plan) -> str:
     """Run the plan to its end, and name the volume that holds what came of it.
 
     If memory runs out, the run goes on by a smaller plan from the last finished sweep, with a `ReplanWarning`; the
-    point goes along, so nothing of the momentum is lost.
+    estimate before goes along, so nothing of the momentum is lost.
     """
     state, finished = START, 0
+    if run.checkpoint:
+        run.pace.restore(run.checkpoint.state.pace)
     while True:
         todo = run.sweeps(plan, state, finished)
         if run.record:
@@ -99,6 +107,7 @@ def execute(run: Run, plan: Plan) -> str:
             plan = run.replan(plan)
         except BudgetError as refusal:
             raise OutOfMemory(f"{cause}; {refusal}") from refusal
+        run.pace.forget(finished)
         caution(f"{cause}; going on from iteration {finished} by a smaller plan: {plan}", ReplanWarning)
 
 
@@ -123,7 +132,7 @@ class _Engine:
         run.reporter.skip(done * sweep.units / len(sweep.cut))
         targets = self._targets(sweep)
         numbered = itertools.islice(enumerate(sweep.cut, start=1), done, None)
-        stages = _Stages(
+        stages = Stages(
             self._loader(sweep), self._computer(sweep), lambda arrays, item: self._save(targets, arrays, *item)
         )
         try:
@@ -131,42 +140,55 @@ class _Engine:
         finally:
             self._spare.clear()
         if run.checkpoint:
-            run.checkpoint.reach(run.reporter.sweep, 0)
+            run.checkpoint.reach(run.reporter.sweep, 0, run.pace.to_dict())
 
     def _targets(self, sweep: Sweep) -> tuple[Store, ...]:
-        """Where what is computed goes: the estimate, and the point if the sweep predicts one; or the ratio."""
-        names = (RATIO,) if sweep.kind == "blur" else tuple(dict.fromkeys(reversed(sweep.target)))
+        """Where what is computed goes: ratios, or what of the next state is written."""
+        names = self._ratios() if sweep.kind == "blur" else tuple(name for _, name in sweep.written)
         return tuple(self._run.volumes.store(name, self._plan.residence) for name in names)
 
-    def _loader(self, sweep: Sweep) -> Callable[[tuple[int, Block]], tuple[Any, ...]]:
-        """What a block of this sweep needs on the device: the state, then image or ratio, then the weight.
+    def _ratios(self) -> tuple[str, ...]:
+        """The volumes between half-steps: a ratio, or one for each half of the counts."""
+        return (RATIO,) if self._plan.regularization != "consensus" else (RATIO, OTHER_RATIO)
 
-        The estimate beside the point is read only where something is predicted from it.
+    def _loader(self, sweep: Sweep) -> Callable[[tuple[int, Block]], tuple[Any, ...]]:
+        """What a block of this sweep needs on the device: the state, then image or ratios, then the weight.
+
+        The estimate before is read only where something is predicted from it, the point only where a factor needs it.
         """
         run, residence = self._run, self._plan.residence
-        point, estimate = (run.volumes.store(name, residence) for name in sweep.source)
-        ratio = run.volumes.store(RATIO, residence) if sweep.kind == "correct" else None
-        predicts = any(factor is not None for factor in sweep.factors)
+        estimate, previous = (run.volumes.store(name, residence) for name in sweep.source[:2])
+        point = run.volumes.store(sweep.source.point, residence) if sweep.source.point and sweep.written else None
+        ratios = [run.volumes.store(name, residence) for name in self._ratios()] if sweep.kind == "correct" else None
 
         def load(item: tuple[int, Block]) -> tuple[Any, ...]:
             box = item[1].read
             with self._lane():
                 weight = None if sweep.kind == "blur" else self._steps.weight(self._weights.of(box))
-                start = self._load(point, box)
-                state = State(start, self._load(estimate, box) if predicts else start)
-                return state, self._load(ratio, box) if ratio else self._data(box), weight
+                newest = self._load(estimate, box)
+                before = newest if self._plan.acceleration == "none" else self._load(previous, box)
+                state = State(newest, before, self._load(point, box) if point else None)
+                given = tuple(self._load(ratio, box) for ratio in ratios) if ratios else self._data(item[1])
+                return state, given, weight
 
         return load
 
     def _load(self, store: Store, box: Box) -> Any:
         return store.load(box, self._spare.pop() if self._spare else None)
 
-    def _data(self, box: Box) -> Data:
-        """The image in a box, and which of its voxels are the image's; all of them where it repeats."""
-        geometry = self._plan.geometry
-        shared = box.intersect(geometry.image)
-        everywhere = geometry.wraps or shared == box
-        return Data(self._load(self._run.image, box), self._steps.inside(None if everywhere else shared.seen_from(box)))
+    def _data(self, block: Block) -> Data:
+        """The image in a block, and on which of its voxels a ratio is taken: where both the image and the blur are.
+
+        Near the faces by which a block was cut out the blur is not: it lacks light from beyond them and has what wraps
+        in its stead. A ratio there may be anything up to the inverse of the least divisor, and by the rounding of
+        transforms something of that would be everywhere.
+        """
+        geometry, box = self._plan.geometry, block.read
+        whole = box if geometry.wraps else geometry.image
+        inside = box.intersect(whole).intersect(self._plan.blurred_in(block))
+        return Data(
+            self._load(self._run.image, box), self._steps.inside(None if inside == box else inside.seen_from(box))
+        )
 
     def _computer(self, sweep: Sweep) -> Callable[..., tuple[Any, ...]]:
         """What is done to it: the half-steps of the sweep. It gives an array for each target."""
@@ -174,43 +196,64 @@ class _Engine:
 
     def _iterate(self, sweep: Sweep) -> Callable[..., tuple[Any, ...]]:
         def compute(item: tuple[int, Block], state: State, data: Data, weight: Any) -> tuple[Any, ...]:
-            reporter, iterations = self._run.reporter, len(sweep.factors)
+            reporter = self._run.reporter
             reporter.block = item[0]
-            before = range(sweep.finished - iterations, sweep.finished)
-            watches = [self._watch(sweep, finished, item, data) for finished in before]
-            steps = iterate(self._steps, state, data, weight, self._optics, sweep.factors, watches)
+            turns = (self._turn(sweep, finished, item, data) for finished in range(sweep.before, sweep.finished))
+            steps = iterate(self._steps, state, data, weight, self._optics, turns)
             del state
-            for done in range(1, iterations + 1):
+            for finished in range(sweep.before + 1, sweep.finished + 1):
                 with self._lane():
                     state = next(steps)
-                reporter.advance(2, sweep.finished - iterations + done if len(sweep.cut) == 1 else None)
-            return state.estimate, state.point
+                reporter.advance(2, finished if len(sweep.cut) == 1 else None)
+            return tuple(state[part] for part, _ in sweep.written)
 
         return compute
 
     def _blur(self, sweep: Sweep) -> Callable[..., tuple[Any, ...]]:
         def compute(item: tuple[int, Block], state: State, data: Data, weight: Any) -> tuple[Any, ...]:
             self._run.reporter.block = item[0]
+            turn = self._turn(sweep, sweep.finished, item, data)
             with self._lane():
-                watch = self._watch(sweep, sweep.finished, item, data)
-                ratio = blur(self._steps, state.point, data, self._optics, watch=watch, out=state.point)
+                point = point_of(self._steps, state, turn)
+                del state
+                ratios = blur(self._steps, point, data, self._optics, turn, out=point)
             if self._run.image.loads_copies:
                 self._spare.append(data.image)
             self._run.reporter.advance(1)
-            return (ratio,)
+            return ratios
 
         return compute
 
     def _correct(self, sweep: Sweep) -> Callable[..., tuple[Any, ...]]:
-        def compute(item: tuple[int, Block], state: State, ratio: Any, weight: Any) -> tuple[Any, ...]:
+        def compute(item: tuple[int, Block], state: State, ratios: tuple[Any, ...], weight: Any) -> tuple[Any, ...]:
             self._run.reporter.block = item[0]
+            turn = self._turn(sweep, sweep.before, item, None)
             with self._lane():
-                state = advance(self._steps, state, ratio, weight, self._optics, sweep.factors[0])
-            self._spare.append(ratio)
+                point = point_of(self._steps, state, turn)
+                state, free = advance(self._steps, state, point, ratios, weight, self._optics, turn)
+            self._spare.append(free)
             self._run.reporter.advance(1)
-            return state.estimate, state.point
+            return tuple(state[part] for part, _ in sweep.written)
 
         return compute
+
+    def _turn(self, sweep: Sweep, finished: int, item: tuple[int, Block], data: Data | None) -> Turn:
+        """What the iteration after so many does on one block; without data, nothing of the fit is noted."""
+        pace, (number, block) = self._run.pace, item
+        whole = self._plan.is_whole  # outside its domain all is 0 and changes no sum
+        part = (block.read if whole else block.keep).seen_from(block.read)
+        last = finished + 1 == self._plan.iterations
+        tell = None if last else pace.tell(finished + 1, number, len(sweep.cut), part)
+        watch = None if data is None else self._watch(sweep, finished, item, data)
+        prior, box = self._run.regularizer, block.read
+        return Turn(
+            pace.factor(finished),
+            watch,
+            tell,
+            prior.split(finished + 1, box),
+            prior.agree(),
+            prior.smooth(box),
+        )
 
     def _watch(self, sweep: Sweep, finished: int, item: tuple[int, Block], data: Data) -> Watch | None:
         """What notes how the point after so many iterations fits, in a block's own part of the image."""
@@ -223,48 +266,12 @@ class _Engine:
     def _save(self, targets: tuple[Store, ...], arrays: tuple[Any, ...], number: int, block: Block) -> None:
         self._run.written = True
         with self._lane():
-            for target, array in zip(targets, arrays, strict=False):  # without a prediction the point is the estimate
+            for target, array in zip(targets, arrays, strict=True):
                 target.save(array, block)
         self._spare.extend({id(array): array for array in arrays}.values())
         if self._run.checkpoint:
-            self._run.checkpoint.reach(self._run.reporter.sweep - 1, number)
+            self._run.checkpoint.reach(self._run.reporter.sweep - 1, number, self._run.pace.to_dict())
 
     def _lane(self) -> contextlib.AbstractContextManager[None]:
         backend = self._run.backend
         return backend.lane() if isinstance(backend, SupportsStreams) else contextlib.nullcontext()
-
-
-@dataclass(frozen=True, slots=True)
-class _Stages:
-    """Load, compute, save: one after the other, or beside each other with one block ahead and one behind."""
-
-    load: Callable[[tuple[int, Block]], tuple[Any, ...]]
-    compute: Callable[..., Any]
-    save: Callable[[tuple[Any, ...], tuple[int, Block]], None]
-
-    def run(self, items: Iterator[tuple[int, Block]], *, overlap: bool) -> None:
-        if overlap:
-            with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
-                self._beside(items, reader, writer)
-        else:
-            for item in items:
-                self.save(self.compute(item, *self.load(item)), item)
-
-    def _beside(
-        self, items: Iterator[tuple[int, Block]], reader: ThreadPoolExecutor, writer: ThreadPoolExecutor
-    ) -> None:
-        behind: Future[None] | None = None
-        item = next(items, None)
-        ahead = None if item is None else reader.submit(self.load, item)
-        while item is not None and ahead is not None:
-            loaded, present = ahead.result(), item
-            item = next(items, None)
-            ahead = None if item is None else reader.submit(self.load, item)
-            arrays = self.compute(present, *loaded)
-            del loaded
-            if behind is not None:
-                behind.result()
-            behind = writer.submit(self.save, arrays, present)
-            del arrays
-        if behind is not None:
-            behind.result()

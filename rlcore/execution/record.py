@@ -6,9 +6,9 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rlcore.acceleration import factor_after
 from rlcore.backend import Backend, Fit, SupportsFit
 from rlcore.blocks import Block, Box
+from rlcore.pace import Pace
 from rlcore.planner.plan import Plan
 from rlcore.richardson_lucy import Data, Optics, Watch
 
@@ -69,7 +69,7 @@ class Record:
 
         return note
 
-    def info(self, plan: Plan) -> Info:
+    def info(self, plan: Plan, pace: Pace) -> Info:
         """All that is known in the end."""
         known = [self._sum(iteration) for iteration in range(1, plan.iterations + 1)]
         voxels = math.prod(plan.geometry.image_shape)
@@ -78,7 +78,7 @@ class Record:
             "as many iterations as asked for",
             tuple(fit and fit.divergence / voxels for fit in known),
             tuple(fit and fit.light / (voxels * (self._mean or 1.0)) for fit in known),
-            tuple(factor_after(plan.acceleration, k) for k in range(plan.iterations)),
+            tuple(map(pace.factor, range(plan.iterations))),
         )
 
     def _sum(self, iteration: int) -> Fit | None:

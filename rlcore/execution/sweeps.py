@@ -1,23 +1,26 @@
 """The order of a run: which sweeps there are, what each reads and writes, and over which blocks.
 
-Volumes that live between sweeps: the newest estimate, called estimate-0 or estimate-1, and with acceleration the point
-that the next step starts from, point-0 or point-1; between the two half-steps also the ratio. A sweep of half-steps
-overwrites both where it can, as it reads each voxel of them before it writes it; any other reads one pair and writes
-the other. Which volumes hold what is a `State` of names; a state whose two names are one has no momentum.
+Volumes that live between sweeps: estimates, called estimate-0, estimate-1 and so on, with acceleration the last two of
+them, and where factors depend on it the point that the last step started from, point-0 or point-1; between the two
+half-steps also the ratio. A sweep of half-steps overwrites what is not needed after it, where it can, as it reads each
+voxel before it writes it, unless it needs the neighbours too; any other writes volumes that it does not read. Which
+volumes hold what is a `State` of names.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from rlcore.acceleration import factor_after
+from rlcore.acceleration import TELLING
 from rlcore.blocks import Cut, Shape
 from rlcore.planner.plan import Plan
+from rlcore.regularization import reach_of
 from rlcore.richardson_lucy import State
 
-RATIO, RESULT = "ratio", "result"
+RATIO, OTHER_RATIO, RESULT = "ratio", "other-ratio", "result"
 START = State("start", "start")
 """Names of volumes beside the estimates and points."""
 
@@ -32,15 +35,28 @@ class Sweep:
     """The volumes that are read."""
     target: State
     """The volumes that hold the state after it."""
-    factors: tuple[float | None, ...]
-    """How each iteration that it ends predicts the next point; None where it does not."""
+    before: int
+    """Iterations that are done everywhere before this sweep."""
     finished: int
-    """Iterations that are done everywhere after this sweep."""
+    """And after it."""
+
+    @property
+    def written(self) -> tuple[tuple[int, str], ...]:
+        """What of the state after it is written: which of its parts, and the volumes they go to."""
+        if self.kind == "blur":
+            return ()
+        estimate, previous, point = self.target
+        parts = [(0, estimate)]
+        if previous not in (estimate, self.source.estimate):
+            parts.append((1, previous))
+        if point is not None:
+            parts.append((2, point))
+        return tuple(parts)
 
     @property
     def in_place(self) -> bool:
         """Whether it overwrites the state it reads, so that it cannot be done again once it has begun."""
-        return self.kind == "correct" and bool(set(self.target) & set(self.source))
+        return any(name in self.source for _, name in self.written)
 
     @property
     def result(self) -> tuple[State, int]:
@@ -50,7 +66,7 @@ class Sweep:
     @property
     def units(self) -> int:
         """Blocks times half-steps: the work there is in it."""
-        return len(self.cut) * (2 * len(self.factors) if self.kind == "iterate" else 1)
+        return len(self.cut) * (2 * (self.finished - self.before) if self.kind == "iterate" else 1)
 
 
 def sweeps(
@@ -72,31 +88,36 @@ def sweeps(
         step = min(1 if by_halves else _step(plan, keep_last), plan.iterations - finished)
         ends = finished + step == plan.iterations
         to_result = ends and not (by_halves and gather)
-        in_place = by_halves and not keep_last and state != START
-        target = _target(plan, state, in_place=in_place, ends=ends, to_result=to_result)
-        factors = _factors(plan, finished, step)
+        in_place = by_halves and not keep_last and not reach_of(plan.regularization)
+        target = _target(plan, state, step, in_place=in_place, ends=ends, to_result=to_result)
+        after = finished + step
         if by_halves:
-            yield Sweep("blur", plan.cut_to_blur(), state, state, (), finished)
-            yield Sweep("correct", last if to_result else plan.cut_to_correct(), state, target, factors, finished + 1)
+            yield Sweep("blur", plan.cut_to_blur(), state, state, finished, finished)
+            yield Sweep("correct", last if to_result else plan.cut_to_correct(), state, target, finished, after)
         else:
-            yield Sweep("iterate", last if to_result else plan.cut(), state, target, factors, finished + step)
-        state, finished = target, finished + step
+            yield Sweep("iterate", last if to_result else plan.cut(), state, target, finished, after)
+        state, finished = target, after
 
 
-def _target(plan: Plan, state: State, *, in_place: bool, ends: bool, to_result: bool) -> State:
-    """Where a sweep that reads `state` puts the next; the last has no use for a point of its own."""
-    number = "0" if state == START else state.estimate[-1]
-    if not in_place:
-        number = "1" if state != START and number == "0" else "0"
-    estimate = RESULT if to_result else f"estimate-{number}"
-    plain = ends or plan.acceleration == "none"
-    return State(estimate if plain else f"point-{number}", estimate)
+def _target(plan: Plan, state: State, step: int, *, in_place: bool, ends: bool, to_result: bool) -> State:
+    """Where a sweep of so many iterations that reads `state` puts the next; the last leaves an estimate alone."""
+    if to_result:
+        estimate = RESULT
+    elif in_place and state.previous != START.previous:
+        estimate = state.previous
+    else:
+        estimate = _unused("estimate", state)
+    if ends or plan.acceleration == "none":
+        return State(estimate, estimate)
+    previous = state.estimate if step == 1 else _unused("estimate", (*state, estimate))
+    if plan.acceleration not in TELLING:
+        return State(estimate, previous)
+    return State(estimate, previous, state.point if in_place and state.point else _unused("point", state))
 
 
-def _factors(plan: Plan, finished: int, step: int) -> tuple[float | None, ...]:
-    """How each of the next iterations predicts; the very last predicts nothing."""
-    after = range(finished + 1, finished + step + 1)
-    return tuple(factor_after(plan.acceleration, k) if k < plan.iterations else None for k in after)
+def _unused(kind: str, names: tuple[str | None, ...]) -> str:
+    """A volume that holds nothing of the state."""
+    return next(name for name in map(f"{kind}-{{}}".format, itertools.count()) if name not in names)
 
 
 def _step(plan: Plan, keep_last: bool) -> int:

@@ -17,7 +17,7 @@ from rlcore.budget import format_bytes
 from rlcore.errors import BudgetError
 from rlcore.execution.checkpoint import Checkpoint, open_volume
 from rlcore.execution.stores import ConstantStore, DeviceStore, HostStore, Store
-from rlcore.execution.sweeps import RATIO, RESULT, START
+from rlcore.execution.sweeps import OTHER_RATIO, RATIO, RESULT, START
 from rlcore.planner.plan import Residence
 
 _PIECE = 1 << 20
@@ -25,7 +25,7 @@ _PIECE = 1 << 20
 
 
 class WorkingVolumes:
-    """Stores by name: the start, the estimates, the points of an accelerated run, the ratio, the result.
+    """Stores by name: the start, the estimates, the points of an accelerated run, ratios, the result.
 
     With a checkpoint every volume is a file in its folder; otherwise scratch files live in a folder of their own
     inside `scratch_parent`, removed at the end.
@@ -62,7 +62,7 @@ class WorkingVolumes:
     def store(self, name: str, residence: Residence) -> Store:
         """The volume of this name, made where the plan wants it if it is not there yet."""
         if name not in self._stores:
-            box = self._geometry.image if name in (RATIO, RESULT) else self._geometry.domain
+            box = self._geometry.image if name in (RATIO, OTHER_RATIO, RESULT) else self._geometry.domain
             self._stores[name] = self._make(name, box, residence)
         return self._stores[name]
 
@@ -71,7 +71,8 @@ class WorkingVolumes:
         source = self.store(name, "scratch")  # a checkpoint that was killed here has it on disk only
         if source is result:
             return
-        self._stores.pop(RATIO, None)  # its memory may be what the result needs
+        for ratio in (RATIO, OTHER_RATIO):
+            self._stores.pop(ratio, None)  # its memory may be what the result needs
         for box in pieces(self._geometry.image_shape, chunks, _PIECE):
             result.save(source.load(box), Block(box, box))
 

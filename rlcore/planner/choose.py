@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rlcore.acceleration import TELLING
 from rlcore.backend import Backend, Shape, SupportsBufferLimit, SupportsResidence, on_host
 from rlcore.budget import Budget, format_bytes
 from rlcore.errors import BudgetError
@@ -72,8 +73,8 @@ def choose_plan(job: Job, backend: Backend[Any], budgets: Budgets, *, tolerance:
     best = whole if whole is None else (whole[1].cost, *whole)
     if whole is not None and whole[1].cost <= _HARDLY_BETTER * _least_transforms(job, backend):
         return _plan(*whole, job, backend, budgets, tolerance)
-    for half_steps in _intervals(job.iterations, tolerance):
-        ways = ways_to_cut(job.geometry, backend, half_steps, halo_for(job, half_steps, tolerance))
+    for half_steps in _intervals(job, tolerance):
+        ways = ways_to_cut(job, backend, half_steps, halo_for(job, half_steps, tolerance))
         for residence in _residences(backend, budgets, job):
             if best is not None and best[0] <= least_cost(job, half_steps, residence, backend):
                 continue
@@ -108,15 +109,19 @@ def _least_transforms(job: Job, backend: Backend[Any]) -> float:
     return 4 * job.iterations * backend.cost(suits) * (math.prod(least) / math.prod(suits))
 
 
-def _intervals(iterations: int, tolerance: float | None) -> Iterator[int]:
-    """Half-steps between exchanges that are worth a look: 1, then 2, 4, 8 ... up to all of them."""
+def _intervals(job: Job, tolerance: float | None) -> Iterator[int]:
+    """Half-steps between exchanges that are worth a look: 1, then 2, 4, 8 ... up to all of them.
+
+    1 and 2 alone where blocks have to meet after every iteration.
+    """
+    most = 2 if job.acceleration in TELLING else 2 * job.iterations
     if tolerance is None:
         yield 1
         steps = 2
-        while steps < 2 * iterations:
+        while steps < most:
             yield steps
             steps *= 2
-    yield 2 * iterations
+    yield most
 
 
 def _residences(backend: Backend[Any], budgets: Budgets, job: Job) -> Iterator[Residence]:
@@ -136,7 +141,7 @@ def _promising(
     The estimate takes every length for one that the FFT does well, so it is rarely too high.
     """
     room = budgets.host.bytes if on_host(backend) else budgets.device.bytes
-    possible = np.flatnonzero(least_bytes(ways.voxels, ways.half_steps, backend, job.acceleration) <= room)
+    possible = np.flatnonzero(least_bytes(ways.voxels, ways.half_steps, backend, job) <= room)
     move = relative_move_cost(residence, backend) * moves(ways.half_steps, job)
     rough = 4 * job.iterations * np.log2(ways.voxels[possible] + 1) + np.where(
         ways.blocks[possible] > 1, move * _shares_moved(ways, residence)[possible], 0
@@ -198,6 +203,7 @@ def _plan(
         overhead=needs.cost / (4 * job.iterations * backend.cost(_whole_shape(job, backend))) - 1,
         tolerance=tolerance if blocks > 1 else None,
         acceleration=job.acceleration,
+        regularization=job.regularization,
     )
 
 
@@ -205,8 +211,8 @@ def _refusal(job: Job, backend: Backend[Any], budgets: Budgets, tolerance: float
     """One sentence with the smallest budget that would do."""
     options = [
         needs_of(ways.candidate(int(np.argmin(ways.voxels)), residence), job, backend)
-        for steps in _intervals(job.iterations, tolerance)
-        for ways in [ways_to_cut(job.geometry, backend, steps, halo_for(job, steps, tolerance))]
+        for steps in _intervals(job, tolerance)
+        for ways in [ways_to_cut(job, backend, steps, halo_for(job, steps, tolerance))]
         for residence in _residences(backend, budgets, job)
     ]
     if on_host(backend):

@@ -14,6 +14,7 @@ from rlcore.boundary import Geometry
 from rlcore.errors import InputError
 from rlcore.planner.needs import Candidate, Job
 from rlcore.planner.plan import Residence
+from rlcore.regularization import reach_of
 
 HALO_ERRORS: tuple[tuple[float, float], ...] = ((0.6, 0.2), (1.0, 2e-2), (1.5, 6e-3), (2.0, 2e-4))
 """Halo a side, in lengths of the PSF, and the largest error of independent blocks seen with it, as a share of the
@@ -56,8 +57,8 @@ class Ways:
 
 def halo_for(job: Job, half_steps: int, tolerance: float | None) -> Shape:
     """Voxels a side that a sweep of `half_steps` needs to be exact, or to keep within `tolerance` if that is less."""
-    lengths = job.geometry.psf_shape
-    full = tuple(max(1, half_steps // 2) * (p - 1) for p in lengths)
+    lengths, least = job.geometry.psf_shape, reach_of(job.regularization)
+    full = tuple(max(1, half_steps // 2) * max(p - 1, least) for p in lengths)
     if tolerance is None:
         return full
     known = HALO_ERRORS if job.acceleration == "none" else HALO_ERRORS_ACCELERATED
@@ -70,16 +71,23 @@ def halo_for(job: Job, half_steps: int, tolerance: float | None) -> Shape:
     return tuple(min(math.ceil(enough[0] * p), n) for p, n in zip(lengths, full, strict=True))
 
 
-def ways_to_cut(geometry: Geometry, backend: Backend[Any], half_steps: int, halo: Shape) -> Ways:
+def ways_to_cut(job: Job, backend: Backend[Any], half_steps: int, halo: Shape) -> Ways:
     """Blocks of lengths the FFT does well, from the whole axis down to a single voxel kept."""
+    geometry = job.geometry
     domain = geometry.domain.shape
-    margins = tuple(p - 1 for p in geometry.psf_shape) if half_steps == 1 else tuple(2 * h for h in halo)
+    margins = _half_step_margins(job) if half_steps == 1 else tuple(2 * h for h in halo)
     lengths, keeps = zip(*(_side(axis, geometry, backend, margins[axis]) for axis in range(len(domain))), strict=True)
     voxels, blocks = np.ones(1), np.ones(1)
     for side, keep, n in zip(lengths, keeps, domain, strict=True):
         voxels = np.multiply.outer(voxels, side.astype(float)).reshape(-1)
         blocks = np.multiply.outer(blocks, np.ceil(n / keep)).reshape(-1)
     return Ways(lengths, keeps, halo, half_steps, domain, voxels, blocks)
+
+
+def _half_step_margins(job: Job) -> Shape:
+    """Voxels that a half-step reads besides its keep: those that light comes from, and the neighbours it needs."""
+    least = reach_of(job.regularization)
+    return tuple(max(a, least) + max(b, least) for a, b in zip(*job.geometry.reach, strict=True))
 
 
 def _side(

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rlcore.acceleration import Acceleration
+from rlcore.acceleration import TELLING, Acceleration
 from rlcore.backend import Backend, Shape, SupportsHostVolumes, SupportsResidence, SupportsStreams, on_host, real_dtype
 from rlcore.boundary import Geometry
 from rlcore.planner.plan import Residence
-from rlcore.richardson_lucy import held_by
+from rlcore.regularization import Regularization, reach_of
+from rlcore.richardson_lucy import Held, held_by
 
 # Time to move one voxel of a block in or out, in units of one transform's time per voxel and log2(voxels).
 # Measured as ratios on a CPU with 2 threads and on a data-centre GPU; only their order of magnitude matters.
@@ -39,11 +40,21 @@ class Job:
     """Whether the image has to be read piece by piece (not an array in memory), so that reading ahead pays."""
     checkpoint: bool = False
     acceleration: Acceleration = "none"
+    regularization: Regularization = "none"
+
+    @property
+    def ratios(self) -> int:
+        """Volumes between two half-steps."""
+        return 2 if self.regularization == "consensus" else 1
+
+    def held(self, backend: Backend[Any], *, half: bool) -> Held:
+        """What an iteration or a half-step holds on the device."""
+        return held_by(backend, half=half, acceleration=self.acceleration, split=self.ratios > 1)
 
     @property
     def carried(self) -> int:
-        """Volumes that go from one iteration to the next: the estimate, and the point that the next starts from."""
-        return 1 if self.acceleration == "none" else 2
+        """Volumes that go from one iteration to the next: the estimate, the one before, and the point before."""
+        return 1 if self.acceleration == "none" else 3 if self.acceleration in TELLING else 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +94,13 @@ def needs_of(candidate: Candidate, job: Job, backend: Backend[Any]) -> Needs:
     item = real_dtype(backend).itemsize
     image, volume = (math.prod(job.geometry.image_shape) * item, job.geometry.domain.size * item)
     half = blocks > 1 and candidate.half_steps == 1
-    device = held_by(backend, half=half, acceleration=job.acceleration).bytes(footprint) + FIXED
+    device = job.held(backend, half=half).bytes(footprint) + FIXED
     host = image if job.result_in_memory else 0
     kept = _volumes(candidate, job, blocks, image, volume)
     if blocks == 1:
         host = _host_of_whole(footprint.real, host, backend)
     else:
-        ahead = 2 + 2 * job.carried if overlaps(backend, job, blocks) else 0
+        ahead = 1 + job.ratios + 2 * job.carried if overlaps(backend, job, blocks) else 0
         device += ahead * footprint.real
         staging = 0 if isinstance(backend, SupportsHostVolumes) and not job.lazy_image else 1
         host += (staging + bool(ahead)) * footprint.real
@@ -108,16 +119,31 @@ def needs_of(candidate: Candidate, job: Job, backend: Backend[Any]) -> Needs:
 def _volumes(candidate: Candidate, job: Job, blocks: int, image: int, volume: int) -> int:
     """Bytes of the working volumes that are alive at once: estimates on their domain, the ratio on the image.
 
-    With acceleration every estimate has a point beside it.
     A checkpoint never overwrites the estimate it reads, and keeps a result that is not gathered beside the estimates
     until the end.
     """
-    ratio = image if blocks > 1 and candidate.half_steps == 1 else 0
-    estimates, volume = _sweeps(candidate, job, blocks) - 1, job.carried * volume
+    by_halves = blocks > 1 and candidate.half_steps == 1
+    ratio = job.ratios * image if by_halves else 0
+    left = _sweeps(candidate, job, blocks) - 1
+    if not job.checkpoint and by_halves and not reach_of(job.regularization):
+        return ratio + volume * job.carried
+    gathered = by_halves and job.result_in_memory
     if not job.checkpoint:
-        return ratio + (volume if ratio else min(2, estimates) * volume)
-    gathered = ratio > 0 and job.result_in_memory
-    return ratio + min(2, estimates + gathered) * volume + (0 if gathered else image)
+        return ratio + volume * _left(candidate, job, blocks, left + gathered)
+    return ratio + volume * _left(candidate, job, blocks, left + gathered) + (0 if gathered else image)
+
+
+def _left(candidate: Candidate, job: Job, blocks: int, sweeps: int) -> int:
+    """Volumes that so many sweeps leave, none of which overwrites what it reads.
+
+    With acceleration a sweep of one iteration leaves one estimate beside the two that it read, and a sweep of several
+    leaves two; a point beside the one it read.
+    """
+    if job.acceleration == "none":
+        return min(2, sweeps)
+    single = blocks > 1 and candidate.half_steps <= 2
+    estimates = min(3, sweeps) if single else 2 * min(2, sweeps)
+    return estimates + (job.carried - 2) * min(2, sweeps)
 
 
 def _sweeps(candidate: Candidate, job: Job, blocks: int) -> int:
@@ -153,8 +179,8 @@ def least_cost(job: Job, half_steps: int, residence: Residence, backend: Backend
 def moves(half_steps: int, job: Job) -> int:
     """Blocks moved in or out, per block, over a whole run."""
     if half_steps == 1:
-        # point and image in, ratio out; the state and the ratio in, the state out
-        return (4 + 2 * job.carried) * job.iterations
+        # estimates and image in, ratio out; the state and the ratio in, an estimate and the point out
+        return (2 + 2 * job.ratios + 2 * job.carried) * job.iterations
     return (1 + 2 * job.carried) * -(-job.iterations // (half_steps // 2))  # the state and the image in, the state out
 
 
@@ -170,10 +196,10 @@ def relative_move_cost(residence: Residence, backend: Backend[Any]) -> float:
 
 
 def least_bytes(
-    voxels: npt.NDArray[np.float64], half_steps: int, backend: Backend[Any], acceleration: Acceleration
+    voxels: npt.NDArray[np.float64], half_steps: int, backend: Backend[Any], job: Job
 ) -> npt.NDArray[np.float64]:
     """What blocks of so many voxels need at the very least, on any backend: no plan can do with less."""
-    held = held_by(backend, half=half_steps == 1, acceleration=acceleration)
+    held = job.held(backend, half=half_steps == 1)
     return (held.reals + held.spectra) * real_dtype(backend).itemsize * voxels
 
 

@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 from rlcore.acceleration import Acceleration
-from rlcore.blocks import Cut, Shape
+from rlcore.blocks import Block, Box, Cut, Shape
 from rlcore.boundary import Geometry
 from rlcore.budget import Budget, format_bytes
+from rlcore.regularization import Regularization, reach_of
 
 Residence = Literal["device", "host", "scratch"]
 """Where the working volumes live: on the device, in host memory, or in files."""
@@ -46,6 +47,7 @@ class Plan:
     tolerance: float | None = None
     """None where blocks are exact; else the error that independent blocks may make, as a share of the maximum."""
     acceleration: Acceleration = "none"
+    regularization: Regularization = "none"
 
     @property
     def is_whole(self) -> bool:
@@ -89,6 +91,22 @@ class Plan:
         """The blocks of a correcting half-step, over the estimate's domain: they read where light goes."""
         return Cut(self.geometry.domain, self.block_shape, self.keep_shape, self._halo_to_correct())
 
+    def blurred_in(self, block: Block) -> Box:
+        """The voxels of a block that all light which reaches them is read with, and those that it keeps.
+
+        All of them in independent blocks whose halo is less than what would be exact: what wraps is nearer to what is
+        missing than nothing would be.
+        """
+        full = (self.iterations_per_sweep * (p - 1) for p in self.geometry.psf_shape)
+        if self.half_steps > 1 and any(h < f and c for h, f, c in zip(self.halo, full, self._axes_cut(), strict=True)):
+            return block.read
+        start, stop = [], []
+        ends = zip(block.read.start, block.read.stop, block.keep.start, block.keep.stop, strict=True)
+        for (a, b, first, last), before, after, cut in zip(ends, *self.geometry.reach, self._axes_cut(), strict=True):
+            start.append(min(a + before, first) if cut else a)
+            stop.append(max(b - after, last) if cut else b)
+        return Box(tuple(start), tuple(stop))
+
     def to_dict(self) -> dict[str, object]:
         """Everything, in types that JSON has."""
         return {**asdict(self), "blocks": self.cut().counts, "memory_bytes": self.memory_bytes, "text": str(self)}
@@ -111,14 +129,18 @@ class Plan:
         return f"{self._how()} {self._needs()}"
 
     def _halo_to_correct(self) -> Shape:
-        return tuple(a if cut else 0 for a, cut in zip(self.geometry.reach[1], self._axes_cut(), strict=True))
+        least = reach_of(self.regularization)
+        return tuple(
+            max(a, least) if cut else 0 for a, cut in zip(self.geometry.reach[1], self._axes_cut(), strict=True)
+        )
 
     def _axes_cut(self) -> tuple[bool, ...]:
         return tuple(k < n for k, n in zip(self.keep_shape, self.geometry.domain.shape, strict=True))
 
     def _how(self) -> str:
         where = f"on {self.backend} ({self.device})"
-        what = _count(self.iterations) + ("" if self.acceleration == "none" else f" with {self.acceleration}")
+        chosen = [name for name in (self.acceleration, self.regularization) if name != "none"]
+        what = _count(self.iterations) + (f" with {' and '.join(chosen)}" if chosen else "")
         if self.is_whole:
             return f"The whole volume in one block of {_by(self.block_shape)}, {what} {where}."
         blocks = f"{len(self.cut())} blocks ({_by(self.cut().counts)}) of {_by(self.block_shape)} voxels"

@@ -79,3 +79,20 @@ def heavy_ball(image: Volume, psf: Volume, *, background: float = 0.0, least: fl
         estimate, previous = microscope.step(image, point, background), estimate
         yield microscope.seen(estimate)
         k += 1
+
+
+def biggs(image: Volume, psf: Volume, *, background: float = 0.0, least: float = 0.75) -> Iterator[Volume]:
+    """The same with c = <u, v> / <v, v> of the last two steps, within 0 and 0.999; <u, v> sums u v / y, v from y."""
+    microscope, image = Microscope(image.shape, psf), image.astype(np.float64)
+    estimate = previous = np.full(microscope.shape, image.mean() - background)
+    steps: list[tuple[Volume, Volume]] = []
+    while True:
+        newer, older = steps[-1:], steps[-2:-1]
+        c = 0.0
+        if older:
+            share = older[0][0] / older[0][1]
+            c = min(max(float(np.vdot(newer[0][0], share) / np.vdot(older[0][0], share)), 0.0), 0.999)
+        point = np.maximum(estimate + c * (estimate - previous), least * estimate)
+        estimate, previous = microscope.step(image, point, background), estimate
+        steps = [*newer, (estimate - point, point)]
+        yield microscope.seen(estimate)

@@ -154,3 +154,29 @@ def test_a_psf_of_another_scale_is_told(files):
     result = run(files)
     assert result.exit_code == 0
     assert "warning: psf has voxels of z 0.3 µm, y 0.05 µm, x 0.05 µm, the image of z 0.3 µm, y 0.1 µm" in result.stderr
+
+
+# --- acceleration and regularization
+
+
+def test_a_result_says_how_it_was_regularized(files):
+    options = {"acceleration": "biggs", "regularization": "tv", "tv_weight": 0.01}
+    result = run(files, "--acceleration", "biggs", "--regularization", "tv", "--tv-weight", "0.01", "--json")
+    assert result.exit_code == 0, result.output
+    assert error(tifffile.imread(files / "out.tif"), rlcore.deconvolve(IMAGE, PSF, iterations=5, **options)) <= 1e-5
+    with tifffile.TiffFile(files / "out.tif") as tif:
+        assert "acceleration biggs, regularization tv of weight 0.01" in tif.pages.first.tags["ImageDescription"].value
+    assert run(files, "--regularization", "consensus", "--seed", "3", "--force").exit_code == 0
+    with tifffile.TiffFile(files / "out.tif") as tif:
+        assert "regularization consensus of seed 3" in tif.pages.first.tags["ImageDescription"].value
+
+
+def test_choices_that_do_not_go_together_are_refused(files):
+    for options in (
+        ["--tv-weight", "0.01"],
+        ["--acceleration", "biggs", "--independent"],
+        ["--regularization", "more"],
+    ):
+        result = run(files, *options)
+        assert result.exit_code == 2
+        assert not (files / "out.tif").exists()

@@ -530,6 +530,37 @@ class PredictsWithoutAFloor(Full):
         return super().predict(estimate, previous, factor, least=0.0, out=out)
 
 
+@fails("likeness")
+class ComparesTheNewerStepWithItself(Full):
+    def likeness(self, estimate, point, previous, before, *, inside):
+        told = super().likeness(estimate, point, previous, before, inside=inside)
+        return told._replace(square=super().likeness(estimate, point, estimate, point, inside=inside).square)
+
+
+@fails("smooth", "smooth_in_a_box")
+class SmoothsTwiceAsMuch(Full):
+    def smooth(self, array, estimate, *, share, inside, **options):
+        return super().smooth(array, estimate, share=2 * share, inside=inside, **options)
+
+
+@fails("smooth_in_a_box")
+class SmoothsAcrossTheFaces(Full):
+    def smooth(self, array, estimate, *, share, inside, **options):
+        return super().smooth(array, estimate, share=share, inside=None, **options)
+
+
+@fails("halve")
+class HalvesByThePlaceInTheBlock(Full):
+    def halve(self, image, key, start, shape, *, other):
+        return super().halve(image, key, (0,) * image.ndim, shape, other=other)
+
+
+@fails("agree")
+class AgreesOnTheMean(Full):
+    def agree(self, first, second, *, out=None):
+        return np.multiply(first + second, np.float32(0.5), out=out)
+
+
 @fails("fit")
 class FitsWhatIsOutsideTheBox(Full):
     def fit(self, image, blurred, *, background, floor, inside):

@@ -10,6 +10,7 @@ from typing import Any
 
 from rlcore.planner import Plan
 from rlcore.psf import PSF
+from rlcore.regularization import Prior
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,11 @@ class Provenance:
     channel: str | None
     iterations: int
     acceleration: str
+    regularization: str
+    tv_weight: float | None
+    """None without total variation."""
+    seed: int | None
+    """None where nothing is drawn."""
     boundary: str
     background: float
     tolerance: float | None
@@ -52,10 +58,12 @@ class Provenance:
     """Value of one step of an integer result."""
 
     @classmethod
-    def of(cls, plan: Plan, psf: tuple[UsedPSF, ...], **said: Any) -> Provenance:
+    def of(cls, plan: Plan, prior: Prior, psf: tuple[UsedPSF, ...], **said: Any) -> Provenance:
         """What a plan and a user's choices tell."""
         return cls(
             version=version("rlcore"), iterations=plan.iterations, acceleration=plan.acceleration,
+            regularization=prior.name, tv_weight=prior.weight if prior.name == "tv" else None,
+            seed=prior.seed if prior.name == "consensus" else None,
             boundary=plan.geometry.boundary, tolerance=plan.tolerance, backend=plan.backend, device=plan.device,
             psf=psf, **said,
         )  # fmt: skip
@@ -67,9 +75,17 @@ class Provenance:
         steps = "" if self.step is None else f", in steps of {self.step:.9g}"
         return (
             f"Richardson-Lucy deconvolution by rlcore {self.version}: {self.iterations} iterations, "
-            f"acceleration {self.acceleration}, boundary {self.boundary}, background {self.background:g}, "
+            f"acceleration {self.acceleration}, {self._regularized}boundary {self.boundary}, "
+            f"background {self.background:g}, "
             f"psf {files}, on {self.backend}{steps}"
         )
+
+    @property
+    def _regularized(self) -> str:
+        if self.regularization == "none":
+            return ""
+        how = f"weight {self.tv_weight:g}" if self.tv_weight is not None else f"seed {self.seed}"
+        return f"regularization {self.regularization} of {how}, "
 
     def to_dict(self) -> dict[str, Any]:
         """In types that JSON has."""

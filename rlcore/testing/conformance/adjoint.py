@@ -13,7 +13,7 @@ from rlcore.backend import Backend, Shape
 from rlcore.boundary import BOUNDARIES, Geometry, check_boundary
 from rlcore.kernel import on_device
 from rlcore.psf import PSF
-from rlcore.richardson_lucy import Composed, Steps
+from rlcore.steps import Composed, Steps
 from rlcore.testing.conformance.cases import kernel, volume
 
 ADJOINT = 1e-5

@@ -11,7 +11,8 @@ import pytest
 from rlcore.backend import Backend, Shape, on_host
 from rlcore.blocks import Box
 from rlcore.boundary import WeightTable
-from rlcore.richardson_lucy import Data, Optics, State, held_by, iterate, steps_for
+from rlcore.richardson_lucy import Data, Optics, State, Turn, held_by, iterate
+from rlcore.steps import steps_for
 from rlcore.testing.conformance.cases import kernel, volume
 from rlcore.testing.conformance.peak import Work, peak_of, resident
 
@@ -95,5 +96,5 @@ class _Iterations:
         estimate, image = map(backend.upload, self._volumes)
         data = Data(image, steps.inside(Box((1,) * len(shape), tuple(n - 1 for n in shape))))
         state = State(estimate, estimate)
-        for _ in iterate(steps, state, data, steps.weight(self._weight), optics, (None,) * self._iterations):
+        for _ in iterate(steps, state, data, steps.weight(self._weight), optics, [Turn()] * self._iterations):
             pass

@@ -9,6 +9,7 @@ from rlcore.backend import Backend, Shape, on_host
 from rlcore.boundary import Geometry, check_boundary
 from rlcore.budget import Budget
 from rlcore.planner import Plan
+from rlcore.regularization import Regularization
 
 _AMPLE = Budget(1 << 50, "not asked")
 
@@ -20,6 +21,7 @@ def whole_plan(
     iterations: int,
     boundary: str,
     acceleration: Acceleration,
+    regularization: Regularization = "none",
 ) -> Plan:
     """One block for a volume and a PSF, centred at P//2, that surely fit."""
     full = Geometry(image_shape, psf_shape, tuple(p // 2 for p in psf_shape), check_boundary(boundary))
@@ -44,4 +46,5 @@ def whole_plan(
         scratch_bytes=0,
         overhead=0.0,
         acceleration=acceleration,
+        regularization=regularization,
     )

@@ -20,6 +20,7 @@ from rlcore_cupy.lengths import cost, fast_length
 from rlcore_cupy.lent import SHELF
 from rlcore_cupy.library import cupy
 from rlcore_cupy.place import Place
+from rlcore_cupy.regularizing import Regularizing
 from rlcore_cupy.transfers import pinned
 from rlcore_cupy.transforms import work_area_of
 
@@ -27,7 +28,7 @@ Array = Padded | Spread
 """A real array or a spectrum; `Spread` is a real array of few different values."""
 
 
-class CuPyBackend:
+class CuPyBackend(Regularizing):
     """Richardson-Lucy on an NVIDIA GPU.
 
     Parameters
@@ -97,9 +98,8 @@ class CuPyBackend:
 
     def download(self, array: Array, *, out: Volume | None = None) -> Volume:
         with self._place.here():
-            source = self._padded(array)
-            target = pinned(source.shape, self.dtype) if out is None else out
-            self._transfers.to_host(source.reals, target)
+            target = pinned(array.shape, self.dtype) if out is None else out
+            self._transfers.to_host(self._padded(array).reals, target)
             return target
 
     def fft(self, array: Array, *, out: Array | None = None) -> Padded:
@@ -136,9 +136,10 @@ class CuPyBackend:
 
     def divide(self, a: Array, b: Array, *, floor: float, out: Array | None = None) -> Padded:
         with self._place.here():
-            operands = self._padded(a), self._padded(b)
-            target = self._real_target(out, a.shape)
-            return elementwise.run("quotient", target, *operands, also=(np.float32(floor),))
+            dividend, divisor = self._padded(a), self._padded(b)
+            return elementwise.run(
+                "quotient", self._real_target(out, a.shape), dividend, divisor, also=(np.float32(floor),)
+            )
 
     def clamp(self, array: Array, floor: float, *, out: Array | None = None) -> Padded:
         with self._place.here():
@@ -146,9 +147,8 @@ class CuPyBackend:
 
     def flip(self, array: Array) -> Padded:
         with self._place.here():
-            source = self._padded(array)
-            target = Padded(source.shape)
-            residence.mirror(source, target)
+            target = Padded(array.shape)
+            residence.mirror(self._padded(array), target)
             return target
 
     # --- fusion
@@ -177,9 +177,8 @@ class CuPyBackend:
 
     def update(self, estimate: Array, correction: Array, weight: Array | None, *, out: Array | None = None) -> Padded:
         with self._place.here():
-            target, weighed = self._target(out, estimate.shape), weight
-            if isinstance(weighed, Padded):
-                weighed = self._padded(weighed)
+            target = self._target(out, estimate.shape)
+            weighed = self._padded(weight) if isinstance(weight, Padded) else weight
             self._transforms.update(self._padded(estimate), self._written(correction), weighed, target)
             return target
 

@@ -31,13 +31,14 @@ _LOOP = """
 """
 
 
-def _kernel(name: str, parameters: str, begin: str, body: str) -> str:
+def row_kernel(name: str, parameters: str, begin: str, body: str) -> str:
+    """CUDA C of a kernel that does something for every row, then for every voxel of it."""
     loop = _LOOP.replace("EACH", str(EACH)).replace("FOR_ROW", begin).replace("FOR_VOXEL", body)
     return f'extern "C" __global__ void {name}(const int n, const int rows, {parameters}) {{{loop}}}\n'
 
 
 SOURCE = (
-    _kernel(
+    row_kernel(
         "ratio",
         "float* out, const int lo, const float* image, const int li, const float* blurred, const int lb, "
         "const float background, const float least, const int ny, const int z0, const int z1, const int y0, "
@@ -47,7 +48,7 @@ SOURCE = (
         "const bool within = z >= z0 && z < z1 && y >= y0 && y < y1;",
         "o[x] = within && x >= x0 && x < x1 ? g[x] / fmaxf(b[x] + background, least) - 1.0f : 0.0f;",
     )
-    + _kernel(
+    + row_kernel(
         "quotient",
         "float* out, const int lo, const float* first, const int lf, const float* second, const int ls, "
         "const float least",
@@ -55,7 +56,7 @@ SOURCE = (
         "const float* b = second + (long long)row * ls;",
         "o[x] = a[x] / fmaxf(b[x], least);",
     )
-    + _kernel(
+    + row_kernel(
         "predict",
         "float* out, const int lo, const float* estimate, const int le, const float* previous, const int lp, "
         "const float factor, const float least",
@@ -63,14 +64,14 @@ SOURCE = (
         "const float* p = previous + (long long)row * lp;",
         "o[x] = fmaxf(e[x] + factor * (e[x] - p[x]), least * e[x]);",
     )
-    + _kernel(
+    + row_kernel(
         "update",
         "float* out, const int lo, const float* estimate, const int le, const float* correction, const int lc",
         "float* o = out + (long long)row * lo; const float* e = estimate + (long long)row * le; "
         "const float* c = correction + (long long)row * lc;",
         "o[x] = e[x] * fmaxf(1.0f + c[x], 0.0f);",
     )
-    + _kernel(
+    + row_kernel(
         "weighted",
         "float* out, const int lo, const float* estimate, const int le, const float* correction, const int lc, "
         "const float* weight, const int lw",
@@ -78,7 +79,7 @@ SOURCE = (
         "const float* c = correction + (long long)row * lc; const float* v = weight + (long long)row * lw;",
         "o[x] = e[x] * fmaxf(1.0f + v[x] * c[x], 0.0f);",
     )
-    + _kernel(
+    + row_kernel(
         "tabled",
         "float* out, const int lo, const float* estimate, const int le, const float* correction, const int lc, "
         "const float* table, const int* first, const int* second, const int* third, const int ny, const int ty, "
@@ -88,7 +89,7 @@ SOURCE = (
         "const float* v = table + (first[row / ny] * ty + second[row % ny]) * tx;",
         "o[x] = e[x] * fmaxf(1.0f + v[third[x]] * c[x], 0.0f);",
     )
-    + _kernel(
+    + row_kernel(
         "spread",
         "float* out, const int lo, const float* table, const int* first, const int* second, const int* third, "
         "const int ny, const int ty, const int tx",
@@ -134,14 +135,14 @@ extern "C" __global__ void look(const int n, const int rows, const float* array,
 """CUDA C of all steps. Every array comes with the number of float32 from one of its rows to the next."""
 
 
-def kernel(name: str) -> Any:
+def kernel(name: str, source: str = SOURCE) -> Any:
     """A compiled kernel for the current device."""
-    return _compiled(name, cupy.cuda.runtime.getDevice())
+    return _compiled(name, source, cupy.cuda.runtime.getDevice())
 
 
 @cache
-def _compiled(name: str, device: int) -> Any:
-    return cupy.RawModule(code=SOURCE).get_function(name)
+def _compiled(name: str, source: str, device: int) -> Any:
+    return cupy.RawModule(code=source).get_function(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,7 @@ def ratio(step: Ratio, blurred: Padded, out: Padded) -> Padded:
     return run("ratio", out, step.image, blurred, also=step.numbers)
 
 
-def run(name: str, out: Padded, *operands: Padded, also: tuple[Any, ...] = ()) -> Padded:
+def run(name: str, out: Padded, *operands: Padded, also: tuple[Any, ...] = (), source: str = SOURCE) -> Padded:
     """Run a kernel over all rows of `out` and the operands."""
     n, rows = out.shape[-1], out.rows
     parts = math.ceil(n / (EACH * THREADS))
@@ -180,7 +181,7 @@ def run(name: str, out: Padded, *operands: Padded, also: tuple[Any, ...] = ()) -
     tall = max(1, THREADS // wide)
     places = [part for array in (out, *operands) for part in (array.buffer, np.int32(array.line))]
     grid = (parts, min(math.ceil(rows / tall), 65535))
-    kernel(name)(grid, (wide, tall), (np.int32(n), np.int32(rows), *places, *also))
+    kernel(name, source)(grid, (wide, tall), (np.int32(n), np.int32(rows), *places, *also))
     return out
 
 

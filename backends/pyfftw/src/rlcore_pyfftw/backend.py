@@ -7,13 +7,15 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from rlcore.backend import Box, Fit, Footprint, Shape, Volume
+from rlcore.backend import Box, Fit, Footprint, Likeness, Shape, Volume
 from rlcore.budget import host_free, processors
 from rlcore.errors import BackendError, BackendUnavailable
+from rlcore.variation import SLAB
 from rlcore_pyfftw.elementwise import (
     Elementwise,
     Operation,
     Real,
+    agreement,
     at_least,
     plus,
     point_with,
@@ -28,7 +30,9 @@ from rlcore_pyfftw.elementwise import (
 from rlcore_pyfftw.fit import fit
 from rlcore_pyfftw.layout import PIECE, Padded, Spread, layout_of
 from rlcore_pyfftw.lengths import fast_length, time_per_voxel
+from rlcore_pyfftw.likeness import likeness
 from rlcore_pyfftw.plans import Plans
+from rlcore_pyfftw.regularize import halve, smooth
 from rlcore_pyfftw.residence import copy, cut, fill, mirror, paste
 from rlcore_pyfftw.team import Team
 from rlcore_pyfftw.transforms import Transforms
@@ -88,8 +92,9 @@ class PyFFTWBackend:
 
     def footprint(self, shape: Shape) -> Footprint:
         layout = layout_of(tuple(shape))
-        per_thread = sum(2 * 8 * shape[0] * width for width in layout.tiles.lengths) + 3 * 4 * PIECE
-        return Footprint(layout.bytes, layout.bytes, scratch=self.threads * per_thread)
+        transforms = sum(2 * 8 * shape[0] * width for width in layout.tiles.lengths) + 3 * 4 * PIECE
+        smoothing = 8 * 4 * max(layout.stride, SLAB)
+        return Footprint(layout.bytes, layout.bytes, scratch=self.threads * max(transforms, smoothing))
 
     def fast_shape(self, shape: Shape) -> Shape:
         return tuple(fast_length(n) for n in shape[:-1]) + (fast_length(shape[-1], even=True),)
@@ -177,6 +182,36 @@ class PyFFTWBackend:
         self, estimate: Array, previous: Array, factor: float, *, least: float, out: Array | None = None
     ) -> Array:
         return self._apply(point_with(factor, least), out, estimate, previous)
+
+    def smooth(
+        self,
+        array: Array,
+        estimate: Array,
+        *,
+        share: float,
+        slack: float,
+        least: float,
+        inside: Box | None,
+        out: Array | None = None,
+    ) -> Array:
+        source, point = self._padded(array), self._padded(estimate)
+        target = source if out is array else self._apply(written, out, source)
+        assert isinstance(target, Padded)
+        smooth(self._team, target, point, share=share, slack=slack, least=least, inside=inside)
+        return target
+
+    def halve(self, image: Array, key: int, start: Shape, shape: Shape, *, other: bool) -> Array:
+        source = self._padded(image)
+        target = Padded(source.shape)
+        halve(self._team, source, target, key, start, shape, other=other)
+        return target
+
+    def agree(self, first: Array, second: Array, *, out: Array | None = None) -> Array:
+        return self._apply(agreement, out, first, second)
+
+    def likeness(self, estimate: Array, point: Array, previous: Array, before: Array, *, inside: Box) -> Likeness:
+        arrays = self._padded(estimate), self._padded(point), self._padded(previous), self._padded(before)
+        return likeness(self._team, arrays, inside)
 
     def fit(self, image: Array, blurred: Array, *, background: float, floor: float, inside: Box) -> Fit:
         source = blurred if isinstance(blurred, Padded) else self._padded(blurred)  # settled on the way

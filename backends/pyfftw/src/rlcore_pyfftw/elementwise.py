@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from rlcore.blocks import Box
+from rlcore.consensus import SLOPE
 from rlcore_pyfftw.layout import Floats, Padded, Spread, Temporaries
 from rlcore_pyfftw.team import Team
 from rlcore_pyfftw.transforms import Transforms
@@ -17,6 +18,7 @@ Operation = Callable[..., object]
 
 _ZERO, _ONE, _TOP = np.float32(0), np.float32(1), np.float32(np.inf)
 """Bounds for `clip`, which is three times as fast as `maximum` with a number."""
+_HALF, _LEAST = np.float32(0.5), np.float32(1e-30)
 
 
 class Elementwise:
@@ -132,6 +134,18 @@ def weighted_update(
     factor = np.multiply(correction, weight, out=temporaries.take("factor", out.shape))
     np.add(factor, _ONE, out=factor)
     np.multiply(estimate, np.clip(factor, _ZERO, _TOP, out=factor), out=out)
+
+
+def agreement(temporaries: Temporaries, out: Floats, first: Floats, second: Floats) -> None:
+    """``m * clip(5 * first * second / m^2, 0, 1)`` with ``m`` the mean of the two."""
+    mean = np.add(first, second, out=temporaries.take("mean", out.shape))
+    np.multiply(mean, _HALF, out=mean)
+    square = np.multiply(mean, mean, out=temporaries.take("square", out.shape))
+    np.clip(square, _LEAST, _TOP, out=square)
+    np.multiply(first, second, out=out)
+    np.multiply(out, np.float32(SLOPE), out=out)
+    np.divide(out, square, out=out)
+    np.multiply(np.clip(out, _ZERO, _ONE, out=out), mean, out=out)
 
 
 def point_with(factor: float, least: float) -> Operation:

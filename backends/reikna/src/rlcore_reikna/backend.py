@@ -14,6 +14,7 @@ from rlcore_reikna import host_volumes
 from rlcore_reikna.arrays import Array, Kind, Real, Spread, cubic, is_spectrum, real_bytes
 from rlcore_reikna.devices import choose, described, is_cpu, title
 from rlcore_reikna.memory import rounded
+from rlcore_reikna.regularizing import Regularizing
 from rlcore_reikna.runtime import Runtime, runtime_of
 from rlcore_reikna.transforms import Transforms
 
@@ -21,7 +22,7 @@ _LOOKERS = 1 << 17
 """Work-items that look at a volume together."""
 
 
-class OpenCLBackend:
+class OpenCLBackend(Regularizing):
     """All of the protocol on one OpenCL device; a subclass names its transforms.
 
     Parameters

@@ -39,10 +39,14 @@ _ARGUMENTS: dict[str, str] = {
     "widen": "bbn",
     "narrow": "bbn",
     "summary": "bbn",
+    "likeness": "bbbbbiiiiiiii",
+    "agree": "bbbn",
+    "halve": "bbfuuiiiiiiiii",
+    "smooth": "bbbfffiiiiiiiii",
 }
-"""Arguments of every kernel: buffer, float, int, number of voxels (ulong)."""
+"""Arguments of every kernel: buffer, float, int, unsigned int, number of voxels (ulong)."""
 
-_DTYPES: dict[str, Any] = {"b": None, "f": np.float32, "i": np.int32, "n": np.uint64}
+_DTYPES: dict[str, Any] = {"b": None, "f": np.float32, "i": np.int32, "u": np.uint32, "n": np.uint64}
 
 
 _WIDTH = 32
@@ -69,6 +73,10 @@ class Program:
     def strided(self, name: str, items: int, count: int, *arguments: Any) -> None:
         """Launch `items` work-items that share `count` voxels among them."""
         self._launch(name, (items,), None, *arguments, count)
+
+    def items(self, name: str, items: int, *arguments: Any) -> None:
+        """Launch so many work-items that know by themselves what to do."""
+        self._launch(name, (items,), None, *arguments)
 
     def over(self, name: str, shape: tuple[int, ...], *arguments: Any) -> None:
         """Launch a kernel over the voxels of a shape, x fastest; the shape is not among its arguments."""

@@ -10,7 +10,7 @@ import pytest
 from rlcore.backend import Backend, Shape, SupportsFusion, Volume
 from rlcore.blocks import Box
 from rlcore.boundary import BOUNDARIES
-from rlcore.richardson_lucy import Fused
+from rlcore.steps import Fused
 from rlcore.testing.conformance.adjoint import PROBLEMS, check_adjoint
 from rlcore.testing.conformance.cases import THROUGH_FFT, circular, close, kernel, over_shapes, volume
 from rlcore.testing.conformance.powers.claims import needs

@@ -1,0 +1,52 @@
+"""The optional powers for accelerated and regularized runs, as a part of the backend."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rlcore.backend import Likeness, Shape
+from rlcore.blocks import Box
+from rlcore_cupy import regularize
+from rlcore_cupy.layout import Padded
+from rlcore_cupy.place import Place
+
+
+class Regularizing:
+    """`SupportsLikeness`, `SupportsVariation`, `SupportsHalving` and `SupportsAgreement`."""
+
+    _place: Place
+
+    def _padded(self, array: Any) -> Padded:
+        raise NotImplementedError
+
+    def _real_target(self, out: Any, shape: Shape) -> Padded:
+        raise NotImplementedError
+
+    def likeness(self, estimate: Any, point: Any, previous: Any, before: Any, *, inside: Box) -> Likeness:
+        with self._place.here():
+            return regularize.likeness(tuple(map(self._padded, (estimate, point, previous, before))), inside)
+
+    def smooth(
+        self,
+        array: Any,
+        estimate: Any,
+        *,
+        share: float,
+        slack: float,
+        least: float,
+        inside: Box | None,
+        out: Any = None,
+    ) -> Padded:
+        with self._place.here():
+            operands = self._padded(array), self._padded(estimate)
+            return regularize.smooth(self._real_target(out, array.shape), *operands, share, slack, least, inside)
+
+    def halve(self, image: Any, key: int, start: Shape, shape: Shape, *, other: bool) -> Padded:
+        with self._place.here():
+            counts = self._padded(image)
+            return regularize.halve(self._real_target(None, counts.shape), counts, key, start, shape, other=other)
+
+    def agree(self, first: Any, second: Any, *, out: Any = None) -> Padded:
+        with self._place.here():
+            operands = self._padded(first), self._padded(second)
+            return regularize.agree(self._real_target(out, first.shape), *operands)

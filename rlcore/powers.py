@@ -1,0 +1,81 @@
+"""Optional powers of a backend for accelerated and regularized runs; what a backend lacks of them NumPy does instead.
+
+They are part of the contract in `rlcore.backend`, which names them too. Arrays are real ones, as `upload` returns them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
+
+from rlcore.blocks import Box, Shape
+
+A = TypeVar("A")
+A_contra = TypeVar("A_contra", contravariant=True)
+
+
+class Likeness(NamedTuple):
+    """How alike two steps are, summed over voxels."""
+
+    product: float
+    """Of the newer and the older."""
+    square: float
+    """Of the older with itself."""
+
+
+@runtime_checkable
+class SupportsLikeness(Protocol[A_contra]):
+    """Optional: what the factors of some accelerations are made of, in one pass."""
+
+    def likeness(
+        self, estimate: A_contra, point: A_contra, previous: A_contra, before: A_contra, *, inside: Box
+    ) -> Likeness:
+        """With the steps ``u = estimate - point`` and ``v = previous - before``: the sums of ``u * v / before`` and of
+        ``v * v / before`` over the voxels of a box, in double precision; where `before` is 0, `v` is."""
+        ...
+
+
+@runtime_checkable
+class SupportsVariation(Protocol[A]):
+    """Optional: what keeps neighbouring voxels alike, in one pass."""
+
+    def smooth(
+        self,
+        array: A,
+        estimate: A,
+        *,
+        share: float,
+        slack: float,
+        least: float,
+        inside: Box | None,
+        out: A | None = None,
+    ) -> A:
+        """``array / (1 - share * div(g / (sqrt(|g|^2 + (slack * estimate)^2) + least)))``; `out` may be `array`.
+
+        g holds the forward differences of the estimate along every axis, div sums backward differences of what they
+        become. Where the next voxel lies outside the box a forward difference is 0, where the one before does a
+        backward difference is the value itself, and outside the box the array stays as it is. None means everywhere,
+        and that the last voxel of an axis is next to the first.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsHalving(Protocol[A]):
+    """Optional: counts split by coins, without a trip to the host."""
+
+    def halve(self, image: A, key: int, start: Shape, shape: Shape, *, other: bool) -> A:
+        """Twice one half of the counts of a block that begins at `start` of an image of this shape, or twice the other.
+
+        The two add up to twice the image. Which is which is told by ``rlcore.consensus.halve``, to rounding.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsAgreement(Protocol[A]):
+    """Optional: what two halves of the counts agree on, in one pass."""
+
+    def agree(self, first: A, second: A, *, out: A | None = None) -> A:
+        """The mean of two corrections, less the more they differ, 0 where their signs do: with ``m`` the mean,
+        ``m * clip(5 first second / m^2, 0, 1)``; `out` may be either of them."""
+        ...

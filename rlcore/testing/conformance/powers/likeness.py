@@ -1,0 +1,39 @@
+"""`SupportsLikeness`: how alike two steps are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rlcore.backend import Backend, Shape, SupportsLikeness
+from rlcore.blocks import Box
+from rlcore.testing.conformance.cases import over_shapes, volume
+from rlcore.testing.conformance.powers.claims import needs
+
+
+class Likenesses:
+    """`likeness` against NumPy in double precision."""
+
+    @pytest.fixture
+    def comparer(self, backend: Backend[Any]) -> Any:
+        """The backend, if it claims the power."""
+        return needs(backend, SupportsLikeness)
+
+    @over_shapes
+    def test_likeness(self, backend: Backend[Any], comparer: Any, shape: Shape) -> None:
+        """`likeness` is not the sums of ``u * v / before`` and ``v * v / before`` in the box, with ``u = estimate -
+        point`` and ``v = previous - before``; or counts what is outside the box, or fails where both are 0."""
+        given = [volume(shape, seed, low=1, high=9) for seed in range(4)]
+        given[2].flat[-1] = given[3].flat[-1] = 0
+        box = Box(tuple(min(1, n - 1) for n in shape), tuple(max(n - 1, min(2, n)) for n in shape))
+        estimate, point, previous, before = (array[box.slices((0,) * len(shape))].astype(np.float64) for array in given)
+        newer, older = estimate - point, previous - before
+        share = older / np.where(before > 0, before, 1)
+        arrays = [backend.upload(array) for array in given]
+        product, square = comparer.likeness(*arrays, inside=box)
+        assert square == pytest.approx(np.sum(older * share), rel=1e-5)
+        assert product == pytest.approx(np.sum(newer * share), rel=1e-5, abs=1e-5 * float(np.sum(older * share)))
+        for array, values in zip(arrays, given, strict=True):
+            np.testing.assert_array_equal(backend.download(array), values)
