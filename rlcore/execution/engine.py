@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from rlcore.backend import Backend, Shape, SupportsStreams
+from rlcore.backend import Backend, Shape, SupportsHostVolumes, SupportsStreams
 from rlcore.blocks import Block, Box
 from rlcore.boundary import Weights
 from rlcore.caution import caution
@@ -176,6 +176,11 @@ class _Engine:
     def _load(self, store: Store, box: Box) -> Any:
         return store.load(box, self._spare.pop() if self._spare else None)
 
+    def _set_aside(self, *arrays: Any) -> None:
+        """Keep arrays for blocks to come, where the backend reads blocks into memory that is there."""
+        if isinstance(self._run.backend, SupportsHostVolumes):
+            self._spare.extend({id(array): array for array in arrays}.values())
+
     def _data(self, block: Block) -> Data:
         """The image in a block, and on which of its voxels a ratio is taken: where both the image and the blur are.
 
@@ -218,7 +223,7 @@ class _Engine:
                 del state
                 ratios = blur(self._steps, point, data, self._optics, turn, out=point)
             if self._run.image.loads_copies:
-                self._spare.append(data.image)
+                self._set_aside(data.image)
             self._run.reporter.advance(1)
             return ratios
 
@@ -231,7 +236,7 @@ class _Engine:
             with self._lane():
                 point = point_of(self._steps, state, turn)
                 state, free = advance(self._steps, state, point, ratios, weight, self._optics, turn)
-            self._spare.append(free)
+            self._set_aside(free)
             self._run.reporter.advance(1)
             return tuple(state[part] for part, _ in sweep.written)
 
@@ -268,7 +273,7 @@ class _Engine:
         with self._lane():
             for target, array in zip(targets, arrays, strict=True):
                 target.save(array, block)
-        self._spare.extend({id(array): array for array in arrays}.values())
+        self._set_aside(*arrays)
         if self._run.checkpoint:
             self._run.checkpoint.reach(self._run.reporter.sweep - 1, number, self._run.pace.to_dict())
 

@@ -69,6 +69,7 @@ def choose_plan(job: Job, backend: Backend[Any], budgets: Budgets, *, tolerance:
     BudgetError
         If nothing fits; it names the smallest budget that would do.
     """
+    halo_for(job, 2 * job.iterations, tolerance)  # refuses a tolerance that no halo keeps
     whole = _whole(job, backend, budgets)
     best = whole if whole is None else (whole[1].cost, *whole)
     if whole is not None and whole[1].cost <= _HARDLY_BETTER * _least_transforms(job, backend):
