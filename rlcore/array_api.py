@@ -12,10 +12,8 @@ from rlcore.backend import Backend, Fit, Footprint, Shape, Volume
 from rlcore.blocks import Box
 from rlcore.budget import host_free
 from rlcore.errors import BackendError, BackendUnavailable
+from rlcore.fitness import LEAST_RATIO
 from rlcore.lengths import smooth_length
-
-LEAST_RATIO = 1e-30
-"""For the logarithm of what is multiplied by 0."""
 
 
 class ArrayAPIBackend(Backend[Any]):
@@ -131,7 +129,11 @@ class ArrayAPIBackend(Backend[Any]):
         counts, model = image[part], xp.clip(blurred[part] + background, floor)
         terms = counts * xp.log(xp.clip(counts / model, LEAST_RATIO))
         light = float(xp.sum(model, dtype=xp.float64))
-        return Fit(float(xp.sum(terms + (model - counts), dtype=xp.float64)), light)
+        divergence = float(xp.sum(terms + (model - counts), dtype=xp.float64))
+        return Fit(divergence, light, float(xp.sum(counts, dtype=xp.float64)))
+
+    def planes(self, array: Any, first: int, step: int, count: int) -> Any:
+        return self.xp.asarray(array[first : first + step * count : step, ...], copy=True)
 
     # --- residence: volumes that stay on the device
 

@@ -186,6 +186,8 @@ class Fit(NamedTuple):
     """Csiszar's I-divergence, the sum of ``d ln(d/m) - d + m``; ``0 ln 0`` is 0."""
     light: float
     """The sum of the model."""
+    counts: float
+    """The sum of the data."""
 
 
 @runtime_checkable
@@ -194,6 +196,15 @@ class SupportsFit(Protocol[A_contra]):
 
     def fit(self, image: A_contra, blurred: A_contra, *, background: float, floor: float, inside: Box) -> Fit:
         """The image against the model ``max(blurred + background, floor)``, in a box; sums in double precision."""
+        ...
+
+
+@runtime_checkable
+class SupportsPlanes(Protocol[A]):
+    """Optional: some planes of a block, so that a look at them costs what they are of the block."""
+
+    def planes(self, array: A, first: int, step: int, count: int) -> A:
+        """``array[first::step][:count]`` of a real array, as a new one; what is pending in the array stays so."""
         ...
 
 

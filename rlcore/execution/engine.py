@@ -16,7 +16,7 @@ from rlcore.caution import caution
 from rlcore.errors import BudgetError, OutOfMemory
 from rlcore.execution.checkpoint import Checkpoint
 from rlcore.execution.progress import Reporter
-from rlcore.execution.record import Record, own_part
+from rlcore.execution.record import Record
 from rlcore.execution.stores import Store
 from rlcore.execution.sweeps import RATIO, START, Sweep, sweeps
 from rlcore.execution.working import WorkingVolumes
@@ -90,6 +90,8 @@ def execute(run: Run, plan: Plan) -> str:
                 engine.sweep(sweep)
                 state, finished = sweep.result
                 run.reporter.finish_sweep(finished)
+                if run.record and run.record.enough(finished):
+                    break
             return str(state.estimate)
         except MemoryError as error:
             if run.checkpoint is not None or (sweep.in_place and run.written):
@@ -176,6 +178,8 @@ class _Engine:
                 with self._lane():
                     state = next(steps)
                 reporter.advance(2, sweep.finished - iterations + done if len(sweep.cut) == 1 else None)
+                if self._ends(sweep, sweep.finished - iterations + done):
+                    break
             return state.estimate, state.point
 
         return compute
@@ -206,8 +210,11 @@ class _Engine:
         record, (number, block) = self._run.record, item
         if record is None:
             return None
-        part = own_part(block, self._plan.geometry.image)
-        return record.watch(finished + 1, number, len(sweep.cut), part, data, self._optics)
+        return record.watch(finished + 1, number, len(sweep.cut), block, data, self._optics)
+
+    def _ends(self, sweep: Sweep, finished: int) -> bool:
+        """Whether a sweep of a single block ends here, since that was enough; others end the run when they are done."""
+        return len(sweep.cut) == 1 and self._run.record is not None and self._run.record.enough(finished)
 
     def _save(self, targets: tuple[Store, ...], arrays: tuple[Any, ...], number: int, block: Block) -> None:
         self._run.written = True

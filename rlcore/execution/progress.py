@@ -29,6 +29,8 @@ class Progress:
     """Seconds since the iterations began."""
     remaining: float
     """Seconds still needed at the rate so far, which the first step tells only roughly."""
+    looking: bool = False
+    """Whether these are iterations by which the run finds out how many it takes: at most `iterations`."""
 
 
 Callback = Callable[[Progress], object]
@@ -42,10 +44,22 @@ class CancelEvent(Protocol):
 
 
 class Reporter:
-    """Counts units of work: one block through one half-step."""
+    """Counts units of work: one block through one half-step.
 
-    def __init__(self, callback: Callback | None, cancel: CancelEvent | None, iterations: int) -> None:
+    `part` is where in the whole work this part of it begins and ends, as shares.
+    """
+
+    def __init__(
+        self,
+        callback: Callback | None,
+        cancel: CancelEvent | None,
+        iterations: int,
+        *,
+        looking: bool = False,
+        part: tuple[float, float] = (0.0, 1.0),
+    ) -> None:
         self._callback, self._cancel, self._iterations = callback, cancel, iterations
+        self._looking, self._part = looking, part
         self._began = self._set_out = time.perf_counter()
         self._done = 0.0
         self._first: tuple[float, float] | None = None
@@ -90,7 +104,8 @@ class Reporter:
             sweeps=self.sweeps,
             block=self.block,
             blocks=self.blocks,
-            fraction=min(1.0, self._done / self._total),
+            fraction=self._part[0] + (self._part[1] - self._part[0]) * min(1.0, self._done / self._total),
             elapsed=now - self._began,
             remaining=pace * max(0.0, self._total - self._done),
+            looking=self._looking,
         )

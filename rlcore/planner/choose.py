@@ -62,7 +62,7 @@ def choose_plan(job: Job, backend: Backend[Any], budgets: Budgets, *, tolerance:
         If nothing fits; it names the smallest budget that would do.
     """
     best: tuple[float, Candidate, Needs] | None = None
-    for half_steps in _intervals(job.iterations, tolerance):
+    for half_steps in _intervals(job, tolerance):
         ways = ways_to_cut(job.geometry, backend, half_steps, halo_for(job, half_steps, tolerance))
         for residence in _residences(backend, budgets, job):
             if best is not None and best[0] <= least_cost(job, half_steps, residence, backend):
@@ -75,15 +75,19 @@ def choose_plan(job: Job, backend: Backend[Any], budgets: Budgets, *, tolerance:
     return _plan(best[1], best[2], job, backend, budgets, tolerance)
 
 
-def _intervals(iterations: int, tolerance: float | None) -> Iterator[int]:
-    """Half-steps between exchanges that are worth a look: 1, then 2, 4, 8 ... up to all of them."""
+def _intervals(job: Job, tolerance: float | None) -> Iterator[int]:
+    """Half-steps between exchanges that are worth a look: 1, then 2, 4, 8 ... up to all of them.
+
+    1 and 2 alone where the run may end after any iteration.
+    """
+    most = 2 if job.stop == "relative-change" else 2 * job.iterations
     if tolerance is None:
         yield 1
         steps = 2
-        while steps < 2 * iterations:
+        while steps < most:
             yield steps
             steps *= 2
-    yield 2 * iterations
+    yield most
 
 
 def _residences(backend: Backend[Any], budgets: Budgets, job: Job) -> Iterator[Residence]:
@@ -161,6 +165,7 @@ def _plan(
         overhead=needs.cost / (4 * job.iterations * backend.cost(whole)) - 1,
         tolerance=tolerance if blocks > 1 else None,
         acceleration=job.acceleration,
+        stop=job.stop,
     )
 
 
@@ -168,7 +173,7 @@ def _refusal(job: Job, backend: Backend[Any], budgets: Budgets, tolerance: float
     """One sentence with the smallest budget that would do."""
     options = [
         needs_of(ways.candidate(int(np.argmin(ways.voxels)), residence), job, backend)
-        for steps in _intervals(job.iterations, tolerance)
+        for steps in _intervals(job, tolerance)
         for ways in [ways_to_cut(job.geometry, backend, steps, halo_for(job, steps, tolerance))]
         for residence in _residences(backend, budgets, job)
     ]

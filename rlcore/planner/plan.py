@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 from rlcore.acceleration import Acceleration
 from rlcore.blocks import Cut, Shape
 from rlcore.boundary import Geometry
 from rlcore.budget import Budget, format_bytes
+from rlcore.stopping import Stop
 
 Residence = Literal["device", "host", "scratch"]
 """Where the working volumes live: on the device, in host memory, or in files."""
@@ -46,6 +47,8 @@ class Plan:
     tolerance: float | None = None
     """None where blocks are exact; else the error that independent blocks may make, as a share of the maximum."""
     acceleration: Acceleration = "none"
+    stop: Stop | Literal["held-out"] = "none"
+    """What may end the run before all iterations are done."""
 
     @property
     def is_whole(self) -> bool:
@@ -61,6 +64,10 @@ class Plan:
     def iterations_per_sweep(self) -> int:
         """Iterations between exchanges, for sweeps of whole iterations."""
         return max(1, min(self.half_steps // 2, self.iterations))
+
+    def shortened(self, iterations: int) -> Plan:
+        """The same for so many iterations, now that they are known."""
+        return replace(self, iterations=iterations, stop="none")
 
     def cut(self) -> Cut:
         """The blocks of a sweep of whole iterations, over the estimate's domain."""
@@ -118,7 +125,8 @@ class Plan:
 
     def _how(self) -> str:
         where = f"on {self.backend} ({self.device})"
-        what = _count(self.iterations) + ("" if self.acceleration == "none" else f" with {self.acceleration}")
+        most = "" if self.stop == "none" else "at most "
+        what = most + _count(self.iterations) + ("" if self.acceleration == "none" else f" with {self.acceleration}")
         if self.is_whole:
             return f"The whole volume in one block of {_by(self.block_shape)}, {what} {where}."
         blocks = f"{len(self.cut())} blocks ({_by(self.cut().counts)}) of {_by(self.block_shape)} voxels"

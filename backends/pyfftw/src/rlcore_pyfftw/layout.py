@@ -162,6 +162,13 @@ class Padded:
     def shape(self) -> Shape:
         return self.layout.shape
 
+    def planes(self, first: int, step: int, count: int) -> Padded:
+        """A new array of so many planes, each `step` after the one before, in the state of this one."""
+        taken = Padded((count, *self.shape[1:]))
+        np.copyto(taken._buffer, self._buffer[first::step][:count])
+        taken.state = self.state
+        return taken
+
     def piece(self, piece: Piece, temporaries: Temporaries) -> Floats:
         """A stretch of memory, room and all: NumPy is several times faster where rows need not be told apart."""
         if piece.rows is None:

@@ -31,8 +31,9 @@ class Fits:
         d = counts[part].astype(np.float64)
         divergence = np.sum(d * np.log(np.where(d > 0, d, 1) / np.where(d > 0, model, 1)) - d + model)
         arrays = backend.upload(counts), backend.upload(blurred)
-        divergence_found, light = fitter.fit(*arrays, background=0.5, floor=0.25, inside=box)
+        divergence_found, light, total = fitter.fit(*arrays, background=0.5, floor=0.25, inside=box)
         assert light == pytest.approx(model.sum(), rel=1e-6)
+        assert total == pytest.approx(d.sum(), rel=1e-6)
         assert divergence_found == pytest.approx(divergence, rel=1e-5, abs=1e-5 * model.sum())
         for array, values in zip(arrays, (counts, blurred), strict=True):
             np.testing.assert_array_equal(backend.download(array), values)
