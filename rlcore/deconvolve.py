@@ -1,4 +1,4 @@
-"""The front door: deconvolve a volume, or see how it would be done."""
+"""The front door: deconvolve a volume."""
 
 from __future__ import annotations
 
@@ -9,20 +9,17 @@ from typing import Any
 
 from rlcore.acceleration import Acceleration, check_acceleration
 from rlcore.backend import Backend
-from rlcore.blocks import Shape
-from rlcore.boundary import Boundary, Geometry, check_boundary
+from rlcore.boundary import Boundary, check_boundary
 from rlcore.caution import caution
-from rlcore.choice import choose_backend
-from rlcore.errors import InputError
 from rlcore.execution.checkpoint import Checkpoint
 from rlcore.execution.engine import ReplanWarning, Run, execute
 from rlcore.execution.progress import Callback, CancelEvent, Reporter
-from rlcore.execution.record import Info, Record
+from rlcore.execution.record import TOLD, Info, Record
 from rlcore.execution.scan import Scan, scan
 from rlcore.execution.working import WorkingVolumes, check_disk
 from rlcore.held_out import EARLIER, Found, look_for_iterations
-from rlcore.planner import Job, Plan
-from rlcore.request import Request, Settings, check_iterations
+from rlcore.planner import Plan
+from rlcore.request import Request, Settings
 from rlcore.resources import plan_within, smaller_plan
 from rlcore.source import Source, check_background, open_source
 from rlcore.start import check_start, start_store
@@ -74,7 +71,7 @@ def deconvolve(
         "relative-change" ends a run of a stated number of iterations earlier, with the first that begins with an
         I-divergence that differs from the last one's by no more than a share of it.
     threshold : float, optional
-        That share; 1e-3 by default.
+        That share; 0.01 by default.
     gain : float or pair of float, optional
         For ``iterations="auto"``: image units per photon, or these and the camera's offset; 1 for counts. Both are
         estimated from the image's noise by default.
@@ -164,10 +161,8 @@ def deconvolve(
         check_disk(folder, chosen.scratch_bytes)
         if state is not None:
             state.start(chosen)
-    record = _record(request) if return_info or stop != "none" else None
-    part = (0.5, 1.0) if found else (0.0, 1.0)
-    reporter = Reporter(callback, cancel, chosen.iterations, part=part)
-    result = _run(request, source, chosen, state, folder, reporter, record)
+    record = _record(request, None if state is None else state.folder / TOLD) if return_info or stop != "none" else None
+    result = _run(request, source, chosen, state, folder, Reporter(callback, cancel, chosen.iterations), record)
     return (result, _info(record, chosen, found)) if record and return_info else result
 
 
@@ -180,26 +175,24 @@ def _look(request: Request, plan: Plan, seen: Scan, callback: Callback | None, c
     def run(thinned: Request, plan: Plan, record: Record) -> None:
         source, plan = _open(thinned, plan, None)
         check_disk(folder, plan.scratch_bytes)
-        reporter = Reporter(callback, cancel, plan.iterations, looking=True, part=(0.0, 0.5))
+        reporter = Reporter(callback, cancel, plan.iterations, looking=True)
         _run(thinned, source, plan, None, folder, reporter, record)
 
     return look_for_iterations(request, plan, folder, run)
 
 
-def _record(request: Request) -> Record:
+def _record(request: Request, file: Path | None) -> Record:
     """What notes how the model fits, and ends the run if it is to end by that."""
     settings = request.settings
     rule = settled(check_threshold(settings.threshold, settings.stop)) if settings.stop != "none" else None
-    return Record(request.backend, request.geometry.image_shape, rule=rule)
+    return Record(request.backend, request.geometry.image_shape, rule=rule, file=file)
 
 
 def _info(record: Record, plan: Plan, found: Found | None) -> Info:
     """What happened in a run that is over."""
     told = record.info(plan, record.stop or plan.iterations)
     if record.stop:
-        return replace(
-            told, stopped=f"the divergence had changed by less than the threshold in iteration {record.stop - 1}"
-        )
+        return replace(told, stopped="the divergence changed by no more than the threshold")
     if found is None:
         return told
     gain, offset = (found.photons.gain, found.photons.offset) if found.photons else (None, None)
@@ -255,62 +248,3 @@ def _run(
     if state is not None:
         state.remove()
     return result.finish()
-
-
-def make_plan(
-    image_shape: Shape,
-    psf_shape: Shape,
-    *,
-    iterations: Iterations = 15,
-    acceleration: Acceleration = "heavy-ball",
-    stop: Stop = "none",
-    backend: str | Backend[Any] = "auto",
-    device: str | int | None = None,
-    boundary: Boundary = "extended",
-    memory: int | float | str | None = None,
-    exchange: bool = True,
-    tolerance: float | None = None,
-) -> Plan:
-    """How `deconvolve` would do it, decided without running anything; ``print(plan)`` says it in two sentences.
-
-    Parameters
-    ----------
-    image_shape, psf_shape : tuple of int
-        Shapes of 2 or 3 axes. The PSF's centre is taken at P//2.
-    iterations, acceleration, stop, backend, device, boundary, memory, exchange, tolerance
-        As for `deconvolve`. With ``iterations="auto"`` it is the plan of as many as there may be.
-
-    Returns
-    -------
-    Plan
-        The image is not counted. The result is, if it fits in memory; it has to go to `out` otherwise.
-
-    Raises
-    ------
-    BudgetError
-        If the memory is too little; the message names the smallest that would do.
-
-    Examples
-    --------
-    >>> import rlcore
-    >>> plan = rlcore.make_plan((64, 256, 256), (15, 15, 15), backend="numpy", memory="1 GiB")
-    >>> plan.is_whole
-    True
-    """
-    accelerated = check_acceleration(acceleration)
-    settings = Settings(
-        check_iterations(iterations), check_boundary(boundary), 0.0, memory, exchange, tolerance, accelerated,
-        check_stop(stop),
-    )  # fmt: skip
-    image_shape, psf_shape = _check_shapes(image_shape, psf_shape)
-    engine = choose_backend(backend, device).backend
-    geometry = Geometry(image_shape, psf_shape, tuple(p // 2 for p in psf_shape), settings.boundary)
-    job = Job(geometry.trimmed(), settings.most, acceleration=accelerated, stop=settings.ends)
-    return plan_within(job, engine, settings, anywhere=True)
-
-
-def _check_shapes(image_shape: Shape, psf_shape: Shape) -> tuple[Shape, Shape]:
-    image_shape, psf_shape = tuple(map(int, image_shape)), tuple(map(int, psf_shape))
-    if len(image_shape) not in (2, 3) or len(psf_shape) != len(image_shape) or min(image_shape + psf_shape) < 1:
-        raise InputError(f"shapes {image_shape} and {psf_shape} do not go together; give each 2 or 3 positive sizes")
-    return image_shape, psf_shape

@@ -19,7 +19,7 @@ from rlcore.execution.working import check_disk
 from rlcore.photons import Photons, check_gain, estimate, split
 from rlcore.planner import Plan
 from rlcore.request import Request
-from rlcore.stopping import MOST_ITERATIONS, best_of, lowest
+from rlcore.stopping import HELD_OUT, MOST_ITERATIONS, best_of, lowest
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,8 @@ def look_for_iterations(
         shape = request.geometry.image_shape
         record = Record(request.backend, shape, rule=lowest, held_out=parts.held_out, background=ours)
         run(thinned, plan, record)
-    curve = record.divergences()
+    scale = HELD_OUT / (1 - HELD_OUT) / photons.gain
+    curve = [scale * each for each in record.divergences()]
     found = record.stop or best_of(curve)
     why = (
         f"held-out photons were explained best after {found} iterations"

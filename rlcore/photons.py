@@ -58,7 +58,8 @@ class Split:
     """An image in two parts."""
 
     fitted: Volume
-    """The image without the photons that were held out."""
+    """The image without the photons that were held out, and less of the offset in proportion: the same problem with
+    less light, which is solved in as many iterations."""
     held_out: Volume
     """What the others let expect of those that were held out, in planes of the image's `Lattice`: in image units, and
     scaled up to as many photons as were left."""
@@ -66,8 +67,8 @@ class Split:
 
     def backgrounds(self, background: float) -> tuple[float, float]:
         """That of the part that is fitted, and what is added to its blur to compare it with what was held out."""
-        light = (1 - HELD_OUT) * (background - self.photons.offset)
-        return self.photons.offset + light, light
+        left = 1 - HELD_OUT
+        return left * background, left * (background - self.photons.offset)
 
 
 def check_gain(gain: Any) -> Photons | None:
@@ -99,7 +100,7 @@ def split(image: Any, photons: Photons, fitted: Volume, to_host: Callable[[Any],
             values = np.maximum(values, 0)
             out = photons.hold_out(values, rng)
             taken += int(out.sum())
-            fitted[plane] = np.maximum(values - photons.gain * out, 0)
+            fitted[plane] = np.maximum(values - photons.gain * out - HELD_OUT * photons.offset, 0)
             if plane in lattice.planes:
                 held_out[plane // lattice.step] = scale * out
         return taken

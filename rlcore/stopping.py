@@ -32,7 +32,7 @@ HELD_OUT = 0.3
 PATIENCE = 4
 """Iterations without improvement after which the best is taken for found."""
 
-THRESHOLD = 1e-3
+THRESHOLD = 1e-2
 """Relative change of the divergence below which a run with ``stop="relative-change"`` ends, unless another is given."""
 
 Rule = Callable[[Sequence[float]], int | None]

@@ -19,6 +19,7 @@ from rlcore.planner import Plan
 from rlcore.psf import PSF, prepare_psf
 from rlcore.request import Request, Settings
 from rlcore.resources import plan_within
+from rlcore.stopping import Iterations, check_stop
 
 
 class ScaleWarning(UserWarning):
@@ -34,8 +35,12 @@ class Order:
     psfs: tuple[str, ...] = ()
     """One a channel, each as ``0=FILE``, instead of one for all."""
     output: Path = Path("restored.tif")
-    iterations: int = 15
+    iterations: Iterations = 15
     acceleration: str = "heavy-ball"
+    stop: str = "none"
+    threshold: float | None = None
+    gain: str | None = None
+    start: str = "constant"
     backend: str = "auto"
     device: str | None = None
     boundary: str = "extended"
@@ -69,6 +74,9 @@ class Order:
             not self.independent,
             self.tolerance,
             check_acceleration(self.acceleration),
+            check_stop(self.stop),
+            self.threshold,
+            _gain(self.gain),
         )
 
     def choose(self) -> Choice:
@@ -109,6 +117,16 @@ class Order:
 
 def _index_or_name(device: str | None) -> str | int | None:
     return int(device) if device is not None and device.isdigit() else device
+
+
+def _gain(text: str | None) -> float | tuple[float, ...] | None:
+    if text is None:
+        return None
+    try:
+        numbers = tuple(map(float, text.split(",")))
+    except ValueError as error:
+        raise InputError(f"gain {text!r} is neither a number nor a pair of gain and offset") from error
+    return numbers[0] if len(numbers) == 1 else numbers
 
 
 def _centre(text: str) -> str | tuple[int, ...]:

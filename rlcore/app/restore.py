@@ -62,7 +62,7 @@ def restore(
         target = _target(order, image, plan, files, prepared)
         run = Volumes(order, image, psfs, backend, target, callback, cancel, info=info)
         done = run.write()
-    if done.seconds_per_volume:
+    if done.seconds_per_volume and order.settings().ends == "none":
         speed.remember(backend, plan, done.seconds_per_volume)
     return _report(order, image, target, done, time.perf_counter() - began)
 
@@ -89,6 +89,7 @@ def _name(image: Opened, number: int) -> str:
 
 def _report(order: Order, image: Opened, target: Target, done: Done, seconds: float) -> Report:
     per_volume = done.seconds_per_volume
+    iterations = max((info.iterations for info in done.info), default=target.plan.iterations)
     notes = dict.fromkeys(note for used in target.provenance.psf for note in used.notes)
     return Report(
         output=order.output,
@@ -97,9 +98,10 @@ def _report(order: Order, image: Opened, target: Target, done: Done, seconds: fl
         voxel=image.about.voxel,
         dtype=order.dtype,
         step=done.step,
-        iterations=order.iterations,
+        iterations=iterations,
+        stops=order.settings().ends != "none",
         seconds=seconds,
-        seconds_per_iteration=per_volume / order.iterations if per_volume else None,
+        seconds_per_iteration=per_volume / iterations if per_volume else None,
         plan=target.plan,
         psf_notes=tuple(notes),
         volumes=len(image.layout.places),

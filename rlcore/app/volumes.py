@@ -69,7 +69,7 @@ class Volumes:
         self._target, self._callback, self._cancel = target, callback, cancel
         self._places = image.layout.places
         self._spent = 0.0
-        self._wants_info = info
+        self._wants_info = info or order.settings().ends != "none"
         self._info: list[rlcore.Info] = []
         self._seconds: float | None = None
 
@@ -155,6 +155,9 @@ class Volumes:
             "psf": [fingerprint(psf) for psf in self._psfs],
             "iterations": order.iterations,
             "acceleration": order.acceleration,
+            "stop": [order.stop, order.threshold],
+            "gain": order.gain,
+            "start": order.start,
             "boundary": order.boundary,
             "background": order.background,
             "tolerance": order.settings().error,
@@ -167,6 +170,7 @@ class Volumes:
 
     def _restore(self, number: int, before: int, out: Output, journal: Journal | None) -> None:
         order, place, plan = self._order, self._places[number], self._target.plan
+        settings = order.settings()
         watch = Stopwatch(self._teller(number, before))
         checkpoint = journal.volume if journal else order.checkpoint
         try:
@@ -175,6 +179,10 @@ class Volumes:
                 self._psfs[place.channel],
                 iterations=order.iterations,
                 acceleration=plan.acceleration,
+                stop=settings.stop,
+                threshold=settings.threshold,
+                gain=settings.gain,
+                start=order.start,
                 backend=self._backend,
                 boundary=plan.geometry.boundary,
                 background=order.background,

@@ -67,6 +67,10 @@ class Run:
             )
         )
 
+    def has_ended(self, sweep: Sweep) -> bool:
+        """Whether it was enough with this sweep."""
+        return self.record is not None and self.record.enough(sweep.finished)
+
 
 def execute(run: Run, plan: Plan) -> str:
     """Run the plan to its end, and name the volume that holds what came of it.
@@ -81,7 +85,7 @@ def execute(run: Run, plan: Plan) -> str:
             run.record.forget(finished)
         past = run.checkpoint.state.sweep if run.checkpoint else 0
         run.reporter.begin([sweep.units for sweep in todo], past, finished / plan.iterations)
-        if past == len(todo):  # killed between the last sweep and the end
+        if past == len(todo) or (past and run.has_ended(todo[past - 1])):  # killed between the last sweep and the end
             return str(todo[-1].result[0].estimate)
         sweep = todo[past]
         try:
@@ -90,7 +94,7 @@ def execute(run: Run, plan: Plan) -> str:
                 engine.sweep(sweep)
                 state, finished = sweep.result
                 run.reporter.finish_sweep(finished)
-                if run.record and run.record.enough(finished):
+                if run.has_ended(sweep):
                     break
             return str(state.estimate)
         except MemoryError as error:

@@ -24,13 +24,14 @@ class Progress:
     """The block of the sweep under way, from 1."""
     blocks: int
     fraction: float
-    """Share of the work that is done, 0 to 1."""
+    """Share of the work that is done, 0 to 1; 0 as long as the run is `looking`."""
     elapsed: float
     """Seconds since the iterations began."""
     remaining: float
     """Seconds still needed at the rate so far, which the first step tells only roughly."""
     looking: bool = False
-    """Whether these are iterations by which the run finds out how many it takes: at most `iterations`."""
+    """Whether these are the iterations, `iterations` at most, by which the run finds out how many it takes. Then
+    `remaining` is for as many as that, at the most."""
 
 
 Callback = Callable[[Progress], object]
@@ -44,10 +45,7 @@ class CancelEvent(Protocol):
 
 
 class Reporter:
-    """Counts units of work: one block through one half-step.
-
-    `part` is where in the whole work this part of it begins and ends, as shares.
-    """
+    """Counts units of work: one block through one half-step."""
 
     def __init__(
         self,
@@ -56,10 +54,9 @@ class Reporter:
         iterations: int,
         *,
         looking: bool = False,
-        part: tuple[float, float] = (0.0, 1.0),
     ) -> None:
         self._callback, self._cancel, self._iterations = callback, cancel, iterations
-        self._looking, self._part = looking, part
+        self._looking = looking
         self._began = self._set_out = time.perf_counter()
         self._done = 0.0
         self._first: tuple[float, float] | None = None
@@ -104,7 +101,7 @@ class Reporter:
             sweeps=self.sweeps,
             block=self.block,
             blocks=self.blocks,
-            fraction=self._part[0] + (self._part[1] - self._part[0]) * min(1.0, self._done / self._total),
+            fraction=0.0 if self._looking else min(1.0, self._done / self._total),
             elapsed=now - self._began,
             remaining=pace * max(0.0, self._total - self._done),
             looking=self._looking,

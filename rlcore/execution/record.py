@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,9 @@ from rlcore.fitness import Lattice, Looker, View, total
 from rlcore.planner.plan import Plan
 from rlcore.richardson_lucy import Data, Optics, Watch
 from rlcore.stopping import Rule
+
+TOLD = "told.json"
+"""What is told, in the folder of a checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,8 @@ class Record:
         Planes of the image's `Lattice` to compare with the model instead of the image's own.
     background : float, optional
         Of these.
+    file : Path, optional
+        Where what blocks have told is kept, for a run that goes on after it was stopped.
     """
 
     def __init__(
@@ -75,6 +82,7 @@ class Record:
         rule: Rule | None = None,
         held_out: Volume | None = None,
         background: float | None = None,
+        file: Path | None = None,
     ) -> None:
         self.lattice = Lattice.over(image_shape)
         self.stop: int | None = None
@@ -83,36 +91,55 @@ class Record:
         self._held_out, self._background = held_out, background
         self._whole: Any = None
         """Held-out planes of the only block, as long as there is only one."""
+        self._known: dict[int, Fit] = {}
+        """By iteration, once all blocks have told."""
         self._told: dict[int, dict[int, Fit]] = {}
-        self._blocks: dict[int, int] = {}
+        """By iteration and block, as long as they have not."""
+        self._file = file
+        if file is not None and file.exists():
+            self._read(file)
 
     def forget(self, finished: int) -> None:
-        """The run goes on from so many iterations, by another plan."""
-        self._told = {iteration: told for iteration, told in self._told.items() if iteration <= finished}
+        """The run goes on from so many iterations, maybe by another plan."""
+        if self._file is None:
+            self._known = {iteration: fit for iteration, fit in self._known.items() if iteration <= finished}
+            self._told = {}
         self._whole = None
 
     def watch(self, iteration: int, number: int, blocks: int, block: Block, data: Data, optics: Optics) -> Watch:
         """What notes the fit of one block's own part of the image."""
-        view, told = self.lattice.of(block), self._told.setdefault(iteration, {})
-        self._blocks[iteration] = blocks
+        view = self.lattice.of(block)
 
         def note(blurred: Any) -> None:
-            if view.inside.size == 0:
-                told[number] = Fit(0.0, 0.0, 0.0)
-            else:
+            if iteration in self._known:
+                return  # a run that goes on does a part of what it had done again
+            fit = Fit(0.0, 0.0, 0.0)
+            if view.inside.size:
                 b = optics.background if self._background is None else self._background
                 counts = self._counts(view, block, data, alone=blocks == 1)
                 planes = self._looker.take(blurred, view)
-                told[number] = self._looker.fit(counts, planes, view, background=b, floor=optics.floor)
-            if self._rule is not None and len(told) == blocks:
-                self.stop = self._rule(self.divergences())
+                fit = self._looker.fit(counts, planes, view, background=b, floor=optics.floor)
+            self._note(iteration, number, blocks, fit)
 
         return note
+
+    def _note(self, iteration: int, number: int, blocks: int, fit: Fit) -> None:
+        told = self._told.setdefault(iteration, {})
+        told[number] = fit
+        if len(told) == blocks:
+            self._known[iteration] = total(self._told.pop(iteration).values())
+            self._judge()
+        if self._file is not None:
+            self._write(self._file)
+
+    def _judge(self) -> None:
+        if self._rule is not None:
+            self.stop = self._rule(self.divergences())
 
     def divergences(self) -> list[float]:
         """Of the iterations from the first on, as far as all blocks have told of them, per voxel."""
         known: list[float] = []
-        while (fit := self._sum(len(known) + 1)) is not None:
+        while (fit := self._known.get(len(known) + 1)) is not None:
             known.append(fit.divergence / self.lattice.voxels)
         return known
 
@@ -122,7 +149,7 @@ class Record:
 
     def info(self, plan: Plan, iterations: int) -> Info:
         """All that is known in the end, for a run of so many iterations."""
-        known = [self._sum(iteration) for iteration in range(1, iterations + 1)]
+        known = [self._known.get(iteration) for iteration in range(1, iterations + 1)]
         return Info(
             iterations,
             "as many iterations as asked for",
@@ -150,6 +177,15 @@ class Record:
             self._whole = brought
         return brought
 
-    def _sum(self, iteration: int) -> Fit | None:
-        told = self._told.get(iteration, {})
-        return None if len(told) < self._blocks.get(iteration, 1) else total(told.values())
+    def _write(self, file: Path) -> None:
+        told = [[iteration, number, *fit] for iteration, fits in self._told.items() for number, fit in fits.items()]
+        beside = file.with_suffix(".new")
+        beside.write_text(json.dumps({"known": [[k, *fit] for k, fit in self._known.items()], "told": told}))
+        beside.replace(file)
+
+    def _read(self, file: Path) -> None:
+        found = json.loads(file.read_text())
+        self._known = {int(k): Fit(*fit) for k, *fit in found["known"]}
+        for iteration, number, *fit in found["told"]:
+            self._told.setdefault(int(iteration), {})[int(number)] = Fit(*fit)
+        self._judge()

@@ -18,10 +18,11 @@ from rlcore.app.files.opening import open_file
 from rlcore.backend import Volume
 from rlcore.boundary import check_boundary
 from rlcore.choice import choose_backend
-from rlcore.deconvolve import deconvolve, make_plan
+from rlcore.deconvolve import deconvolve
 from rlcore.errors import Cancelled, InputError, RLCoreError
 from rlcore.execution.progress import Progress
 from rlcore.napari.devices import AUTO, Engine
+from rlcore.planning import make_plan
 from rlcore.psf import PSF, prepare_psf
 
 

@@ -184,3 +184,29 @@ kernel void summary(global float4 *out, global const float *a, const ulong n)
     }
     out[get_global_id(0)] = (float4)(low, high, sum, lost);
 }
+
+// --- how well a block fits: some of its planes, and the sums over a box, each with what rounding took from it
+
+kernel void planes(global float *out, global const float *a, const int size, const int first, const int step,
+                   const ulong n)
+{ EACH(i, n); out[i] = a[(first + i / size * step) * size + i % size]; }
+
+void sum_up(float2 *sum, const float value)
+{ const float term = value - sum->y, next = sum->x + term; sum->y = (next - sum->x) - term; sum->x = next; }
+
+kernel void fit(global float8 *out, global const float *image, global const float *blurred, const float background,
+                const float least, const int ny, const int nx, const int az, const int ay, const int ax,
+                const int bz, const int by, const int bx, const ulong n)
+{
+    float2 divergence = 0.0f, light = 0.0f, total = 0.0f;
+    const int width = bx - ax, height = by - ay;
+    for (size_t k = get_global_id(0); k < n; k += get_global_size(0)) {
+        const size_t row = k / width;
+        const size_t i = AT(az + row / height, ay + row % height, ax + k % width, ny, nx);
+        const float d = image[i], m = fmax(blurred[i] + background, least);
+        sum_up(&divergence, (d > 0.0f ? d * log(d / m) : 0.0f) + (m - d));
+        sum_up(&light, m);
+        sum_up(&total, d);
+    }
+    out[get_global_id(0)] = (float8)(divergence, light, total, 0.0f, 0.0f);
+}

@@ -39,6 +39,8 @@ _ARGUMENTS: dict[str, str] = {
     "widen": "bbn",
     "narrow": "bbn",
     "summary": "bbn",
+    "planes": "bbiiin",
+    "fit": "bbbffiiiiiiiin",
 }
 """Arguments of every kernel: buffer, float, int, number of voxels (ulong)."""
 
