@@ -57,7 +57,7 @@ def look_for_iterations(
     photons = check_gain(request.settings.gain) or estimate(request.image, request.to_host)
     with _room(request, folder) as room:
         parts = split(request.image, photons, room, request.to_host)
-        background, ours = parts.backgrounds(request.settings.background)
+        background = parts.background(request.settings.background)
         thinned = replace(
             request,
             image=parts.fitted,
@@ -66,7 +66,7 @@ def look_for_iterations(
             settings=replace(request.settings, background=background),
         )
         shape = request.geometry.image_shape
-        record = Record(request.backend, shape, rule=lowest, held_out=parts.held_out, background=ours)
+        record = Record(request.backend, shape, rule=lowest, held_out=parts.held_out)
         run(thinned, plan, record)
     scale = HELD_OUT / (1 - HELD_OUT) / photons.gain
     curve = [scale * each for each in record.divergences()]

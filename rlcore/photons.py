@@ -61,14 +61,13 @@ class Split:
     """The image without the photons that were held out, and less of the offset in proportion: the same problem with
     less light, which is solved in as many iterations."""
     held_out: Volume
-    """What the others let expect of those that were held out, in planes of the image's `Lattice`: in image units, and
-    scaled up to as many photons as were left."""
-    photons: Photons
+    """The image of those that were held out, in planes of the image's `Lattice`, scaled up to as many photons as were
+    left, with as much of the offset: so it is what the fitted part lets expect."""
 
-    def backgrounds(self, background: float) -> tuple[float, float]:
-        """That of the part that is fitted, and what is added to its blur to compare it with what was held out."""
-        left = 1 - HELD_OUT
-        return left * background, left * (background - self.photons.offset)
+    @staticmethod
+    def background(background: float) -> float:
+        """That of both parts."""
+        return (1 - HELD_OUT) * background
 
 
 def check_gain(gain: Any) -> Photons | None:
@@ -102,7 +101,7 @@ def split(image: Any, photons: Photons, fitted: Volume, to_host: Callable[[Any],
             taken += int(out.sum())
             fitted[plane] = np.maximum(values - photons.gain * out - HELD_OUT * photons.offset, 0)
             if plane in lattice.planes:
-                held_out[plane // lattice.step] = scale * out
+                held_out[plane // lattice.step] = scale * out + (1 - HELD_OUT) * photons.offset
         return taken
 
     together = max(1, _PIECE // math.prod(shape[1:]))
@@ -114,7 +113,7 @@ def split(image: Any, photons: Photons, fitted: Volume, to_host: Callable[[Any],
             f"image has only about {taken / HELD_OUT:.0f} photons at a gain of {photons.gain:g}, too few to hold some "
             "out; give iterations a number"
         )
-    return Split(fitted, held_out, photons)
+    return Split(fitted, held_out)
 
 
 def estimate(image: Any, to_host: Callable[[Any], Volume]) -> Photons:

@@ -68,8 +68,6 @@ class Record:
         Of `rlcore.stopping`: says of the divergences so far when it is enough.
     held_out : ndarray, optional
         Planes of the image's `Lattice` to compare with the model instead of the image's own.
-    background : float, optional
-        Of these.
     file : Path, optional
         Where what blocks have told is kept, for a run that goes on after it was stopped.
     """
@@ -81,14 +79,13 @@ class Record:
         *,
         rule: Rule | None = None,
         held_out: Volume | None = None,
-        background: float | None = None,
         file: Path | None = None,
     ) -> None:
         self.lattice = Lattice.over(image_shape)
         self.stop: int | None = None
         """The iteration that the rule said to stop at."""
         self._looker, self._dtype, self._rule = Looker(backend), real_dtype(backend), rule
-        self._held_out, self._background = held_out, background
+        self._held_out = held_out
         self._whole: Any = None
         """Held-out planes of the only block, as long as there is only one."""
         self._known: dict[int, Fit] = {}
@@ -115,10 +112,9 @@ class Record:
                 return  # a run that goes on does a part of what it had done again
             fit = Fit(0.0, 0.0, 0.0)
             if view.inside.size:
-                b = optics.background if self._background is None else self._background
                 counts = self._counts(view, block, data, alone=blocks == 1)
                 planes = self._looker.take(blurred, view)
-                fit = self._looker.fit(counts, planes, view, background=b, floor=optics.floor)
+                fit = self._looker.fit(counts, planes, view, background=optics.background, floor=optics.floor)
             self._note(iteration, number, blocks, fit)
 
         return note
