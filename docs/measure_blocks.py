@@ -1,6 +1,7 @@
 """Measure what it costs to be exact in less memory than the whole volume needs.
 
-    python docs/measure_blocks.py [--shape 256 512 512] [--psf 31] [--iterations 10] [--backend pyfftw] [--repeats 3]
+    python docs/measure_blocks.py [--shape 256 512 512] [--psf 31] [--iterations 10] [--acceleration none]
+                                  [--backend pyfftw] [--repeats 3]
 
 The same volume is restored whole, then with half and with a quarter of the memory that this needs; in turn, so that a
 drift of the machine hits all alike. A row tells the plan, the median time and its spread, the ratio to the whole's
@@ -28,12 +29,13 @@ def main() -> None:
     arguments = parse()
     shape, psf = tuple(arguments.shape), make_psf((arguments.psf,) * len(arguments.shape))
     image, backend = make_image(shape), rlcore.load_backend(arguments.backend)
+    options = {"iterations": arguments.iterations, "acceleration": arguments.acceleration, "backend": backend}
     plans = list(plans_for(shape, psf.shape, backend, arguments))
     results, seconds = {}, {name: [] for name, _ in plans}
     for turn in range(arguments.repeats + 1):  # the first turn plans the transforms and is not counted
         for name, plan in plans:
             began = time.perf_counter()
-            results[name] = rlcore.deconvolve(image, psf, iterations=arguments.iterations, backend=backend, plan=plan)
+            results[name] = rlcore.deconvolve(image, psf, plan=plan, **options)
             took = time.perf_counter() - began
             if turn:
                 seconds[name].append(took)
@@ -55,6 +57,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--shape", type=int, nargs="+", default=[256, 512, 512])
     parser.add_argument("--psf", type=int, default=31)
     parser.add_argument("--iterations", type=int, default=10)
+    parser.add_argument("--acceleration", default="none")
     parser.add_argument("--backend", default="pyfftw")
     parser.add_argument("--repeats", type=int, default=3)
     return parser.parse_args()
@@ -63,7 +66,7 @@ def parse() -> argparse.Namespace:
 def plans_for(shape, psf_shape, backend, arguments):
     """The whole, and the best plans for half and for a quarter of its memory."""
     geometry = Geometry(shape, psf_shape, tuple(p // 2 for p in psf_shape), "extended")
-    job = Job(geometry, arguments.iterations)
+    job = Job(geometry, arguments.iterations, acceleration=arguments.acceleration)
     whole = choose_plan(job, backend, budgets(1 << 60, None))
     yield "whole", whole
     for name, share in (("half", 0.5), ("quarter", 0.25)):

@@ -230,7 +230,7 @@ class SupportsResidence(Protocol[A]):
 class SupportsHostVolumes(Protocol[A]):
     """Optional: blocks of NumPy arrays without another copy of them in between, on the host or on the device."""
 
-    def read(self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False) -> A:
+    def read(self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False, out: A | None = None) -> A:
         """Like `cut`, from a NumPy array of any real dtype."""
         ...
 
@@ -248,7 +248,8 @@ class SupportsStreams(Protocol):
         ...
 
     def lane(self) -> AbstractContextManager[None]:
-        """Work done inside, by this thread, runs beside that of other threads' lanes; on leaving it has finished."""
+        """Work done inside, by this thread, runs beside that of other threads' lanes; once others have lanes, on
+        leaving it has finished."""
         ...
 
 

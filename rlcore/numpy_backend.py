@@ -84,10 +84,14 @@ class NumPyBackend(ArrayAPIBackend):
         part = inside.slices((0,) * image.ndim)
         return fit(image[part], blurred[part], background=background, floor=floor)
 
-    def read(self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False) -> Volume:
-        if all(at >= 0 and at + n <= size for at, n, size in zip(start, shape, volume.shape, strict=True)):
+    def read(
+        self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False, out: Volume | None = None
+    ) -> Volume:
+        if out is None and all(
+            at >= 0 and at + n <= size for at, n, size in zip(start, shape, volume.shape, strict=True)
+        ):
             return self.upload(volume[tuple(slice(at, at + n) for at, n in zip(start, shape, strict=True))])
-        block: Volume = self.cut(volume, start, shape, wrap=wrap)
+        block: Volume = self.cut(volume, start, shape, wrap=wrap, out=out)
         return block
 
     def write(self, block: Volume, source: Shape, volume: Volume, target: Shape, shape: Shape) -> None:

@@ -47,12 +47,14 @@ def check_start(start: Any, request: Request) -> tuple[Any, str]:
 class ArrayStart:
     """A start that is an array inside the image, and a constant wherever else light may be."""
 
+    loads_copies = True
+
     def __init__(
         self, backend: Backend[Any], geometry: Geometry, values: Callable[[tuple[slice, ...]], Volume], constant: float
     ) -> None:
         self._backend, self._geometry, self._values, self._constant = backend, geometry, values, constant
 
-    def load(self, box: Box) -> Any:
+    def load(self, box: Box, spare: Any = None) -> Any:
         """The box as a real array on the device."""
         geometry = self._geometry
         block = np.zeros(box.shape, real_dtype(self._backend))

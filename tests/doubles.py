@@ -130,9 +130,9 @@ class RefusingBackend(NumPyBackend):
         self._look("fft", array.size)
         return super().fft(array, out=out)
 
-    def read(self, volume, start, shape, *, wrap=False):
+    def read(self, volume, start, shape, *, wrap=False, out=None):
         self._look("read", int(np.prod(shape)))
-        return super().read(volume, start, shape, wrap=wrap)
+        return super().read(volume, start, shape, wrap=wrap, out=out)
 
     def _look(self, operation, size):
         sizes = self.sizes[operation]

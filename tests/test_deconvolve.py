@@ -166,10 +166,10 @@ class TightCard(NumPyBackend):
     def summary(self, array):
         return Summary(float(array.min()), float(array.max()), float(array.sum(dtype=np.float64)))
 
-    def read(self, volume, start, shape, *, wrap=False):
+    def read(self, volume, start, shape, *, wrap=False, out=None):
         if np.prod(shape) > self.most:
             raise OutOfMemory(f"no room for {shape}")
-        return super().read(volume, start, shape, wrap=wrap)
+        return super().read(volume, start, shape, wrap=wrap, out=out)
 
     def upload(self, volume):
         if volume.size > self.most:

@@ -117,6 +117,8 @@ class _Engine:
         kernel = on_device(run.backend, run.psf, plan.block_shape)
         self._optics = Optics(self._steps.transfer(kernel), run.background, run.floor)
         self._weights = Weights(run.psf.values, plan.geometry)
+        self._spare: list[Any] = []
+        """Arrays of a block's shape that nobody needs any more: new memory is slow to come."""
 
     def sweep(self, sweep: Sweep) -> None:
         """Run one sweep over the blocks that are not done yet, and note each when it is written."""
@@ -130,7 +132,10 @@ class _Engine:
         stages = _Stages(
             self._loader(sweep), self._computer(sweep), lambda arrays, item: self._save(targets, arrays, *item)
         )
-        stages.run(numbered, overlap=self._plan.overlap)
+        try:
+            stages.run(numbered, overlap=self._plan.overlap)
+        finally:
+            self._spare.clear()
         if run.checkpoint:
             run.checkpoint.reach(run.reporter.sweep, 0)
 
@@ -153,18 +158,21 @@ class _Engine:
             box = item[1].read
             with self._lane():
                 weight = None if sweep.kind == "blur" else self._steps.weight(self._weights.of(box))
-                start = point.load(box)
-                state = State(start, estimate.load(box) if predicts else start)
-                return state, ratio.load(box) if ratio else self._data(box), weight
+                start = self._load(point, box)
+                state = State(start, self._load(estimate, box) if predicts else start)
+                return state, self._load(ratio, box) if ratio else self._data(box), weight
 
         return load
+
+    def _load(self, store: Store, box: Box) -> Any:
+        return store.load(box, self._spare.pop() if self._spare else None)
 
     def _data(self, box: Box) -> Data:
         """The image in a box, and which of its voxels are the image's; all of them where it repeats."""
         geometry = self._plan.geometry
         shared = box.intersect(geometry.image)
         everywhere = geometry.wraps or shared == box
-        return Data(self._run.image.load(box), self._steps.inside(None if everywhere else shared.seen_from(box)))
+        return Data(self._load(self._run.image, box), self._steps.inside(None if everywhere else shared.seen_from(box)))
 
     def _computer(self, sweep: Sweep) -> Callable[..., tuple[Any, ...]]:
         """What is done to it: the half-steps of the sweep. It gives an array for each target."""
@@ -194,6 +202,8 @@ class _Engine:
             with self._lane():
                 watch = self._watch(sweep, sweep.finished, item, data)
                 ratio = blur(self._steps, state.point, data, self._optics, watch=watch, out=state.point)
+            if self._run.image.loads_copies:
+                self._spare.append(data.image)
             self._run.reporter.advance(1)
             return (ratio,)
 
@@ -204,6 +214,7 @@ class _Engine:
             self._run.reporter.block = item[0]
             with self._lane():
                 state = advance(self._steps, state, ratio, weight, self._optics, sweep.factors[0])
+            self._spare.append(ratio)
             self._run.reporter.advance(1)
             return state.estimate, state.point
 
@@ -225,6 +236,7 @@ class _Engine:
         with self._lane():
             for target, array in zip(targets, arrays, strict=False):  # without a prediction the point is the estimate
                 target.save(array, block)
+        self._spare.extend({id(array): array for array in arrays}.values())
         if self._run.checkpoint:
             self._run.checkpoint.reach(self._run.reporter.sweep - 1, number)
 

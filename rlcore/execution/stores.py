@@ -27,14 +27,22 @@ from rlcore.blocks import Block, Box, runs
 from rlcore.execution.mapped import release, slabs
 
 _SLABS = 16
-"""Pieces that the constant part of a block is written in."""
+"""Pieces that a block is at least cut into where it is cleared along an axis."""
 
 
 class Store(Protocol):
     """A volume that blocks are read from and written to."""
 
-    def load(self, box: Box) -> Any:
-        """The box as a real array on the device; outside the volume it is 0, or wraps."""
+    @property
+    def loads_copies(self) -> bool:
+        """Whether what it loads is memory of its own, which may be written to."""
+        ...
+
+    def load(self, box: Box, spare: Any = None) -> Any:
+        """The box as a real array on the device; outside the volume it is 0, or wraps.
+
+        `spare` is an array of the box's shape that nobody needs any more, which may be what is returned.
+        """
         ...
 
     def save(self, array: Any, block: Block) -> None:
@@ -45,28 +53,34 @@ class Store(Protocol):
 class ConstantStore:
     """What an estimate starts as: one value wherever light may be, 0 elsewhere. It cannot be written."""
 
+    loads_copies = True
+
     def __init__(self, backend: Backend[Any], domain: Box, value: float, *, wraps: bool) -> None:
         self._backend, self._domain, self._value, self._wraps = backend, domain, value, wraps
 
-    def load(self, box: Box) -> Any:
+    def load(self, box: Box, spare: Any = None) -> Any:
         inside = box if self._wraps else box.intersect(self._domain)
         if isinstance(self._backend, SupportsResidence):
-            block = self._backend.full(box.shape, 0.0 if inside != box else self._value)
+            block = self._backend.full(box.shape, self._value if inside.size else 0.0)
             if inside != box and inside.size:
-                self._fill(block, _minus(inside.start, box.start), inside.shape)
+                self._clear_around(block, box.shape, inside.seen_from(box))
             return block
         host = np.zeros(box.shape, real_dtype(self._backend))
         host[inside.slices(box.start)] = self._value
         return self._backend.upload(host)
 
-    def _fill(self, block: Any, at: Shape, shape: Shape) -> None:
-        """Paste slabs of the value, which take little memory beside the block."""
+    def _clear_around(self, block: Any, shape: Shape, inside: Box) -> None:
+        """Paste slabs of zeros on all sides, thin ones, which take little memory beside the block."""
         backend: Any = self._backend
-        thickness = -(-shape[0] // _SLABS)
-        slab = backend.full((thickness, *shape[1:]), self._value)
-        for first in range(0, shape[0], thickness):
-            part = (min(thickness, shape[0] - first), *shape[1:])
-            backend.paste(slab, (0,) * len(at), block, (at[0] + first, *at[1:]), part)
+        for axis, (start, stop, n) in enumerate(zip(inside.start, inside.stop, shape, strict=True)):
+            most = -(-n // _SLABS)
+            for first, last in ((0, start), (stop, n)):
+                thickness = min(most, last - first)
+                slab = backend.full((*shape[:axis], thickness, *shape[axis + 1 :]), 0.0) if thickness > 0 else None
+                for at in range(first, last, most):
+                    part = (*shape[:axis], min(most, last - at), *shape[axis + 1 :])
+                    origin = (0,) * len(shape)
+                    backend.paste(slab, origin, block, (*origin[:axis], at, *origin[axis + 1 :]), part)
 
     def save(self, array: Any, block: Block) -> None:
         raise TypeError("a constant cannot be written")
@@ -75,12 +89,15 @@ class ConstantStore:
 class DeviceStore:
     """A volume that stays on the device while blocks are cut from it."""
 
+    loads_copies = True
+
     def __init__(self, backend: Any, array: Any, origin: Shape, *, wraps: bool) -> None:
         self.array = array
         self._backend, self._origin, self._wraps = backend, origin, wraps
 
-    def load(self, box: Box) -> Any:
-        return self._backend.cut(self.array, _minus(box.start, self._origin), box.shape, wrap=self._wraps)
+    def load(self, box: Box, spare: Any = None) -> Any:
+        start = _minus(box.start, self._origin)
+        return self._backend.cut(self.array, start, box.shape, wrap=self._wraps, out=spare)
 
     def save(self, array: Any, block: Block) -> None:
         keep = block.keep
@@ -102,12 +119,16 @@ class HostStore:
         self._backend, self._origin, self._wraps, self._floor = backend, origin, wraps, floor
         self._shape = tuple(array.shape)
 
-    def load(self, box: Box) -> Any:
+    @property
+    def loads_copies(self) -> bool:
+        return isinstance(self._backend, SupportsHostVolumes) and isinstance(self.array, np.ndarray)
+
+    def load(self, box: Box, spare: Any = None) -> Any:
         parts = self._slabs(box)
         if len(parts) == 1 or not isinstance(self._backend, SupportsResidence):
-            block = self._read(box)
+            block = self._read(box, spare)
         else:
-            block = self._backend.full(box.shape, 0.0)
+            block = self._backend.full(box.shape, 0.0) if spare is None else spare
             for part in parts:
                 slab = self._read(part)
                 self._backend.paste(slab, (0,) * len(box.start), block, _minus(part.start, box.start), part.shape)
@@ -133,9 +154,10 @@ class HostStore:
             return list(slabs(self.array, box))
         return [box]
 
-    def _read(self, box: Box) -> Any:
+    def _read(self, box: Box, spare: Any = None) -> Any:
         if isinstance(self._backend, SupportsHostVolumes) and isinstance(self.array, np.ndarray):
-            return self._backend.read(self.array, _minus(box.start, self._origin), box.shape, wrap=self._wraps)
+            start = _minus(box.start, self._origin)
+            return self._backend.read(self.array, start, box.shape, wrap=self._wraps, out=spare)
         pieces = list(_pieces(box, self._origin, self._shape, wraps=self._wraps))
         if len(pieces) == 1 and (_covers(pieces[0][1], box.shape) or isinstance(self._backend, SupportsResidence)):
             return self._load_piece(*pieces[0], box.shape)
@@ -161,10 +183,11 @@ class LoadedStore:
 
     def __init__(self, store: Store, box: Box, array: Any) -> None:
         self._store, self._box, self._array = store, box, array
+        self.loads_copies = store.loads_copies
 
-    def load(self, box: Box) -> Any:
+    def load(self, box: Box, spare: Any = None) -> Any:
         if self._array is None or box != self._box:
-            return self._store.load(box)
+            return self._store.load(box, spare)
         array, self._array = self._array, None
         return array
 
@@ -175,7 +198,9 @@ class LoadedStore:
 class Result(Protocol):
     """A store for the result, and what the caller gets of it."""
 
-    def load(self, box: Box) -> Any: ...
+    @property
+    def loads_copies(self) -> bool: ...
+    def load(self, box: Box, spare: Any = None) -> Any: ...
     def save(self, array: Any, block: Block) -> None: ...
     def finish(self) -> Any: ...
 
@@ -190,16 +215,30 @@ class ArrayResult(HostStore):
         return self.array
 
 
-class DeviceResult(DeviceStore):
-    """A result that stays on the device, as an array of the backend's library."""
+class DeviceResult:
+    """A result that stays on the device, as an array of the backend's library.
+
+    It is made when there is something to save: work arrays of the iterations have left their memory by then.
+    """
+
+    loads_copies = False
 
     def __init__(self, backend: Any, shape: Shape) -> None:
-        if isinstance(backend, SupportsInterchange):
-            ours, theirs = backend.result(shape)
-        else:
-            ours = theirs = backend.full(shape, 0.0)
-        super().__init__(backend, ours, (0,) * len(shape), wraps=False)
-        self._theirs = theirs
+        self._backend, self._shape = backend, shape
+        self._store: DeviceStore | None = None
+        self._theirs: Any = None
+
+    def load(self, box: Box, spare: Any = None) -> Any:
+        raise TypeError("a new result cannot be read")
+
+    def save(self, array: Any, block: Block) -> None:
+        if self._store is None:
+            if isinstance(self._backend, SupportsInterchange):
+                ours, self._theirs = self._backend.result(self._shape)
+            else:
+                ours = self._theirs = self._backend.full(self._shape, 0.0)
+            self._store = DeviceStore(self._backend, ours, (0,) * len(self._shape), wraps=False)
+        self._store.save(array, block)
 
     def finish(self) -> Any:
         return self._theirs
@@ -208,11 +247,13 @@ class DeviceResult(DeviceStore):
 class NewResult:
     """A result that becomes a NumPy array: that of a whole volume is what the device hands over, uncopied."""
 
+    loads_copies = False
+
     def __init__(self, backend: Backend[Any], shape: Shape) -> None:
         self.array: Any = None
         self._backend, self._image = backend, Box((0,) * len(shape), shape)
 
-    def load(self, box: Box) -> Any:
+    def load(self, box: Box, spare: Any = None) -> Any:
         raise TypeError("a new result cannot be read")
 
     def finish(self) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rlcore.backend import Backend, SupportsBufferLimit, SupportsResidence, on_host
+from rlcore.backend import Backend, Shape, SupportsBufferLimit, SupportsResidence, on_host
 from rlcore.budget import Budget, format_bytes
 from rlcore.errors import BudgetError
 from rlcore.planner.cuts import Ways, halo_for, ways_to_cut
@@ -18,6 +18,7 @@ from rlcore.planner.needs import (
     Candidate,
     Job,
     Needs,
+    cost_unit,
     least_bytes,
     least_cost,
     moves,
@@ -27,6 +28,12 @@ from rlcore.planner.needs import (
     share_moved,
 )
 from rlcore.planner.plan import Plan, Residence
+
+_HARDLY_BETTER = 1.15
+"""Times the least that transforms cost: a whole volume that takes no longer is not cut, as moving blocks takes more."""
+
+_CLEARLY_DEARER = 1.3
+"""Times the best cost found so far: what is estimated to cost more is not looked at."""
 
 _LOOKED_AT = 24
 """Candidates per exchange interval whose needs are worked out exactly, best first by estimate."""
@@ -61,18 +68,44 @@ def choose_plan(job: Job, backend: Backend[Any], budgets: Budgets, *, tolerance:
     BudgetError
         If nothing fits; it names the smallest budget that would do.
     """
-    best: tuple[float, Candidate, Needs] | None = None
+    whole = _whole(job, backend, budgets)
+    best = whole if whole is None else (whole[1].cost, *whole)
+    if whole is not None and whole[1].cost <= _HARDLY_BETTER * _least_transforms(job, backend):
+        return _plan(*whole, job, backend, budgets, tolerance)
     for half_steps in _intervals(job, tolerance):
         ways = ways_to_cut(job.geometry, backend, half_steps, halo_for(job, half_steps, tolerance))
         for residence in _residences(backend, budgets, job):
             if best is not None and best[0] <= least_cost(job, half_steps, residence, backend):
                 continue
-            for candidate, needs in _promising(ways, residence, job, backend, budgets):
+            bound = math.inf if best is None else _CLEARLY_DEARER * best[0]
+            for candidate, needs in _promising(ways, residence, job, backend, budgets, bound):
                 if best is None or needs.cost < best[0]:
                     best = needs.cost, candidate, needs
     if best is None:
         raise BudgetError(_refusal(job, backend, budgets, tolerance))
     return _plan(best[1], best[2], job, backend, budgets, tolerance)
+
+
+def _whole(job: Job, backend: Backend[Any], budgets: Budgets) -> tuple[Candidate, Needs] | None:
+    """The whole volume in one block, if it fits."""
+    residence = next(_residences(backend, budgets, job), None)
+    if residence is None:
+        return None
+    domain = job.geometry.domain.shape
+    candidate = Candidate(_whole_shape(job, backend), domain, (0,) * len(domain), 1, residence)
+    needs = needs_of(candidate, job, backend)
+    return (candidate, needs) if _fits(needs, backend, budgets) else None
+
+
+def _whole_shape(job: Job, backend: Backend[Any]) -> Shape:
+    return job.geometry.least_shape if job.geometry.wraps else tuple(backend.fast_shape(job.geometry.least_shape))
+
+
+def _least_transforms(job: Job, backend: Backend[Any]) -> float:
+    """What transforms cost at the very least: of no voxel too many, at the rate of lengths that suit every FFT."""
+    least = job.geometry.least_shape
+    suits = tuple(1 << round(math.log2(n)) for n in least)
+    return 4 * job.iterations * backend.cost(suits) * (math.prod(least) / math.prod(suits))
 
 
 def _intervals(job: Job, tolerance: float | None) -> Iterator[int]:
@@ -100,19 +133,24 @@ def _residences(backend: Backend[Any], budgets: Budgets, job: Job) -> Iterator[R
 
 
 def _promising(
-    ways: Ways, residence: Residence, job: Job, backend: Backend[Any], budgets: Budgets
+    ways: Ways, residence: Residence, job: Job, backend: Backend[Any], budgets: Budgets, bound: float
 ) -> Iterator[tuple[Candidate, Needs]]:
-    """Ways to cut that fit, the best few by a rough estimate over all of them."""
-    smallest = ways.candidate(int(np.argmin(ways.voxels)), residence)
-    if not _fits(needs_of(smallest, job, backend), backend, budgets):
-        return
+    """Ways to cut that fit, the best few by a rough estimate over all of them; none whose estimate is over the bound.
+
+    The estimate takes every length for one that the FFT does well, so it is rarely too high.
+    """
     room = budgets.host.bytes if on_host(backend) else budgets.device.bytes
     possible = np.flatnonzero(least_bytes(ways.voxels, ways.half_steps, backend, job.acceleration) <= room)
     move = relative_move_cost(residence, backend) * moves(ways.half_steps, job)
     rough = 4 * job.iterations * np.log2(ways.voxels[possible] + 1) + np.where(
         ways.blocks[possible] > 1, move * _shares_moved(ways, residence)[possible], 0
     )
-    order = possible[np.argsort(rough * ways.voxels[possible] * ways.blocks[possible], kind="stable")]
+    rough *= cost_unit(backend) * ways.voxels[possible] * ways.blocks[possible]
+    best_first = np.argsort(rough, kind="stable")
+    order = possible[best_first[rough[best_first] <= bound]]
+    smallest = ways.candidate(int(np.argmin(ways.voxels)), residence)
+    if not len(order) or not _fits(needs_of(smallest, job, backend), backend, budgets):
+        return
     found = 0
     for seen, flat in enumerate(order):
         candidate = ways.candidate(int(flat), residence)
@@ -144,7 +182,6 @@ def _plan(
     candidate: Candidate, needs: Needs, job: Job, backend: Backend[Any], budgets: Budgets, tolerance: float | None
 ) -> Plan:
     blocks = candidate.blocks(job.geometry.domain.shape)
-    whole = job.geometry.least_shape if job.geometry.wraps else backend.fast_shape(job.geometry.least_shape)
     return Plan(
         geometry=job.geometry,
         iterations=job.iterations,
@@ -162,7 +199,7 @@ def _plan(
         host_bytes=needs.host,
         host_budget=budgets.host,
         scratch_bytes=needs.scratch,
-        overhead=needs.cost / (4 * job.iterations * backend.cost(whole)) - 1,
+        overhead=needs.cost / (4 * job.iterations * backend.cost(_whole_shape(job, backend))) - 1,
         tolerance=tolerance if blocks > 1 else None,
         acceleration=job.acceleration,
         stop=job.stop,

@@ -153,13 +153,13 @@ def _cost(candidate: Candidate, job: Job, backend: Backend[Any], blocks: int) ->
         return transforms
     voxels = math.prod(candidate.block_shape) * share_moved(candidate, job.geometry.domain.shape[-1])
     moved = moves(candidate.half_steps, job) * blocks * voxels
-    return transforms + _unit(backend) * relative_move_cost(candidate.residence, backend) * moved
+    return transforms + cost_unit(backend) * relative_move_cost(candidate.residence, backend) * moved
 
 
 def least_cost(job: Job, half_steps: int, residence: Residence, backend: Backend[Any]) -> float:
     """What blocks cost at the very least: every voxel is moved, if it is cut at all."""
     moved = moves(half_steps, job) * job.geometry.domain.size
-    return _unit(backend) * relative_move_cost(residence, backend) * moved
+    return cost_unit(backend) * relative_move_cost(residence, backend) * moved
 
 
 def moves(half_steps: int, job: Job) -> int:
@@ -189,7 +189,7 @@ def least_bytes(
     return (held.reals + held.spectra) * real_dtype(backend).itemsize * voxels
 
 
-def _unit(backend: Backend[Any]) -> float:
+def cost_unit(backend: Backend[Any]) -> float:
     """Time of a transform per voxel and log2(voxels), in the backend's own units, at a size that suits every FFT and
     where starting it takes no time to speak of."""
     return backend.cost((512, 512, 512)) / (512**3 * 27)

@@ -32,9 +32,9 @@ class Ticking(NumPyBackend):
         self.clock.now += self.cost(shape)
         return super().ifft(spectrum, shape, out=out)
 
-    def read(self, volume, start, shape, *, wrap=False):
+    def read(self, volume, start, shape, *, wrap=False, out=None):
         self.clock.now += self.cost(shape) / 10
-        return super().read(volume, start, shape, wrap=wrap)
+        return super().read(volume, start, shape, wrap=wrap, out=out)
 
 
 @pytest.fixture

@@ -413,7 +413,7 @@ class FullSharesMemory(Full):
         return self._made.setdefault((shape, value), super().full(shape, value))
 
 
-@fails("cut", "cut_fills_out_and_leaves_the_volume", "read", TRUTH, BLOCKS)
+@fails("cut", "cut_fills_out_and_leaves_the_volume", "read", "read_fills_out", TRUTH, BLOCKS)
 class CutOffByOneBeyondTheEdge(Full):
     def cut(self, volume, start, shape, *, wrap=False, out=None):
         if not wrap and start[0] < 0:
@@ -421,7 +421,7 @@ class CutOffByOneBeyondTheEdge(Full):
         return super().cut(volume, start, shape, wrap=wrap, out=out)
 
 
-@fails("cut_wraps", "cut_fills_out_and_leaves_the_volume", "read", BLOCKS)
+@fails("cut_wraps", "cut_fills_out_and_leaves_the_volume", "read", "read_fills_out", BLOCKS)
 class CutRepeatsTheEdge(Full):
     def cut(self, volume, start, shape, *, wrap=False, out=None):
         if not wrap:
@@ -448,20 +448,30 @@ class PasteIgnoresTheSource(Full):
         super().paste(block, (0,) * len(shape), volume, target, shape)
 
 
-@fails("read", TRUTH, BLOCKS)
+@fails("read", "read_fills_out", TRUTH, BLOCKS)
 class ReadOffByOneBeyondTheEdge(Full):
-    def read(self, volume, start, shape, *, wrap=False):
+    def read(self, volume, start, shape, *, wrap=False, out=None):
         if start[-1] < 0:
             start = (*start[:-1], start[-1] + 1)
-        return super().read(volume, start, shape, wrap=wrap)
+        return super().read(volume, start, shape, wrap=wrap, out=out)
 
 
 @fails("read_takes_every_dtype_and_copies")
 class ReadIsAView(Full):
-    def read(self, volume, start, shape, *, wrap=False):
-        if volume.dtype == self.dtype and start == (0,) * len(shape) and shape == volume.shape:
+    def read(self, volume, start, shape, *, wrap=False, out=None):
+        if out is None and volume.dtype == self.dtype and start == (0,) * len(shape) and shape == volume.shape:
             return volume
-        return super().read(volume, start, shape, wrap=wrap)
+        return super().read(volume, start, shape, wrap=wrap, out=out)
+
+
+@fails("read_fills_out", BLOCKS)
+class ReadLeavesWhatLiesBeyondTheEdge(Full):
+    def read(self, volume, start, shape, *, wrap=False, out=None):
+        if out is None or wrap:
+            return super().read(volume, start, shape, wrap=wrap, out=out)
+        inside = [slice(max(0, -at), min(n, size - at)) for at, n, size in zip(start, shape, volume.shape, strict=True)]
+        out[tuple(inside)] = super().read(volume, start, shape)[tuple(inside)]
+        return out
 
 
 @fails("write")

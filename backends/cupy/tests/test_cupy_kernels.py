@@ -130,6 +130,30 @@ def test_rows_are_transformed_with_the_ratio_on_the_way(tmp_path, n, origin, tar
     np.testing.assert_allclose(found, truth, atol=2e-6 * np.abs(truth).max())
 
 
+@needs_compiler
+@pytest.mark.parametrize("n", [30, 180])
+def test_rows_are_updated_and_the_next_point_predicted(tmp_path, n):
+    """The estimate in the place of the point, and the next point in that of the estimate before."""
+    tiling, count, line, rng = rows.row_tiling_for(n), 5, n + 4, np.random.default_rng(n)
+    parameters = "const float* d, long long from, float* e, long long to, int count, const float2* t, const float2* u"
+    parameters += ", const float* f, long long line, float* p, long long apart, float factor, float share"
+    source = rows.row_source(tiling, "halves", "update, predict", "reals")
+    launch = on_host(tmp_path, "rows", source, parameters)
+    change = 3 * rng.random((count, n)) - 2
+    point, before = (rng.random((count, line)).astype(np.float32) for _ in range(2))
+    estimate = point[:, :n] * np.maximum(1 + change, 0)
+    truth = np.maximum(estimate + 0.4 * (estimate - before[:, :n]), 0.75 * estimate)
+    halves = np.zeros((count, line), np.float32)
+    halves.view(np.complex64)[:, : n // 2 + 1] = np.fft.rfft(change) / n
+    tables, wide = [np.array(columns.turns(k), np.complex64) for k in (n // 2, n)], ctypes.c_longlong(line)
+    launch(
+        -(-count // tiling.rows), tiling.threads, pointer(halves), wide, pointer(point), wide, count,
+        *map(pointer, tables), pointer(point), wide, pointer(before), wide, ctypes.c_float(0.4), ctypes.c_float(0.75),
+    )  # fmt: skip
+    np.testing.assert_allclose(point[:, :n], estimate, atol=2e-6)
+    np.testing.assert_allclose(before[:, :n], truth, atol=4e-6)
+
+
 def test_every_length_of_small_factors_has_a_tiling_that_fits():
     lengths = [n for n in range(2, 2600) if is_product_of_primes(n)]
     for n in lengths:

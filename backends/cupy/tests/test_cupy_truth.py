@@ -141,11 +141,40 @@ def test_restorations_agree_with_double_precision(backend, boundary, shape):
     axes = np.meshgrid(*[np.arange(9) - 4] * len(shape), indexing="ij")
     psf = np.exp(-sum(axis**2 for axis in axes) / 3)
     double = ArrayAPIBackend(array_api_compat.numpy, name="double", dtype="float64")
-    for iterations, bound in ((20, 1e-5), (100, 3e-5)):
-        truth = rlcore.deconvolve(image, psf, iterations=iterations, boundary=boundary, backend=double)
-        ours = rlcore.deconvolve(image, psf, iterations=iterations, boundary=boundary, backend=backend)
+    for iterations, acceleration, bound in ((20, "none", 1e-5), (100, "none", 3e-5), (100, "heavy-ball", 5e-4)):
+        run = {"iterations": iterations, "acceleration": acceleration, "boundary": boundary}
+        truth = rlcore.deconvolve(image, psf, backend=double, **run)
+        ours = rlcore.deconvolve(image, psf, backend=backend, **run)
         assert ours.dtype == np.float32
         assert np.abs(ours - truth).max() <= bound * truth.max()
+
+
+@pytest.mark.parametrize("reads", ["nothing", "the estimate", "another correction"])
+@pytest.mark.parametrize("weighted", ["not at all", "by a volume", "by a table"])
+def test_a_prediction_takes_the_update_along_that_waits_for_it(backend, reads, weighted):
+    """Whatever is done in between: estimate and point are those of the two steps one after the other."""
+    rng, shape = np.random.default_rng(7), (6, 10, 12)
+    point, before, psf = (rng.random(shape, np.float32) for _ in range(3))
+    ratio, psf = rng.random(shape, np.float32) * 4 - 3, psf / psf.sum()
+    index = tuple(rng.integers(0, 2, n) for n in shape)
+    table = 1 + rng.random((2, 2, 2)) if weighted != "not at all" else np.ones((2, 2, 2))
+    correction = np.fft.irfftn(np.fft.rfftn(ratio) * np.fft.rfftn(psf).conj(), shape, axes=(0, 1, 2))
+    estimate = point * np.maximum(1 + table[np.ix_(*index)] * correction, 0)
+    following = np.maximum(estimate + 0.4 * (estimate - before), 0.75 * estimate)
+    y, previous, work = (backend.upload(array) for array in (point, before, ratio))
+    transfer = backend.fft(backend.upload(psf))
+    weight = None if weighted == "not at all" else backend.expand(table, index)
+    if weighted == "by a volume":
+        weight = backend.upload(np.float32(table[np.ix_(*index)]))
+    work = backend.correlate(work, transfer, out=work)
+    f = backend.update(y, work, weight, out=y)
+    if reads == "the estimate":
+        np.testing.assert_allclose(backend.download(f), estimate, atol=1e-5)
+    elif reads == "another correction":
+        work = backend.correlate(work, transfer, out=work)
+    point = backend.predict(f, previous, 0.4, least=0.75, out=previous)
+    np.testing.assert_allclose(backend.download(point), following, atol=1e-5)
+    np.testing.assert_allclose(backend.download(f), estimate, atol=1e-5)
 
 
 def test_devices_are_chosen_by_index_and_by_part_of_a_name(backend):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -186,9 +187,9 @@ class CuPyBackend:
         self, estimate: Array, previous: Array, factor: float, *, least: float, out: Array | None = None
     ) -> Padded:
         with self._place.here():
-            operands = self._padded(estimate), self._padded(previous)
-            target = self._real_target(out, estimate.shape)
-            return elementwise.run("predict", target, *operands, also=(np.float32(factor), np.float32(least)))
+            before, target = self._padded(previous), self._real_target(out, estimate.shape)
+            self._transforms.predict(self._written(estimate), before, factor, least, target)
+            return target
 
     # --- how well a block fits
 
@@ -199,7 +200,7 @@ class CuPyBackend:
     def planes(self, array: Array, first: int, step: int, count: int) -> Padded:
         with self._place.here():
             source = self._written(array)
-            if source.step is not None or not source.has_room:
+            if source.step is not None or source.update is not None or not source.has_room:
                 source = self._padded(source)
             return source.planes(first, step, count)
 
@@ -222,9 +223,11 @@ class CuPyBackend:
             self._transforms.before_writing(self._padded(volume))
             residence.paste(self._padded(block), source, self._padded(volume), target, shape)
 
-    def read(self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False) -> Padded:
+    def read(
+        self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False, out: Array | None = None
+    ) -> Padded:
         with self._place.here():
-            block = Padded(tuple(shape))
+            block = self._real_target(out, tuple(shape))
             if not residence.covers(start, shape, volume.shape, wrap=wrap):
                 block.buffer.fill(0)
             for source, target in residence.boxes(start, shape, volume.shape, wrap=wrap):
@@ -250,8 +253,11 @@ class CuPyBackend:
         with self._place.here():
             return pinned(tuple(shape), np.dtype(dtype))
 
-    def lane(self) -> AbstractContextManager[None]:
-        return self._place.lane()
+    @contextmanager
+    def lane(self) -> Iterator[None]:
+        with self._place.lane():
+            yield
+            self._transforms.finish()
 
     # --- arrays of other libraries
 

@@ -50,10 +50,19 @@ class Ratio:
         return np.float32(self.background), np.float32(self.floor), np.int32(shape[-2]), *sides
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Update:
+    """A step that waits: ``estimate * max(1 + weight * correction, 0)`` in place of the estimate."""
+
+    correction: Padded
+    weight: Any
+    """As arrays come to an update; settled."""
+
+
 class Padded:
     """A real array or a spectrum in one buffer. The last axis is contiguous; rows are `line` float32 apart."""
 
-    __slots__ = ("__weakref__", "awaiting", "buffer", "line", "shape", "state", "step", "taken")
+    __slots__ = ("__weakref__", "awaiting", "buffer", "line", "shape", "state", "step", "taken", "update")
 
     def __init__(self, shape: Shape, buffer: Any = None) -> None:
         self.shape = tuple(shape)
@@ -64,12 +73,14 @@ class Padded:
         """What is still to be done to an array in the state "rows"."""
         self.taken: Ratio | None = None
         """The last step that was done: its image must not be freed before the device is through with it."""
+        self.update: Update | None = None
+        """What is still to be done to a real array."""
         self.awaiting: weakref.WeakSet[Padded] = weakref.WeakSet()
         """Arrays whose step needs this one as it is now."""
 
     def become(self, state: State) -> Padded:
         """Note what the array holds now, with nothing left to be done."""
-        self.state, self.step = state, None
+        self.state, self.step, self.update = state, None, None
         return self
 
     @classmethod

@@ -25,6 +25,11 @@ class Streams:
         with self._lock:
             self._taken.clear()
 
+    @property
+    def taken(self) -> bool:
+        """Whether any thread has one."""
+        return bool(self._taken)
+
     def of(self, thread: int) -> Any:
         """The stream of a thread."""
         with self._lock:
@@ -40,13 +45,17 @@ class Place:
 
     Outside a lane work goes to the thread's current stream, as with any use of CuPy. A lane of a thread that works
     outside lanes too, or that has made a stream current, is that stream; so memory goes round within it. Other threads
-    get streams of their own, which wait for what was begun outside lanes.
+    get streams of their own, which wait for what was begun outside lanes. Only where there are none yet, and memory
+    cannot change hands, a lane is left when the last one has finished, so that work is prepared while the device is
+    busy.
     """
 
     def __init__(self, device: Device, streams: Streams) -> None:
         self.index, self._name = device.index, device.name
         self._device, self._streams = cupy.cuda.Device(device.index), streams
         self._local = threading.local()
+        self._last: Any = None
+        """The end of the last lane."""
         self._outside: Any = None
         self._home = threading.get_ident()
 
@@ -75,13 +84,19 @@ class Place:
         stream = self._stream()
         if self._outside is not None and self._outside != stream:
             stream.wait_event(self._outside.record())
+        if self._last is not None:
+            stream.wait_event(self._last)
         before, self._local.inside = getattr(self._local, "inside", False), True
         try:
             with stream:
                 yield
         finally:
             self._local.inside = before
-            stream.synchronize()
+            self._last, last = stream.record(), self._last
+            if self._streams.taken:
+                stream.synchronize()
+            elif last is not None:
+                last.synchronize()
 
     def _stream(self) -> Any:
         current = cupy.cuda.get_current_stream()

@@ -19,7 +19,12 @@ from rlcore_cupy.stages import Access, Statements, indented, stages_of, through,
 
 Form = Literal["reals", "halves"]
 """Voxels, or the half spectrum of each row."""
-Step = Literal["none", "ratio", "update", "weighted", "tabled"]
+Update = Literal["update", "weighted", "tabled"]
+Step = Literal[
+    "none", "ratio", "update", "weighted", "tabled", "update, predict", "weighted, predict", "tabled, predict"
+]
+AND_PREDICT = ", predict"
+"""Marks an update that is followed by a prediction from its result, in place of the array `before`."""
 
 THREADS = 256
 """Of a block, at most, unless one row needs more."""
@@ -94,6 +99,7 @@ def row_source(tiling: RowTiling, origin: Form, step: Step, target: Form) -> str
 
     It takes rows from `source`, as voxels or half spectra, and brings them to `target`, which may be the same. A step
     reads `first` (the image, or the estimate) too and, for "weighted", `second`; any of them may be the target.
+    A prediction reads `before` and writes to it.
     """
     return f"""
 extern "C" __global__ void __launch_bounds__({tiling.threads})
@@ -124,6 +130,11 @@ _PARAMETERS["tabled"] = (
     _PARAMETERS["update"] + ", const float* table, const int* planes, const int* lines, const int* places, "
     "const int ny, const int ty, const int tx"
 )
+_PARAMETERS |= {
+    name + AND_PREDICT: _PARAMETERS[name] + ", float* before, const long long apart, const float factor, "
+    "const float share"
+    for name in ("update", "weighted", "tabled")
+}
 
 _FIRST = "const float2* operand = (const float2*)(first + row * line);"
 _BEGIN = {
@@ -134,6 +145,10 @@ _BEGIN = {
     "weighted": _FIRST + " const float2* weight = (const float2*)(second + row * other);",
     "tabled": _FIRST
     + " const float* weights = inside ? table + (planes[row / ny] * ty + lines[row % ny]) * tx : table;",
+}
+_BEGIN |= {
+    name + AND_PREDICT: _BEGIN[name] + " float2* previous = (float2*)(before + row * apart);"
+    for name in ("update", "weighted", "tabled")
 }
 
 
@@ -146,8 +161,13 @@ def _statements(tiling: RowTiling, origin: Form, step: Step, target: Form) -> St
         yield from back[0].compute()
         yield "__syncthreads();"
         yield from through(back, load, store)
+        if step.endswith(AND_PREDICT):  # loads first: they cannot pass stores
+            yield from back[-1].declare(_BEFORE)
+            yield from back[-1].change(_read_previous, "inside")
         if step != "none":
             yield from back[-1].change(_ratio if step == "ratio" else _updates(step), "inside")
+        if step.endswith(AND_PREDICT):
+            yield from back[-1].change(_predict, "inside")
         if target == "reals":
             yield from back[-1].change(_to_reals, "inside")
             return
@@ -229,12 +249,27 @@ def _ratio(name: str, at: str) -> Statements:
     yield f"}} else {name} = make_float2(0.0f, 0.0f);"
 
 
+_BEFORE = "p"
+"""Before the name of a value: what its voxels were in the estimate before."""
+
+
+def _read_previous(name: str, at: str) -> Statements:
+    yield f"{_BEFORE}{name} = previous[{at}];"
+
+
+def _predict(name: str, at: str) -> Statements:
+    for part in "xy":
+        value, before = f"{name}.{part}", f"{_BEFORE}{name}.{part}"
+        yield f"{before} = fmaxf({value} + factor * ({value} - {before}), share * {value});"
+    yield f"previous[{at}] = {_BEFORE}{name};"
+
+
 def _updates(step: Step) -> Access:
     weight = {
         "update": "",
         "weighted": "const float2 w = weight[{at}];",
         "tabled": "const float2 w = make_float2(weights[places[2 * {at}]], weights[places[2 * {at} + 1]]);",
-    }[step]
+    }[step.removesuffix(AND_PREDICT)]
 
     def access(name: str, at: str) -> Statements:
         yield "{"

@@ -94,6 +94,9 @@ class Transfers:
                     work(box, stream)
 
         few = math.ceil(math.prod(shape) * itemsize / PIECE_BYTES)
+        if few == 1:
+            member()
+            return
         for future in [self._team.submit(member) for _ in range(max(1, min(self._size, few)))]:
             future.result()
 

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import math
+import weakref
+from collections.abc import Callable
+from typing import cast
+
+import numpy as np
 
 from rlcore.backend import Shape
 from rlcore_cupy import elementwise
@@ -10,9 +15,10 @@ from rlcore_cupy.column_transforms import Columns, ColumnTransforms
 from rlcore_cupy.columns import Kind, tiling_for
 from rlcore_cupy.elementwise import Spread
 from rlcore_cupy.kept import BATCH_BYTES, Kept
-from rlcore_cupy.layout import Padded, Ratio, bytes_of
+from rlcore_cupy.layout import Padded, Ratio, Update, bytes_of
 from rlcore_cupy.row_transforms import RowTransforms, place_of
-from rlcore_cupy.rows import Step, row_tiling_for
+from rlcore_cupy.rows import AND_PREDICT, Step, row_tiling_for
+from rlcore_cupy.rows import Update as Name
 
 
 def work_area_of(shape: Shape) -> int:
@@ -32,6 +38,8 @@ class Transforms:
         self.kept = Kept()
         self._rows = RowTransforms(self.kept)
         self._columns = ColumnTransforms(self.kept, shared_bytes)
+        self._waiting: Callable[[], Padded | None] = lambda: None
+        """The estimate, if it is still there, whose update waits for a prediction that would take it along."""
 
     def forward(self, array: Padded, out: Padded) -> None:
         """The spectrum of `array`, in `out`."""
@@ -73,16 +81,41 @@ class Transforms:
     def update(self, estimate: Padded, correction: Padded, weight: Padded | Spread | None, out: Padded) -> None:
         """``estimate * max(1 + weight * correction, 0)``."""
         arrays = [correction, estimate, out, *([weight] if isinstance(weight, Padded) else [])]
-        if correction.state == "rows" and correction.step is None and self._rows.can_step(*arrays):
-            name: Step = "update" if weight is None else "tabled" if isinstance(weight, Spread) else "weighted"
-            also = weight.arguments if isinstance(weight, Spread) else () if weight is None else place_of(weight)
+        joined = correction.state == "rows" and correction.step is None and self._rows.can_step(*arrays)
+        if joined and out is estimate:
+            self.finish()
+            out.become("real").update = Update(correction, weight)
+            correction.awaiting.add(out)
+            if isinstance(weight, Padded):
+                weight.awaiting.add(out)
+            self._waiting = weakref.ref(out)
+            return
+        if joined:
+            name, also = _weighing(weight)
             self._rows.step(correction, "halves", name, out, "reals", *place_of(estimate), *also)
         else:
             elementwise.update(estimate, self.settle(correction), weight, out)
         out.become("real")
 
+    def predict(self, estimate: Padded, previous: Padded, factor: float, least: float, out: Padded) -> None:
+        """``max(estimate + factor * (estimate - previous), least * estimate)``, with the update that waits."""
+        waits, numbers = estimate.update, (np.float32(factor), np.float32(least))
+        if waits is None or out is not previous or not self._rows.can_step(waits.correction, estimate, previous):
+            elementwise.run("predict", out, self.settle(estimate), previous, also=numbers)
+        else:
+            self._update(estimate, waits, AND_PREDICT, *place_of(previous), *numbers)
+        out.become("real")
+
+    def finish(self) -> None:
+        """Do the update that waits, if one does."""
+        waiting = self._waiting()
+        if waiting is not None:
+            self.settle(waiting)
+
     def settle(self, array: Padded) -> Padded:
         """Do what was put off, in place, so that the array's voxels are in memory."""
+        if array.update is not None:
+            self._update(array, array.update)
         if array.state != "rows":
             return array
         if array.step is not None:
@@ -93,14 +126,28 @@ class Transforms:
         return array.become("real")
 
     def before_writing(self, array: Padded) -> None:
-        """Do what was put off and needs the array as it is."""
+        """Do what was put off to the array, and what was put off and needs it as it is."""
+        if array.update is not None:
+            self.settle(array)
         for other in list(array.awaiting):
-            if other.step is not None and other.step.image is array:
+            needed = (other.step.image,) if other.step else ()
+            if other.update is not None:
+                needed += (other.update.correction, other.update.weight)
+            if any(one is array for one in needed):
                 self.settle(other)
         array.awaiting.clear()
 
+    def _update(self, estimate: Padded, waits: Update, then: str = "", *also: object) -> None:
+        """The update that waits, with what is to follow it."""
+        name, weighing = _weighing(waits.weight)
+        step = cast("Step", name + then)
+        self._rows.step(waits.correction, "halves", step, estimate, "reals", *place_of(estimate), *weighing, *also)
+        estimate.become("real")
+
     def _to_rows(self, array: Padded, out: Padded) -> None:
         """Half spectra of the rows of `array`, with the step that waits."""
+        if array.update is not None:
+            self.settle(array)
         if array.state == "real":
             self._rows.forward(array, out)
         elif array.step is not None:
@@ -113,6 +160,13 @@ class Transforms:
     def _planes(self, array: Padded, kind: Kind) -> None:
         if len(array.shape) == 3:
             self._columns.run(array, Columns.of_planes(array), kind)
+
+
+def _weighing(weight: Padded | Spread | None) -> tuple[Name, tuple[object, ...]]:
+    """The update for this weight, and what its kernel takes of it."""
+    if weight is None:
+        return "update", ()
+    return ("tabled", weight.arguments) if isinstance(weight, Spread) else ("weighted", place_of(weight))
 
 
 def _arguments(step: Ratio) -> tuple[object, ...]:

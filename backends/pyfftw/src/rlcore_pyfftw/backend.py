@@ -202,8 +202,11 @@ class PyFFTWBackend:
     def paste(self, block: Array, source: Shape, volume: Array, target: Shape, shape: Shape) -> None:
         paste(self._team, self._padded(block), source, self._padded(volume).reals, target, shape)
 
-    def read(self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False) -> Array:
-        block = Padded(tuple(shape))
+    def read(
+        self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False, out: Array | None = None
+    ) -> Array:
+        block = self._target(out, tuple(shape))
+        block.state = "real"
         cut(self._team, volume, start, block, wrap=wrap)
         return block
 

@@ -81,8 +81,8 @@ class OpenCLBackend:
 
     # --- what the algorithm does
 
-    def upload(self, volume: Volume) -> Array:
-        array = self._new(tuple(volume.shape))
+    def upload(self, volume: Volume, *, out: Array | None = None) -> Array:
+        array = self._target(out, tuple(volume.shape), "real")
         self._runtime.transfers.upload(volume, array.buffer)
         return array
 
@@ -198,8 +198,12 @@ class OpenCLBackend:
 
     def full(self, shape: Shape, value: float) -> Array:
         array = self._new(tuple(shape))
-        self._program.each("fill", array.size, array.buffer, value)
+        self.fill(array, value)
         return array
+
+    def fill(self, array: Array, value: float) -> None:
+        """Give all voxels of an array one value."""
+        self._program.each("fill", array.size, array.buffer, value)
 
     def cut(self, volume: Real, start: Shape, shape: Shape, *, wrap: bool = False, out: Array | None = None) -> Array:
         source = self._dense(volume)
@@ -217,8 +221,11 @@ class OpenCLBackend:
         (_, *inner), (_, *outer) = cubic(part.shape), cubic(volume.shape)
         self._program.over("paste", tuple(shape), volume.buffer, part.buffer, *plane, *at, *inner, *to, *outer)
 
-    def read(self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False) -> Array:
-        block: Array = host_volumes.read(self, volume, start, tuple(shape), wrap=wrap)
+    def read(
+        self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False, out: Array | None = None
+    ) -> Array:
+        block = self._target(out, tuple(shape), "real")
+        host_volumes.read(self, volume, start, block, wrap=wrap)
         return block
 
     def write(self, block: Real, source: Shape, volume: Volume, target: Shape, shape: Shape) -> None:

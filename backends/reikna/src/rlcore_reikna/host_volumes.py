@@ -15,24 +15,25 @@ Run = tuple[slice, slice]
 class Device(Protocol):
     """What moving boxes takes of a backend."""
 
-    def upload(self, volume: Volume) -> Any: ...
+    def upload(self, volume: Volume, *, out: Any = None) -> Any: ...
     def download(self, array: Any, *, out: Volume | None = None) -> Volume: ...
-    def full(self, shape: Shape, value: float) -> Any: ...
+    def fill(self, array: Any, value: float) -> None: ...
     def cut(self, volume: Any, start: Shape, shape: Shape) -> Any: ...
     def paste(self, block: Any, source: Shape, volume: Any, target: Shape, shape: Shape) -> None: ...
 
 
-def read(device: Device, volume: Volume, start: Shape, shape: Shape, *, wrap: bool) -> Any:
-    """A block of what the array holds from `start` on; 0 outside it, or the array repeated."""
+def read(device: Device, volume: Volume, start: Shape, block: Any, *, wrap: bool) -> None:
+    """Fill a block with what the array holds from `start` on; 0 outside it, or the array repeated."""
+    shape = block.shape
     axes = (list(_runs(at, at + size, n, wrap=wrap)) for at, size, n in zip(start, shape, volume.shape, strict=True))
     boxes = [tuple(zip(*runs, strict=True)) for runs in itertools.product(*axes)]
     if len(boxes) == 1 and all(part.stop - part.start == n for part, n in zip(boxes[0][1], shape, strict=True)):
-        return device.upload(volume[boxes[0][0]])
-    block = device.full(shape, 0.0)
+        device.upload(volume[boxes[0][0]], out=block)
+        return
+    device.fill(block, 0.0)
     for source, target in boxes:
         part = device.upload(volume[source])
         device.paste(part, (0,) * len(shape), block, tuple(at.start for at in target), part.shape)
-    return block
 
 
 def write(device: Device, block: Any, source: Shape, volume: Volume, target: Shape, shape: Shape) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rlcore.backend import Backend, SupportsHostVolumes, real_dtype
-from rlcore.testing.conformance.cases import volume
+from rlcore.testing.conformance.cases import garbage, volume
 from rlcore.testing.conformance.powers.claims import needs
 from rlcore.testing.conformance.powers.residence import box, boxes, pastes, window
 
@@ -39,6 +39,15 @@ class HostVolumes:
                 truth = window(kept, start, shape).astype(real_dtype(backend)) + 1
                 np.testing.assert_array_equal(backend.download(block), truth, f"read of {dtype}")
             np.testing.assert_array_equal(array, kept)
+
+    def test_read_fills_out(self, backend: Backend[Any], host: Any) -> None:
+        """`read` left something of `out` as it was, outside the image say, or returned another array."""
+        for array, start, shape in boxes():
+            for wrap in (False, True):
+                out = garbage(backend, shape)
+                assert host.read(array, start, shape, wrap=wrap, out=out) is out
+                truth = window(array, start, shape, wrap=wrap)
+                np.testing.assert_array_equal(backend.download(out), truth, f"{start}, {shape}")
 
     def test_write(self, backend: Backend[Any], host: Any) -> None:
         """`write` is not ``volume[target:target+shape] = block[source:source+shape]``, or changes voxels around it, or
