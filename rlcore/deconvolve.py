@@ -178,7 +178,7 @@ def _look(request: Request, plan: Plan, seen: Scan, callback: Callback | None, c
         reporter = Reporter(callback, cancel, plan.iterations, looking=True)
         _run(thinned, source, plan, None, folder, reporter, record)
 
-    return look_for_iterations(request, plan, folder, run)
+    return look_for_iterations(request, plan, seen, folder, run)
 
 
 def _record(request: Request, file: Path | None) -> Record:

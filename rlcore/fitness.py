@@ -18,7 +18,7 @@ from rlcore.blocks import Block, Box
 LOOKED_AT = 1 << 18
 """Voxels that are looked at if the image has more: their mean divergence has a standard error of 0.0014."""
 
-LEAST_PLANES = 6
+LEAST_PLANES = 4
 """Planes that are looked at if the image has as many."""
 
 LEAST_RATIO = 1e-30

@@ -12,13 +12,16 @@ from typing import Any
 import numpy as np
 
 from rlcore.backend import Shape, Volume
+from rlcore.caution import caution
 from rlcore.execution.checkpoint import open_volume
 from rlcore.execution.mapped import is_mapped
 from rlcore.execution.record import Record
+from rlcore.execution.scan import Scan
 from rlcore.execution.working import check_disk
 from rlcore.photons import Photons, check_gain, estimate, split
 from rlcore.planner import Plan
 from rlcore.request import Request
+from rlcore.source import ImageWarning
 from rlcore.stopping import HELD_OUT, MOST_ITERATIONS, best_of, lowest
 
 
@@ -48,13 +51,20 @@ class Nowhere:
 
 
 def look_for_iterations(
-    request: Request, plan: Plan, folder: Path, run: Callable[[Request, Plan, Record], None]
+    request: Request, plan: Plan, seen: Scan, folder: Path, run: Callable[[Request, Plan, Record], None]
 ) -> Found:
     """Run on most of the photons, until those that were held out are explained no better.
 
-    `run` runs a request by a plan and tells the record. Files, if any, are made in `folder` and are gone afterwards.
+    `seen` is the look at the image; `run` runs a request by a plan and tells the record. Files, if any, are made in
+    `folder` and are gone afterwards.
     """
     photons = check_gain(request.settings.gain) or estimate(request.image, request.to_host)
+    if photons.offset > 0.5 * seen.mean:
+        caution(
+            f"image has an offset of about {photons.offset:.3g} that is no light; take it off image and background, "
+            "for a better result in fewer iterations",
+            ImageWarning,
+        )
     with _room(request, folder) as room:
         parts = split(request.image, photons, room, request.to_host)
         background = parts.background(request.settings.background)
