@@ -74,8 +74,15 @@ def _target(order: Order, image: Opened, plan: Plan, files: list[ChannelPSF], ps
         for number, (file, psf) in enumerate(zip(files, psfs, strict=True))
     )
     said = {key: None if value is None else str(value) for key, value in _picked(order).items()}
-    provenance = Provenance.of(plan, used, image=order.image.name, background=order.background, **said)
+    provenance = Provenance.of(
+        plan, used, image=order.image.name, background=order.background, **_counting(order), **said
+    )
     return Target(order.output, image.about, image.layout, order.dtype, provenance, plan)
+
+
+def _counting(order: Order) -> dict[str, Any]:
+    """What decided how many iterations there were, and what they started from."""
+    return {name: getattr(order, name) for name in ("iterations", "stop", "threshold", "gain", "start")}
 
 
 def _picked(order: Order) -> dict[str, Any]:

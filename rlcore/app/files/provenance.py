@@ -10,6 +10,7 @@ from typing import Any
 
 from rlcore.planner import Plan
 from rlcore.psf import PSF
+from rlcore.stopping import Iterations
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,12 @@ class Provenance:
     time: str | None
     """The time points that were picked, as the user wrote them; None for all."""
     channel: str | None
-    iterations: int
+    iterations: Iterations
+    """As the user wrote them: "auto" where the run found their number."""
+    stop: str
+    threshold: float | None
+    gain: str | None
+    start: str
     acceleration: str
     boundary: str
     background: float
@@ -55,9 +61,8 @@ class Provenance:
     def of(cls, plan: Plan, psf: tuple[UsedPSF, ...], **said: Any) -> Provenance:
         """What a plan and a user's choices tell."""
         return cls(
-            version=version("rlcore"), iterations=plan.iterations, acceleration=plan.acceleration,
-            boundary=plan.geometry.boundary, tolerance=plan.tolerance, backend=plan.backend, device=plan.device,
-            psf=psf, **said,
+            version=version("rlcore"), acceleration=plan.acceleration, boundary=plan.geometry.boundary,
+            tolerance=plan.tolerance, backend=plan.backend, device=plan.device, psf=psf, **said,
         )  # fmt: skip
 
     @property
@@ -66,10 +71,16 @@ class Provenance:
         files = ", ".join(dict.fromkeys(used.file for used in self.psf))
         steps = "" if self.step is None else f", in steps of {self.step:.9g}"
         return (
-            f"Richardson-Lucy deconvolution by rlcore {self.version}: {self.iterations} iterations, "
+            f"Richardson-Lucy deconvolution by rlcore {self.version}: {self._count}, "
             f"acceleration {self.acceleration}, boundary {self.boundary}, background {self.background:g}, "
             f"psf {files}, on {self.backend}{steps}"
         )
+
+    @property
+    def _count(self) -> str:
+        if self.iterations == "auto":
+            return "as many iterations as held-out photons called for"
+        return f"{self.iterations} iterations" if self.stop == "none" else f"at most {self.iterations} iterations"
 
     def to_dict(self) -> dict[str, Any]:
         """In types that JSON has."""
