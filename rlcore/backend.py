@@ -153,14 +153,7 @@ class SupportsFusion(Protocol[A]):
         ...
 
     def ratio(
-        self,
-        image: A,
-        blurred: A,
-        *,
-        background: float,
-        floor: float,
-        inside: Box | None = None,
-        out: A | None = None,
+        self, image: A, blurred: A, *, background: float, floor: float, inside: Box | None = None, out: A | None = None
     ) -> A:
         """``image / max(blurred + background, floor) - 1`` inside the box, 0 outside it; None means everywhere."""
         ...
@@ -191,20 +184,15 @@ class Fit(NamedTuple):
 
 
 @runtime_checkable
-class SupportsFit(Protocol[A_contra]):
-    """Optional: how well a block fits, in one pass over arrays that are there anyway."""
-
-    def fit(self, image: A_contra, blurred: A_contra, *, background: float, floor: float, inside: Box) -> Fit:
-        """The image against the model ``max(blurred + background, floor)``, in a box; sums in double precision."""
-        ...
-
-
-@runtime_checkable
-class SupportsPlanes(Protocol[A]):
-    """Optional: some planes of a block, so that a look at them costs what they are of the block."""
+class SupportsFit(Protocol[A]):
+    """Optional: how well a block fits, by a look at planes of arrays that are there anyway."""
 
     def planes(self, array: A, first: int, step: int, count: int) -> A:
         """``array[first::step][:count]`` of a real array, as a new one; what is pending in the array stays so."""
+        ...
+
+    def fit(self, image: A, blurred: A, *, background: float, floor: float, inside: Box) -> Fit:
+        """The image against the model ``max(blurred + background, floor)``, in a box; sums in double precision."""
         ...
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from rlcore.backend import Backend, Fit, Shape, SupportsFit, SupportsPlanes, Volume
+from rlcore.backend import Backend, Fit, Shape, SupportsFit, Volume
 from rlcore.blocks import Block, Box
 
 LOOKED_AT = 1 << 18
@@ -84,20 +84,16 @@ class Looker:
 
     def __init__(self, backend: Backend[Any]) -> None:
         self._backend = backend
-        self._fits = isinstance(backend, SupportsFit)
 
     def take(self, array: Any, view: View) -> Any:
         """Planes of a block's array: all of them as they are where none is left out."""
-        if self._fits and view.step == 1:
-            return array
-        if self._fits and isinstance(self._backend, SupportsPlanes):
-            return self._backend.planes(array, view.first, view.step, view.count)
-        host = self._backend.download(array)[view.first :: view.step][: view.count]
-        return self._backend.upload(host) if self._fits else host
+        if not isinstance(self._backend, SupportsFit):
+            return self._backend.download(array)[view.first :: view.step][: view.count]
+        return array if view.step == 1 else self._backend.planes(array, view.first, view.step, view.count)
 
     def bring(self, planes: Volume) -> Any:
         """Planes that lie on the host, for `fit`."""
-        return self._backend.upload(planes) if self._fits else planes
+        return self._backend.upload(planes) if isinstance(self._backend, SupportsFit) else planes
 
     def fit(self, counts: Any, blurred: Any, view: View, *, background: float, floor: float) -> Fit:
         """The counts against the model, both as `take` gave them."""
