@@ -133,7 +133,7 @@ class ArrayAPIBackend(Backend[Any]):
         return Fit(divergence, light, float(xp.sum(counts, dtype=xp.float64)))
 
     def planes(self, array: Any, first: int, step: int, count: int) -> Any:
-        return self.xp.asarray(array[first : first + step * count : step, ...], copy=True)
+        return self.xp.asarray(array[first : first + step * (count - 1) + 1 : step, ...], copy=True)
 
     # --- residence: volumes that stay on the device
 
