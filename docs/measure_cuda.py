@@ -151,20 +151,22 @@ def streaming(shape: tuple[int, int, int], size: int, memory: str) -> dict[str, 
     results: list[Any] = []
 
     def restore() -> None:
-        results.append(rlcore.deconvolve(image, psf, backend=backend, memory=memory, plan=plan, **run))
+        results[:] = [rlcore.deconvolve(image, psf, backend=backend, memory=memory, plan=plan, **run)]
 
-    start = time.perf_counter()
-    peak = peak_of(restore)
-    seconds = time.perf_counter() - start
+    peak, seconds = peak_of(restore), []
+    for _ in range(2):
+        start = time.perf_counter()
+        restore()
+        seconds.append(time.perf_counter() - start)
     [blocks] = results
     compute, transfer = parts_of(plan, backend, image)
     free()
     ours = rlcore.deconvolve(image, psf, backend="cupy", **run)
     error = max(float(np.abs(a - b).max()) for a, b in zip(blocks, ours, strict=True)) / float(ours.max())
-    row = {"what": f"streaming {shape}, psf {size}^3, {memory}", "plan": str(plan), "s": seconds}
+    row = {"what": f"streaming {shape}, psf {size}^3, {memory}", "plan": str(plan), "s": min(seconds)}
     row |= {"s of its compute": compute, "s of its transfers": transfer, "blocks to whole": error}
     row["peak / plan"] = peak / plan.device_bytes
-    row["ratio to the larger"] = seconds / max(compute, transfer)
+    row["ratio to the larger"] = min(seconds) / max(compute, transfer)
     return told(row)
 
 

@@ -26,8 +26,6 @@ Volume = npt.NDArray[Any]
 
 A = TypeVar("A")
 """An array on the device, real or spectrum; opaque to the algorithm."""
-
-
 A_co = TypeVar("A_co", covariant=True)
 A_contra = TypeVar("A_contra", contravariant=True)
 
@@ -236,8 +234,10 @@ class SupportsStreams(Protocol):
         ...
 
     def lane(self) -> AbstractContextManager[None]:
-        """Work done inside, by this thread, runs beside that of other threads' lanes; once others have lanes, on
-        leaving it has finished."""
+        """Work done inside, by this thread, runs beside that of other threads' lanes.
+
+        On leaving it has finished; or, as long as no other thread has had a lane, at least that of the lane before.
+        """
         ...
 
 

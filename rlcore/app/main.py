@@ -143,6 +143,7 @@ def check(context: click.Context, /, name: str, **options: Any) -> None:
 @click.argument("what", nargs=-1)
 @click.option("-n", "--iterations", type=click.IntRange(min=1), default=10, show_default=True)
 @click.option("--backend", "backends", multiple=True, help="Only this backend; may be repeated.  [all that work]")
+@click.option("--peer", "peer_names", multiple=True, help="Only this other program; may be repeated.  [all installed]")
 @click.option("--peers/--no-peers", default=True, show_default=True, help="Also other programs that are installed.")
 @click.option("--boundary", type=click.Choice(BOUNDARIES), default=BOUNDARIES[0], show_default=True)
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Turns, each a new process.")

@@ -32,6 +32,7 @@ def run_bench(
     as_markdown: bool,
     backends: tuple[str, ...],
     peers: bool,
+    peer_names: tuple[str, ...],
     reference: bool,
     say: Callable[[str], None],
     **options: Any,
@@ -41,7 +42,9 @@ def run_bench(
     with tempfile.TemporaryDirectory(prefix="rlcore-bench-") as name:
         folder = Path(name)
         processes = Processes(folder, settings_of(options))
-        entrants = _chosen(processes.survey(), backends, peers=peers)
+        found = processes.survey()
+        ours, others = ([e for e in found if e.ours is kind] for kind in (True, False))
+        entrants = (_chosen(others, "program", peer_names) if peers else []) + _chosen(ours, "backend", backends)
         result = measure(_problems(what, folder), entrants, processes, reference=reference, say=say)
     if output is not None:
         with beside(output) as partial:
@@ -84,10 +87,9 @@ def _problems(what: tuple[str, ...], folder: Path) -> list[Problem]:
     raise InputError(f"problems {asked!r} are unknown; give names of {known}, or an image and a PSF file")
 
 
-def _chosen(found: list[Entrant], names: tuple[str, ...], *, peers: bool) -> list[Entrant]:
+def _chosen(found: list[Entrant], kind: str, names: tuple[str, ...]) -> list[Entrant]:
     """Those that were asked for; all by default."""
-    ours = [entrant for entrant in found if entrant.ours]
-    if unknown := [name for name in names if name not in {entrant.name for entrant in ours}]:
-        known = ", ".join(sorted({repr(entrant.name) for entrant in ours}))
-        raise InputError(f"backend {unknown[0]!r} cannot be used here; usable are {known}")
-    return [e for e in found if (e.name in names if names and e.ours else peers if not e.ours else True)]
+    if unknown := [name for name in names if name not in {entrant.name for entrant in found}]:
+        known = ", ".join(sorted({repr(entrant.name) for entrant in found}))
+        raise InputError(f"{kind} {unknown[0]!r} cannot be used here; usable are {known or 'none'}")
+    return [entrant for entrant in found if not names or entrant.name in names]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+import threading
 import weakref
-from collections.abc import Callable
 from typing import cast
 
 import numpy as np
@@ -27,6 +27,13 @@ def work_area_of(shape: Shape) -> int:
     return 0 if all(ours) else 6 * min(2 * bytes_of(shape), BATCH_BYTES)
 
 
+class PutOff(threading.local):
+    """Arrays whose step a thread has put off."""
+
+    def __init__(self) -> None:
+        self.arrays: weakref.WeakSet[Padded] = weakref.WeakSet()
+
+
 class Transforms:
     """What one device does with arrays; used by one thread after another.
 
@@ -38,8 +45,7 @@ class Transforms:
         self.kept = Kept()
         self._rows = RowTransforms(self.kept)
         self._columns = ColumnTransforms(self.kept, shared_bytes)
-        self._waiting: Callable[[], Padded | None] = lambda: None
-        """The estimate, if it is still there, whose update waits for a prediction that would take it along."""
+        self._waiting = PutOff()
 
     def forward(self, array: Padded, out: Padded) -> None:
         """The spectrum of `array`, in `out`."""
@@ -73,6 +79,7 @@ class Transforms:
         elif out is blurred:
             blurred.step = step
             image.awaiting.add(blurred)
+            self._waiting.arrays.add(blurred)
             return
         else:
             self._rows.step(blurred, "halves", "ratio", out, "reals", *_arguments(step))
@@ -83,12 +90,11 @@ class Transforms:
         arrays = [correction, estimate, out, *([weight] if isinstance(weight, Padded) else [])]
         joined = correction.state == "rows" and correction.step is None and self._rows.can_step(*arrays)
         if joined and out is estimate:
-            self.finish()
             out.become("real").update = Update(correction, weight)
             correction.awaiting.add(out)
             if isinstance(weight, Padded):
                 weight.awaiting.add(out)
-            self._waiting = weakref.ref(out)
+            self._waiting.arrays.add(out)
             return
         if joined:
             name, also = _weighing(weight)
@@ -107,10 +113,11 @@ class Transforms:
         out.become("real")
 
     def finish(self) -> None:
-        """Do the update that waits, if one does."""
-        waiting = self._waiting()
-        if waiting is not None:
-            self.settle(waiting)
+        """Do the steps that this thread has put off: other threads may be given what they need, and write to it."""
+        for array in list(self._waiting.arrays):
+            if array.update is not None or array.step is not None:
+                self.settle(array)
+        self._waiting.arrays.clear()
 
     def settle(self, array: Padded) -> Padded:
         """Do what was put off, in place, so that the array's voxels are in memory."""
