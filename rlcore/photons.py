@@ -33,7 +33,9 @@ _MOST_PHOTONS = 1e9
 
 _SEED = 0
 _PIECE = 1 << 20
-"""Voxels split in one go, unless a single plane has more."""
+"""Voxels of which a thread reads at a time, unless a single plane has more."""
+_AT_ONCE = 1 << 16
+"""Voxels split in one go: few, as their numbers take many times their own memory."""
 
 _DIFFERENCE = np.array([1.0, -4.0, 6.0, -4.0, 1.0]) / math.sqrt(70.0)
 """Leaves the noise's variance as it is and takes out what changes slowly. Given the sum of five Poisson counts of one
@@ -96,12 +98,16 @@ def split(image: Any, photons: Photons, fitted: Volume, to_host: Callable[[Any],
         counts, taken = to_host(image[start:stop]), 0
         for plane, values in zip(range(start, stop), counts, strict=True):
             rng = np.random.Generator(np.random.Philox(key=np.array([_SEED, plane], np.uint64)))
-            values = np.maximum(values, 0)
-            out = photons.hold_out(values, rng)
-            taken += int(out.sum())
-            fitted[plane] = np.maximum(values - photons.gain * out - HELD_OUT * photons.offset, 0)
-            if plane in lattice.planes:
-                held_out[plane // lattice.step] = scale * out + (1 - HELD_OUT) * photons.offset
+            rows = max(1, _AT_ONCE // math.prod(values.shape[1:]))
+            for at in range(0, len(values), rows):
+                here = slice(at, at + rows)
+                seen = np.maximum(values[here], 0)
+                out = photons.hold_out(seen, rng)
+                taken += int(out.sum())
+                less = photons.gain * out + HELD_OUT * photons.offset
+                fitted[plane, here] = np.maximum(seen - less, 0)
+                if plane in lattice.planes:
+                    held_out[plane // lattice.step, here] = scale * out + (1 - HELD_OUT) * photons.offset
         return taken
 
     together = max(1, _PIECE // math.prod(shape[1:]))

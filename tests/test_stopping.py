@@ -182,6 +182,8 @@ def test_the_plan_is_for_the_most_there_may_be():
     plan = rlcore.make_plan((32, 64, 64), (5, 5, 5), iterations="auto", backend="numpy")
     assert (plan.iterations, plan.stop) == (MOST_ITERATIONS, "held-out")
     assert f"at most {MOST_ITERATIONS} iterations with heavy-ball" in str(plan)
+    plain = rlcore.make_plan((32, 64, 64), (5, 5, 5), iterations=MOST_ITERATIONS, backend="numpy")
+    assert plan.memory_bytes >= plain.memory_bytes + 4 * 32 * 64 * 64
     small = rlcore.make_plan(
         (32, 256, 256), (5, 5, 5), iterations=90, stop="relative-change", backend="numpy", memory="60 MiB"
     )

@@ -89,8 +89,6 @@ def needs_of(candidate: Candidate, job: Job, backend: Backend[Any]) -> Needs:
     device = held_by(backend, half=half, acceleration=job.acceleration).bytes(footprint) + FIXED
     device += _looked_at(job, footprint.real)
     host = image if job.result_in_memory else 0
-    if job.stop == "held-out" and not job.lazy_image:
-        host += image
     kept = _volumes(candidate, job, blocks, image, volume)
     if blocks == 1:
         host = _host_of_whole(footprint.real, host, backend)
@@ -106,6 +104,7 @@ def needs_of(candidate: Candidate, job: Job, backend: Backend[Any]) -> Needs:
             host += kept - gathered  # where the ratio was
         elif on_host(backend):
             host -= min(gathered, device - FIXED)  # where the blocks were
+    host += image if job.stop == "held-out" and not job.lazy_image else 0  # a copy without the photons held out
     scratch = kept if job.checkpoint or (blocks > 1 and candidate.residence == "scratch") else 0
     largest = max(footprint.real, footprint.spectrum, volume if candidate.residence == "device" and kept else 0)
     return Needs(device, host, scratch, largest, _cost(candidate, job, backend, blocks))
