@@ -116,11 +116,13 @@ def test_a_peak_that_free_bytes_does_not_tell_is_not_measured():
     not Path("/proc/self/clear_refs").exists(), reason="the kernel tells a process's peak on Linux only"
 )
 def test_a_peak_on_the_host_is_that_of_the_process():
+    """Of three arrays, one after the other, it is one; the process itself may take a little beside."""
+
     def work():
         for _ in range(3):
-            np.ones(8 << 20, np.uint8)
+            np.ones(64 << 20, np.uint8)
 
-    assert 8 << 20 <= peak_of(NumPyBackend(), work) < 9 << 20
+    assert 64 << 20 <= peak_of(NumPyBackend(), work) < 72 << 20
 
 
 def test_every_standard_test_says_what_its_failure_means():
