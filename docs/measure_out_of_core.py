@@ -25,14 +25,16 @@ from rlcore.testing.optics import confocal_psf
 SPOT = 8
 """Voxels a side of what is compared."""
 
-RUN = "import sys; from rlcore.app.main import main; main(sys.argv[1:])"
-OWN_PEAK = "; ".join(
+RUN = "; ".join(
     [
-        "import atexit, pathlib, re",
+        "import atexit, pathlib, re, sys",
         "status = pathlib.Path('/proc/self/status')",
         "atexit.register(lambda: print('peak', re.search(r'VmHWM:\\s+(\\d+)', status.read_text())[1], flush=True))",
+        "from rlcore.app.main import main",
+        "main(sys.argv[1:])",
     ]
 )
+"""The command line, as a process that says at its end how much it had resident at most."""
 
 
 def main() -> None:
@@ -95,7 +97,7 @@ def restore(folder: Path, arguments: argparse.Namespace) -> tuple[dict, int, int
     names = [str(folder / name) for name in ("image.npy", "psf.npy", "restored.npy")]
     options = ["--memory", arguments.memory, "--backend", arguments.backend, "--iterations", str(arguments.iterations)]
     options += ["--acceleration", "none"]
-    command = [sys.executable, "-c", f"{OWN_PEAK}; {RUN}", "deconvolve", *names[:2], "-o", names[2], *options, "--json"]
+    command = [sys.executable, "-c", RUN, "deconvolve", *names[:2], "-o", names[2], *options, "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         peak = 0
         while process.poll() is None:
@@ -105,8 +107,14 @@ def restore(folder: Path, arguments: argparse.Namespace) -> tuple[dict, int, int
         said = process.stdout.read()
     if process.returncode:
         sys.exit(process.returncode)
-    report, _, own = said.rpartition("peak ")
-    return json.loads(report), peak, int(own) * 1024
+    report, own = report_and_peak(said)
+    return report, peak, own
+
+
+def report_and_peak(said: str) -> tuple[dict, int]:
+    """What a run has reported, and the bytes that its process had resident at most."""
+    report, _, peak = said.rpartition("peak ")
+    return json.loads(report), int(peak) * 1024
 
 
 def resident(process: int) -> int:

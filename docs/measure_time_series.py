@@ -9,7 +9,6 @@ Disk needed in FOLDER: about four times the size.
 """
 
 import argparse
-import json
 import re
 import signal
 import subprocess
@@ -20,20 +19,12 @@ from pathlib import Path
 
 import numpy as np
 import zarr
+from measure_out_of_core import RUN, report_and_peak
 
 from rlcore.budget import format_bytes, parse_memory
 from rlcore.testing.optics import confocal_psf
 
 TIMES, CHANNELS = 4, 2
-RUN = "; ".join(
-    [
-        "import atexit, pathlib, re, sys",
-        "status = pathlib.Path('/proc/self/status')",
-        "atexit.register(lambda: print('peak', re.search(r'VmHWM:\\s+(\\d+)', status.read_text())[1], flush=True))",
-        "from rlcore.app.main import main",
-        "main(sys.argv[1:])",
-    ]
-)
 
 
 def main() -> None:
@@ -130,8 +121,7 @@ def finish(process: subprocess.Popen[str]) -> tuple[dict, int]:
     said, _ = process.communicate()
     if process.returncode:
         sys.exit(process.returncode)
-    report, _, peak = said.rpartition("peak ")
-    return json.loads(report), int(peak) * 1024
+    return report_and_peak(said)
 
 
 def idle() -> int:

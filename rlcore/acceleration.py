@@ -30,7 +30,7 @@ LEAST_SHARE = 0.75
 """Least share of a voxel that a prediction leaves of it (the r above). With 0.7 to 0.8 every phantom of
 docs/measure_acceleration.py is fitted in as few iterations; with 0.5 the fit of some stalls, with 0.9 all take more."""
 
-_LEAST_DIVISOR = 1e-30
+LEAST_DIVISOR = 1e-30
 """For divisions whose divisor is 0 only where the dividend is."""
 
 Predict = Callable[..., Any]
@@ -66,8 +66,8 @@ class ComposedPrediction:
 
     def predict(self, estimate: Any, previous: Any, factor: float, *, least: float, out: Any = None) -> Any:
         backend = self._backend
-        share = backend.divide(previous, estimate, floor=_LEAST_DIVISOR, out=out)
-        share = backend.divide(share, self._minus, floor=1 / max(factor, _LEAST_DIVISOR), out=share)
+        share = backend.divide(previous, estimate, floor=LEAST_DIVISOR, out=out)
+        share = backend.divide(share, self._minus, floor=1 / max(factor, LEAST_DIVISOR), out=share)
         share = backend.multiply(share, self._minus, out=share)
         share = backend.clamp(backend.add(share, 1 + factor, out=share), least, out=share)
         return backend.multiply(estimate, share, out=share)

@@ -8,6 +8,7 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
+from rlcore.acceleration import LEAST_DIVISOR
 from rlcore.backend import Backend, Fit, Footprint, Likeness, Shape, Volume
 from rlcore.blocks import Box
 from rlcore.budget import host_free
@@ -149,7 +150,7 @@ class ArrayAPIBackend(Backend[Any]):
     def likeness(self, estimate: Any, point: Any, previous: Any, before: Any, *, inside: Box) -> Likeness:
         part, xp = inside.slices((0,) * estimate.ndim), self.xp
         newer, older = estimate[part] - point[part], previous[part] - before[part]
-        share = older / xp.clip(before[part], LEAST_RATIO)
+        share = older / xp.clip(before[part], LEAST_DIVISOR)
         sums = (float(xp.sum(newer * share, dtype=xp.float64)), float(xp.sum(older * share, dtype=xp.float64)))
         return Likeness(*sums)
 

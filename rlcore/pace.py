@@ -21,16 +21,13 @@ from typing import Any
 
 import numpy as np
 
-from rlcore.acceleration import TELLING, Acceleration
+from rlcore.acceleration import LEAST_DIVISOR, TELLING, Acceleration
 from rlcore.backend import Backend, Likeness, SupportsLikeness, Volume
 from rlcore.blocks import Box
 from rlcore.richardson_lucy import Tell
 
 MOST = 0.999
 """The largest factor, below 1."""
-
-LEAST = 1e-30
-"""For divisions whose divisor is 0 only where the dividend is."""
 
 
 class Pace:
@@ -87,7 +84,7 @@ def likeness(estimate: Volume, point: Volume, previous: Volume, before: Volume, 
     products, squares = [], []
     for planes in zip(estimate[part], point[part], previous[part], before[part], strict=True):
         newer, older = np.subtract(*planes[:2]), np.subtract(*planes[2:])
-        share = older / np.maximum(planes[3], older.dtype.type(LEAST))
+        share = older / np.maximum(planes[3], older.dtype.type(LEAST_DIVISOR))
         products.append(float(np.multiply(newer, share, out=newer).sum(axis=-1).sum(dtype=np.float64)))
         squares.append(float(np.multiply(older, share, out=older).sum(axis=-1).sum(dtype=np.float64)))
     return Likeness(math.fsum(products), math.fsum(squares))

@@ -12,14 +12,15 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, get_args
 
 from rlcore_cupy.columns import factored
 from rlcore_cupy.stages import Access, Statements, indented, stages_of, through, times
 
 Form = Literal["reals", "halves"]
 """Voxels, or the half spectrum of each row."""
-Update = Literal["update", "weighted", "tabled"]
+Weighing = Literal["update", "weighted", "tabled"]
+"""Updates, by how they are weighed."""
 Step = Literal[
     "none", "ratio", "update", "weighted", "tabled", "update, predict", "weighted, predict", "tabled, predict"
 ]
@@ -133,7 +134,7 @@ _PARAMETERS["tabled"] = (
 _PARAMETERS |= {
     name + AND_PREDICT: _PARAMETERS[name] + ", float* before, const long long apart, const float factor, "
     "const float share"
-    for name in ("update", "weighted", "tabled")
+    for name in get_args(Weighing)
 }
 
 _FIRST = "const float2* operand = (const float2*)(first + row * line);"
@@ -148,7 +149,7 @@ _BEGIN = {
 }
 _BEGIN |= {
     name + AND_PREDICT: _BEGIN[name] + " float2* previous = (float2*)(before + row * apart);"
-    for name in ("update", "weighted", "tabled")
+    for name in get_args(Weighing)
 }
 
 

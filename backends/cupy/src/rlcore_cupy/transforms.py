@@ -17,8 +17,7 @@ from rlcore_cupy.elementwise import Spread
 from rlcore_cupy.kept import BATCH_BYTES, Kept
 from rlcore_cupy.layout import Padded, Ratio, Update, bytes_of
 from rlcore_cupy.row_transforms import RowTransforms, place_of
-from rlcore_cupy.rows import AND_PREDICT, Step, row_tiling_for
-from rlcore_cupy.rows import Update as Name
+from rlcore_cupy.rows import AND_PREDICT, Step, Weighing, row_tiling_for
 
 
 def work_area_of(shape: Shape) -> int:
@@ -169,7 +168,7 @@ class Transforms:
             self._columns.run(array, Columns.of_planes(array), kind)
 
 
-def _weighing(weight: Padded | Spread | None) -> tuple[Name, tuple[object, ...]]:
+def _weighing(weight: Padded | Spread | None) -> tuple[Weighing, tuple[object, ...]]:
     """The update for this weight, and what its kernel takes of it."""
     if weight is None:
         return "update", ()

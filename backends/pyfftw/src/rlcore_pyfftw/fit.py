@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from rlcore.array_api import LEAST_RATIO
 from rlcore.backend import Fit
 from rlcore.blocks import Box
 from rlcore_pyfftw.layout import Floats, Padded, Temporaries
@@ -14,7 +15,7 @@ from rlcore_pyfftw.team import Team
 from rlcore_pyfftw.transforms import Transforms
 
 _TOP = np.float32(np.inf)
-_LEAST_RATIO = np.float32(1e-30)
+_LEAST_RATIO = np.float32(LEAST_RATIO)
 """For the logarithm of what is multiplied by 0."""
 
 

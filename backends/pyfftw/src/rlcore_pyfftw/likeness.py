@@ -7,15 +7,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from rlcore.acceleration import LEAST_DIVISOR
 from rlcore.backend import Likeness
 from rlcore.blocks import Box
-from rlcore.pace import LEAST
 from rlcore_pyfftw.layout import Batches, Floats, Padded, Piece, Temporaries
 from rlcore_pyfftw.team import Team
 
 _TOGETHER = 1 << 14
 """Voxels at a time."""
-_LEAST, _TOP = np.float32(LEAST), np.float32(np.inf)
+_LEAST, _TOP = np.float32(LEAST_DIVISOR), np.float32(np.inf)
 
 
 def likeness(team: Team, arrays: tuple[Padded, Padded, Padded, Padded], inside: Box) -> Likeness:
