@@ -24,6 +24,10 @@ _MOVE_TO_GPU: dict[Residence, float] = {"device": 6.0, "host": 400.0, "scratch":
 _PAGE = 1024
 """Voxels of float32 in a page: the least that is moved of a file."""
 
+LINGERING = 32 << 20
+"""Freed arrays of fewer bytes may stay with a process on the host, whose heap lies in pieces: one of them, as was
+measured in runs whose blocks come and go."""
+
 FIXED = 16 << 20
 """Bytes allowed for what does not grow with the volume: tables, thread buffers, library state."""
 
@@ -95,6 +99,8 @@ def needs_of(candidate: Candidate, job: Job, backend: Backend[Any]) -> Needs:
     image, volume = (math.prod(job.geometry.image_shape) * item, job.geometry.domain.size * item)
     half = blocks > 1 and candidate.half_steps == 1
     device = job.held(backend, half=half).bytes(footprint) + FIXED
+    if half and on_host(backend) and footprint.real < LINGERING:
+        device += footprint.real
     host = image if job.result_in_memory else 0
     kept = _volumes(candidate, job, blocks, image, volume)
     if blocks == 1:
