@@ -177,17 +177,17 @@ class CuPyBackend(Regularizing):
 
     def update(self, estimate: Array, correction: Array, weight: Array | None, *, out: Array | None = None) -> Padded:
         with self._place.here():
-            target = self._target(out, estimate.shape)
+            target = self._place_for(out, estimate.shape)
             weighed = self._padded(weight) if isinstance(weight, Padded) else weight
-            self._transforms.update(self._padded(estimate), self._written(correction), weighed, target)
+            self._transforms.update(self._written(estimate), self._written(correction), weighed, target)
             return target
 
     def predict(
         self, estimate: Array, previous: Array, factor: float, *, least: float, out: Array | None = None
     ) -> Padded:
         with self._place.here():
-            before, target = self._padded(previous), self._real_target(out, estimate.shape)
-            self._transforms.predict(self._written(estimate), before, factor, least, target)
+            target = self._place_for(out, estimate.shape)
+            self._transforms.predict(self._written(estimate), self._written(previous), factor, least, target)
             return target
 
     # --- how well a block fits
@@ -199,7 +199,7 @@ class CuPyBackend(Regularizing):
     def planes(self, array: Array, first: int, step: int, count: int) -> Padded:
         with self._place.here():
             source = self._written(array)
-            if source.step is not None or source.update is not None or not source.has_room:
+            if source.waits or not source.has_room:
                 source = self._padded(source)
             return source.planes(first, step, count)
 
@@ -256,7 +256,8 @@ class CuPyBackend(Regularizing):
     def lane(self) -> Iterator[None]:
         with self._place.lane():
             yield
-            self._transforms.finish()
+            if not self._place.is_alone:
+                self._transforms.finish()
 
     # --- arrays of other libraries
 
@@ -279,7 +280,7 @@ class CuPyBackend(Regularizing):
     def _filter(self, array: Array, transfer: Array, out: Array | None, kind: Kind) -> Padded:
         with self._place.here():
             assert isinstance(transfer, Padded)
-            target = self._target(out, array.shape)
+            target = self._place_for(out, array.shape)
             self._transforms.filter(self._written(array), transfer, target, kind)
             return target
 
@@ -290,14 +291,19 @@ class CuPyBackend(Regularizing):
         function(*operands, out=target.reals)
         return target
 
-    def _target(self, out: Array | None, shape: Shape) -> Padded:
-        """Where a result goes: `out`, or a new array."""
+    def _place_for(self, out: Array | None, shape: Shape) -> Padded:
+        """`out`, maybe with steps that wait, or a new array."""
         if out is None:
             return Padded(shape)
         if not isinstance(out, Padded) or out.shape != tuple(shape):
             raise BackendError(f"out of shape {out.shape} cannot take a result of shape {tuple(shape)}")
-        self._transforms.before_writing(out)
         return out
+
+    def _target(self, out: Array | None, shape: Shape) -> Padded:
+        """Where a result goes, free to be written to."""
+        target = self._place_for(out, shape)
+        self._transforms.before_writing(target)
+        return target
 
     def _real_target(self, out: Array | None, shape: Shape) -> Padded:
         return self._target(out, shape).become("real")
