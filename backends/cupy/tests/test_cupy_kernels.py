@@ -9,7 +9,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from rlcore_cupy import columns, rows
+from rlcore_cupy import columns, row_tilings, rows
 from rlcore_cupy.butterflies import Registers, is_product_of_primes, transform
 
 COMPILER = shutil.which("g++") or shutil.which("clang++")
@@ -103,7 +103,7 @@ def test_columns_are_transformed_and_filtered(tmp_path, length, kind):
 @pytest.mark.parametrize(("origin", "target"), [("reals", "halves"), ("halves", "reals"), ("halves", "halves")])
 def test_rows_are_transformed_with_the_ratio_on_the_way(tmp_path, n, origin, target):
     """Rows of two planes of two rows and part of a third; the ratio in a box that leaves out voxels on every side."""
-    tiling, count, line, rng = rows.row_tiling_for(n), 5, n + 4, np.random.default_rng(n)
+    tiling, count, line, rng = row_tilings.row_tiling_for(n), 5, n + 4, np.random.default_rng(n)
     step = "none" if origin == "reals" else "ratio"
     parameters = "const float* d, long long from, float* e, long long to, int count, const float2* t, const float2* u"
     if step == "ratio":
@@ -137,7 +137,7 @@ def test_rows_are_transformed_with_the_ratio_on_the_way(tmp_path, n, origin, tar
 def test_rows_are_updated_and_go_on(tmp_path, n, target, ahead):
     """From the estimate itself, or from the point ahead of the newest one, to the next estimate; or also to the half
     spectra of the point ahead of that."""
-    tiling, count, line, rng = rows.row_tiling_for(n), 5, n + 4, np.random.default_rng(n)
+    tiling, count, line, rng = row_tilings.row_tiling_for(n), 5, n + 4, np.random.default_rng(n)
     parameters = "const float* d, long long from, float* e, long long to, int count, const float2* t, const float2* u"
     parameters += ", float* f, long long line"
     change = 3 * rng.random((count, n)) - 2
@@ -169,7 +169,7 @@ def test_rows_are_updated_and_go_on(tmp_path, n, target, ahead):
 @needs_compiler
 def test_rows_of_a_point_are_made_on_the_way(tmp_path):
     n, count, line, rng = 60, 5, 64, np.random.default_rng(0)
-    tiling, wide = rows.row_tiling_for(n), ctypes.c_longlong(line)
+    tiling, wide = row_tilings.row_tiling_for(n), ctypes.c_longlong(line)
     parameters = "const float* d, long long from, float* e, long long to, int count, const float2* t, const float2* u"
     parameters += ", const float* p, long long apart, float factor, float share"
     before, newest = (rng.random((count, line)).astype(np.float32) for _ in range(2))
@@ -194,9 +194,9 @@ def test_every_length_of_small_factors_has_a_tiling_that_fits():
         assert np.prod(tiling.radices) == n
         assert tiling.shared_bytes <= columns.SHARED_BYTES
         assert tiling.threads <= 1024
-        row = rows.row_tiling_for(2 * n)
+        row = row_tilings.row_tiling_for(2 * n)
         if row is not None:
             assert np.prod(row.radices) == n
-            assert row.shared_bytes <= rows.SHARED_BYTES * 5 // 4
-    assert columns.tiling_for(17) is columns.tiling_for(97) is rows.row_tiling_for(34) is None
-    assert rows.row_tiling_for(33) is None
+            assert row.shared_bytes <= row_tilings.SHARED_BYTES * 5 // 4
+    assert columns.tiling_for(17) is columns.tiling_for(97) is row_tilings.row_tiling_for(34) is None
+    assert row_tilings.row_tiling_for(33) is None

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from rlcore.backend import Device, Fit, Footprint, Shape, Summary, Volume
 from rlcore.blocks import Box
@@ -23,12 +22,13 @@ from rlcore_cupy.place import Place
 from rlcore_cupy.regularizing import Regularizing
 from rlcore_cupy.transfers import pinned
 from rlcore_cupy.transforms import work_area_of
+from rlcore_cupy.volumes import Volumes
 
 Array = Padded | Spread
 """A real array or a spectrum; `Spread` is a real array of few different values."""
 
 
-class CuPyBackend(Regularizing):
+class CuPyBackend(Regularizing, Volumes):
     """Richardson-Lucy on an NVIDIA GPU.
 
     Parameters
@@ -203,50 +203,11 @@ class CuPyBackend(Regularizing):
                 source = self._padded(source)
             return source.planes(first, step, count)
 
-    # --- residence, host volumes, expansion, summary
-
-    def full(self, shape: Shape, value: float) -> Padded:
-        with self._place.here():
-            array = Padded(tuple(shape))
-            array.buffer.fill(value)
-            return array
-
-    def cut(self, volume: Array, start: Shape, shape: Shape, *, wrap: bool = False, out: Array | None = None) -> Padded:
-        with self._place.here():
-            block = self._real_target(out, tuple(shape))
-            residence.cut(self._padded(volume), start, block, wrap=wrap)
-            return block
-
-    def paste(self, block: Array, source: Shape, volume: Array, target: Shape, shape: Shape) -> None:
-        with self._place.here():
-            self._transforms.before_writing(self._padded(volume))
-            residence.paste(self._padded(block), source, self._padded(volume), target, shape)
-
-    def read(
-        self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False, out: Array | None = None
-    ) -> Padded:
-        with self._place.here():
-            block = self._real_target(out, tuple(shape))
-            if not residence.covers(start, shape, volume.shape, wrap=wrap):
-                block.buffer.fill(0)
-            for source, target in residence.boxes(start, shape, volume.shape, wrap=wrap):
-                self._transfers.to_device(volume[source], block.reals[target])
-            return block
-
-    def write(self, block: Array, source: Shape, volume: Volume, target: Shape, shape: Shape) -> None:
-        with self._place.here():
-            part = self._padded(block).reals[tuple(slice(a, a + n) for a, n in zip(source, shape, strict=True))]
-            self._transfers.to_host(part, volume[tuple(slice(a, a + n) for a, n in zip(target, shape, strict=True))])
-
-    def expand(self, table: Volume, index: tuple[npt.NDArray[np.intp], ...]) -> Spread:
-        with self._place.here():
-            return Spread.of(table, index)
+    # --- summary, streams
 
     def summary(self, array: Array) -> Summary:
         with self._place.here():
             return elementwise.summary(self._padded(array))
-
-    # --- streams
 
     def staging(self, shape: Shape, dtype: np.dtype[Any]) -> Volume:
         with self._place.here():

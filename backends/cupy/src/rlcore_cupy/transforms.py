@@ -16,8 +16,9 @@ from rlcore_cupy.columns import Kind, tiling_for
 from rlcore_cupy.elementwise import Spread
 from rlcore_cupy.kept import BATCH_BYTES, Kept
 from rlcore_cupy.layout import Ahead, Padded, Ratio, Update, bytes_of
+from rlcore_cupy.row_tilings import row_tiling_for
 from rlcore_cupy.row_transforms import RowTransforms, place_of
-from rlcore_cupy.rows import AHEAD, Step, Weighing, row_tiling_for
+from rlcore_cupy.rows import AHEAD, Step, Weighing
 
 
 def work_area_of(shape: Shape) -> int:
