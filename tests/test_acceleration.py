@@ -35,7 +35,6 @@ def bell(shape=(13, 13, 13), sigma=1.8):
 class Bare(NumPyBackend):
     """A backend that knows only the basic operations."""
 
-    name = "bare"
     predict = likeness = smooth = halve = agree = None
 
 
@@ -106,7 +105,7 @@ def test_backends_of_basic_operations_give_the_same(acceleration):
 )
 def test_a_detour_through_the_host_is_said(option, message):
     image = np.full((12, 12), 9.0, np.float32)
-    with pytest.warns(DetourWarning, match=f"backend 'bare' {message}") as said:
+    with pytest.warns(DetourWarning, match=f"backend 'numpy' {message}") as said:
         rlcore.deconvolve(image, bell((7, 7), 0.8), iterations=2, backend=Bare(), **option)
     assert len(said) == 1
 
