@@ -1,16 +1,15 @@
-"""The kernels' source, without a device: short transforms evaluated as they are written, whole kernels compiled for the
-host, a thread for each of theirs."""
+"""The kernels' source, without a device: compiled for the host, a thread for each of theirs."""
 
 import ctypes
-import re
 import shutil
 import subprocess
 
 import numpy as np
 import pytest
 
+from rlcore.transform_code.butterflies import is_product_of_primes
+from rlcore.transform_code.columns import SHARED_BYTES, tiling_for, turns
 from rlcore_cupy import columns, row_tilings, rows
-from rlcore_cupy.butterflies import Registers, is_product_of_primes, transform
 
 COMPILER = shutil.which("g++") or shutil.which("clang++")
 needs_compiler = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler here to run kernels on the host with")
@@ -64,31 +63,16 @@ def complex_normal(rng, *shape):
     return (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)).astype(np.complex64)
 
 
-@pytest.mark.parametrize("n", [n for n in range(1, 33) if is_product_of_primes(n)])
-@pytest.mark.parametrize("sign", [-1, 1])
-def test_short_transforms_are_discrete_fourier_transforms(n, sign):
-    rng, registers = np.random.default_rng(n), Registers("r")
-    values = rng.standard_normal(n) + 1j * rng.standard_normal(n)
-    names = {f"x{k}": v.real for k, v in enumerate(values)} | {f"y{k}": v.imag for k, v in enumerate(values)}
-    results = transform(registers, [(f"x{k}", f"y{k}") for k in range(n)], sign)
-    for line in registers.lines:
-        name, expression = re.fullmatch(r"float (\w+) = (.*);", line).groups()
-        names[name] = eval(re.sub(r"(e[+-]\d+)f", r"\1", expression), {}, names)
-    found = np.array([eval(x, {}, names) + 1j * eval(y, {}, names) for x, y in results])
-    truth = np.fft.fft(values) if sign < 0 else np.fft.ifft(values) * n
-    np.testing.assert_allclose(found, truth, atol=1e-7 * n)
-
-
 @needs_compiler
 @pytest.mark.parametrize(
     ("length", "kind"), [(5, "forward"), (80, "convolve"), (91, "correlate"), (96, "backward"), (264, "convolve")]
 )
 def test_columns_are_transformed_and_filtered(tmp_path, length, kind):
-    tiling, count, rng = columns.tiling_for(length), 21, np.random.default_rng(length)
+    tiling, count, rng = tiling_for(length), 21, np.random.default_rng(length)
     parameters = "float2* d, const float2* f, const float2* t, int count, long long stride, long long plane, float s"
     launch = on_host(tmp_path, "columns", columns.source(tiling, kind), parameters)
     data, factor = complex_normal(rng, length, count), complex_normal(rng, length, count)
-    found, table = data.copy(), np.array(columns.turns(length), np.complex64)
+    found, table = data.copy(), np.array(turns(length), np.complex64)
     numbers = (ctypes.c_int(count), ctypes.c_longlong(count), ctypes.c_longlong(0), ctypes.c_float(1 / length))
     launch(-(-count // tiling.width), tiling.threads, *map(pointer, (found, factor, table)), *numbers)
     spectrum = data.astype(complex) if kind == "backward" else np.fft.fft(data.astype(complex), axis=0)
@@ -118,7 +102,7 @@ def test_rows_are_transformed_with_the_ratio_on_the_way(tmp_path, n, origin, tar
         buffer.view(np.complex64)[:, : n // 2 + 1] = np.fft.rfft(values) / n
         values = image[:, :n] / np.maximum(values + 0.3, 1e-3) - 1
         values[:, 0] = values[:, n - 1] = values[4] = 0
-    tables = [np.array(columns.turns(k), np.complex64) for k in (n // 2, n)]
+    tables = [np.array(turns(k), np.complex64) for k in (n // 2, n)]
     wide = ctypes.c_longlong(line)
     also = [pointer(image), wide, ctypes.c_float(0.3), ctypes.c_float(1e-3), 2, 0, 2, 0, 2, 1, n - 1]
     launch(
@@ -145,7 +129,7 @@ def test_rows_are_updated_and_go_on(tmp_path, n, target, ahead):
     halves = np.zeros((count, line), np.float32)
     halves.view(np.complex64)[:, : n // 2 + 1] = np.fft.rfft(change) / n
     start, wide = before[:, :n].copy(), ctypes.c_longlong(line)
-    tables = [np.array(columns.turns(k), np.complex64) for k in (n // 2, n)]
+    tables = [np.array(turns(k), np.complex64) for k in (n // 2, n)]
     arguments = [count, *map(pointer, tables), pointer(before), wide]
     if ahead:
         parameters += ", const float* p, long long apart, float factor, float share"
@@ -174,7 +158,7 @@ def test_rows_of_a_point_are_made_on_the_way(tmp_path):
     parameters += ", const float* p, long long apart, float factor, float share"
     before, newest = (rng.random((count, line)).astype(np.float32) for _ in range(2))
     truth = np.fft.rfft(ahead_of(newest[:, :n], before[:, :n], 0.4))
-    tables = [np.array(columns.turns(k), np.complex64) for k in (n // 2, n)]
+    tables = [np.array(turns(k), np.complex64) for k in (n // 2, n)]
     launch = on_host(tmp_path, "rows", rows.row_source(tiling, "reals", "point", "halves"), parameters)
     launch(
         -(-count // tiling.rows), tiling.threads, pointer(before), wide, pointer(before), wide, count,
@@ -190,13 +174,13 @@ def ahead_of(newest, before, factor):
 def test_every_length_of_small_factors_has_a_tiling_that_fits():
     lengths = [n for n in range(2, 2600) if is_product_of_primes(n)]
     for n in lengths:
-        tiling = columns.tiling_for(n)
+        tiling = tiling_for(n)
         assert np.prod(tiling.radices) == n
-        assert tiling.shared_bytes <= columns.SHARED_BYTES
+        assert tiling.shared_bytes <= SHARED_BYTES
         assert tiling.threads <= 1024
         row = row_tilings.row_tiling_for(2 * n)
         if row is not None:
             assert np.prod(row.radices) == n
             assert row.shared_bytes <= row_tilings.SHARED_BYTES * 5 // 4
-    assert columns.tiling_for(17) is columns.tiling_for(97) is row_tilings.row_tiling_for(34) is None
+    assert tiling_for(17) is tiling_for(97) is row_tilings.row_tiling_for(34) is None
     assert row_tilings.row_tiling_for(33) is None

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import rlcore
 from rlcore.errors import BackendUnavailable
+from rlcore.transform_code.columns import tiling_for
 from rlcore_cupy import CuPyBackend, library
-from rlcore_cupy.columns import tiling_for
 from rlcore_cupy.layout import bytes_of, line_of
 from rlcore_cupy.lengths import cost, fast_length
 from rlcore_cupy.residence import boxes, covers

@@ -11,8 +11,8 @@ import numpy as np
 from rlcore.backend import Device, Fit, Footprint, Shape, Summary, Volume
 from rlcore.blocks import Box
 from rlcore.errors import BackendError
+from rlcore.transform_code.columns import Kind
 from rlcore_cupy import devices, elementwise, residence
-from rlcore_cupy.columns import Kind
 from rlcore_cupy.elementwise import Spread
 from rlcore_cupy.layout import Padded, Ratio, bytes_of
 from rlcore_cupy.lengths import cost, fast_length

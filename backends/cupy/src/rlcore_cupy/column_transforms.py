@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from rlcore_cupy.columns import SHARED_BYTES, Kind, source, tiling_for, turns
+from rlcore.transform_code.columns import SHARED_BYTES, Kind, tiling_for, turns
+from rlcore_cupy.columns import source
 from rlcore_cupy.elementwise import multiply
 from rlcore_cupy.kept import BATCH_BYTES, Kept
 from rlcore_cupy.layout import Padded

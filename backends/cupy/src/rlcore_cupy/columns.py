@@ -1,96 +1,8 @@
-"""The kernels that transform along the first or the middle axis: columns of a spectrum, in one pass over memory.
-
-A block of threads takes a tile of neighbouring columns into shared memory, so that however many stages a length takes,
-its columns are read and written once. Along the first axis the same kernel multiplies by the transfer and transforms
-back before it writes. The transforms are Stockham's: every stage reads values a stride apart and writes them in order.
-The last stage forward and the first stage back use the same values, so the product is taken in registers.
-"""
+"""The kernel that transforms columns of spectra, in CUDA C."""
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Literal
-
-from rlcore_cupy.butterflies import is_product_of_primes
-from rlcore_cupy.stages import Access, indented, stages_of, through, times
-
-LARGEST_RADIX = 16
-"""Longest transform that a thread holds in its registers."""
-SHARED_BYTES = 160 << 10
-"""Shared memory that a block may take; cards before 2020 have less, and leave long columns to cuFFT."""
-THREADS, MOST_THREADS = 512, 768
-"""Of a block, at most, and where there is no other way."""
-MOST_VALUES = 32
-"""Complex values that a thread may hold at once."""
-
-Kind = Literal["forward", "backward", "convolve", "correlate"]
-
-
-@dataclass(frozen=True, slots=True)
-class Tiling:
-    """How a block of threads works on columns of one length."""
-
-    length: int
-    radices: tuple[int, ...]
-    """Lengths of the transforms in registers, stage by stage; their product is the length."""
-    width: int
-    """Columns in a tile."""
-    threads: int
-
-    @property
-    def shared_bytes(self) -> int:
-        return 8 * self.length * self.width if len(self.radices) > 1 else 0
-
-    def rounds(self, radix: int) -> int:
-        """Transforms of one stage that each thread does."""
-        return math.ceil(self.length // radix * self.width / self.threads)
-
-    @property
-    def values(self) -> int:
-        """Complex values a thread holds at most."""
-        return max(self.rounds(radix) * radix for radix in self.radices)
-
-
-@lru_cache(maxsize=4096)
-def tiling_for(length: int, shared: int = SHARED_BYTES) -> Tiling | None:
-    """The tiling for columns of this length; None if it has a large prime factor or is too long for shared memory."""
-    if length < 2 or not is_product_of_primes(length):
-        return None
-    if length <= LARGEST_RADIX:
-        return Tiling(length, (length,), 128, 128)
-    for stages, width, most in itertools.product((2, 3, 4), (16, 8, 4), (THREADS, MOST_THREADS)):
-        if 8 * length * width > min(shared, SHARED_BYTES >> (width > 8)):
-            continue
-        ways = [way for radices in factored(length, stages) for way in _teams(length, radices, width, most)]
-        if ways:
-            return min(ways, key=lambda way: (way.values, way.threads, way.radices))
-    return None
-
-
-def factored(length: int, stages: int) -> Iterator[tuple[int, ...]]:
-    """Ways to write a length as a product of so many radices, the largest first."""
-    if stages == 1:
-        if 1 < length <= LARGEST_RADIX:
-            yield (length,)
-        return
-    for radix in range(2, LARGEST_RADIX + 1):
-        if length % radix == 0:
-            for rest in factored(length // radix, stages - 1):
-                if rest[0] <= radix:
-                    yield (radix, *rest)
-
-
-def _teams(length: int, radices: tuple[int, ...], width: int, most: int) -> Iterator[Tiling]:
-    """Numbers of threads that leave few of them idle."""
-    for radix, share in itertools.product(radices, (1, 2, 3, 4)):
-        threads = width * math.ceil(length // radix / share)
-        tiling = Tiling(length, radices, width, threads)
-        if threads <= most and tiling.values <= MOST_VALUES:
-            yield tiling
+from rlcore.transform_code.columns import Kind, Tiling, body
 
 
 def source(tiling: Tiling, kind: Kind) -> str:
@@ -109,53 +21,6 @@ columns(float2* __restrict__ data, const float2* __restrict__ transfer, const fl
     const bool inside = column < columns;
     data += blockIdx.y * plane + column;
     transfer += column;
-{indented(_statements(tiling, kind))}
+{body(tiling, kind)}
 }}
 """
-
-
-def turns(length: int) -> list[complex]:
-    """The table `turns` of the kernel: ``exp(-2 pi i k / length)``."""
-    return [complex(math.cos(2 * math.pi * k / length), -math.sin(2 * math.pi * k / length)) for k in range(length)]
-
-
-def _statements(tiling: Tiling, kind: Kind) -> Iterator[str]:
-    """The stages, one after the other; a filter turns round in the middle, with the values in registers."""
-    lanes, filters = tiling.threads // tiling.width, kind in ("convolve", "correlate")
-    stages = stages_of(tiling.length, lanes, tiling.radices, +1 if kind == "backward" else -1, "a")
-    yield from stages[0].read(lambda name, at: iter([f"{name} = data[{at} * stride];"]), "inside")
-    yield from stages[0].compute()
-    load, store = _tile(tiling.width)
-    yield from through(stages, load, store)
-    if filters:
-        back = stages_of(tiling.length, lanes, tiling.radices[::-1], +1, "b")
-        yield from stages[-1].change(_product(conjugate=kind == "correlate"), "inside")
-        yield from stages[-1].following(back[0])
-        yield from back[0].compute()
-        yield from through(back, load, store)
-        stages = back
-    yield from stages[-1].change(_to_memory(scaled=kind != "forward"), "inside")
-
-
-def _tile(width: int) -> tuple[Access, Access]:
-    """Load from and store to shared memory, columns side by side: threads of a warp never meet in a bank."""
-    return (
-        lambda name, at: iter([f"{name} = tile[{at} * {width} + c];"]),
-        lambda name, at: iter([f"tile[{at} * {width} + c] = {name};"]),
-    )
-
-
-def _product(*, conjugate: bool) -> Access:
-    def access(name: str, at: str) -> Iterator[str]:
-        yield f"const float2 t{name} = __ldg(transfer + {at} * stride);"
-        yield f"{name} = {times(name, 't' + name, conjugate=conjugate)};"
-
-    return access
-
-
-def _to_memory(*, scaled: bool) -> Access:
-    def access(name: str, at: str) -> Iterator[str]:
-        value = f"make_float2({name}.x * scale, {name}.y * scale)" if scaled else name
-        yield f"data[{at} * stride] = {value};"
-
-    return access

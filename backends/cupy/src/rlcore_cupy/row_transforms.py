@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rlcore_cupy.columns import turns
+from rlcore.transform_code.columns import turns
 from rlcore_cupy.elementwise import Spread
 from rlcore_cupy.kept import BATCH_BYTES, Kept
 from rlcore_cupy.layout import Padded

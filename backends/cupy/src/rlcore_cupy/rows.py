@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
+from rlcore.transform_code.stages import Access, Statements, indented, stages_of, through, times
 from rlcore_cupy.row_tilings import RowTiling
-from rlcore_cupy.stages import Access, Statements, indented, stages_of, through, times
 
 Form = Literal["reals", "halves"]
 """Voxels, or the half spectrum of each row."""

@@ -10,9 +10,9 @@ from typing import cast
 import numpy as np
 
 from rlcore.backend import Shape
+from rlcore.transform_code.columns import Kind, tiling_for
 from rlcore_cupy import elementwise
 from rlcore_cupy.column_transforms import Columns, ColumnTransforms
-from rlcore_cupy.columns import Kind, tiling_for
 from rlcore_cupy.elementwise import Spread
 from rlcore_cupy.kept import BATCH_BYTES, Kept
 from rlcore_cupy.layout import Ahead, Padded, Ratio, Update, bytes_of

@@ -1,4 +1,4 @@
-"""One stage of a Stockham transform as CUDA C: short transforms in registers, the same for columns and for rows."""
+"""One stage of a Stockham transform in C: short transforms in registers, the same for columns and for rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from rlcore_cupy.butterflies import Complex, Registers, transform
+from rlcore.transform_code.butterflies import Complex, Registers, transform
 
 Statements = Iterator[str]
 Access = Callable[[str, str], Statements]

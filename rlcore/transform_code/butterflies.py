@@ -1,4 +1,4 @@
-"""Small discrete Fourier transforms in registers, written out as CUDA C.
+"""Small discrete Fourier transforms in registers, written out in C.
 
 A transform of a composite length is composed of shorter ones (Cooley & Tukey 1965); one of an odd prime length uses the
 symmetry of its cosines and sines. Statements have the form ``float name = expression;`` and nothing else.
