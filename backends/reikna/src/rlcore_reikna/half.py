@@ -1,7 +1,7 @@
 """Real transforms by VkFFT: half spectra of any shape.
 
-Along the first axis a filter meets its transfer and turns back: where the length suits them, kernels of our own do that,
-so that a filter of a volume passes through memory five times, not seven.
+Along the first axis a filter meets its transfer and turns back: where the length suits them, kernels of our own do
+that, so that a filter of a volume passes through memory five times, not seven.
 """
 
 from __future__ import annotations
