@@ -47,6 +47,10 @@ class ReiknaFFT:
             plan.run(target, source, inverse=inverse)
             source = target
 
+    def forget(self) -> None:
+        """Drop what is compiled."""
+        self._plans.clear()
+
     def _plan(self, shape: Shape) -> list[_AxisPlan]:
         if shape not in self._plans:
             while len(self._plans) >= _KEPT:

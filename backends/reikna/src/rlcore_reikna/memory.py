@@ -60,6 +60,10 @@ class Memory:
         except cl.MemoryError:
             return self._allocate_again(count)
 
+    def close(self) -> None:
+        """Give back what nobody holds; and keep nothing from now on."""
+        self._pool.stop_holding()
+
     def free_bytes(self) -> int:
         """Bytes that can be allocated now: as told by the host, the vendor's own query, or a cautious share."""
         held = self._pool.managed_bytes - self._pool.active_bytes

@@ -26,6 +26,7 @@ class PackedTransforms:
     def __init__(self, runtime: Runtime) -> None:
         self._memory, self._program = runtime.memory, runtime.program
         self._fft = ReiknaFFT(runtime.queue, runtime.memory)
+        runtime.before_exit(self._fft.forget)
 
     def spectrum_bytes(self, shape: Shape) -> int:
         return 8 * math.prod(_complex(shape))

@@ -62,6 +62,13 @@ class Transfers:
                 if number < len(pieces):
                     waiting.append(self._fetch(buffer, number, pieces[number]))
 
+    def close(self) -> None:
+        """Give the pinned memory back."""
+        with self._lock:
+            while self._slots:
+                self._slots.pop().close(self._queue)
+            self._pool.shutdown()
+
     def _touch(self, volume: Volume) -> None:
         """Write to every page of what is to be filled: new memory is slow to come, and the device may be busy still."""
         self._share(volume, lambda part: volume[part][..., ::_PAGE].fill(0))
@@ -131,6 +138,13 @@ class _Slot:
         self.host: npt.NDArray[np.float32]
         self.host, _ = cl.enqueue_map_buffer(queue, self._buffer, both, 0, (size,), np.dtype(np.float32))
         self.event: Any = None
+
+    def close(self, queue: cl.CommandQueue) -> None:
+        self.wait()
+        mapping: Any = self.host.base
+        del self.host
+        mapping.release(queue)
+        self._buffer.release()
 
     def wait(self) -> None:
         if self.event is not None:
