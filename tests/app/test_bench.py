@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import time
 
 import numpy as np
 import pytest
@@ -13,11 +14,16 @@ from rlcore.app.bench.floors import timed
 from rlcore.app.bench.measure import measure
 from rlcore.app.bench.memory import PeakMemory
 from rlcore.app.bench.problems import Problem, make_image, make_psf
-from rlcore.app.bench.process import Processes, Settings
+from rlcore.app.bench.process import Asked, Processes, Settings
 from rlcore.app.bench.rows import Row
 from rlcore.app.main import main
 
-SETTINGS = Settings(iterations=2, boundary="extended", rounds=2, cycles=1, seconds=60.0)
+SETTINGS = Settings(iterations=3, boundary="extended", rounds=2, cycles=1, minutes=1.0)
+
+
+def started(tmp_path):
+    """Processes that have a minute."""
+    return Processes(tmp_path, SETTINGS, time.monotonic() + 60)
 
 
 @pytest.fixture
@@ -36,7 +42,7 @@ def cache(monkeypatch, tmp_path):
 
 
 def test_a_contender_that_fails_is_a_row_with_its_reason_and_the_others_are_measured(problem, tmp_path, cache):
-    processes = Processes(tmp_path, SETTINGS)
+    processes = started(tmp_path)
     entrants = [Entrant("absent"), Entrant("numpy"), Entrant("idle", reason="no device")]
     result = measure([problem], entrants, processes, reference=True, say=lambda line: None)
     absent, numpy, idle = result["problems"][0]["rows"]
@@ -54,8 +60,9 @@ def test_a_contender_that_fails_is_a_row_with_its_reason_and_the_others_are_meas
 def test_a_process_that_dies_says_by_what(problem, tmp_path, monkeypatch):
     (tmp_path / "sitecustomize.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    answer = Processes(tmp_path, SETTINGS).measure(Entrant("numpy"), problem, result=None)
-    assert answer == {"failure": "killed by SIGKILL, perhaps for its memory"}
+    answer = started(tmp_path).measure(Entrant("numpy"), problem, Asked(2, 30.0))
+    assert answer["failure"] == "killed by SIGKILL, perhaps for its memory"
+    assert "cold" not in answer
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="the high-water mark is Linux's")  # noqa: PTH110
@@ -93,13 +100,19 @@ def test_figures_are_medians_and_ratios_of_neighbours():
 
 def made(tmp_path, name, **changes):
     """A result file with one row; `changes` are of its commit, iterations, digest or version."""
-    row = Row("numpy", True, {"device": "CPU", "boundary": "zero", "padded": [8, 8], "blocks": 1}, iteration=[0.1])
+    row = Row(
+        "numpy",
+        True,
+        {"device": "CPU", "boundary": "zero", "padded": [8, 8], "blocks": 1},
+        iteration=[0.1],
+        iterations=10,
+    )
     row.facts |= {"version": changes.get("version", "1"), "plan_bytes": None}
     problem = {"name": "p", "shape": [8, 8], "psf_shape": [3, 3], "digest": changes.get("digest", "")}
     rows = [{**row.to_dict(64), "less_work": changes.get("less", False)}]
     machine = {"processor": name, "processors": 2, "cards": [], "commit": changes.get("commit", "c")}
     settings = {"iterations": changes.get("iterations", 10), "boundary": "zero", "rounds": 1}
-    result = {"format": 1, "machine": machine, "settings": settings, "problems": [{**problem, "rows": rows}]}
+    result = {"format": 2, "machine": machine, "settings": settings, "problems": [{**problem, "rows": rows}]}
     path = tmp_path / f"{name}.json"
     path.write_text(json.dumps(result))
     return path
@@ -133,9 +146,9 @@ def test_comparison_draws_and_prints_both_machines(tmp_path, capsys):
 
 def test_less_work_is_marked_in_table_and_chart(tmp_path):
     result = compare.read(made(tmp_path, "a", less=True))
-    assert "8 x 8*" in table.cells(result["problems"][0]["rows"][0], None)["transforms"]
+    assert "8 x 8*" in table.cells(result["problems"][0]["rows"][0], None, 10)["transforms"]
     assert "8 x 8\\*" in table.markdown(result)
-    assert chart.panels([result], [""])[0][1][0][0] == "numpy*"
+    assert chart.panels([result], [""])[0][1][0].label == "numpy*"
 
 
 @pytest.mark.parametrize(

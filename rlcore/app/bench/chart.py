@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from rlcore.app.bench.table import by
 from rlcore.app.files.destination import beside
 
 _BAR = 0.32
 """Inches of height for a bar."""
+_SPAN = 20
+"""Ratio of the fastest to the slowest beyond which the axis is logarithmic, or the slow could not be seen."""
 _OURS, _OTHERS = "tab:blue", "tab:gray"
 
 
@@ -29,17 +33,30 @@ def draw(results: list[dict[str, Any]], names: list[str], path: Path) -> None:
     """
     shown = panels(results, names)
     heights = [1 + len(bars) for _, bars in shown]
-    figure = Figure(figsize=(10, _BAR * sum(heights) + 0.9 * len(shown)), layout="constrained")
+    figure = Figure(figsize=(10, _BAR * sum(heights) + 0.9 * len(shown) + 0.5), layout="constrained")
     grid = figure.add_gridspec(len(shown), 1, height_ratios=heights)
     for number, (title, bars) in enumerate(shown):
         _panel(figure.add_subplot(grid[number, 0]), title, bars)
+    handles = [Patch(color=_OURS, label="backends of rlcore"), Patch(color=_OTHERS, label="other programs")]
+    starred = any(bar.label.partition("\n")[0].endswith("*") for _, bars in shown for bar in bars)
+    about = "* smaller transforms than the boundary needs: less work" if starred else None
+    figure.legend(handles=handles, loc="outside lower left", ncols=2, frameon=False, title=about, alignment="left")
     with beside(path) as partial:
         figure.savefig(partial, dpi=130, format="png")
 
 
-def panels(results: list[dict[str, Any]], names: list[str]) -> list[tuple[str, list[tuple[str, float, bool]]]]:
-    """Title and bars of each problem: label, rate, whether it is ours."""
-    found: dict[str, list[tuple[str, float, bool]]] = {}
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A contender on a problem."""
+
+    label: str
+    rate: float
+    ours: bool
+
+
+def panels(results: list[dict[str, Any]], names: list[str]) -> list[tuple[str, list[Bar]]]:
+    """Title and bars of each problem."""
+    found: dict[str, list[Bar]] = {}
     for result, name in zip(results, names, strict=True):
         for problem in result["problems"]:
             title = f"{problem['name']}: {by(problem['shape'])}, PSF {by(problem['psf_shape'])}"
@@ -47,18 +64,22 @@ def panels(results: list[dict[str, Any]], names: list[str]) -> list[tuple[str, l
             for row in problem["rows"]:
                 if rate := row["figures"]["rate"]:
                     label = row["name"] + ("*" if row.get("less_work") else "") + (f"\n{name}" if name else "")
-                    bars.append((label, rate, row["ours"]))
-    return list(found.items())
+                    bars.append(Bar(label, rate, row["ours"]))
+    return [(title, bars) for title, bars in found.items() if bars]
 
 
-def _panel(axes: Any, title: str, bars: list[tuple[str, float, bool]]) -> None:
-    places = range(len(bars))
-    rates = [rate for _, rate, _ in bars]
-    drawn = axes.barh(places, rates, color=[_OURS if ours else _OTHERS for _, _, ours in bars])
+def _panel(axes: Any, title: str, bars: list[Bar]) -> None:
+    rates = [bar.rate for bar in bars]
+    drawn = axes.barh(range(len(bars)), rates, color=[_OURS if bar.ours else _OTHERS for bar in bars])
     axes.bar_label(drawn, labels=[f"{rate:.3g}" for rate in rates], padding=3)
-    axes.set_yticks(places, [label for label, _, _ in bars], fontsize=9)
+    axes.set_yticks(range(len(bars)), [bar.label for bar in bars], fontsize=9)
     axes.invert_yaxis()
     axes.set_title(title, loc="left")
-    axes.set_xlabel("million voxel-iterations per second")
-    axes.set_xlim(0, 1.12 * max(rates, default=1.0))
+    if max(rates) > _SPAN * min(rates):
+        axes.set_xscale("log")
+        axes.set_xlim(min(rates) / 2, 2 * max(rates))
+    else:
+        axes.set_xlim(0, 1.12 * max(rates))
+    scale = ", logarithmic" if axes.get_xscale() == "log" else ""
+    axes.set_xlabel(f"million voxel-iterations per second{scale}")
     axes.spines[["top", "right"]].set_visible(False)

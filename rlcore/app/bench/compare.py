@@ -15,7 +15,8 @@ from rlcore.app.program import print_json
 from rlcore.errors import InputError
 
 COLUMNS = (
-    "problem", "program", "machine", "transforms", "per iteration", "warm", "Mvoxel-it/s", "x floor", "speed-up",
+    "problem", "program", "machine", "transforms", "per iteration", "warm", "calls", "Mvoxel-it/s", "x floor",
+    "speed-up",
 )  # fmt: skip
 
 
@@ -97,9 +98,13 @@ def lines_of(results: list[dict[str, Any]], names: list[str]) -> list[list[str]]
         first = None
         for result, name in zip(results, names, strict=True):
             for problem in (p for p in result["problems"] if p["name"] == problem_name):
-                for row in (row for row in problem["rows"] if row["facts"]):
+                for row in filter(table.measured, problem["rows"]):
                     first = first or row
-                    cells = {"problem": problem_name, "machine": name, **table.cells(row, first)}
+                    cells = {
+                        "problem": problem_name,
+                        "machine": name,
+                        **table.cells(row, first, result["settings"]["iterations"]),
+                    }
                     made.append([cells[column] for column in COLUMNS])
     return made
 
