@@ -23,6 +23,8 @@ from rlcore.registry import load_backend
 
 _LARGEST_REFERENCE = 40_000_000
 """Voxels of a transform beyond which float64 on one thread takes too long to be worth it."""
+_SLACK = 1.5
+"""Of what a turn is reckoned to take, since a process that finds its time too short leaves something out."""
 _NO_TIME = "no time was left for it; give more --minutes"
 
 Say = Callable[[str], None]
@@ -120,7 +122,7 @@ class Bout:
         """Seconds of its turns still to come, by those that it had."""
         settings = self._settings
         each = max(row.walls) if row.walls else row.pace.turn(settings.iterations, settings.cycles)
-        return each * (settings.rounds - len(row.walls))
+        return _SLACK * (each + 1) * (settings.rounds - len(row.walls))
 
     def _say_failure(self, entrant: Entrant, row: Row) -> None:
         if row.failure:
