@@ -76,7 +76,7 @@ def _on_devices(finding: rlcore.Finding) -> list[tuple[Entrant, bool]]:
 
 
 def _aside(entrant: Entrant) -> Entrant:
-    named = f"name it with --backend {entrant.label} to run it"
+    named = f"name it with --backend {entrant.label} or --device to run it"
     return replace(entrant, aside=f"skipped ({entrant.shown}): a GPU stands beside it; {named}")
 
 
