@@ -10,7 +10,7 @@ from rlcore.errors import InputError
 
 def programs(found: list[Entrant], names: tuple[str, ...]) -> list[Entrant]:
     """Other programs by name; all by default."""
-    _refuse_unknown("program", names, {entrant.name for entrant in found})
+    _refuse_unknown("program", names, found)
     return [entrant for entrant in found if not names or entrant.name in names]
 
 
@@ -19,7 +19,7 @@ def backends(found: list[Entrant], names: tuple[str, ...], device: str | None) -
 
     One that stands aside takes part only if its device was named.
     """
-    _refuse_unknown("backend", names, {known for entrant in found for known in _names(entrant)})
+    _refuse_unknown("backend", names, found)
     taken = [entrant for entrant in found if not names or not _names(entrant).isdisjoint(names)]
     taken = [replace(entrant, aside="") if _with_index(entrant) in names else entrant for entrant in taken]
     if device is None:
@@ -44,7 +44,8 @@ def _is_on(entrant: Entrant, device: str) -> bool:
     return int(text) == (entrant.device or 0) if text.isdigit() else text in entrant.shown.lower()
 
 
-def _refuse_unknown(kind: str, names: tuple[str, ...], known: set[str]) -> None:
+def _refuse_unknown(kind: str, names: tuple[str, ...], found: list[Entrant]) -> None:
+    known = {name for entrant in found for name in _names(entrant)}
     if unknown := [name for name in names if name not in known]:
-        usable = ", ".join(sorted(map(repr, known)))
+        usable = ", ".join(sorted({repr(name) for entrant in found for name in (entrant.name, entrant.label)}))
         raise InputError(f"{kind} {unknown[0]!r} cannot be used here; usable are {usable or 'none'}")
