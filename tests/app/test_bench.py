@@ -4,6 +4,8 @@ import json
 import math
 import os
 import time
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from rlcore.app.bench import chart, compare, table
 from rlcore.app.bench.entrants import Entrant
 from rlcore.app.bench.floors import timed
+from rlcore.app.bench.machine import opencl_devices
 from rlcore.app.bench.measure import measure
 from rlcore.app.bench.memory import PeakMemory
 from rlcore.app.bench.problems import Problem, make_image, make_psf
@@ -44,7 +47,7 @@ def cache(monkeypatch, tmp_path):
 def test_a_contender_that_fails_is_a_row_with_its_reason_and_the_others_are_measured(problem, tmp_path, cache):
     processes = started(tmp_path)
     entrants = [Entrant("absent"), Entrant("numpy"), Entrant("idle", reason="no device")]
-    result = measure([problem], entrants, processes, reference=True, say=lambda line: None)
+    result = measure([problem], entrants, processes, {}, reference=True, say=lambda line: None)
     absent, numpy, idle = result["problems"][0]["rows"]
     assert "'absent'" in absent["failure"]
     assert idle["failure"] == "no device"
@@ -98,6 +101,12 @@ def test_figures_are_medians_and_ratios_of_neighbours():
     assert figures["iteration_spread"] == pytest.approx(3.5 / 3)
 
 
+def test_opencl_drivers_are_told_where_there_are_any():
+    found = opencl_devices()
+    assert all(device["driver_version"] and device["platform"] for device in found)
+    assert len(found) > 0 or not any(Path("/etc/OpenCL/vendors").glob("*.icd")) or find_spec("pyopencl") is None
+
+
 def made(tmp_path, name, **changes):
     """A result file with one row; `changes` are of its commit, iterations, digest or version."""
     row = Row(
@@ -105,7 +114,7 @@ def made(tmp_path, name, **changes):
         True,
         {"device": "CPU", "boundary": "zero", "padded": [8, 8], "blocks": 1},
         iteration=[0.1],
-        iterations=10,
+        iterations=changes.get("calls", 10),
     )
     row.facts |= {"version": changes.get("version", "1"), "plan_bytes": None}
     problem = {"name": "p", "shape": [8, 8], "psf_shape": [3, 3], "digest": changes.get("digest", "")}
@@ -126,7 +135,7 @@ def remarks(*paths):
 def test_comparison_says_what_cannot_be_compared(tmp_path):
     first = made(tmp_path, "a")
     assert remarks(first, made(tmp_path, "b")) == []
-    for key, value in {"iterations": 5, "commit": "d", "version": "2"}.items():
+    for key, value in {"iterations": 5, "commit": "d", "version": "2", "calls": 4}.items():
         (said,) = remarks(first, made(tmp_path, "b", **{key: value}))
         assert f"{value} on b" in said
     (said,) = remarks(first, made(tmp_path, "b", digest="other"))
@@ -148,7 +157,7 @@ def test_less_work_is_marked_in_table_and_chart(tmp_path):
     result = compare.read(made(tmp_path, "a", less=True))
     assert "8 x 8*" in table.cells(result["problems"][0]["rows"][0], None, 10)["transforms"]
     assert "8 x 8\\*" in table.markdown(result)
-    assert chart.panels([result], [""])[0][1][0].label == "numpy*"
+    assert chart.panels([result])[0][1][0].label == "numpy*"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter
 
 from rlcore.app.bench.table import by
 from rlcore.app.files.destination import beside
@@ -16,31 +17,34 @@ _BAR = 0.32
 """Inches of height for a bar."""
 _SPAN = 20
 """Ratio of the fastest to the slowest beyond which the axis is logarithmic, or the slow could not be seen."""
-_OURS, _OTHERS = "tab:blue", "tab:gray"
+_COLOURS = "tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple", "tab:brown", "tab:pink", "tab:olive"
+"""Of the results, one after another."""
+_GREY = {"color": "tab:gray"}
+_HATCHED = {"hatch": "////", "edgecolor": "black"}
 
 
 def draw(results: list[dict[str, Any]], names: list[str], path: Path) -> None:
-    """Write the chart as PNG, a panel for each problem; bars of other programs are grey.
+    """Write the chart as PNG, a panel for each problem.
 
     Parameters
     ----------
     results : list of dict
         As `measure` gives them.
     names : list of str
-        What to call each; empty where there is only one.
+        What to call each; one result needs none. Bars of several have a colour each, those of the same program side by
+        side, and other programs are hatched; of a single result, other programs are grey.
     path : Path
         Replaced when the picture is finished.
     """
-    shown = panels(results, names)
+    shown = panels(results)
     heights = [1 + len(bars) for _, bars in shown]
-    figure = Figure(figsize=(10, _BAR * sum(heights) + 0.9 * len(shown) + 0.5), layout="constrained")
-    grid = figure.add_gridspec(len(shown), 1, height_ratios=heights)
+    legend = _legend(names, starred=any(bar.label.endswith("*") for _, bars in shown for bar in bars))
+    below = 0.25 * (1 + len(legend["handles"]))
+    figure = Figure(figsize=(10, _BAR * sum(heights) + 0.9 * len(shown) + below), layout="constrained")
+    grid = figure.add_gridspec(max(1, len(shown)), 1, height_ratios=heights or [1])
     for number, (title, bars) in enumerate(shown):
-        _panel(figure.add_subplot(grid[number, 0]), title, bars)
-    handles = [Patch(color=_OURS, label="backends of rlcore"), Patch(color=_OTHERS, label="other programs")]
-    starred = any(bar.label.partition("\n")[0].endswith("*") for _, bars in shown for bar in bars)
-    about = "* smaller transforms than the boundary needs: less work" if starred else None
-    figure.legend(handles=handles, loc="outside lower left", ncols=2, frameon=False, title=about, alignment="left")
+        _panel(figure.add_subplot(grid[number, 0]), title, bars, several=len(results) > 1)
+    figure.legend(**legend, loc="outside lower left", frameon=False, alignment="left", fontsize=9, title_fontsize=9)
     with beside(path) as partial:
         figure.savefig(partial, dpi=130, format="png")
 
@@ -52,32 +56,54 @@ class Bar:
     label: str
     rate: float
     ours: bool
+    result: int
+    """Which of the results it is from."""
 
 
-def panels(results: list[dict[str, Any]], names: list[str]) -> list[tuple[str, list[Bar]]]:
-    """Title and bars of each problem."""
+def panels(results: list[dict[str, Any]]) -> list[tuple[str, list[Bar]]]:
+    """Title and bars of each problem, those of the same program side by side."""
     found: dict[str, list[Bar]] = {}
-    for result, name in zip(results, names, strict=True):
+    for number, result in enumerate(results):
         for problem in result["problems"]:
-            title = f"{problem['name']}: {by(problem['shape'])}, PSF {by(problem['psf_shape'])}"
-            bars = found.setdefault(title, [])
+            bars = found.setdefault(f"{problem['name']}: {by(problem['shape'])}, PSF {by(problem['psf_shape'])}", [])
             for row in problem["rows"]:
                 if rate := row["figures"]["rate"]:
-                    label = row["name"] + ("*" if row.get("less_work") else "") + (f"\n{name}" if name else "")
-                    bars.append(Bar(label, rate, row["ours"]))
-    return [(title, bars) for title, bars in found.items() if bars]
+                    label = row["name"] + ("*" if row.get("less_work") else "")
+                    bars.append(Bar(label, rate, row["ours"], number))
+    return [(title, _side_by_side(bars)) for title, bars in found.items() if bars]
 
 
-def _panel(axes: Any, title: str, bars: list[Bar]) -> None:
+def _side_by_side(bars: list[Bar]) -> list[Bar]:
+    order = list(dict.fromkeys(bar.label for bar in bars))
+    return sorted(bars, key=lambda bar: order.index(bar.label))
+
+
+def _legend(names: list[str], *, starred: bool) -> dict[str, Any]:
+    """What colours and stars mean."""
+    several = len(names) > 1
+    mine = zip(_COLOURS, names if several else ["backends of rlcore"], strict=False)
+    handles = [Patch(color=colour, label=name) for colour, name in mine]
+    others = Patch(facecolor="white", label="other programs")
+    others.set(**(_HATCHED if several else _GREY))
+    handles.append(others)
+    title = "* smaller transforms than the boundary needs: less work" if starred else None
+    return {"handles": handles, "title": title, "ncols": 1 if several else 2}
+
+
+def _panel(axes: Any, title: str, bars: list[Bar], *, several: bool) -> None:
     rates = [bar.rate for bar in bars]
-    drawn = axes.barh(range(len(bars)), rates, color=[_OURS if bar.ours else _OTHERS for bar in bars])
-    axes.bar_label(drawn, labels=[f"{rate:.3g}" for rate in rates], padding=3)
+    drawn = axes.barh(range(len(bars)), rates, color=[_COLOURS[bar.result % len(_COLOURS)] for bar in bars])
+    for patch, bar in zip(drawn, bars, strict=True):
+        if not bar.ours:
+            patch.set(**(_HATCHED if several else _GREY))
+    axes.bar_label(drawn, labels=[f"{rate:#.3g}".rstrip(".") for rate in rates], padding=3)
     axes.set_yticks(range(len(bars)), [bar.label for bar in bars], fontsize=9)
     axes.invert_yaxis()
     axes.set_title(title, loc="left")
     if max(rates) > _SPAN * min(rates):
         axes.set_xscale("log")
-        axes.set_xlim(min(rates) / 2, 2 * max(rates))
+        axes.set_xlim(min(rates) / 2, 1.6 * max(rates))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     else:
         axes.set_xlim(0, 1.12 * max(rates))
     scale = ", logarithmic" if axes.get_xscale() == "log" else ""

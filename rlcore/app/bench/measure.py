@@ -10,7 +10,6 @@ from typing import Any
 
 from rlcore.app.bench.bout import Bout, Say
 from rlcore.app.bench.entrants import Entrant
-from rlcore.app.bench.machine import describe
 from rlcore.app.bench.problems import Problem
 from rlcore.app.bench.process import Processes, Settings
 
@@ -21,10 +20,15 @@ _START = 2_000_000
 
 
 def measure(
-    problems: list[Problem], entrants: list[Entrant], processes: Processes, *, reference: bool, say: Say
+    problems: list[Problem],
+    entrants: list[Entrant],
+    processes: Processes,
+    machine: dict[str, Any],
+    *,
+    reference: bool,
+    say: Say,
 ) -> dict[str, Any]:
     """Results of everything, in types that JSON has."""
-    settings, machine = processes.settings, describe()  # before it gets busy
     found = []
     for number, problem in enumerate(problems):
         share = _weight(problem) / sum(map(_weight, problems[number:]))
@@ -34,7 +38,7 @@ def measure(
         "format": FORMAT,
         "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "machine": machine,
-        "settings": asdict(settings),
+        "settings": asdict(processes.settings),
         "problems": found,
     }
 

@@ -62,12 +62,12 @@ class Processes:
         """Seconds until the benchmark has to end."""
         return self.deadline - time.monotonic()
 
-    def survey(self) -> list[Entrant]:
-        """Who can take part."""
+    def survey(self) -> tuple[list[Entrant], list[dict[str, Any]]]:
+        """Who can take part, and the OpenCL devices with their drivers."""
         answer = self._run({"name": None}, self.left())
         if "entrants" not in answer:
             raise BackendError(f"backends cannot be surveyed: {answer.get('failure', 'no answer')}")
-        return [Entrant(**entrant) for entrant in answer["entrants"]]
+        return [Entrant(**entrant) for entrant in answer["entrants"]], answer["opencl"]
 
     def measure(self, entrant: Entrant, problem: Problem, asked: Asked) -> dict[str, Any]:
         """What a new process measured, and `wall`, the seconds that it lived."""

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from rlcore.app.bench import chart, compare, selection, table
+from rlcore.app.bench.machine import describe
 from rlcore.app.bench.measure import measure, settings_of
 from rlcore.app.bench.problems import SIZES, Problem, convert_problem, write_problem
 from rlcore.app.bench.process import Processes
@@ -44,17 +45,18 @@ def run_bench(
     with tempfile.TemporaryDirectory(prefix="rlcore-bench-") as name:
         folder = Path(name)
         processes = Processes(folder, settings_of(options), deadline)
-        found = processes.survey()
+        found, opencl = processes.survey()
+        machine = describe(opencl)
         ours, others = ([e for e in found if e.ours is kind] for kind in (True, False))
         entrants = (selection.programs(others, peer_names) if peers else []) + selection.backends(
             ours, backends, device
         )
-        result = measure(_problems(what, folder), entrants, processes, reference=reference, say=say)
+        result = measure(_problems(what, folder), entrants, processes, machine, reference=reference, say=say)
     if output is not None:
         with beside(output) as partial:
             partial.write_text(json.dumps(result, indent=1))
     if picture is not None:
-        chart.draw([result], [""], picture)
+        chart.draw([result], [], picture)
     show(result, as_json=as_json, as_markdown=as_markdown)
 
 

@@ -43,7 +43,7 @@ def cells(row: dict[str, Any], first: dict[str, Any] | None, asked: int) -> dict
         "cold": _time(figures["cold"]),
         "warm": _time(figures["warm"], figures["warm_spread"]),
         "calls": _calls(row, asked),
-        "Mvoxel-it/s": _number(figures["rate"], "{:.3g}"),
+        "Mvoxel-it/s": _number(figures["rate"], "{:#.3g}").rstrip("."),
         "x floor": _number(figures["floor_ratio"], "{:.2f}"),
         "planning": _planning(figures),
         "peak memory": _peak(figures),

@@ -19,6 +19,7 @@ import numpy as np
 
 from rlcore.app.bench.contender import Contender
 from rlcore.app.bench.entrants import entrants, make
+from rlcore.app.bench.machine import opencl_devices
 from rlcore.app.bench.memory import PeakMemory
 from rlcore.app.files.destination import beside
 from rlcore.backend import Volume
@@ -110,7 +111,7 @@ def main() -> None:
     task, answer = json.loads(Path(sys.argv[1]).read_text()), Answer(Path(sys.argv[2]))
     try:
         if task["name"] is None:
-            answer.put(entrants=[entrant.to_dict() for entrant in entrants()])
+            answer.put(entrants=[entrant.to_dict() for entrant in entrants()], opencl=opencl_devices())
         else:
             Round(task, answer).run()
     except RLCoreError as error:
