@@ -160,6 +160,14 @@ def test_less_work_is_marked_in_table_and_chart(tmp_path):
     assert chart.panels([result])[0][1][0].label == "numpy*"
 
 
+def test_a_problem_that_nobody_could_do_is_its_reasons_only(tmp_path):
+    result = compare.read(made(tmp_path, "a"))
+    (row,) = result["problems"][0]["rows"]
+    row |= {"iteration": [], "failure": "does not fit"}
+    assert "| program" not in table.markdown(result)
+    assert "- numpy: does not fit" in table.markdown(result)
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -51,7 +51,7 @@ def run_bench(
         entrants = (selection.programs(others, peer_names) if peers else []) + selection.backends(
             ours, backends, device
         )
-        result = measure(_problems(what, folder), entrants, processes, machine, reference=reference, say=say)
+        result = measure(_problems(what, folder, say), entrants, processes, machine, reference=reference, say=say)
     if output is not None:
         with beside(output) as partial:
             partial.write_text(json.dumps(result, indent=1))
@@ -83,9 +83,10 @@ def run_compare(
     compare.show(results, names, as_json=as_json, as_markdown=as_markdown)
 
 
-def _problems(what: tuple[str, ...], folder: Path) -> list[Problem]:
+def _problems(what: tuple[str, ...], folder: Path, say: Callable[[str], None]) -> list[Problem]:
     names = tuple(SIZES) if what == ("all",) else what or DEFAULT
     if all(name in SIZES for name in names):
+        say(f"making {', '.join(names)}")
         return [write_problem(name, folder) for name in names]
     if len(names) == 2:
         return [convert_problem(Path(names[0]), Path(names[1]), folder)]

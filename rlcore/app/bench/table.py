@@ -71,7 +71,7 @@ def show(result: dict[str, Any], console: Console) -> None:
     """Every problem as two tables, then why rows are missing."""
     for problem in result["problems"]:
         console.print(title(problem, result["settings"]), markup=False, style="bold")
-        for columns in (TIMES, REST):
+        for columns in (TIMES, REST) if any(map(measured, problem["rows"])) else ():
             table = Table("program", *columns, box=None, pad_edge=False)
             for cells_of_row in lines(problem, ("program", *columns), result["settings"]):
                 table.add_row(*cells_of_row)
@@ -88,7 +88,7 @@ def markdown(result: dict[str, Any]) -> str:
     text: list[str] = []
     for problem in result["problems"]:
         text += [f"**{title(problem, result['settings'])}**", ""]
-        for columns in (TIMES, REST):
+        for columns in (TIMES, REST) if any(map(measured, problem["rows"])) else ():
             text += [
                 *markdown_table(("program", *columns), lines(problem, ("program", *columns), result["settings"])),
                 "",
