@@ -13,15 +13,17 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from rlcore.blocks import Box as Box
 from rlcore.blocks import Shape as Shape
+from rlcore.powers import Fit as Fit
 from rlcore.powers import Likeness as Likeness
 from rlcore.powers import SupportsAgreement as SupportsAgreement
+from rlcore.powers import SupportsFit as SupportsFit
 from rlcore.powers import SupportsHalving as SupportsHalving
 from rlcore.powers import SupportsLikeness as SupportsLikeness
 from rlcore.powers import SupportsVariation as SupportsVariation
@@ -31,8 +33,6 @@ Volume = npt.NDArray[Any]
 
 A = TypeVar("A")
 """An array on the device, real or spectrum; opaque to the algorithm."""
-
-
 A_co = TypeVar("A_co", covariant=True)
 A_contra = TypeVar("A_contra", contravariant=True)
 
@@ -158,14 +158,7 @@ class SupportsFusion(Protocol[A]):
         ...
 
     def ratio(
-        self,
-        image: A,
-        blurred: A,
-        *,
-        background: float,
-        floor: float,
-        inside: Box | None = None,
-        out: A | None = None,
+        self, image: A, blurred: A, *, background: float, floor: float, inside: Box | None = None, out: A | None = None
     ) -> A:
         """``image / max(blurred + background, floor) - 1`` inside the box, 0 outside it; None means everywhere."""
         ...
@@ -181,24 +174,6 @@ class SupportsPrediction(Protocol[A]):
 
     def predict(self, estimate: A, previous: A, factor: float, *, least: float, out: A | None = None) -> A:
         """``max(estimate + factor * (estimate - previous), least * estimate)``; `out` may be `previous`."""
-        ...
-
-
-class Fit(NamedTuple):
-    """How data and a model compare, summed over voxels."""
-
-    divergence: float
-    """Csiszar's I-divergence, the sum of ``d ln(d/m) - d + m``; ``0 ln 0`` is 0."""
-    light: float
-    """The sum of the model."""
-
-
-@runtime_checkable
-class SupportsFit(Protocol[A_contra]):
-    """Optional: how well a block fits, in one pass over arrays that are there anyway."""
-
-    def fit(self, image: A_contra, blurred: A_contra, *, background: float, floor: float, inside: Box) -> Fit:
-        """The image against the model ``max(blurred + background, floor)``, in a box; sums in double precision."""
         ...
 
 
