@@ -156,13 +156,29 @@ def check(context: click.Context, /, name: str, **options: Any) -> None:
 @main.command()
 @click.argument("what", nargs=-1)
 @click.option("-n", "--iterations", type=click.IntRange(min=1), default=10, show_default=True)
-@click.option("--backend", "backends", multiple=True, help="Only this backend; may be repeated.  [all that work]")
+@click.option(
+    "--backend",
+    "backends",
+    multiple=True,
+    help="Only this backend, or reikna:1 for its device; may be repeated.  [all that work; no CPU beside a GPU]",
+)
+@click.option("--device", help="Only backends on this device: an index, or part of a name.")
 @click.option("--peer", "peer_names", multiple=True, help="Only this other program; may be repeated.  [all installed]")
 @click.option("--peers/--no-peers", default=True, show_default=True, help="Also other programs that are installed.")
 @click.option("--boundary", type=click.Choice(BOUNDARIES), default=BOUNDARIES[0], show_default=True)
-@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Turns, each a new process.")
-@click.option("--cycles", type=click.IntRange(min=1), default=2, show_default=True, help="Warm calls in a turn.")
-@click.option("--seconds", type=float, default=120.0, show_default=True, help="No further turn after so long.")
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    default=9.0,
+    show_default=True,
+    help="For everything together: what is slow is repeated less.",
+)
+@click.option(
+    "--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Turns at most, each a new process."
+)
+@click.option(
+    "--cycles", type=click.IntRange(min=1), default=2, show_default=True, help="Warm calls in a turn, at most."
+)
 @click.option("--reference/--no-reference", default=True, show_default=True, help="Measure errors against float64.")
 @click.option("-o", "--output", type=PATH, help="A JSON file for the results.")
 @click.option("--chart", "picture", type=PATH, help="A PNG file for the chart.  [bench.png with --compare]")

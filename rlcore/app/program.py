@@ -49,7 +49,8 @@ def print_json(value: object) -> None:
 def _usage(error: click.ClickException) -> str:
     message = error.format_message().rstrip(".")
     context = error.ctx if isinstance(error, click.UsageError) else None
-    return f"{message[:1].lower()}{message[1:]}; see: {context.command_path} --help" if context else message
+    message = f"{message[:1].lower()}{message[1:]}"
+    return f"{message}; see: {context.command_path} --help" if context else message
 
 
 def _tell(message: str, code: int, kind: str = "error: ") -> int:

@@ -3,6 +3,9 @@
 import json
 import math
 import os
+import time
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,14 +13,20 @@ import pytest
 from rlcore.app.bench import chart, compare, table
 from rlcore.app.bench.entrants import Entrant
 from rlcore.app.bench.floors import timed
+from rlcore.app.bench.machine import opencl_devices
 from rlcore.app.bench.measure import measure
 from rlcore.app.bench.memory import PeakMemory
 from rlcore.app.bench.problems import Problem, make_image, make_psf
-from rlcore.app.bench.process import Processes, Settings
+from rlcore.app.bench.process import Asked, Processes, Settings
 from rlcore.app.bench.rows import Row
 from rlcore.app.main import main
 
-SETTINGS = Settings(iterations=2, boundary="extended", rounds=2, cycles=1, seconds=60.0)
+SETTINGS = Settings(iterations=3, boundary="extended", rounds=2, cycles=1, minutes=1.0)
+
+
+def started(tmp_path):
+    """Processes that have a minute."""
+    return Processes(tmp_path, SETTINGS, time.monotonic() + 60)
 
 
 @pytest.fixture
@@ -36,9 +45,9 @@ def cache(monkeypatch, tmp_path):
 
 
 def test_a_contender_that_fails_is_a_row_with_its_reason_and_the_others_are_measured(problem, tmp_path, cache):
-    processes = Processes(tmp_path, SETTINGS)
+    processes = started(tmp_path)
     entrants = [Entrant("absent"), Entrant("numpy"), Entrant("idle", reason="no device")]
-    result = measure([problem], entrants, processes, reference=True, say=lambda line: None)
+    result = measure([problem], entrants, processes, {}, reference=True, say=lambda line: None)
     absent, numpy, idle = result["problems"][0]["rows"]
     assert "'absent'" in absent["failure"]
     assert idle["failure"] == "no device"
@@ -54,8 +63,9 @@ def test_a_contender_that_fails_is_a_row_with_its_reason_and_the_others_are_meas
 def test_a_process_that_dies_says_by_what(problem, tmp_path, monkeypatch):
     (tmp_path / "sitecustomize.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    answer = Processes(tmp_path, SETTINGS).measure(Entrant("numpy"), problem, result=None)
-    assert answer == {"failure": "killed by SIGKILL, perhaps for its memory"}
+    answer = started(tmp_path).measure(Entrant("numpy"), problem, Asked(2, 30.0))
+    assert answer["failure"] == "killed by SIGKILL, perhaps for its memory"
+    assert "cold" not in answer
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="the high-water mark is Linux's")  # noqa: PTH110
@@ -91,15 +101,27 @@ def test_figures_are_medians_and_ratios_of_neighbours():
     assert figures["iteration_spread"] == pytest.approx(3.5 / 3)
 
 
+def test_opencl_drivers_are_told_where_there_are_any():
+    found = opencl_devices()
+    assert all(device["driver_version"] and device["platform"] for device in found)
+    assert len(found) > 0 or not any(Path("/etc/OpenCL/vendors").glob("*.icd")) or find_spec("pyopencl") is None
+
+
 def made(tmp_path, name, **changes):
     """A result file with one row; `changes` are of its commit, iterations, digest or version."""
-    row = Row("numpy", True, {"device": "CPU", "boundary": "zero", "padded": [8, 8], "blocks": 1}, iteration=[0.1])
+    row = Row(
+        "numpy",
+        True,
+        {"device": "CPU", "boundary": "zero", "padded": [8, 8], "blocks": 1},
+        iteration=[0.1],
+        iterations=changes.get("calls", 10),
+    )
     row.facts |= {"version": changes.get("version", "1"), "plan_bytes": None}
     problem = {"name": "p", "shape": [8, 8], "psf_shape": [3, 3], "digest": changes.get("digest", "")}
     rows = [{**row.to_dict(64), "less_work": changes.get("less", False)}]
     machine = {"processor": name, "processors": 2, "cards": [], "commit": changes.get("commit", "c")}
     settings = {"iterations": changes.get("iterations", 10), "boundary": "zero", "rounds": 1}
-    result = {"format": 1, "machine": machine, "settings": settings, "problems": [{**problem, "rows": rows}]}
+    result = {"format": 2, "machine": machine, "settings": settings, "problems": [{**problem, "rows": rows}]}
     path = tmp_path / f"{name}.json"
     path.write_text(json.dumps(result))
     return path
@@ -113,7 +135,7 @@ def remarks(*paths):
 def test_comparison_says_what_cannot_be_compared(tmp_path):
     first = made(tmp_path, "a")
     assert remarks(first, made(tmp_path, "b")) == []
-    for key, value in {"iterations": 5, "commit": "d", "version": "2"}.items():
+    for key, value in {"iterations": 5, "commit": "d", "version": "2", "calls": 4}.items():
         (said,) = remarks(first, made(tmp_path, "b", **{key: value}))
         assert f"{value} on b" in said
     (said,) = remarks(first, made(tmp_path, "b", digest="other"))
@@ -133,9 +155,17 @@ def test_comparison_draws_and_prints_both_machines(tmp_path, capsys):
 
 def test_less_work_is_marked_in_table_and_chart(tmp_path):
     result = compare.read(made(tmp_path, "a", less=True))
-    assert "8 x 8*" in table.cells(result["problems"][0]["rows"][0], None)["transforms"]
+    assert "8 x 8*" in table.cells(result["problems"][0]["rows"][0], None, 10)["transforms"]
     assert "8 x 8\\*" in table.markdown(result)
-    assert chart.panels([result], [""])[0][1][0][0] == "numpy*"
+    assert chart.panels([result])[0][1][0].label == "numpy*"
+
+
+def test_a_problem_that_nobody_could_do_is_its_reasons_only(tmp_path):
+    result = compare.read(made(tmp_path, "a"))
+    (row,) = result["problems"][0]["rows"]
+    row |= {"iteration": [], "failure": "does not fit"}
+    assert "| program" not in table.markdown(result)
+    assert "- numpy: does not fit" in table.markdown(result)
 
 
 @pytest.mark.parametrize(

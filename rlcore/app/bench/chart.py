@@ -2,63 +2,110 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter
 
 from rlcore.app.bench.table import by
 from rlcore.app.files.destination import beside
 
 _BAR = 0.32
 """Inches of height for a bar."""
-_OURS, _OTHERS = "tab:blue", "tab:gray"
+_SPAN = 20
+"""Ratio of the fastest to the slowest beyond which the axis is logarithmic, or the slow could not be seen."""
+_COLOURS = "tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple", "tab:brown", "tab:pink", "tab:olive"
+"""Of the results, one after another."""
+_GREY = {"color": "tab:gray"}
+_HATCHED = {"hatch": "////", "edgecolor": "black"}
 
 
 def draw(results: list[dict[str, Any]], names: list[str], path: Path) -> None:
-    """Write the chart as PNG, a panel for each problem; bars of other programs are grey.
+    """Write the chart as PNG, a panel for each problem.
 
     Parameters
     ----------
     results : list of dict
         As `measure` gives them.
     names : list of str
-        What to call each; empty where there is only one.
+        What to call each; one result needs none. Bars of several have a colour each, those of the same program side by
+        side, and other programs are hatched; of a single result, other programs are grey.
     path : Path
         Replaced when the picture is finished.
     """
-    shown = panels(results, names)
+    shown = panels(results)
     heights = [1 + len(bars) for _, bars in shown]
-    figure = Figure(figsize=(10, _BAR * sum(heights) + 0.9 * len(shown)), layout="constrained")
-    grid = figure.add_gridspec(len(shown), 1, height_ratios=heights)
+    legend = _legend(names, starred=any(bar.label.endswith("*") for _, bars in shown for bar in bars))
+    below = 0.25 * (1 + len(legend["handles"]))
+    figure = Figure(figsize=(10, _BAR * sum(heights) + 0.9 * len(shown) + below), layout="constrained")
+    grid = figure.add_gridspec(max(1, len(shown)), 1, height_ratios=heights or [1])
     for number, (title, bars) in enumerate(shown):
-        _panel(figure.add_subplot(grid[number, 0]), title, bars)
+        _panel(figure.add_subplot(grid[number, 0]), title, bars, several=len(results) > 1)
+    figure.legend(**legend, loc="outside lower left", frameon=False, alignment="left", fontsize=9, title_fontsize=9)
     with beside(path) as partial:
         figure.savefig(partial, dpi=130, format="png")
 
 
-def panels(results: list[dict[str, Any]], names: list[str]) -> list[tuple[str, list[tuple[str, float, bool]]]]:
-    """Title and bars of each problem: label, rate, whether it is ours."""
-    found: dict[str, list[tuple[str, float, bool]]] = {}
-    for result, name in zip(results, names, strict=True):
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A contender on a problem."""
+
+    label: str
+    rate: float
+    ours: bool
+    result: int
+    """Which of the results it is from."""
+
+
+def panels(results: list[dict[str, Any]]) -> list[tuple[str, list[Bar]]]:
+    """Title and bars of each problem, those of the same program side by side."""
+    found: dict[str, list[Bar]] = {}
+    for number, result in enumerate(results):
         for problem in result["problems"]:
-            title = f"{problem['name']}: {by(problem['shape'])}, PSF {by(problem['psf_shape'])}"
-            bars = found.setdefault(title, [])
+            bars = found.setdefault(f"{problem['name']}: {by(problem['shape'])}, PSF {by(problem['psf_shape'])}", [])
             for row in problem["rows"]:
                 if rate := row["figures"]["rate"]:
-                    label = row["name"] + ("*" if row.get("less_work") else "") + (f"\n{name}" if name else "")
-                    bars.append((label, rate, row["ours"]))
-    return list(found.items())
+                    label = row["name"] + ("*" if row.get("less_work") else "")
+                    bars.append(Bar(label, rate, row["ours"], number))
+    return [(title, _side_by_side(bars)) for title, bars in found.items() if bars]
 
 
-def _panel(axes: Any, title: str, bars: list[tuple[str, float, bool]]) -> None:
-    places = range(len(bars))
-    rates = [rate for _, rate, _ in bars]
-    drawn = axes.barh(places, rates, color=[_OURS if ours else _OTHERS for _, _, ours in bars])
-    axes.bar_label(drawn, labels=[f"{rate:.3g}" for rate in rates], padding=3)
-    axes.set_yticks(places, [label for label, _, _ in bars], fontsize=9)
+def _side_by_side(bars: list[Bar]) -> list[Bar]:
+    order = list(dict.fromkeys(bar.label for bar in bars))
+    return sorted(bars, key=lambda bar: order.index(bar.label))
+
+
+def _legend(names: list[str], *, starred: bool) -> dict[str, Any]:
+    """What colours and stars mean."""
+    several = len(names) > 1
+    mine = zip(_COLOURS, names if several else ["backends of rlcore"], strict=False)
+    handles = [Patch(color=colour, label=name) for colour, name in mine]
+    others = Patch(facecolor="white", label="other programs")
+    others.set(**(_HATCHED if several else _GREY))
+    handles.append(others)
+    title = "* smaller transforms than the boundary needs: less work" if starred else None
+    return {"handles": handles, "title": title, "ncols": 1 if several else 2}
+
+
+def _panel(axes: Any, title: str, bars: list[Bar], *, several: bool) -> None:
+    rates = [bar.rate for bar in bars]
+    drawn = axes.barh(range(len(bars)), rates, color=[_COLOURS[bar.result % len(_COLOURS)] for bar in bars])
+    for patch, bar in zip(drawn, bars, strict=True):
+        if not bar.ours:
+            patch.set(**(_HATCHED if several else _GREY))
+    axes.bar_label(drawn, labels=[f"{rate:#.3g}".rstrip(".") for rate in rates], padding=3)
+    axes.set_yticks(range(len(bars)), [bar.label for bar in bars], fontsize=9)
     axes.invert_yaxis()
     axes.set_title(title, loc="left")
-    axes.set_xlabel("million voxel-iterations per second")
-    axes.set_xlim(0, 1.12 * max(rates, default=1.0))
+    if max(rates) > _SPAN * min(rates):
+        axes.set_xscale("log")
+        axes.set_xlim(min(rates) / 2, 1.6 * max(rates))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    else:
+        axes.set_xlim(0, 1.12 * max(rates))
+    scale = ", logarithmic" if axes.get_xscale() == "log" else ""
+    axes.set_xlabel(f"million voxel-iterations per second{scale}")
     axes.spines[["top", "right"]].set_visible(False)

@@ -15,7 +15,8 @@ from rlcore.app.program import print_json
 from rlcore.errors import InputError
 
 COLUMNS = (
-    "problem", "program", "machine", "transforms", "per iteration", "warm", "Mvoxel-it/s", "x floor", "speed-up",
+    "problem", "program", "machine", "transforms", "per iteration", "warm", "calls", "Mvoxel-it/s", "x floor",
+    "speed-up",
 )  # fmt: skip
 
 
@@ -63,7 +64,8 @@ def remarks(results: list[dict[str, Any]], names: list[str]) -> list[str]:
 
 def _different_problems(result: dict[str, Any], name: str, first: dict[str, Any], first_name: str) -> list[str]:
     known = {problem["name"]: problem for problem in first["problems"]}
-    found = []
+    absent = set(known) - {problem["name"] for problem in result["problems"]}
+    found = [f"problem {missing!r} was run on {first_name} but not on {name}" for missing in sorted(absent)]
     for problem in result["problems"]:
         other = known.get(problem["name"])
         if other is None:
@@ -77,41 +79,51 @@ def _different_problems(result: dict[str, Any], name: str, first: dict[str, Any]
 
 def _different_rows(problem: dict[str, Any], name: str, other: dict[str, Any], other_name: str) -> list[str]:
     """Programs of the same name that are of another version, or do another amount of work."""
-    known = {row["name"]: row["facts"] for row in other["rows"] if row["facts"]}
+    known = {row["name"]: row for row in other["rows"] if table.measured(row)}
     found = []
-    for row in problem["rows"]:
-        facts, theirs = row["facts"], known.get(row["name"])
-        if facts and theirs:
+    for row in filter(table.measured, problem["rows"]):
+        if theirs := known.get(row["name"]):
             found += [
-                f"{row['name']} on {problem['name']!r}: {what} {facts[key]} on {name}, {theirs[key]} on {other_name}"
-                for key, what in (("version", "version"), ("blocks", "blocks"))
-                if facts[key] != theirs[key]
+                f"{row['name']} on {problem['name']!r}: {what} {mine[key]} on {name}, {its[key]} on {other_name}"
+                for key, what, mine, its in (
+                    ("version", "version", row["facts"], theirs["facts"]),
+                    ("blocks", "blocks", row["facts"], theirs["facts"]),
+                    ("iterations", "iterations in a call", row, theirs),
+                )
+                if mine[key] != its[key]
             ]
     return found
 
 
 def lines_of(results: list[dict[str, Any]], names: list[str]) -> list[list[str]]:
-    """The table's rows: problem by problem, and in each the machines in turn."""
+    """The table's rows: problem by problem, in each program by program, in each the machines in turn."""
     made = []
     for problem_name in dict.fromkeys(p["name"] for result in results for p in result["problems"]):
-        first = None
-        for result, name in zip(results, names, strict=True):
-            for problem in (p for p in result["problems"] if p["name"] == problem_name):
-                for row in (row for row in problem["rows"] if row["facts"]):
-                    first = first or row
-                    cells = {"problem": problem_name, "machine": name, **table.cells(row, first)}
-                    made.append([cells[column] for column in COLUMNS])
+        found = [
+            (name, result["settings"]["iterations"], row)
+            for result, name in zip(results, names, strict=True)
+            for problem in result["problems"]
+            if problem["name"] == problem_name
+            for row in filter(table.measured, problem["rows"])
+        ]
+        programs = list(dict.fromkeys(row["name"] for _, _, row in found))
+        for name, asked, row in sorted(found, key=lambda each: programs.index(each[2]["name"])):
+            cells = {"problem": problem_name, "machine": name, **table.cells(row, found[0][2], asked)}
+            made.append([cells[column] for column in COLUMNS])
     return made
 
 
 def show(results: list[dict[str, Any]], names: list[str], *, as_json: bool, as_markdown: bool) -> None:
-    """On stdout, in the form asked for."""
+    """On stdout, in the form asked for; on a terminal machines have letters, which leave room for the figures."""
     if as_json:
         print_json(dict(zip(names, results, strict=True)))
     elif as_markdown:
         click.echo("\n".join(table.markdown_table(COLUMNS, lines_of(results, names))))
     else:
-        made = Table(*COLUMNS, box=None, pad_edge=False)
-        for line in lines_of(results, names):
+        letters = [chr(ord("A") + number) for number in range(len(names))]
+        console, made = table.wide_console(), Table(*COLUMNS, box=None, pad_edge=False)
+        for line in lines_of(results, letters):
             made.add_row(*line)
-        table.wide_console().print(made)
+        console.print(made)
+        for letter, name in zip(letters, names, strict=True):
+            console.print(f"{letter}: {name}", markup=False, soft_wrap=True)

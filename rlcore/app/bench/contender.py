@@ -43,6 +43,9 @@ class Contender(Protocol):
         """What planning its transforms has taken so far."""
         ...
 
-    def floor(self) -> Floor | None:
-        """Four bare transforms by the same library on the same shape; None where that cannot be had."""
+    def floor(self, seconds: float) -> Floor | None:
+        """Four bare transforms by the same library on the same shape; None where that cannot be had.
+
+        Making it may take about so many seconds.
+        """
         ...

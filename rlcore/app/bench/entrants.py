@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -36,8 +36,12 @@ class Entrant:
     device: int | None = None
     """Which of a backend's devices."""
     ours: bool = True
+    shown: str = ""
+    """The device, for people."""
     reason: str = ""
     """Why it cannot take part."""
+    aside: str = ""
+    """Why it takes part only when its device is named."""
 
     @property
     def label(self) -> str:
@@ -53,11 +57,7 @@ def entrants() -> list[Entrant]:
 
     It opens devices, so it is called in a process that ends.
     """
-    backends = [
-        _entrant(finding, device)
-        for finding in rlcore.survey()
-        for device in ([d.index for d in finding.devices] if len(finding.devices) > 1 else [None])
-    ]
+    backends = [found for finding in rlcore.survey() for found in _on_devices(finding)]
     on_gpu = bool(Cards()) or any(on_gpu for _, on_gpu in backends)
     names = [name for name, module in _ON_CPU.items() if find_spec(module)]
     names += ["deconwolf"] if peers.has_deconwolf() else []
@@ -65,15 +65,30 @@ def entrants() -> list[Entrant]:
     return [Entrant(name, ours=False) for name in names] + [entrant for entrant, _ in backends]
 
 
-def _entrant(finding: rlcore.Finding, device: int | None) -> tuple[Entrant, bool]:
+def _on_devices(finding: rlcore.Finding) -> list[tuple[Entrant, bool]]:
+    """A backend on each of its devices, and whether that is a card; processors beside cards stand aside."""
+    if len(finding.devices) < 2:
+        return [_entrant(finding, None, finding.device)]
+    found = [_entrant(finding, device.index, device.name) for device in finding.devices]
+    if not any(on_gpu for _, on_gpu in found):
+        return found
+    return [(entrant if on_gpu or entrant.reason else _aside(entrant), on_gpu) for entrant, on_gpu in found]
+
+
+def _aside(entrant: Entrant) -> Entrant:
+    named = f"name it with --backend {entrant.label} or --device to run it"
+    return replace(entrant, aside=f"skipped ({entrant.shown}): a GPU stands beside it; {named}")
+
+
+def _entrant(finding: rlcore.Finding, device: int | None, shown: str) -> tuple[Entrant, bool]:
     """A backend on one of its devices, with the reason if that one does not work; and whether it runs on a card."""
     if finding.reason:
-        return Entrant(finding.name, device, reason=finding.reason), False
+        return Entrant(finding.name, device, shown=shown, reason=finding.reason), False
     try:
         backend = rlcore.load_backend(finding.name, device)
     except BackendError as error:
-        return Entrant(finding.name, device, reason=str(error)), False
-    return Entrant(finding.name, device), not on_host(backend)
+        return Entrant(finding.name, device, shown=shown, reason=str(error)), False
+    return Entrant(finding.name, device, shown=shown), not on_host(backend)
 
 
 def make(name: str, device: int | None, boundary: str, cache: Path) -> Contender:

@@ -11,12 +11,15 @@ import numpy as np
 
 from rlcore.app.bench.contender import Facts
 from rlcore.app.bench.floors import Floor, cupy_floor
+from rlcore.app.bench.memory import Cards
 from rlcore.app.bench.peers import Peer, need_3d, scipy_shape
 from rlcore.backend import Volume
 
 
 class CuCIM(Peer):
     """`cucim.skimage.restoration.richardson_lucy`: zeros outside the image, without a weight."""
+
+    _volumes = 6.0
 
     def __init__(self) -> None:
         import cupy
@@ -27,6 +30,7 @@ class CuCIM(Peer):
 
     def prepare(self, image: Volume, psf: Volume, iterations: int) -> Facts:
         self._padded = scipy_shape(image.shape, psf.shape)
+        self.refuse_unfit(self._padded, Cards().free())
         properties = self._cupy.cuda.runtime.getDeviceProperties(self._cupy.cuda.Device().id)
         brand = f"cuCIM {version_of('cucim')}"
         return Facts(properties["name"].decode(), brand, "zero, unweighted", self._padded, on_device=True)
@@ -35,12 +39,14 @@ class CuCIM(Peer):
         arrays = self._cupy.asarray(image), self._cupy.asarray(psf)
         return self._cupy.asnumpy(self._run(*arrays, num_iter=iterations, clip=False)), None
 
-    def floor(self) -> Floor | None:
+    def floor(self, seconds: float) -> Floor | None:
         return cupy_floor(self._padded) if self._padded else None
 
 
 class Pyclesperanto(Peer):
     """`pyclesperanto.deconvolve`: the volume repeated, padded only to a length that its FFT takes."""
+
+    _volumes = 4.0
 
     def __init__(self) -> None:
         import pyclesperanto
@@ -51,6 +57,7 @@ class Pyclesperanto(Peer):
 
     def prepare(self, image: Volume, psf: Volume, iterations: int) -> Facts:
         self._padded = tuple(map(int, self._fft.smooth_shape(image.shape)))
+        self.refuse_unfit(self._padded, Cards().free())
         name = str(getattr(self._device, "name", self._device))
         return Facts(name, f"pyclesperanto {version('pyclesperanto')}", "periodic", self._padded, on_device=True)
 
@@ -62,6 +69,8 @@ class Pyclesperanto(Peer):
 class RedLionfishGPU(Peer):
     """RedLionfish through reikna: the volume repeated, nothing padded, complex transforms."""
 
+    _volumes = 8.0
+
     def __init__(self) -> None:
         import RedLionfishDeconv.RLDeconv3DReiknaOCL as on_gpu
         from RedLionfishDeconv import doRLDeconvolutionFromNpArrays
@@ -72,6 +81,7 @@ class RedLionfishGPU(Peer):
 
     def prepare(self, image: Volume, psf: Volume, iterations: int) -> Facts:
         need_3d(image)
+        self.refuse_unfit(image.shape, Cards().free())
         return Facts("GPU", f"RedLionfish {version('RedLionfish')}", "periodic", image.shape, on_device=True)
 
     def call(self, image: Volume, psf: Volume, iterations: int) -> tuple[Volume, float | None]:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,13 @@ from rlcore.budget import host_free, processors
 
 _LIBRARIES = (
     "numpy", "rlcore", "rlcore-pyfftw", "rlcore-cupy", "rlcore-reikna", "pyfftw", "scipy", "cupy-cuda12x",
-    "cupy-cuda13x", "reikna", "pyopencl", "pyvkfft", "torch",
+    "cupy-cuda13x", "reikna", "pyopencl", "pyvkfft", "torch", "scikit-image", "RedLionfish",
 )  # fmt: skip
 _ASKED = "name,driver_version,clocks.sm,clocks.mem,clocks.max.sm,power.limit"
 
 
-def describe() -> dict[str, Any]:
-    """Processor, memory, what else is running (load), cards with driver and clocks, versions, commit."""
+def describe(opencl: list[dict[str, Any]]) -> dict[str, Any]:
+    """Processor, memory, what else is running (load), devices with driver and clocks, versions, commit."""
     return {
         "processor": processor(),
         "processors": processors(),
@@ -32,6 +33,7 @@ def describe() -> dict[str, Any]:
         "system": platform.system(),
         "python": platform.python_version(),
         "cards": _cards(),
+        "opencl": opencl,
         "versions": _versions(),
         "commit": _commit(),
     }
@@ -62,6 +64,28 @@ def _cards() -> list[dict[str, str]]:
     told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
     names = _ASKED.split(",")
     return [dict(zip(names, (cell.strip() for cell in line.split(",")), strict=False)) for line in told.splitlines()]
+
+
+def opencl_devices() -> list[dict[str, Any]]:
+    """Every OpenCL device with its driver and highest clock; it loads drivers, so a process that ends asks."""
+    if find_spec("pyopencl") is None:
+        return []
+    import pyopencl
+
+    try:
+        platforms = pyopencl.get_platforms()
+    except pyopencl.Error:  # no driver is installed
+        return []
+    return [
+        {
+            "name": device.name,
+            "platform": f"{platform.name} {platform.version}",
+            "driver_version": device.driver_version,
+            "max_clock_mhz": device.max_clock_frequency,
+        }
+        for platform in platforms
+        for device in platform.get_devices()
+    ]
 
 
 def _versions() -> dict[str, str]:

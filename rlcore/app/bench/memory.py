@@ -69,11 +69,18 @@ class Cards:
 
     def used(self) -> list[int]:
         """Bytes in use, card by card."""
+        return [used for _, used in self._read()]
+
+    def free(self) -> int | None:
+        """Bytes free on the card that has most; None without cards."""
+        return max((free for free, _ in self._read()), default=None)
+
+    def _read(self) -> list[tuple[int, int]]:
         values = []
         for handle in self._handles:
             memory = (ctypes.c_ulonglong * 3)()  # total, free, used
             self._nvml.nvmlDeviceGetMemoryInfo(handle, ctypes.byref(memory))
-            values.append(int(memory[2]))
+            values.append((int(memory[1]), int(memory[2])))
         return values
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import time
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
 import rlcore
 from rlcore.app.bench.contender import Facts
-from rlcore.app.bench.floors import Floor, floor_of
+from rlcore.app.bench.floors import Floor, floor_of, wait_on_host
 from rlcore.app.speed import Stopwatch
 from rlcore.backend import SupportsStreams, Volume, on_host
 from rlcore.boundary import Boundary
+from rlcore.execution.progress import Progress
 from rlcore.numpy_backend import NumPyBackend
 from rlcore.registry import installed
 
@@ -30,7 +32,7 @@ class Ours:
         self._cache = cache
         self._plan: Any = None
         self._tells_time = on_host(self._backend) or isinstance(self._backend, SupportsStreams)
-        """Whether an iteration has finished when the callback hears of it: a card may lag behind the host."""
+        """Whether an iteration has finished, or can be waited for, when the callback hears of it."""
 
     def prepare(self, image: Volume, psf: Volume, iterations: int) -> Facts:
         backend = self._backend
@@ -55,7 +57,14 @@ class Ours:
         )
 
     def call(self, image: Volume, psf: Volume, iterations: int) -> tuple[Volume, float | None]:
-        watch = Stopwatch()
+        watch, began = Stopwatch(), time.perf_counter()
+
+        def finished(progress: Progress) -> None:
+            if on_host(self._backend):
+                wait_on_host(self._backend)
+                progress = replace(progress, elapsed=time.perf_counter() - began)
+            watch(progress)
+
         result = rlcore.deconvolve(
             image,
             psf,
@@ -63,7 +72,7 @@ class Ours:
             acceleration="none",
             backend=self._backend,
             boundary=self._boundary,
-            callback=watch,
+            callback=finished,
         )
         whole = watch.seconds_per_run if self._tells_time else None
         return result, whole / iterations if whole else None
@@ -71,9 +80,10 @@ class Ours:
     def planning_seconds(self) -> float:
         return float(getattr(self._backend, "planning_seconds", 0.0))
 
-    def floor(self) -> Floor | None:
+    def floor(self, seconds: float) -> Floor | None:
         """The floor, where one block is the whole volume: that of blocks would be another shape's."""
-        return floor_of(self._backend, self._plan.block_shape, self._cache) if self._plan.is_whole else None
+        plan = self._plan
+        return floor_of(self._backend, plan.block_shape, self._cache, seconds) if plan.is_whole else None
 
 
 def _version(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import subprocess
 import tempfile
@@ -17,22 +18,38 @@ from rlcore.app.bench.floors import Floor, scipy_floor
 from rlcore.app.bench.machine import processor
 from rlcore.backend import Volume
 from rlcore.blocks import Shape
+from rlcore.budget import format_bytes, host_free
+from rlcore.errors import BudgetError
 
 
 class Peer:
     """What other programs have in common: they tell neither a plan nor the time of an iteration."""
 
     _padded: Shape | None = None
+    _volumes: float
+    """The least memory of a run above its input, in volumes of the transforms' shape in float32: as measured, or what
+    its algorithm cannot do without."""
 
     def planning_seconds(self) -> float:
         return 0.0
 
-    def floor(self) -> Floor | None:
+    def floor(self, seconds: float) -> Floor | None:
         return None
+
+    def refuse_unfit(self, shape: Shape, free: int | None) -> None:
+        """Refuse what would bring the whole machine to a halt; a free memory of None is not known."""
+        needed = int(self._volumes * 4 * math.prod(shape))
+        if free is not None and needed > free:
+            raise BudgetError(
+                f"does not fit: at least {format_bytes(needed)} are needed ({self._volumes:g} volumes of"
+                f" {' x '.join(map(str, shape))}), {format_bytes(free)} are free"
+            )
 
 
 class ScikitImage(Peer):
     """`skimage.restoration.richardson_lucy`: zeros outside the image, without a weight."""
+
+    _volumes = 6.5
 
     def __init__(self) -> None:
         import skimage.restoration as library
@@ -41,17 +58,20 @@ class ScikitImage(Peer):
 
     def prepare(self, image: Volume, psf: Volume, iterations: int) -> Facts:
         self._padded = scipy_shape(image.shape, psf.shape)
+        self.refuse_unfit(self._padded, host_free()[0])
         return Facts(processor(), f"scikit-image {version('scikit-image')}", "zero, unweighted", self._padded)
 
     def call(self, image: Volume, psf: Volume, iterations: int) -> tuple[Volume, float | None]:
         return self._library.richardson_lucy(image, psf, num_iter=iterations, clip=False), None
 
-    def floor(self) -> Floor | None:
+    def floor(self, seconds: float) -> Floor | None:
         return scipy_floor(self._padded) if self._padded else None
 
 
 class RedLionfish(Peer):
     """RedLionfish through SciPy: the volume repeated, nothing padded."""
+
+    _volumes = 14.0
 
     def __init__(self) -> None:
         from RedLionfishDeconv import doRLDeconvolutionFromNpArrays
@@ -61,6 +81,7 @@ class RedLionfish(Peer):
     def prepare(self, image: Volume, psf: Volume, iterations: int) -> Facts:
         need_3d(image)
         self._padded = (*image.shape[:-1], image.shape[-1] + image.shape[-1] % 2)
+        self.refuse_unfit(self._padded, host_free()[0])
         return Facts(processor(), f"RedLionfish {version('RedLionfish')}", "periodic", self._padded)
 
     def call(self, image: Volume, psf: Volume, iterations: int) -> tuple[Volume, float | None]:
@@ -69,15 +90,18 @@ class RedLionfish(Peer):
             raise RuntimeError("it returned nothing; its log has the reason")
         return result, None
 
-    def floor(self) -> Floor | None:
+    def floor(self, seconds: float) -> Floor | None:
         return scipy_floor(self._padded) if self._padded else None
 
 
 class Deconwolf(Peer):
     """The program `dw`: plain iterations, its fullest border; reading and writing TIFF files is in its times."""
 
+    _volumes = 4.0
+
     def prepare(self, image: Volume, psf: Volume, iterations: int) -> Facts:
         need_3d(image)
+        self.refuse_unfit(tuple(n + p - 1 for n, p in zip(image.shape, psf.shape, strict=True)), host_free()[0])
         told = subprocess.run(["dw", "--version"], capture_output=True, text=True, check=False).stdout
         return Facts(processor(), told.splitlines()[0] if told else "deconwolf", "extended", None)
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from rlcore.app.bench.entrants import Entrant
 from rlcore.app.bench.problems import Problem
 from rlcore.errors import BackendError
 
+_LEAST = 15.0
+"""Seconds that every process gets while there is time: to start, and to say what goes wrong."""
 _CACHES = ("XDG_CACHE_HOME", "CUPY_CACHE_DIR", "POCL_CACHE_DIR")
 
 
@@ -27,13 +30,23 @@ class Settings:
     boundary: str
     rounds: int
     cycles: int
-    seconds: float
-    """What a contender may take over a problem before it gets no further rounds."""
+    minutes: float
+    """What everything together may take."""
 
-    @property
-    def limit(self) -> float:
-        """Seconds after which a process is ended."""
-        return max(600.0, 5 * self.seconds)
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a process is to measure."""
+
+    iterations: int
+    seconds: float
+    """What it plans with; it is ended when it has taken twice as long, or the benchmark's time is over."""
+    cycles: int = 0
+    """Warm calls after the cold one, as many of them as end in time."""
+    trial: bool = False
+    """Whether only to see how fast it is."""
+    result: Path | None = None
+    """A file for the restored volume."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,39 +55,46 @@ class Processes:
 
     folder: Path
     settings: Settings
+    deadline: float
+    """By `time.monotonic`."""
 
-    def survey(self) -> list[Entrant]:
-        """Who can take part."""
-        answer = self._run({"name": None})
+    def left(self) -> float:
+        """Seconds until the benchmark has to end."""
+        return self.deadline - time.monotonic()
+
+    def survey(self) -> tuple[list[Entrant], list[dict[str, Any]]]:
+        """Who can take part, and the OpenCL devices with their drivers."""
+        answer = self._run({"name": None}, self.left())
         if "entrants" not in answer:
             raise BackendError(f"backends cannot be surveyed: {answer.get('failure', 'no answer')}")
-        return [Entrant(**entrant) for entrant in answer["entrants"]]
+        return [Entrant(**entrant) for entrant in answer["entrants"]], answer["opencl"]
 
-    def measure(self, entrant: Entrant, problem: Problem, *, result: Path | None, only: bool = False) -> dict[str, Any]:
-        """One round of measurements; the restored volume goes to the file `result`, `only` that if so."""
-        settings = self.settings
-        return self._run(
-            {
-                "name": entrant.name,
-                "device": entrant.device,
-                "image": problem.image,
-                "psf": problem.psf,
-                "iterations": settings.iterations,
-                "boundary": settings.boundary,
-                "cycles": settings.cycles,
-                "seconds": settings.seconds / 2,
-                "cache": str(self._cache()),
-                "result": None if result is None else str(result),
-                "result_only": only,
-            }
-        )
+    def measure(self, entrant: Entrant, problem: Problem, asked: Asked) -> dict[str, Any]:
+        """What a new process measured, and `wall`, the seconds that it lived."""
+        began = time.monotonic()
+        task = {
+            "name": entrant.name,
+            "device": entrant.device,
+            "image": problem.image,
+            "psf": problem.psf,
+            "boundary": self.settings.boundary,
+            "cache": str(self._cache()),
+            "iterations": asked.iterations,
+            "cycles": asked.cycles,
+            "trial": asked.trial,
+            "result": None if asked.result is None else str(asked.result),
+            "until": time.time() + asked.seconds,
+        }
+        answer = self._run(task, min(max(_LEAST, 2 * asked.seconds), self.left()))
+        return answer | {"wall": time.monotonic() - began}
 
     def _cache(self) -> Path:
         cache = self.folder / "cache"
         cache.mkdir(exist_ok=True)
         return cache
 
-    def _run(self, task: dict[str, Any]) -> dict[str, Any]:
+    def _run(self, task: dict[str, Any], limit: float) -> dict[str, Any]:
+        """The answer of a process that is ended after `limit` seconds, with what it had measured by then."""
         paths = self.folder / "task.json", self.folder / "answer.json"
         paths[0].write_text(json.dumps(task))
         paths[1].unlink(missing_ok=True)
@@ -84,10 +104,10 @@ class Processes:
         with (self.folder / "log.txt").open("w") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | caches)
             try:
-                code = process.wait(self.settings.limit)
+                code = process.wait(max(0.0, limit))
                 problem = "" if code == 0 else _died(code, self.folder / "log.txt")
             except subprocess.TimeoutExpired:
-                problem = f"ended after {self.settings.limit:.0f} s"
+                problem = f"ended after {max(0.0, limit):.0f} s: its share of the time; give more --minutes"
             finally:
                 process.kill()
                 process.wait()

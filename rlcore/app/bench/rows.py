@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from rlcore.app.bench.entrants import Entrant
+from rlcore.app.bench.schedule import TRIAL, Pace
 
 
 @dataclass(slots=True)
@@ -24,29 +25,57 @@ class Row:
     planning: list[float] = field(default_factory=list)
     """The first with nothing kept on disk, the others in new processes that find what the first kept."""
     peak: list[int] = field(default_factory=list)
+    iterations: int = 0
+    """Of its calls: fewer than asked for where more would not have ended in time."""
+    trial: dict[str, Any] = field(default_factory=dict)
+    """What the first quick call told, in seconds and bytes; figures only where there was time for no other."""
+    walls: list[float] = field(default_factory=list)
+    """Seconds that the processes of its turns lived."""
     error: float | None = None
     """Largest difference to float64, as a share of its maximum."""
     failure: str = ""
-    remark: str = ""
+    """Why it was not measured, or not to the end."""
 
     @classmethod
     def of(cls, entrant: Entrant) -> Row:
-        return cls(entrant.label, entrant.ours, failure=entrant.reason)
+        return cls(entrant.label, entrant.ours, failure=entrant.reason or entrant.aside)
 
-    def take(self, answer: dict[str, Any]) -> None:
-        """Add a round's measurements."""
+    def take_trial(self, answer: dict[str, Any]) -> None:
+        """Keep what a trial told."""
+        self.facts, self.failure = answer.get("facts", {}), answer.get("failure", "")
+        if self.failure:
+            return
+        told, again = answer["first"], answer["again"]
+        self.trial = {key: answer[key] for key in ("cold", "call", "peak", "tells", "wall")}
+        self.trial["iteration"] = again if told is None else told
+        self.trial["start"] = max(0.0, answer["wall"] - answer["call"] - (again or 0.0))
+        if answer["planning"] is not None:
+            self.planning.append(answer["planning"])
+
+    @property
+    def pace(self) -> Pace:
+        """How long its turns will take, by its trial."""
+        return Pace(*(self.trial[key] for key in ("start", "call", "iteration", "tells")))
+
+    def take(self, answer: dict[str, Any], iterations: int) -> None:
+        """Add a turn's measurements."""
         self.facts = answer.get("facts", self.facts)
-        self.failure = answer.get("failure", "")
+        self.failure, self.iterations = answer.get("failure", ""), iterations
+        self.walls.append(answer["wall"])
         for key in ("cold", "planning", "peak"):
             if answer.get(key) is not None:
                 getattr(self, key).append(answer[key])
         for key in ("warm", "iteration", "floor"):
             getattr(self, key).extend(value for value in answer.get(key, []) if value is not None)
+        if not answer.get("warm") and answer.get("first") is not None:
+            self.iteration.append(answer["first"])
 
-    @property
-    def spent(self) -> float:
-        """Seconds of calls so far."""
-        return sum(self.cold) + sum(self.warm)
+    def settle(self) -> None:
+        """Where the trial is all there is, that becomes the row."""
+        if self.trial and not self.iteration and not self.cold:
+            self.iterations = TRIAL
+            for key in ("cold", "iteration", "peak"):
+                getattr(self, key).append(self.trial[key])
 
     def figures(self, voxels: int) -> dict[str, float | None]:
         """Medians, and ratios of neighbours in time; None where nothing was measured."""

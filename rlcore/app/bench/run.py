@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from rlcore.app.bench import chart, compare, table
-from rlcore.app.bench.entrants import Entrant
+from rlcore.app.bench import chart, compare, selection, table
+from rlcore.app.bench.machine import describe
 from rlcore.app.bench.measure import measure, settings_of
 from rlcore.app.bench.problems import SIZES, Problem, convert_problem, write_problem
 from rlcore.app.bench.process import Processes
@@ -31,6 +32,7 @@ def run_bench(
     as_json: bool,
     as_markdown: bool,
     backends: tuple[str, ...],
+    device: str | None,
     peers: bool,
     peer_names: tuple[str, ...],
     reference: bool,
@@ -39,18 +41,22 @@ def run_bench(
 ) -> None:
     """Measure, show the table, and write results and chart where asked."""
     check_boundary(options["boundary"])
+    deadline = time.monotonic() + 60 * options["minutes"]
     with tempfile.TemporaryDirectory(prefix="rlcore-bench-") as name:
         folder = Path(name)
-        processes = Processes(folder, settings_of(options))
-        found = processes.survey()
+        processes = Processes(folder, settings_of(options), deadline)
+        found, opencl = processes.survey()
+        machine = describe(opencl)
         ours, others = ([e for e in found if e.ours is kind] for kind in (True, False))
-        entrants = (_chosen(others, "program", peer_names) if peers else []) + _chosen(ours, "backend", backends)
-        result = measure(_problems(what, folder), entrants, processes, reference=reference, say=say)
+        entrants = (selection.programs(others, peer_names) if peers else []) + selection.backends(
+            ours, backends, device
+        )
+        result = measure(_problems(what, folder, say), entrants, processes, machine, reference=reference, say=say)
     if output is not None:
         with beside(output) as partial:
             partial.write_text(json.dumps(result, indent=1))
     if picture is not None:
-        chart.draw([result], [""], picture)
+        chart.draw([result], [], picture)
     show(result, as_json=as_json, as_markdown=as_markdown)
 
 
@@ -77,19 +83,12 @@ def run_compare(
     compare.show(results, names, as_json=as_json, as_markdown=as_markdown)
 
 
-def _problems(what: tuple[str, ...], folder: Path) -> list[Problem]:
+def _problems(what: tuple[str, ...], folder: Path, say: Callable[[str], None]) -> list[Problem]:
     names = tuple(SIZES) if what == ("all",) else what or DEFAULT
     if all(name in SIZES for name in names):
+        say(f"making {', '.join(names)}")
         return [write_problem(name, folder) for name in names]
     if len(names) == 2:
         return [convert_problem(Path(names[0]), Path(names[1]), folder)]
     asked, known = " ".join(names), ", ".join(SIZES)
     raise InputError(f"problems {asked!r} are unknown; give names of {known}, or an image and a PSF file")
-
-
-def _chosen(found: list[Entrant], kind: str, names: tuple[str, ...]) -> list[Entrant]:
-    """Those that were asked for; all by default."""
-    if unknown := [name for name in names if name not in {entrant.name for entrant in found}]:
-        known = ", ".join(sorted({repr(entrant.name) for entrant in found}))
-        raise InputError(f"{kind} {unknown[0]!r} cannot be used here; usable are {known or 'none'}")
-    return [entrant for entrant in found if not names or entrant.name in names]

@@ -10,15 +10,16 @@ from rich.table import Table
 from rlcore.app.speed import duration
 from rlcore.budget import format_bytes
 
-TIMES = "transforms", "per iteration", "cold", "warm", "Mvoxel-it/s", "x floor", "speed-up"
+TIMES = "transforms", "per iteration", "cold", "warm", "calls", "Mvoxel-it/s", "x floor", "speed-up"
 REST = "device", "boundary", "planning", "peak memory", "of plan", "error"
 NOTES = (
     "Times are medians, ± half the range. x floor: an iteration over four bare transforms of its shape by its library.",
     "Cold: the first call in a new process, with import and opening the device; warm: a later one.",
     "Planning of transforms: the first ever / in a later process. Error: to float64, as a share of the maximum.",
+    "Calls: cold + warm; (3 of 10 it) of fewer iterations, since more would not have ended in time: no error is told.",
     "Peak memory: above the input; (v) in volumes of the transforms' shape in float32.",
-    "Speed-up: of the warm call over the first row's. * transforms smaller than the boundary needs: less work, and",
-    "another result.",
+    "Speed-up: of the warm call over the first row's; (it) of an iteration, where calls are not alike.",
+    "* transforms smaller than the boundary needs: less work, and another result.",
 )
 
 
@@ -30,8 +31,8 @@ def title(problem: dict[str, Any], settings: dict[str, Any]) -> str:
     )
 
 
-def cells(row: dict[str, Any], first: dict[str, Any] | None) -> dict[str, str]:
-    """A row for people, by column."""
+def cells(row: dict[str, Any], first: dict[str, Any] | None, asked: int) -> dict[str, str]:
+    """A row for people, by column; `asked` iterations were to be made."""
     facts, figures = row["facts"], row["figures"]
     return {
         "program": row["name"],
@@ -41,30 +42,38 @@ def cells(row: dict[str, Any], first: dict[str, Any] | None) -> dict[str, str]:
         "per iteration": _time(figures["iteration"], figures["iteration_spread"]),
         "cold": _time(figures["cold"]),
         "warm": _time(figures["warm"], figures["warm_spread"]),
-        "Mvoxel-it/s": _number(figures["rate"], "{:.3g}"),
+        "calls": _calls(row, asked),
+        "Mvoxel-it/s": _number(figures["rate"], "{:#.3g}").rstrip("."),
         "x floor": _number(figures["floor_ratio"], "{:.2f}"),
         "planning": _planning(figures),
         "peak memory": _peak(figures),
         "of plan": _number(figures["peak_of_plan"], "{:.0%}"),
         "error": _number(figures["error"], "{:.0e}"),
-        "speed-up": speed_up(figures, first),
+        "speed-up": "" if first is None else speed_up(row, first),
     }
 
 
-def speed_up(figures: dict[str, Any], first: dict[str, Any] | None) -> str:
-    """The warm call against the first row's."""
-    if first is None or not first["figures"]["warm"] or not figures["warm"]:
-        return ""
-    return f"{first['figures']['warm'] / figures['warm']:.2f}"
+def speed_up(row: dict[str, Any], first: dict[str, Any]) -> str:
+    """The warm call against the first row's; of an iteration where one has none, or of other iterations."""
+    mine, theirs = row["figures"], first["figures"]
+    if mine["warm"] and theirs["warm"] and row["iterations"] == first["iterations"]:
+        return f"{theirs['warm'] / mine['warm']:.2f}"
+    return f"{theirs['iteration'] / mine['iteration']:.2f} (it)" if mine["iteration"] and theirs["iteration"] else ""
+
+
+def _calls(row: dict[str, Any], asked: int) -> str:
+    """How many there were, and of how many iterations where these are fewer."""
+    made = f"{len(row['cold'])} + {len(row['warm'])}"
+    return made if row["iterations"] == asked else f"{made} ({row['iterations']} of {asked} it)"
 
 
 def show(result: dict[str, Any], console: Console) -> None:
     """Every problem as two tables, then why rows are missing."""
     for problem in result["problems"]:
         console.print(title(problem, result["settings"]), markup=False, style="bold")
-        for columns in (TIMES, REST):
+        for columns in (TIMES, REST) if any(map(measured, problem["rows"])) else ():
             table = Table("program", *columns, box=None, pad_edge=False)
-            for cells_of_row in lines(problem, ("program", *columns)):
+            for cells_of_row in lines(problem, ("program", *columns), result["settings"]):
                 table.add_row(*cells_of_row)
             console.print(table)
             console.print()
@@ -79,15 +88,19 @@ def markdown(result: dict[str, Any]) -> str:
     text: list[str] = []
     for problem in result["problems"]:
         text += [f"**{title(problem, result['settings'])}**", ""]
-        for columns in (TIMES, REST):
-            text += [*markdown_table(("program", *columns), lines(problem, ("program", *columns))), ""]
+        for columns in (TIMES, REST) if any(map(measured, problem["rows"])) else ():
+            text += [
+                *markdown_table(("program", *columns), lines(problem, ("program", *columns), result["settings"])),
+                "",
+            ]
         text += [f"- {line}" for line in failures(problem)] + [""]
     return "\n".join([*text, *NOTES])
 
 
-def lines(problem: dict[str, Any], columns: tuple[str, ...]) -> list[list[str]]:
+def lines(problem: dict[str, Any], columns: tuple[str, ...], settings: dict[str, Any]) -> list[list[str]]:
     """Some columns of a problem's rows."""
-    made = [cells(row, problem["rows"][0]) for row in problem["rows"] if row["facts"]]
+    rows = [row for row in problem["rows"] if measured(row)]
+    made = [cells(row, rows[0], settings["iterations"]) for row in rows]
     return [[row[column] for column in columns] for row in made]
 
 
@@ -95,6 +108,11 @@ def markdown_table(columns: tuple[str, ...], rows: list[list[str]]) -> list[str]
     """Lines of a table in Markdown."""
     escaped = [[cell.replace("*", "\\*") for cell in row] for row in rows]
     return [f"| {' | '.join(row)} |" for row in [list(columns), ["---"] * len(columns), *escaped]]
+
+
+def measured(row: dict[str, Any]) -> bool:
+    """Whether there is anything to show of it."""
+    return bool(row["facts"] and (row["cold"] or row["iteration"]))
 
 
 def failures(problem: dict[str, Any]) -> list[str]:

@@ -19,8 +19,11 @@ import numpy as np
 
 from rlcore.app.bench.contender import Contender
 from rlcore.app.bench.entrants import entrants, make
+from rlcore.app.bench.machine import opencl_devices
 from rlcore.app.bench.memory import PeakMemory
+from rlcore.app.files.destination import beside
 from rlcore.backend import Volume
+from rlcore.errors import RLCoreError
 
 
 class Round:
@@ -36,41 +39,55 @@ class Round:
         self._opening = time.perf_counter() - began
 
     def run(self) -> None:
-        """The first call, with its memory; then calls and bare transforms in turn, for as long as they may take."""
+        """The first call, with its memory; then, but in a trial, bare transforms and warm calls for as long as fits."""
         facts = self._contender.prepare(self._image, self._psf, self._iterations)
         self._answer.put(facts=asdict(facts))
         with PeakMemory() as peak:
-            cold, each = self._call(keep=self._task["result"])
+            cold, each = self._call(self._iterations, keep=self._task["result"])
         planning = self._contender.planning_seconds() if facts.planning else None
         self._answer.put(
-            cold=self._opening + cold, planning=planning, peak=peak.device if facts.on_device else peak.host
+            cold=self._opening + cold, call=cold, planning=planning, peak=peak.device if facts.on_device else peak.host
         )
-        if self._task["result_only"]:
-            return
-        floor = self._contender.floor()
-        cycles = min(self._task["cycles"], max(1, int(self._task["seconds"] / max(cold, 1e-9))))
+        self._answer.put(tells=each is not None, first=each)
+        if self._task["trial"]:
+            again = self._call(1)[0] if each is None else None
+            self._answer.put(again=again)
+        else:
+            self._cycles(cold, each)
+
+    def _cycles(self, cold: float, each: float | None) -> None:
+        """Bare transforms and calls in turn, as many as end in time."""
+        iteration = each if each is not None else cold / self._iterations
+        expected = min(cold, 1.2 * self._iterations * iteration)
+        cycles = self._task["cycles"] if self._left() > expected else 0
+        floor = self._contender.floor(self._left() / 2) if cycles and self._left() > expected + 4 * iteration else None
         for _ in range(cycles):
+            began = time.perf_counter()
+            if self._left() < expected:
+                break
             if floor is not None:
                 self._answer.add("floor", floor())
-            warm, each = self._call()
+            warm, each = self._call(self._iterations)
             self._answer.add("warm", warm)
-            self._answer.add("iteration", each or self._by_difference(warm))
+            self._answer.add("iteration", each if each is not None else self._by_difference(warm))
+            expected = time.perf_counter() - began
 
-    def _call(self, *, keep: str | None = None) -> tuple[float, float | None]:
+    def _left(self) -> float:
+        """Seconds that this process may still take; by the one clock that processes share everywhere."""
+        return float(self._task["until"]) - time.time()
+
+    def _call(self, iterations: int, *, keep: str | None = None) -> tuple[float, float | None]:
         began = time.perf_counter()
-        result, each = self._contender.call(self._image, self._psf, self._iterations)
+        result, each = self._contender.call(self._image, self._psf, iterations)
         took = time.perf_counter() - began
         if keep:
-            np.save(keep, result)
+            with beside(Path(keep)) as partial, partial.open("wb") as file:
+                np.save(file, result)
         return took, each
 
     def _by_difference(self, warm: float) -> float | None:
         """Seconds per iteration by what a call of one iteration takes."""
-        if self._iterations == 1:
-            return None
-        began = time.perf_counter()
-        self._contender.call(self._image, self._psf, 1)
-        return (warm - (time.perf_counter() - began)) / (self._iterations - 1)
+        return None if self._iterations == 1 else (warm - self._call(1)[0]) / (self._iterations - 1)
 
 
 class Answer:
@@ -94,9 +111,11 @@ def main() -> None:
     task, answer = json.loads(Path(sys.argv[1]).read_text()), Answer(Path(sys.argv[2]))
     try:
         if task["name"] is None:
-            answer.put(entrants=[entrant.to_dict() for entrant in entrants()])
+            answer.put(entrants=[entrant.to_dict() for entrant in entrants()], opencl=opencl_devices())
         else:
             Round(task, answer).run()
+    except RLCoreError as error:
+        answer.put(failure=str(error))
     except Exception as error:  # noqa: BLE001 - the boundary to other programs: what went wrong becomes their row
         answer.put(failure=f"{type(error).__name__}: {error}".strip().splitlines()[0])
 

@@ -1,0 +1,56 @@
+"""Who may take how long, so that a benchmark ends in the time it was given: pure arithmetic on seconds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+TRIAL = 2
+"""Iterations of the first quick call, by which later ones are reckoned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What a contender's trial took, in seconds."""
+
+    start: float
+    """A process without its calls: imports, opening the device, reading the problem."""
+    call: float
+    """The first call, of TRIAL iterations."""
+    iteration: float
+    tells: bool
+    """Whether it tells the time of an iteration itself, so that one call is enough to know it."""
+
+    def turn(self, iterations: int, cycles: int) -> float:
+        """A turn of a cold call and `cycles` warm ones, bare transforms included."""
+        call = self._call(iterations)
+        bare = 3 * self.iteration if cycles else 0.0
+        apart = 0.0 if self.tells else self._call(1)
+        return self.start + call + bare + cycles * (call + apart + self.iteration)
+
+    def fitting(self, seconds: float, iterations: int) -> int:
+        """The most iterations of which a turn ends in time; at most `iterations`, and TRIAL where no more fit."""
+        cycles = 0 if self.tells else 1
+        spare = seconds - self.turn(TRIAL, cycles)
+        more = math.floor(spare / max(1e-9, (1 + cycles) * self.iteration)) if spare > 0 else 0
+        return min(iterations, TRIAL + more)
+
+    def _call(self, iterations: int) -> float:
+        return max(self.iteration, self.call + (iterations - TRIAL) * self.iteration)
+
+
+def shares(wanted: Sequence[float], seconds: float) -> list[float]:
+    """Divide time: nobody gets more than it wants, and what the quick leave goes to the slow in equal parts."""
+    found = [0.0] * len(wanted)
+    order = sorted(range(len(wanted)), key=wanted.__getitem__)
+    left = max(0.0, seconds)
+    for place, number in enumerate(order):
+        found[number] = min(wanted[number], left / (len(order) - place))
+        left -= found[number]
+    return found
+
+
+def turns_within(share: float, pace: Pace, iterations: int, turns: int) -> int:
+    """How many turns of full calls, each with a warm one, a share is enough for; 0 if not for one."""
+    return min(turns, math.floor(share / max(1e-9, pace.turn(iterations, 1))))

@@ -1,0 +1,141 @@
+"""The benchmark's time: what is given out, who gets how much of it, and what a slow contender still has to show."""
+
+import time
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rlcore.app.bench import table
+from rlcore.app.bench.bout import Bout
+from rlcore.app.bench.entrants import Entrant
+from rlcore.app.bench.problems import Problem
+from rlcore.app.bench.process import Settings
+from rlcore.app.bench.schedule import TRIAL, Pace, shares, turns_within
+
+SECONDS = st.floats(0, 1000)
+PACES = st.builds(Pace, st.floats(0, 20), st.floats(0.01, 100), st.floats(0.001, 50), st.booleans())
+
+
+@given(st.lists(SECONDS, min_size=1, max_size=9), SECONDS)
+def test_no_more_is_given_out_than_there_is_and_no_one_gets_more_than_it_wants(wanted, seconds):
+    given_out = shares(wanted, seconds)
+    assert sum(given_out) <= seconds * (1 + 1e-9)
+    assert all(0 <= got <= want for got, want in zip(given_out, wanted, strict=True))
+    assert sum(given_out) == pytest.approx(min(seconds, sum(wanted)))
+
+
+@given(st.lists(SECONDS, min_size=2, max_size=9), SECONDS)
+def test_whoever_gets_less_than_it_wants_gets_no_less_than_anybody_else(wanted, seconds):
+    given_out = shares(wanted, seconds)
+    for want, got in zip(wanted, given_out, strict=True):
+        assert got >= min(want, max(given_out)) * (1 - 1e-9)
+
+
+@given(PACES, SECONDS, st.integers(TRIAL, 100))
+def test_iterations_that_fit_do_so_and_one_more_would_not(pace, seconds, most):
+    cycles = 0 if pace.tells else 1
+    found = pace.fitting(seconds, most)
+    assert TRIAL <= found <= most
+    if found > TRIAL:
+        assert pace.turn(found, cycles) <= seconds * (1 + 1e-6) + 1e-6
+    if found < most and pace.call > pace.iteration * TRIAL:
+        assert pace.turn(found + 1, cycles) >= seconds * (1 - 1e-6) - 1e-6
+
+
+@given(PACES, SECONDS, st.integers(1, 5))
+def test_turns_that_are_promised_fit(pace, share, turns):
+    found = turns_within(share, pace, 10, turns)
+    assert 0 <= found <= turns
+    assert found * pace.turn(10, 1) <= share + 1e-6
+
+
+class Simulated:
+    """Processes that take the time they are told to take, on a clock of their own."""
+
+    def __init__(self, clock, minutes, paces, folder):
+        self.settings = Settings(iterations=10, boundary="extended", rounds=3, cycles=2, minutes=minutes)
+        self._clock, self._paces, self.folder = clock, paces, folder
+        self.asked = []
+
+    def measure(self, entrant, problem, asked):
+        pace, iterations = self._paces[entrant.name], asked.iterations
+        call = pace.call + (iterations - TRIAL) * pace.iteration
+        each = pace.iteration if pace.tells else None
+        again = pace.call if asked.trial and not pace.tells else None
+        spent, warm = pace.start + call + (again or 0), 0
+        while warm < asked.cycles and spent + call + pace.iteration <= asked.seconds:
+            warm, spent = warm + 1, spent + call + pace.iteration
+        self._clock[0] += spent
+        self.asked.append((entrant.name, iterations, asked.trial))
+        told = {"facts": {"padded": [8, 8, 8], "boundary": "zero", "device": "CPU", "blocks": 1}, "planning": None}
+        measured = {"cold": pace.start + call, "call": call, "peak": 1, "first": each, "tells": pace.tells}
+        cycles = {"warm": [call] * warm, "iteration": [pace.iteration] * warm, "floor": [pace.iteration] * warm}
+        return {**told, **measured, **cycles, "again": again, "wall": spent}
+
+
+@pytest.fixture
+def simulate(monkeypatch, tmp_path):
+    """Rows, what was asked, and the seconds gone, of a bout between contenders of known pace."""
+
+    def run(minutes, **paces):
+        clock = [0.0]
+        monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+        processes = Simulated(clock, minutes, paces, tmp_path)
+        problem = Problem("p", (8, 8, 8), (3, 3, 3), "", "", "")
+        entrants = [Entrant(name, ours=False) for name in paces]
+        made = Bout(problem, entrants, processes, 60 * minutes, lambda line: None).run(reference=False)
+        return {row["name"]: row for row in made["rows"]}, processes.asked, clock[0]
+
+    return run
+
+
+QUICK = Pace(start=1.0, call=1.0, iteration=0.2, tells=True)
+
+
+def test_with_time_enough_all_have_every_turn_and_take_turns(simulate):
+    rows, asked, _ = simulate(9, a=QUICK, b=QUICK)
+    assert [len(row["cold"]) for row in rows.values()] == [3, 3]
+    assert [len(row["warm"]) for row in rows.values()] == [6, 6]
+    assert [name for name, _, trial in asked if not trial] == ["a", "b", "a", "b", "a", "b"]
+
+
+def test_the_slow_get_fewer_iterations_and_the_quick_lose_nothing_by_it(simulate):
+    rows, asked, gone = simulate(3, quick=QUICK, slow=Pace(start=20.0, call=40.0, iteration=20.0, tells=True))
+    assert gone <= 180
+    assert len(rows["quick"]["warm"]) == 6
+    slow = rows["slow"]
+    assert TRIAL < slow["iterations"] < 10
+    assert slow["figures"]["iteration"] == 20
+    assert asked[-1] == ("slow", slow["iterations"], False)
+    shown = table.cells(slow, rows["quick"], 10)
+    assert shown["calls"] == f"1 + 0 ({slow['iterations']} of 10 it)"
+    assert shown["speed-up"] == "0.01 (it)"
+
+
+def test_where_there_is_time_for_a_trial_only_that_is_the_row(simulate):
+    rows, _, gone = simulate(2, slow=Pace(start=10.0, call=70.0, iteration=35.0, tells=True), quick=QUICK)
+    assert gone <= 120
+    assert rows["slow"]["iterations"] == TRIAL
+    assert rows["slow"]["cold"] == [80.0]
+    assert rows["slow"]["figures"]["iteration"] == 35
+    assert len(rows["quick"]["cold"]) >= 1
+
+
+@given(
+    st.lists(st.builds(Pace, st.floats(0, 5), st.floats(0.1, 20), st.floats(0.01, 20), st.booleans()), max_size=6),
+    st.floats(2, 20),
+)
+def test_a_bout_ends_about_when_its_time_is_over(paces, minutes):
+    paces = [replace(pace, call=max(pace.call, 2 * pace.iteration)) for pace in paces]
+    with pytest.MonkeyPatch.context() as patch:
+        clock = [0.0]
+        patch.setattr(time, "monotonic", lambda: clock[0])
+        processes = Simulated(clock, minutes, {str(i): pace for i, pace in enumerate(paces)}, None)
+        entrants = [Entrant(str(i), ours=False) for i in range(len(paces))]
+        problem = Problem("p", (8, 8, 8), (3, 3, 3), "", "", "")
+        made = Bout(problem, entrants, processes, 60 * minutes, lambda line: None).run(reference=False)
+    longest_trial = max((pace.start + 2 * pace.call for pace in paces), default=0)
+    assert clock[0] <= 60 * minutes + longest_trial + 1e-6
+    assert all(row["failure"] or row["figures"]["iteration"] for row in made["rows"])
