@@ -3,7 +3,7 @@
 from rlcore.acceleration import ACCELERATIONS
 from rlcore.boundary import BOUNDARIES
 from rlcore.choice import Choice, choose_backend
-from rlcore.deconvolve import deconvolve, make_plan
+from rlcore.deconvolve import deconvolve
 from rlcore.errors import (
     BackendError,
     BackendUnavailable,
@@ -16,6 +16,7 @@ from rlcore.errors import (
 )
 from rlcore.execution import Info, Progress, ReplanWarning
 from rlcore.planner import Plan
+from rlcore.planning import make_plan
 from rlcore.psf import PSF, PSFWarning, prepare_psf
 from rlcore.registry import Finding, load_backend, survey
 from rlcore.regularization import REGULARIZATIONS

@@ -14,11 +14,9 @@ from rlcore.blocks import Box
 from rlcore.budget import host_free
 from rlcore.consensus import agree
 from rlcore.errors import BackendError, BackendUnavailable
+from rlcore.fitness import LEAST_RATIO
 from rlcore.lengths import smooth_length
 from rlcore.variation import SLAB, SLAB_ON_DEVICE, smooth
-
-LEAST_RATIO = 1e-30
-"""For the logarithm of what is multiplied by 0, and divisors that are 0 only where the dividend is."""
 
 
 class ArrayAPIBackend(Backend[Any]):
@@ -159,7 +157,11 @@ class ArrayAPIBackend(Backend[Any]):
         counts, model = image[part], xp.clip(blurred[part] + background, floor)
         terms = counts * xp.log(xp.clip(counts / model, LEAST_RATIO))
         light = float(xp.sum(model, dtype=xp.float64))
-        return Fit(float(xp.sum(terms + (model - counts), dtype=xp.float64)), light)
+        divergence = float(xp.sum(terms + (model - counts), dtype=xp.float64))
+        return Fit(divergence, light, float(xp.sum(counts, dtype=xp.float64)))
+
+    def planes(self, array: Any, first: int, step: int, count: int) -> Any:
+        return self.xp.asarray(array[first : first + step * (count - 1) + 1 : step, ...], copy=True)
 
     # --- residence: volumes that stay on the device
 

@@ -31,8 +31,6 @@ Volume = npt.NDArray[Any]
 
 A = TypeVar("A")
 """An array on the device, real or spectrum; opaque to the algorithm."""
-
-
 A_co = TypeVar("A_co", covariant=True)
 A_contra = TypeVar("A_contra", contravariant=True)
 
@@ -158,14 +156,7 @@ class SupportsFusion(Protocol[A]):
         ...
 
     def ratio(
-        self,
-        image: A,
-        blurred: A,
-        *,
-        background: float,
-        floor: float,
-        inside: Box | None = None,
-        out: A | None = None,
+        self, image: A, blurred: A, *, background: float, floor: float, inside: Box | None = None, out: A | None = None
     ) -> A:
         """``image / max(blurred + background, floor) - 1`` inside the box, 0 outside it; None means everywhere."""
         ...
@@ -191,13 +182,19 @@ class Fit(NamedTuple):
     """Csiszar's I-divergence, the sum of ``d ln(d/m) - d + m``; ``0 ln 0`` is 0."""
     light: float
     """The sum of the model."""
+    counts: float
+    """The sum of the data."""
 
 
 @runtime_checkable
-class SupportsFit(Protocol[A_contra]):
-    """Optional: how well a block fits, in one pass over arrays that are there anyway."""
+class SupportsFit(Protocol[A]):
+    """Optional: how well a block fits, by a look at planes of arrays that are there anyway."""
 
-    def fit(self, image: A_contra, blurred: A_contra, *, background: float, floor: float, inside: Box) -> Fit:
+    def planes(self, array: A, first: int, step: int, count: int) -> A:
+        """``array[first::step][:count]`` of a real array, as a new one; what is pending in the array stays so."""
+        ...
+
+    def fit(self, image: A, blurred: A, *, background: float, floor: float, inside: Box) -> Fit:
         """The image against the model ``max(blurred + background, floor)``, in a box; sums in double precision."""
         ...
 

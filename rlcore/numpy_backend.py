@@ -7,11 +7,12 @@ import math
 import array_api_compat.numpy
 import numpy as np
 
-from rlcore.array_api import LEAST_RATIO, ArrayAPIBackend
+from rlcore.array_api import ArrayAPIBackend
 from rlcore.backend import Fit, Footprint, Likeness, Shape, Volume
 from rlcore.blocks import Box
 from rlcore.consensus import halve
 from rlcore.errors import BackendUnavailable
+from rlcore.fitness import fit
 from rlcore.pace import likeness
 
 
@@ -89,8 +90,7 @@ class NumPyBackend(ArrayAPIBackend):
 
     def fit(self, image: Volume, blurred: Volume, *, background: float, floor: float, inside: Box) -> Fit:
         part = inside.slices((0,) * image.ndim)
-        told = [_sums(*plane, background, floor) for plane in zip(image[part], blurred[part], strict=True)]
-        return Fit(math.fsum(fit.divergence for fit in told), math.fsum(fit.light for fit in told))
+        return fit(image[part], blurred[part], background=background, floor=floor)
 
     def read(
         self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False, out: Volume | None = None
@@ -108,15 +108,3 @@ class NumPyBackend(ArrayAPIBackend):
 
 def _half(shape: Shape) -> Shape:
     return (*shape[:-1], shape[-1] // 2 + 1)
-
-
-def _sums(counts: Volume, blurred: Volume, background: float, floor: float) -> Fit:
-    """Of one plane, which stays in the cache; rows are summed by pairs, and the rows in double precision."""
-    model = np.add(blurred, blurred.dtype.type(background))
-    np.maximum(model, model.dtype.type(floor), out=model)
-    terms = np.divide(counts, model)
-    np.maximum(terms, terms.dtype.type(LEAST_RATIO), out=terms)
-    np.multiply(np.log(terms, out=terms), counts, out=terms)
-    light = float(model.sum(axis=-1).sum(dtype=np.float64))
-    np.subtract(model, counts, out=model)
-    return Fit(float(np.add(terms, model, out=terms).sum(axis=-1).sum(dtype=np.float64)), light)

@@ -33,7 +33,7 @@ class Prior:
     weight: float = variation.USUAL_WEIGHT
     """Of total variation."""
     seed: int = 0
-    """Of the coins that split counts."""
+    """Of the coins that split counts, and of those that hold photons out."""
 
     def check(self, maximum: float) -> None:
         """Refuse to split what are no counts; `maximum` is the image's."""

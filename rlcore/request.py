@@ -10,31 +10,33 @@ import os
 import tempfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import array_api_compat
 import numpy as np
 
 from rlcore.acceleration import TELLING, Acceleration
 from rlcore.array_api import ArrayAPIBackend
-from rlcore.backend import Backend, SupportsInterchange, SupportsResidence, real_dtype
+from rlcore.backend import Backend, SupportsInterchange, SupportsResidence, Volume, real_dtype
 from rlcore.blocks import Shape
 from rlcore.boundary import Boundary, Geometry
 from rlcore.choice import choose_backend
 from rlcore.errors import InputError
 from rlcore.execution.scan import check_image, chunks_of
 from rlcore.execution.stores import ArrayResult, DeviceResult, NewResult, Result
+from rlcore.photons import check_gain
 from rlcore.planner import Job, Plan
 from rlcore.psf import PSF, prepare_psf
 from rlcore.registry import installed, load_backend
 from rlcore.regularization import NO_PRIOR, Prior
+from rlcore.stopping import MOST_ITERATIONS, Iterations, Stop, check_threshold
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The caller's choices."""
 
-    iterations: int
+    iterations: Iterations
     boundary: Boundary
     background: float
     memory: int | float | str | None = None
@@ -42,6 +44,19 @@ class Settings:
     tolerance: float | None = None
     acceleration: Acceleration = "none"
     prior: Prior = NO_PRIOR
+    stop: Stop = "none"
+    threshold: float | None = None
+    gain: Any = None
+
+    @property
+    def most(self) -> int:
+        """Iterations at the most."""
+        return MOST_ITERATIONS if self.iterations == "auto" else self.iterations
+
+    @property
+    def ends(self) -> Stop | Literal["held-out"]:
+        """What may end the run before that."""
+        return "held-out" if self.iterations == "auto" else self.stop
 
     @property
     def error(self) -> float | None:
@@ -63,6 +78,8 @@ class Request:
     native: bool
     """Whether the image is an array of the backend's own library, and stays one."""
     out: Any
+    start: Any = "constant"
+    """A name, or an array."""
 
     @classmethod
     def of(
@@ -86,42 +103,72 @@ class Request:
         """Chunks of the result, 1 voxel where it has none."""
         return (1,) * len(self.geometry.image_shape) if self.out is None else chunks_of(self.out)
 
+    @property
+    def auto(self) -> bool:
+        """Whether the number of iterations is to be found out."""
+        return self.settings.iterations == "auto"
+
+    def of_iterations(self, iterations: int) -> Request:
+        """The same with the number that was found."""
+        return replace(self, settings=replace(self.settings, iterations=iterations, gain=None))
+
+    def to_host(self, part: Any) -> Volume:
+        """Part of an array of the caller's, in host memory."""
+        if isinstance(part, np.ndarray) or not array_api_compat.is_array_api_obj(part):
+            return np.asarray(part)
+        return self.backend.download(self.backend.upload(part))
+
     def job(self, checkpoint: bool) -> Job:
         """What the planner needs to know."""
         return Job(
             self.geometry,
-            self.settings.iterations,
+            self.settings.most,
             result_in_memory=self.out is None,
             lazy_image=not isinstance(self.image, np.ndarray) and not self.native,
             checkpoint=checkpoint,
             acceleration=self.settings.acceleration,
             regularization=self.settings.prior.name,
+            stop=self.settings.ends,
         )
 
     def check_plan(self, plan: Plan) -> None:
         """Refuse a plan that was made for something else."""
         ours = {
             "geometry": self.geometry,
-            "iterations": self.settings.iterations,
+            "iterations": self.settings.most,
             "backend": self.backend.name,
             "acceleration": self.settings.acceleration,
             "regularization": self.settings.prior.name,
+            "stop": self.settings.ends,
         }
-        if plan.acceleration in TELLING and plan.half_steps > 2 and not plan.is_whole:
-            raise InputError(
-                f"plan of {plan.half_steps} half-steps between exchanges is too long for acceleration "
-                f"{plan.acceleration!r}, whose factors are sums over all blocks; make one with half_steps 1 or 2"
-            )
+        self._check_exchanges(plan)
         if other := [f"{key} {getattr(plan, key)!r}" for key, value in ours.items() if getattr(plan, key) != value]:
             raise InputError(f"plan is for {other[0]}, not {ours[other[0].split()[0]]!r}; make one for this run")
 
-    def identity(self, digest: str) -> dict[str, Any]:
-        """What a checkpoint's continuation must agree in; `digest` is the image's."""
+    def _check_exchanges(self, plan: Plan) -> None:
+        """Refuse a plan whose blocks meet too seldom for what is asked."""
+        if plan.half_steps <= 2 or plan.is_whole:
+            return
+        if plan.acceleration in TELLING:
+            why = f"is too long for acceleration {plan.acceleration!r}, whose factors are sums over all blocks"
+        elif self.settings.stop != "none":
+            why = f"cannot stop after any iteration, as stop {self.settings.stop!r} wants"
+        else:
+            return
+        raise InputError(
+            f"plan of {plan.half_steps} half-steps between exchanges {why}; make one with half_steps 1 or 2"
+        )
+
+    def identity(self, digest: str, start: str) -> dict[str, Any]:
+        """What a checkpoint's continuation must agree in; `digest` is the image's, `start` tells of the start."""
         return {
             "image": digest,
             "psf": hashlib.sha256(self.psf.values.tobytes()).hexdigest(),
             "geometry": asdict(self.geometry),
             "iterations": self.settings.iterations,
+            "stop": [self.settings.stop, self.settings.threshold],
+            "gain": self.settings.gain,
+            "start": start,
             "background": self.settings.background,
             "tolerance": self.settings.error,
             "acceleration": self.settings.acceleration,
@@ -148,14 +195,16 @@ class Request:
         return NewResult(self.backend, shape)
 
 
-def check_iterations(iterations: int) -> int:
-    """The number, if it is at least 1."""
+def check_iterations(iterations: Iterations) -> Iterations:
+    """The number, if it is at least 1, or "auto"."""
+    if iterations == "auto":
+        return "auto"
     try:
         number = operator.index(iterations)
     except TypeError:
         number = 0
     if number < 1:
-        raise InputError(f"iterations {iterations!r} is not a whole number of at least 1")
+        raise InputError(f"iterations {iterations!r} is neither a whole number of at least 1 nor 'auto'")
     return number
 
 
@@ -165,17 +214,25 @@ def _engine_for(image: Any, backend: str | Backend[Any], device: str | int | Non
     if not foreign:
         return choose_backend(backend, device).backend, False
     if backend == "auto":
-        if array_api_compat.is_cupy_array(image) and any(entry.name == "cupy" for entry in installed()):
-            return load_backend("cupy", image.device.id), True
-        place = array_api_compat.device(image)
-        on_cpu = "cpu" in str(place).lower()
-        return ArrayAPIBackend(array_api_compat.array_namespace(image), place, on_host=on_cpu), True
+        return _engine_of(image), True
     engine = choose_backend(backend, device).backend
     if isinstance(engine, SupportsInterchange):
         return engine, engine.takes(image)
     return engine, isinstance(engine, SupportsResidence) and engine.name in array_api_compat.array_namespace(
         image
     ).__name__
+
+
+def _engine_of(image: Any) -> Backend[Any]:
+    """The backend that is made for the image's library, where one is installed; else any array library's."""
+    names = {entry.name for entry in installed()}
+    place = array_api_compat.device(image)
+    if array_api_compat.is_cupy_array(image) and "cupy" in names:
+        return load_backend("cupy", image.device.id)
+    if array_api_compat.is_torch_array(image) and "torch" in names:
+        return load_backend("torch", str(place))
+    on_cpu = "cpu" in str(place).lower()
+    return ArrayAPIBackend(array_api_compat.array_namespace(image), place, on_host=on_cpu)
 
 
 def _trim(psf: PSF, geometry: Geometry) -> tuple[PSF, Geometry]:
@@ -200,6 +257,18 @@ def check_settings(settings: Settings) -> None:
             f"acceleration {settings.acceleration!r} needs sums over all blocks after every iteration, which "
             "independent blocks have not; leave exchange on, or give acceleration='heavy-ball'"
         )
+    check_threshold(settings.threshold, settings.stop)
+    if settings.ends != "none" and not settings.exchange:
+        raise InputError(
+            "independent blocks cannot agree on when to stop; leave exchange on, or give iterations a number alone"
+        )
+    if settings.iterations == "auto" and settings.stop != "none":
+        raise InputError(
+            f"iterations 'auto' has a stop of its own; give iterations a number with stop={settings.stop!r}"
+        )
+    if settings.iterations != "auto" and settings.gain is not None:
+        raise InputError(f"gain {settings.gain!r} is of use with iterations 'auto' only; leave it out")
+    check_gain(settings.gain)
 
 
 def _check_out(out: Any, shape: Shape) -> None:

@@ -46,10 +46,13 @@ class Source:
         """Say what of the image counts as 0, and refuse a background that leaves nothing."""
         if self.scan.negative:
             caution(f"image has {self.scan.negative} negative voxels, which count as 0", ImageWarning)
-        if self.scan.maximum > 0 and self.scan.mean <= self.background:
-            raise InputError(
-                f"background {self.background!r} is not below the image's mean, {self.scan.mean:g}; give a smaller one"
-            )
+        check_background(self.background, self.scan)
+
+
+def check_background(background: float, seen: Scan) -> None:
+    """Refuse a background that leaves no light."""
+    if seen.maximum > 0 and seen.mean <= background:
+        raise InputError(f"background {background!r} is not below the image's mean, {seen.mean:g}; give a smaller one")
 
 
 def open_source(request: Request, plan: Plan, seen: Scan | None) -> Source:

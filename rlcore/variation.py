@@ -12,6 +12,7 @@ voxels next to it, diagonal ones included, and no others.
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -101,7 +102,7 @@ def smooth_planes(
         return
     before = planes.start - 1 if planes.start else y.shape[0] - 1 if wraps else None
     below = None if before is None else _slopes(xp, y, before, before + 1, wraps, slack, least)[0]
-    together = max(1, slab * y.shape[0] // y.size)
+    together = max(1, slab // math.prod(y.shape[1:]))
     for start in range(planes.start, planes.stop, together):
         stop = min(start + together, planes.stop)
         slopes = _slopes(xp, y, start, stop, wraps, slack, least)

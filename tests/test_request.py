@@ -92,10 +92,10 @@ def test_an_image_below_zero_everywhere_gives_zeros():
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"iterations": 0}, "iterations 0 is not a whole number of at least 1"),
-        ({"iterations": -3}, "iterations -3 is not a whole number of at least 1"),
-        ({"iterations": 2.5}, "iterations 2.5 is not a whole number of at least 1"),
-        ({"iterations": "10"}, "iterations '10' is not a whole number of at least 1"),
+        ({"iterations": 0}, "iterations 0 is neither a whole number of at least 1 nor 'auto'"),
+        ({"iterations": -3}, "iterations -3 is neither a whole number of at least 1 nor 'auto'"),
+        ({"iterations": 2.5}, "iterations 2.5 is neither a whole number of at least 1 nor 'auto'"),
+        ({"iterations": "10"}, "iterations '10' is neither a whole number of at least 1 nor 'auto'"),
         ({"boundary": "mirror"}, "boundary 'mirror' is unknown; choose from 'extended', 'zero', 'periodic'"),
         ({"background": -1.0}, "background -1.0 is not a number of at least 0"),
         ({"background": np.nan}, "background nan is not a number of at least 0"),

@@ -21,6 +21,7 @@ from rlcore.psf import PSF
 from rlcore.regularization import prior_of
 from rlcore.request import Request, Settings
 from rlcore.resources import plan_within
+from rlcore.stopping import Iterations, check_stop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +35,15 @@ class Order:
     psf_model: str | None = None
     """For those that are computed."""
     output: Path = Path("restored.tif")
-    iterations: int = 15
+    iterations: Iterations = 15
     acceleration: str = "heavy-ball"
     regularization: str = "none"
     tv_weight: float | None = None
     seed: int = 0
+    stop: str = "none"
+    threshold: float | None = None
+    gain: str | None = None
+    start: str = "constant"
     backend: str = "auto"
     device: str | None = None
     boundary: str = "extended"
@@ -75,6 +80,9 @@ class Order:
             self.tolerance,
             check_acceleration(self.acceleration),
             prior_of(self.regularization, self.tv_weight, self.seed),
+            check_stop(self.stop),
+            self.threshold,
+            _gain(self.gain),
         )
 
     def choose(self) -> Choice:
@@ -107,3 +115,13 @@ class Order:
 
 def _index_or_name(device: str | None) -> str | int | None:
     return int(device) if device is not None and device.isdigit() else device
+
+
+def _gain(text: str | None) -> float | tuple[float, ...] | None:
+    if text is None:
+        return None
+    try:
+        numbers = tuple(map(float, text.split(",")))
+    except ValueError as error:
+        raise InputError(f"gain {text!r} is neither a number nor a pair of gain and offset") from error
+    return numbers[0] if len(numbers) == 1 else numbers

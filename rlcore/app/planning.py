@@ -13,9 +13,9 @@ from rlcore.app.files.layout import Place
 from rlcore.app.files.opening import not_at_all, open_file
 from rlcore.app.order import Order
 from rlcore.blocks import Shape
-from rlcore.deconvolve import make_plan
 from rlcore.errors import InputError
 from rlcore.planner import Plan
+from rlcore.planning import make_plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,7 @@ def plan_shapes(order: Order, image_shape: str, psf_shape: str) -> Forecast:
         iterations=settings.iterations,
         acceleration=settings.acceleration,
         regularization=settings.prior.name,
+        stop=settings.stop,
         backend=backend,
         boundary=settings.boundary,
         memory=settings.memory,

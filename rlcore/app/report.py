@@ -26,6 +26,9 @@ class Report:
     step: float | None
     """Value of one step of an integer output; None for floating point."""
     iterations: int
+    """Of the volume that took most."""
+    stops: bool
+    """Whether their number was found out by the run."""
     seconds: float
     """From opening the files to the finished output."""
     seconds_per_iteration: float | None
@@ -41,13 +44,22 @@ class Report:
 
     def __str__(self) -> str:
         size = " x ".join(map(str, self.shape))
-        count = "1 iteration" if self.iterations == 1 else f"{self.iterations} iterations"
+        count = self._count()
         rate = f", {speed.duration(self.seconds_per_iteration)} each" if self.seconds_per_iteration else ""
         scale = f"; one step is {self.step:.6g} of the image's units" if self.step else ""
         where = f"{self.plan.backend} ({self.plan.device})"
         took = f"{speed.duration(self.seconds)}{rate}"
         several = f" of {self.volumes} volumes" if self.volumes > 1 else ""
         return f"{self.output}: {size} {self.dtype}, {count}{several} on {where} in {took}{scale}"
+
+    def _count(self) -> str:
+        """How many iterations, and why so many if the run found out."""
+        if not self.stops:
+            return "1 iteration" if self.iterations == 1 else f"{self.iterations} iterations"
+        numbers = [info.iterations for info in self.info]
+        if len(numbers) == 1:
+            return f"{numbers[0]} iterations ({self.info[0].stopped})"
+        return f"{min(numbers, default=0)} to {max(numbers, default=0)} iterations as each was found to need"
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, in types that JSON has."""

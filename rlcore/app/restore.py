@@ -71,7 +71,7 @@ def restore(
         target = _target(order, image, plan, files, prepared)
         run = Volumes(order, image, psfs, backend, target, callback, cancel, info=info)
         done = run.write()
-    if done.seconds_per_volume:
+    if done.seconds_per_volume and order.settings().ends == "none":
         speed.remember(backend, plan, done.seconds_per_volume)
     return _report(order, image, target, done, time.perf_counter() - began)
 
@@ -83,9 +83,16 @@ def _target(order: Order, image: Opened, plan: Plan, files: list[ChannelPSF], ps
         for number, (file, psf) in enumerate(zip(files, psfs, strict=True))
     )
     said = {key: None if value is None else str(value) for key, value in _picked(order).items()}
-    prior = order.settings().prior
-    provenance = Provenance.of(plan, prior, used, image=order.image.name, background=order.background, **said)
+    provenance = Provenance.of(
+        plan, order.settings().prior, used,
+        image=order.image.name, background=order.background, **_counting(order), **said,
+    )  # fmt: skip
     return Target(order.output, image.about, image.layout, order.dtype, provenance, plan)
+
+
+def _counting(order: Order) -> dict[str, Any]:
+    """What decided how many iterations there were, and what they started from."""
+    return {name: getattr(order, name) for name in ("iterations", "stop", "threshold", "gain", "start")}
 
 
 def _picked(order: Order) -> dict[str, Any]:
@@ -99,6 +106,7 @@ def _name(image: Opened, number: int) -> str:
 
 def _report(order: Order, image: Opened, target: Target, done: Done, seconds: float) -> Report:
     per_volume = done.seconds_per_volume
+    iterations = max((info.iterations for info in done.info), default=target.plan.iterations)
     notes = dict.fromkeys(note for used in target.provenance.psf for note in used.notes)
     return Report(
         output=order.output,
@@ -107,9 +115,10 @@ def _report(order: Order, image: Opened, target: Target, done: Done, seconds: fl
         voxel=image.about.voxel,
         dtype=order.dtype,
         step=done.step,
-        iterations=order.iterations,
+        iterations=iterations,
+        stops=order.settings().ends != "none",
         seconds=seconds,
-        seconds_per_iteration=per_volume / order.iterations if per_volume else None,
+        seconds_per_iteration=per_volume / iterations if per_volume else None,
         plan=target.plan,
         psf_notes=tuple(notes),
         volumes=len(image.layout.places),

@@ -8,11 +8,23 @@ from rlcore.acceleration import ACCELERATIONS
 from rlcore.app.program import options
 from rlcore.boundary import BOUNDARIES
 from rlcore.regularization import REGULARIZATIONS
+from rlcore.start import STARTS
+from rlcore.stopping import STOPS, Iterations
 
 MEND = "mend"
 """The centre and the background of a PSF where the user says nothing: what is wrong is mended, with a warning."""
 
 DEFAULT_ITERATIONS = 15
+
+
+def _number_or_auto(context: click.Context, option: click.Parameter, value: str) -> Iterations:
+    if value == "auto":
+        return "auto"
+    try:
+        return int(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is neither a whole number nor 'auto'") from error
+
 
 backend_options = options(
     click.option("--backend", default="auto", show_default=True, help="Its name, as `rlcore backends` lists it."),
@@ -20,7 +32,32 @@ backend_options = options(
 )
 
 how_options = options(
-    click.option("-n", "--iterations", type=int, default=DEFAULT_ITERATIONS, show_default=True),
+    click.option(
+        "-n",
+        "--iterations",
+        callback=_number_or_auto,
+        default=str(DEFAULT_ITERATIONS),
+        show_default=True,
+        help="A number, or auto: a share of the photons is held out to find out how many.",
+    ),
+    click.option(
+        "--stop",
+        type=click.Choice(STOPS),
+        default=STOPS[0],
+        show_default=True,
+        help="relative-change ends the run once the fit changes by no more than --threshold.",
+    ),
+    click.option("--threshold", type=float, help="For --stop: a share of the divergence.  [0.01]"),
+    click.option(
+        "--gain", help="For -n auto: image units per photon, or these and the offset, as 0.46,100.  [estimated]"
+    ),
+    click.option(
+        "--start",
+        type=click.Choice(STARTS),
+        default=STARTS[0],
+        show_default=True,
+        help="What the iterations start from.",
+    ),
     click.option(
         "--acceleration",
         type=click.Choice(ACCELERATIONS),
@@ -36,7 +73,7 @@ how_options = options(
         help="What keeps from fitting noise: tv prefers little variation, consensus asks two halves of the counts.",
     ),
     click.option("--tv-weight", type=float, help="How much total variation counts, up to 0.1.  [0.002]"),
-    click.option("--seed", type=int, default=0, show_default=True, help="Of the coins that split counts."),
+    click.option("--seed", type=int, default=0, show_default=True, help="Of coins that split or hold out photons."),
     backend_options,
     click.option(
         "--boundary",

@@ -97,6 +97,8 @@ class _Handler(logging.Handler):
 def where(progress: Progress) -> str:
     """``iteration 3/20``, with sweep, block and volume where there are several."""
     text = f"iteration {min(progress.iteration + (progress.blocks > 1), progress.iterations)}/{progress.iterations}"
+    if progress.looking:
+        text = f"looking how many: iteration {progress.iteration + 1} of at most {progress.iterations}"
     if progress.blocks > 1:
         text = f"sweep {progress.sweep}/{progress.sweeps}, block {progress.block}/{progress.blocks}, {text}"
     if isinstance(progress, FileProgress):

@@ -29,8 +29,9 @@ class Stopwatch:
         self._last: Progress | None = None
 
     def __call__(self, progress: Progress) -> object:
-        self._first = self._first or progress
-        self._last = progress
+        if not progress.looking:
+            self._first = self._first or progress
+            self._last = progress
         return None if self._callback is None else self._callback(progress)
 
     @property

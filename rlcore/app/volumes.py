@@ -73,7 +73,7 @@ class Volumes:
         self._marks = [fingerprint(psf) for psf in psfs]
         self._places = self._by_psf()
         self._spent = 0.0
-        self._wants_info = info
+        self._wants_info = info or order.settings().ends != "none"
         self._info: dict[Place, rlcore.Info] = {}
         self._seconds: float | None = None
 
@@ -169,6 +169,9 @@ class Volumes:
             "iterations": order.iterations,
             "acceleration": order.acceleration,
             "regularization": asdict(order.settings().prior),
+            "stop": [order.stop, order.threshold],
+            "gain": order.gain,
+            "start": order.start,
             "boundary": order.boundary,
             "background": order.background,
             "tolerance": order.settings().error,
@@ -181,6 +184,7 @@ class Volumes:
 
     def _restore(self, number: int, before: int, out: Output, journal: Journal | None) -> None:
         order, place, plan = self._order, self._places[number], self._target.plan
+        settings = order.settings()
         watch = Stopwatch(self._teller(number, before))
         checkpoint = journal.volume if journal else order.checkpoint
         try:
@@ -192,6 +196,10 @@ class Volumes:
                 regularization=plan.regularization,
                 tv_weight=order.tv_weight,
                 seed=order.seed,
+                stop=settings.stop,
+                threshold=settings.threshold,
+                gain=settings.gain,
+                start=order.start,
                 backend=self._backend,
                 boundary=plan.geometry.boundary,
                 background=order.background,

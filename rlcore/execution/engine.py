@@ -15,7 +15,7 @@ from rlcore.caution import caution
 from rlcore.errors import BudgetError, OutOfMemory
 from rlcore.execution.checkpoint import Checkpoint
 from rlcore.execution.progress import Reporter
-from rlcore.execution.record import Record, own_part
+from rlcore.execution.record import Record
 from rlcore.execution.stages import Stages
 from rlcore.execution.stores import Store
 from rlcore.execution.sweeps import OTHER_RATIO, RATIO, START, Sweep, sweeps
@@ -73,6 +73,10 @@ class Run:
             )
         )
 
+    def has_ended(self, sweep: Sweep) -> bool:
+        """Whether it was enough with this sweep."""
+        return self.record is not None and self.record.enough(sweep.finished)
+
 
 def execute(run: Run, plan: Plan) -> str:
     """Run the plan to its end, and name the volume that holds what came of it.
@@ -89,8 +93,8 @@ def execute(run: Run, plan: Plan) -> str:
             run.record.forget(finished)
         past = run.checkpoint.state.sweep if run.checkpoint else 0
         run.reporter.begin([sweep.units for sweep in todo], past, finished / plan.iterations)
-        if past == len(todo):  # killed between the last sweep and the end
-            return str(todo[-1].result[0].estimate)
+        if past == len(todo) or (past and run.has_ended(todo[past - 1])):  # killed between the last sweep and the end
+            return str(todo[past - 1].result[0].estimate)
         sweep = todo[past]
         try:
             engine = _Engine(run, plan)
@@ -98,6 +102,8 @@ def execute(run: Run, plan: Plan) -> str:
                 engine.sweep(sweep)
                 state, finished = sweep.result
                 run.reporter.finish_sweep(finished)
+                if run.has_ended(sweep):
+                    break
             return str(state.estimate)
         except MemoryError as error:
             if run.checkpoint is not None or (sweep.in_place and run.written):
@@ -210,6 +216,8 @@ class _Engine:
                 with self._lane():
                     state = next(steps)
                 reporter.advance(2, finished if len(sweep.cut) == 1 else None)
+                if self._ends(sweep, finished):
+                    break
             return tuple(state[part] for part, _ in sweep.written)
 
         return compute
@@ -265,8 +273,11 @@ class _Engine:
         record, (number, block) = self._run.record, item
         if record is None:
             return None
-        part = own_part(block, self._plan.geometry.image)
-        return record.watch(finished + 1, number, len(sweep.cut), part, data, self._optics)
+        return record.watch(finished + 1, number, len(sweep.cut), block, data, self._optics)
+
+    def _ends(self, sweep: Sweep, finished: int) -> bool:
+        """Whether a sweep of a single block ends here, since that was enough; others end the run when they are done."""
+        return len(sweep.cut) == 1 and self._run.record is not None and self._run.record.enough(finished)
 
     def _save(self, targets: tuple[Store, ...], arrays: tuple[Any, ...], number: int, block: Block) -> None:
         self._run.written = True

@@ -24,11 +24,14 @@ class Progress:
     """The block of the sweep under way, from 1."""
     blocks: int
     fraction: float
-    """Share of the work that is done, 0 to 1."""
+    """Share of the work that is done, 0 to 1; 0 as long as the run is `looking`."""
     elapsed: float
     """Seconds since the iterations began."""
     remaining: float
     """Seconds still needed at the rate so far, which the first step tells only roughly."""
+    looking: bool = False
+    """Whether these are the iterations, `iterations` at most, by which the run finds out how many it takes. Then
+    `remaining` is for as many as that, at the most."""
 
 
 Callback = Callable[[Progress], object]
@@ -44,8 +47,16 @@ class CancelEvent(Protocol):
 class Reporter:
     """Counts units of work: one block through one half-step."""
 
-    def __init__(self, callback: Callback | None, cancel: CancelEvent | None, iterations: int) -> None:
+    def __init__(
+        self,
+        callback: Callback | None,
+        cancel: CancelEvent | None,
+        iterations: int,
+        *,
+        looking: bool = False,
+    ) -> None:
         self._callback, self._cancel, self._iterations = callback, cancel, iterations
+        self._looking = looking
         self._began = self._set_out = time.perf_counter()
         self._done = 0.0
         self._first: tuple[float, float] | None = None
@@ -90,7 +101,8 @@ class Reporter:
             sweeps=self.sweeps,
             block=self.block,
             blocks=self.blocks,
-            fraction=min(1.0, self._done / self._total),
+            fraction=0.0 if self._looking else min(1.0, self._done / self._total),
             elapsed=now - self._began,
             remaining=pace * max(0.0, self._total - self._done),
+            looking=self._looking,
         )

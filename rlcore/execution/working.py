@@ -16,7 +16,7 @@ from rlcore.boundary import Geometry
 from rlcore.budget import format_bytes
 from rlcore.errors import BudgetError
 from rlcore.execution.checkpoint import Checkpoint, open_volume
-from rlcore.execution.stores import ConstantStore, DeviceStore, HostStore, Store
+from rlcore.execution.stores import DeviceStore, HostStore, Store
 from rlcore.execution.sweeps import OTHER_RATIO, RATIO, RESULT, START
 from rlcore.planner.plan import Residence
 
@@ -35,7 +35,7 @@ class WorkingVolumes:
         self,
         backend: Backend[Any],
         geometry: Geometry,
-        start: float,
+        start: Store,
         result: Store,
         *,
         scratch_parent: Path,
@@ -44,8 +44,7 @@ class WorkingVolumes:
         self._backend, self._geometry = backend, geometry
         self._parent, self._checkpoint = scratch_parent, checkpoint
         self._scratch: Path | None = None
-        constant = ConstantStore(backend, geometry.domain, start, wraps=geometry.wraps)
-        self._stores: dict[str, Store] = {START.estimate: constant}
+        self._stores: dict[str, Store] = {START.estimate: start}
         if checkpoint is None:
             self._stores[RESULT] = result
 

@@ -19,11 +19,12 @@ from rlcore.app.psf.fitting import prepare_mended
 from rlcore.backend import Volume
 from rlcore.boundary import check_boundary
 from rlcore.choice import choose_backend
-from rlcore.deconvolve import deconvolve, make_plan
+from rlcore.deconvolve import deconvolve
 from rlcore.errors import Cancelled, InputError, RLCoreError
 from rlcore.execution.progress import Progress
 from rlcore.napari.devices import AUTO, Engine
 from rlcore.optics.resample import resample_psf
+from rlcore.planning import make_plan
 from rlcore.psf import PSF, prepare_psf
 
 

@@ -113,9 +113,10 @@ def _least_transforms(job: Job, backend: Backend[Any]) -> float:
 def _intervals(job: Job, tolerance: float | None) -> Iterator[int]:
     """Half-steps between exchanges that are worth a look: 1, then 2, 4, 8 ... up to all of them.
 
-    1 and 2 alone where blocks have to meet after every iteration.
+    1 and 2 alone where blocks have to meet after every iteration, or the run may end after any.
     """
-    most = 2 if job.acceleration in TELLING else 2 * job.iterations
+    meet = job.acceleration in TELLING or job.stop == "relative-change"
+    most = 2 if meet else 2 * job.iterations
     if tolerance is None:
         yield 1
         steps = 2
@@ -205,6 +206,7 @@ def _plan(
         tolerance=tolerance if blocks > 1 else None,
         acceleration=job.acceleration,
         regularization=job.regularization,
+        stop=job.stop,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,11 @@ import numpy.typing as npt
 from rlcore.acceleration import TELLING, Acceleration
 from rlcore.backend import Backend, Shape, SupportsHostVolumes, SupportsResidence, SupportsStreams, on_host, real_dtype
 from rlcore.boundary import Geometry
+from rlcore.fitness import Lattice
 from rlcore.planner.plan import Residence
 from rlcore.regularization import Regularization, reach_of
 from rlcore.richardson_lucy import Held, held_by
+from rlcore.stopping import Stop
 
 # Time to move one voxel of a block in or out, in units of one transform's time per voxel and log2(voxels).
 # Measured as ratios on a CPU with 2 threads and on a data-centre GPU; only their order of magnitude matters.
@@ -45,6 +47,7 @@ class Job:
     checkpoint: bool = False
     acceleration: Acceleration = "none"
     regularization: Regularization = "none"
+    stop: Stop | Literal["held-out"] = "none"
 
     @property
     def ratios(self) -> int:
@@ -99,6 +102,7 @@ def needs_of(candidate: Candidate, job: Job, backend: Backend[Any]) -> Needs:
     image, volume = (math.prod(job.geometry.image_shape) * item, job.geometry.domain.size * item)
     half = blocks > 1 and candidate.half_steps == 1
     device = job.held(backend, half=half).bytes(footprint) + FIXED
+    device += _looked_at(job, footprint.real)
     if half and on_host(backend) and footprint.real < LINGERING:
         device += footprint.real
     host = image if job.result_in_memory else 0
@@ -117,9 +121,16 @@ def needs_of(candidate: Candidate, job: Job, backend: Backend[Any]) -> Needs:
             host += kept - gathered  # where the ratio was
         elif on_host(backend):
             host -= min(gathered, device - FIXED)  # where the blocks were
+    host += image if job.stop == "held-out" and not job.lazy_image else 0  # a copy without the photons held out
     scratch = kept if job.checkpoint or (blocks > 1 and candidate.residence == "scratch") else 0
     largest = max(footprint.real, footprint.spectrum, volume if candidate.residence == "device" and kept else 0)
     return Needs(device, host, scratch, largest, _cost(candidate, job, backend, blocks))
+
+
+def _looked_at(job: Job, real: int) -> int:
+    """Bytes on the device for planes of the model and of what it is compared with, if the run looks at them."""
+    step = Lattice.over(job.geometry.image_shape).step
+    return 0 if job.stop == "none" else 3 * -(-real // step)
 
 
 def _volumes(candidate: Candidate, job: Job, blocks: int, image: int, volume: int) -> int:

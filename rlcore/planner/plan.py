@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 from rlcore.acceleration import Acceleration
@@ -11,6 +11,7 @@ from rlcore.blocks import Block, Box, Cut, Shape
 from rlcore.boundary import Geometry
 from rlcore.budget import Budget, format_bytes
 from rlcore.regularization import Regularization, reach_of
+from rlcore.stopping import Stop
 
 Residence = Literal["device", "host", "scratch"]
 """Where the working volumes live: on the device, in host memory, or in files."""
@@ -48,6 +49,8 @@ class Plan:
     """None where blocks are exact; else the error that independent blocks may make, as a share of the maximum."""
     acceleration: Acceleration = "none"
     regularization: Regularization = "none"
+    stop: Stop | Literal["held-out"] = "none"
+    """What may end the run before all iterations are done."""
 
     @property
     def is_whole(self) -> bool:
@@ -63,6 +66,10 @@ class Plan:
     def iterations_per_sweep(self) -> int:
         """Iterations between exchanges, for sweeps of whole iterations."""
         return max(1, min(self.half_steps // 2, self.iterations))
+
+    def shortened(self, iterations: int) -> Plan:
+        """The same for so many iterations, now that they are known."""
+        return replace(self, iterations=iterations, stop="none")
 
     def cut(self) -> Cut:
         """The blocks of a sweep of whole iterations, over the estimate's domain."""
@@ -140,7 +147,8 @@ class Plan:
     def _how(self) -> str:
         where = f"on {self.backend} ({self.device})"
         chosen = [name for name in (self.acceleration, self.regularization) if name != "none"]
-        what = _count(self.iterations) + (f" with {' and '.join(chosen)}" if chosen else "")
+        most = "" if self.stop == "none" else "at most "
+        what = most + _count(self.iterations) + (f" with {' and '.join(chosen)}" if chosen else "")
         if self.is_whole:
             return f"The whole volume in one block of {_by(self.block_shape)}, {what} {where}."
         blocks = f"{len(self.cut())} blocks ({_by(self.cut().counts)}) of {_by(self.block_shape)} voxels"

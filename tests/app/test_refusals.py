@@ -99,7 +99,7 @@ def test_of_several_channels_or_times_one_can_be_picked(files, truth):
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (["-n", "0"], "iterations 0 is not a whole number of at least 1"),
+        (["-n", "0"], "iterations 0 is neither a whole number of at least 1 nor 'auto'"),
         (["--backend", "nupmy"], "backend 'nupmy' is unknown (did you mean 'numpy'?)"),
         (["--device", "gpu"], "backend 'numpy' has no device 'gpu'; it runs on the CPU"),
         (["--memory", "lots"], "memory 'lots' is not a size"),

@@ -569,6 +569,12 @@ class FitsWhatIsOutsideTheBox(Full):
         )
 
 
+@fails("planes")
+class TakesTheFirstPlanes(Full):
+    def planes(self, array, first, step, count):
+        return super().planes(array, first, 1, count)
+
+
 @fails("summary")
 class SummaryOfMagnitudes(Full):
     def summary(self, array):

@@ -119,3 +119,20 @@ def test_summary_of_a_large_volume_is_exact_to_double_precision(backend):
     summary = backend.summary(backend.upload(volume))
     assert (summary.minimum, summary.maximum) == (volume.min(), volume.max())
     assert summary.total == pytest.approx(volume.sum(dtype=np.float64), rel=1e-9)
+
+
+def test_it_finds_as_many_iterations_as_double_precision_whole_and_in_blocks(backend, monkeypatch):
+    """Also when it looks at some planes only."""
+    monkeypatch.setattr("rlcore.fitness.LOOKED_AT", 5000)
+    image, psf = problem((20, 30, 31))
+    options = {"background": 1.0, "return_info": True, "gain": 1}
+    truth, told = rlcore.deconvolve(image, psf, iterations="auto", backend=DOUBLE, **options)
+    assert told.share < 0.5
+    whole = rlcore.make_plan(image.shape, psf.shape, iterations="auto", backend=backend, memory="1 GiB")
+    block = (*whole.block_shape[:1], whole.block_shape[1] // 2 + 12, *whole.block_shape[2:])
+    keep = (*whole.keep_shape[:1], -(-whole.geometry.domain.shape[1] // 2), *whole.keep_shape[2:])
+    blocks = replace(whole, block_shape=block, keep_shape=keep, halo=(0, 8, 0), half_steps=1)
+    for plan in (whole, blocks):
+        ours, info = rlcore.deconvolve(image, psf, iterations="auto", backend=backend, plan=plan, **options)
+        assert info.iterations == told.iterations
+        assert np.abs(ours - truth).max() <= 5e-4 * truth.max()  # single precision, many iterations

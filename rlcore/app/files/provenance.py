@@ -11,6 +11,7 @@ from typing import Any
 from rlcore.planner import Plan
 from rlcore.psf import PSF
 from rlcore.regularization import Prior
+from rlcore.stopping import Iterations
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,12 @@ class Provenance:
     time: str | None
     """The time points that were picked, as the user wrote them; None for all."""
     channel: str | None
-    iterations: int
+    iterations: Iterations
+    """As the user wrote them: "auto" where the run found their number."""
+    stop: str
+    threshold: float | None
+    gain: str | None
+    start: str
     acceleration: str
     regularization: str
     tv_weight: float | None
@@ -61,11 +67,10 @@ class Provenance:
     def of(cls, plan: Plan, prior: Prior, psf: tuple[UsedPSF, ...], **said: Any) -> Provenance:
         """What a plan and a user's choices tell."""
         return cls(
-            version=version("rlcore"), iterations=plan.iterations, acceleration=plan.acceleration,
+            version=version("rlcore"), acceleration=plan.acceleration, boundary=plan.geometry.boundary,
             regularization=prior.name, tv_weight=prior.weight if prior.name == "tv" else None,
-            seed=prior.seed if prior.name == "consensus" else None,
-            boundary=plan.geometry.boundary, tolerance=plan.tolerance, backend=plan.backend, device=plan.device,
-            psf=psf, **said,
+            seed=prior.seed if prior.name == "consensus" or said["iterations"] == "auto" else None,
+            tolerance=plan.tolerance, backend=plan.backend, device=plan.device, psf=psf, **said,
         )  # fmt: skip
 
     @property
@@ -74,11 +79,17 @@ class Provenance:
         files = ", ".join(dict.fromkeys(used.file for used in self.psf))
         steps = "" if self.step is None else f", in steps of {self.step:.9g}"
         return (
-            f"Richardson-Lucy deconvolution by rlcore {self.version}: {self.iterations} iterations, "
+            f"Richardson-Lucy deconvolution by rlcore {self.version}: {self._count}, "
             f"acceleration {self.acceleration}, {self._regularized}boundary {self.boundary}, "
             f"background {self.background:g}, "
             f"psf {files}, on {self.backend}{steps}"
         )
+
+    @property
+    def _count(self) -> str:
+        if self.iterations == "auto":
+            return "as many iterations as held-out photons called for"
+        return f"{self.iterations} iterations" if self.stop == "none" else f"at most {self.iterations} iterations"
 
     @property
     def _regularized(self) -> str:

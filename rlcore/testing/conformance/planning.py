@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from rlcore.backend import Backend, Shape, real_dtype
-from rlcore.deconvolve import make_plan
+from rlcore.planning import make_plan
 from rlcore.testing.conformance.cases import THROUGH_FFT, close, over_shapes, volume
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rlcore.backend import Device, Footprint, Shape, Summary, Volume
+from rlcore.backend import Device, Fit, Footprint, Shape, Summary, Volume
 from rlcore.blocks import Box
 from rlcore.errors import BackendError
 from rlcore_cupy import devices, elementwise, residence
@@ -189,6 +189,19 @@ class CuPyBackend(Regularizing):
             before, target = self._padded(previous), self._real_target(out, estimate.shape)
             self._transforms.predict(self._written(estimate), before, factor, least, target)
             return target
+
+    # --- how well a block fits
+
+    def fit(self, image: Array, blurred: Array, *, background: float, floor: float, inside: Box) -> Fit:
+        with self._place.here():
+            return elementwise.fit(self._padded(image), self._padded(blurred), background, floor, inside)
+
+    def planes(self, array: Array, first: int, step: int, count: int) -> Padded:
+        with self._place.here():
+            source = self._written(array)
+            if source.step is not None or source.update is not None or not source.has_room:
+                source = self._padded(source)
+            return source.planes(first, step, count)
 
     # --- residence, host volumes, expansion, summary
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from rlcore.backend import Summary
+from rlcore.backend import Fit, Summary
+from rlcore.blocks import Box
 from rlcore_cupy.layout import Padded, Ratio
 from rlcore_cupy.library import cupy
 from rlcore_cupy.small import on_device
@@ -130,6 +131,34 @@ extern "C" __global__ void look(const int n, const int rows, const float* array,
         found[3 * blockIdx.x] = least[0]; found[3 * blockIdx.x + 1] = most[0]; found[3 * blockIdx.x + 2] = total[0];
     }
 }
+extern "C" __global__ void fit(const float* image, const int li, const float* blurred, const int lb,
+                               const float background, const float least, const int ny, const int z0, const int z1,
+                               const int y0, const int y1, const int x0, const int x1, double* found)
+{
+    __shared__ double divergences[256], lights[256], totals[256];
+    double divergence = 0.0, light = 0.0, total = 0.0;
+    const int high = y1 - y0, rows = (z1 - z0) * high;
+    for (int k = blockIdx.x; k < rows; k += gridDim.x) {
+        const long long row = (long long)(z0 + k / high) * ny + y0 + k % high;
+        for (int x = x0 + threadIdx.x; x < x1; x += blockDim.x) {
+            const float d = image[row * li + x], m = fmaxf(blurred[row * lb + x] + background, least);
+            divergence += (double)(d > 0.0f ? d * logf(d / m) : 0.0f) + ((double)m - d);
+            light += m; total += d;
+        }
+    }
+    const int t = threadIdx.x;
+    divergences[t] = divergence; lights[t] = light; totals[t] = total;
+    for (int half = blockDim.x / 2; half > 0; half /= 2) {
+        __syncthreads();
+        if (t < half) {
+            divergences[t] += divergences[t + half]; lights[t] += lights[t + half]; totals[t] += totals[t + half];
+        }
+    }
+    if (t == 0) {
+        found[3 * blockIdx.x] = divergences[0]; found[3 * blockIdx.x + 1] = lights[0];
+        found[3 * blockIdx.x + 2] = totals[0];
+    }
+}
 """
 )
 """CUDA C of all steps. Every array comes with the number of float32 from one of its rows to the next."""
@@ -209,3 +238,13 @@ def summary(array: Padded) -> Summary:
     kernel("look")((blocks,), (THREADS,), arguments)
     host = found.get()
     return Summary(float(host[:, 0].min()), float(host[:, 1].max()), float(host[:, 2].sum()))
+
+
+def fit(image: Padded, blurred: Padded, background: float, floor: float, inside: Box) -> Fit:
+    """The image against the model ``max(blurred + background, floor)``, in a box."""
+    step = Ratio(image, background, floor, inside)
+    blocks = min(math.prod(inside.shape[:-1]), 1056)
+    found = cupy.empty((blocks, 3), cupy.float64)
+    places = [part for array in (image, blurred) for part in (array.buffer, np.int32(array.line))]
+    kernel("fit")((blocks,), (THREADS,), (*places, *step.numbers, found))
+    return Fit(*map(float, found.get().sum(axis=0)))

@@ -88,6 +88,18 @@ class Padded:
         """A contiguous float32 array of CuPy as it lies: rows without room, to read from and write to."""
         return cls(tuple(array.shape), array.reshape(-1))
 
+    def planes(self, first: int, step: int, count: int) -> Padded:
+        """A new array of so many planes, each `step` after the one before, in the state of this one, if no step
+        waits."""
+        plane = math.prod(self.shape[1:-1]) * self.line
+        taken = Padded((count, *self.shape[1:]))
+        if taken.line == self.line:
+            taken.buffer.reshape(count, plane)[...] = self.buffer.reshape(-1, plane)[first::step][:count]
+            taken.state = self.state
+        else:
+            taken.reals[...] = self.reals[first::step][:count]
+        return taken
+
     @property
     def rows(self) -> int:
         return math.prod(self.shape[:-1])

@@ -217,6 +217,10 @@ class PyFFTWBackend:
         source = blurred if isinstance(blurred, Padded) else self._padded(blurred)  # settled on the way
         return fit(self._transforms, self._team, self._padded(image), source, background, floor, inside)
 
+    def planes(self, array: Array, first: int, step: int, count: int) -> Array:
+        source = array if isinstance(array, Padded) else self._padded(array)  # what is pending stays so
+        return source.planes(first, step, count)
+
     # --- residence and expansion
 
     def full(self, shape: Shape, value: float) -> Array:

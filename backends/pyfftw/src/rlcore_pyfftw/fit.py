@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from rlcore.array_api import LEAST_RATIO
 from rlcore.backend import Fit
 from rlcore.blocks import Box
+from rlcore.fitness import LEAST_RATIO
 from rlcore_pyfftw.layout import Floats, Padded, Temporaries
 from rlcore_pyfftw.team import Team
 from rlcore_pyfftw.transforms import Transforms
@@ -25,7 +25,7 @@ def fit(
     """Divergence and light of a box; what is pending of the blurred array is settled on the way."""
     planes, (first, last) = blurred.layout.planes, (inside.start[0], inside.stop[0])
     part = tuple(slice(a, b) for a, b in zip(inside.start[1:], inside.stop[1:], strict=True))
-    told = [Fit(0.0, 0.0)] * len(planes)
+    told = [Fit(0.0, 0.0, 0.0)] * len(planes)
 
     def lane(numbers: Iterator[int]) -> None:
         temporaries = Temporaries()
@@ -38,19 +38,19 @@ def fit(
 
     team.run(lane, len(planes))
     blurred.state = "real"
-    return Fit(math.fsum(one.divergence for one in told), math.fsum(one.light for one in told))
+    return Fit(*map(math.fsum, zip(*told, strict=True)))
 
 
 def _sums(temporaries: Temporaries, counts: Floats, blurred: Floats, background: float, floor: float) -> Fit:
     if not counts.size:
-        return Fit(0.0, 0.0)
+        return Fit(0.0, 0.0, 0.0)
     model, terms = temporaries.take("model", counts.shape), temporaries.take("terms", counts.shape)
     np.clip(np.add(blurred, np.float32(background), out=model), np.float32(floor), _TOP, out=model)
     np.clip(np.divide(counts, model, out=terms), _LEAST_RATIO, _TOP, out=terms)
     np.multiply(np.log(terms, out=terms), counts, out=terms)
     light = _total(model)
     np.subtract(model, counts, out=model)
-    return Fit(_total(np.add(terms, model, out=terms)), light)
+    return Fit(_total(np.add(terms, model, out=terms)), light, _total(counts))
 
 
 def _total(values: Floats) -> float:

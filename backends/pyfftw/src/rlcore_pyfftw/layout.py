@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -161,6 +161,17 @@ class Padded:
     @property
     def shape(self) -> Shape:
         return self.layout.shape
+
+    def planes(self, first: int, step: int, count: int) -> Padded:
+        """A new array of so many planes, each `step` after the one before, in the state of this one.
+
+        They are few, so that threads share them one by one.
+        """
+        taken = Padded((count, *self.shape[1:]))
+        taken.layout = replace(taken.layout, planes=Batches(count, 1))
+        np.copyto(taken._buffer, self._buffer[first::step][:count])
+        taken.state = self.state
+        return taken
 
     def piece(self, piece: Piece, temporaries: Temporaries) -> Floats:
         """A stretch of memory, room and all: NumPy is several times faster where rows need not be told apart."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from rlcore.backend import Box, Device, Footprint, Shape, Summary, Volume
+from rlcore.backend import Box, Device, Fit, Footprint, Shape, Summary, Volume
 from rlcore.errors import BackendError
 from rlcore_reikna import host_volumes
 from rlcore_reikna.arrays import Array, Kind, Real, Spread, cubic, is_spectrum, real_bytes
@@ -20,6 +21,8 @@ from rlcore_reikna.transforms import Transforms
 
 _LOOKERS = 1 << 17
 """Work-items that look at a volume together."""
+_ADDERS = 1 << 13
+"""Work-items that add up a fit together: enough to keep a device busy, few enough to be brought to the host often."""
 
 
 class OpenCLBackend(Regularizing):
@@ -171,6 +174,26 @@ class OpenCLBackend(Regularizing):
         self, estimate: Real, previous: Real, factor: float, *, least: float, out: Array | None = None
     ) -> Array:
         return self._each("predict", out, estimate, previous, numbers=(factor, least))
+
+    # --- how well a block fits
+
+    def fit(self, image: Real, blurred: Real, *, background: float, floor: float, inside: Box) -> Fit:
+        """Sums over a box, compensated in single precision and ended in double."""
+        data, model = self._dense(image), self._dense(blurred)
+        (_, *plane), first, last = cubic(data.shape), cubic(inside.start, fill=0), cubic(inside.stop)
+        items = min(_ADDERS, inside.size)
+        sums = self._new((items, 8))
+        numbers = (background, floor, *plane, *first, *last)
+        self._program.strided("fit", items, inside.size, sums.buffer, data.buffer, model.buffer, *numbers)
+        found = self.download(sums).astype(np.float64).sum(axis=0)
+        return Fit(*(float(found[at] - found[at + 1]) for at in (0, 2, 4)))
+
+    def planes(self, array: Real, first: int, step: int, count: int) -> Array:
+        source = self._dense(array)
+        taken = self._new((count, *source.shape[1:]))
+        size = math.prod(source.shape[1:])
+        self._program.each("planes", taken.size, taken.buffer, source.buffer, size, first, step)
+        return taken
 
     # --- residence, host volumes, expansion, summary
 

@@ -281,3 +281,26 @@ kernel void smooth(global float *out, global const float *array, global const fl
         divergence -= slopes(estimate, (int4)(x, y, wrapped.z, 0), first, last, wraps, slack, least, ny, nx).z;
     out[i] = array[i] / (1.0f - share * divergence);
 }
+
+// --- how well a block fits: some of its planes, and the sums over a box, each with what rounding took from it
+
+kernel void planes(global float *out, global const float *a, const int size, const int first, const int step,
+                   const ulong n)
+{ EACH(i, n); out[i] = a[(first + i / size * step) * size + i % size]; }
+
+kernel void fit(global float8 *out, global const float *image, global const float *blurred, const float background,
+                const float least, const int ny, const int nx, const int az, const int ay, const int ax,
+                const int bz, const int by, const int bx, const ulong n)
+{
+    float2 divergence = 0.0f, light = 0.0f, total = 0.0f;
+    const int width = bx - ax, height = by - ay;
+    for (size_t k = get_global_id(0); k < n; k += get_global_size(0)) {
+        const size_t row = k / width;
+        const size_t i = AT(az + row / height, ay + row % height, ax + k % width, ny, nx);
+        const float d = image[i], m = fmax(blurred[i] + background, least);
+        add_to(&divergence, (d > 0.0f ? d * log(d / m) : 0.0f) + (m - d));
+        add_to(&light, m);
+        add_to(&total, d);
+    }
+    out[get_global_id(0)] = (float8)(divergence, light, total, 0.0f, 0.0f);
+}

@@ -43,6 +43,8 @@ _ARGUMENTS: dict[str, str] = {
     "agree": "bbbn",
     "halve": "bbfuuiiiiiiiii",
     "smooth": "bbbfffiiiiiiiii",
+    "planes": "bbiiin",
+    "fit": "bbbffiiiiiiiin",
 }
 """Arguments of every kernel: buffer, float, int, unsigned int, number of voxels (ulong)."""
 
