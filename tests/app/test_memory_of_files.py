@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 from scenes import gaussian
 
+from rlcore.app.files.window import Window
+from rlcore.app.files.zarr_chunks import chunks_within
+
 zarr = pytest.importorskip("zarr", reason="zarr is not installed")
 pytest.importorskip("yaozarrs", reason="yaozarrs is not installed")
 
@@ -43,6 +46,18 @@ def write(path, shape, chunks):
     scale = {"type": "scale", "scale": [1.0] * 5}
     scales = {"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": [scale]}]}
     group.attrs["ome"] = {"version": "0.5", "multiscales": [scales]}
+
+
+@pytest.mark.parametrize(("memory", "expected"), [(1 << 30, 10), (64 * MIB, 2), (16 * MIB, 1), (1, 1)])
+def test_no_more_chunks_are_under_way_than_memory_has_room_for(tmp_path, memory, expected):
+    write(
+        tmp_path / "image.zarr", (1, 1, 8, 256, 256), (1, 1, 8, 256, 256)
+    )  # a chunk of 1 MiB, and what is stored of it
+    window = Window(zarr.open_group(tmp_path / "image.zarr")["0"], (0, 0, *[slice(None)] * 3), "image.zarr")
+    before = zarr.config.get("async.concurrency")
+    with chunks_within(memory, window, np.zeros(3)):
+        assert zarr.config.get("async.concurrency") == min(before, expected)
+    assert zarr.config.get("async.concurrency") == before
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="peak memory is read from Linux's /proc")
