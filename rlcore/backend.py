@@ -13,15 +13,17 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from rlcore.blocks import Box as Box
 from rlcore.blocks import Shape as Shape
+from rlcore.powers import Fit as Fit
 from rlcore.powers import Likeness as Likeness
 from rlcore.powers import SupportsAgreement as SupportsAgreement
+from rlcore.powers import SupportsFit as SupportsFit
 from rlcore.powers import SupportsHalving as SupportsHalving
 from rlcore.powers import SupportsLikeness as SupportsLikeness
 from rlcore.powers import SupportsVariation as SupportsVariation
@@ -172,30 +174,6 @@ class SupportsPrediction(Protocol[A]):
 
     def predict(self, estimate: A, previous: A, factor: float, *, least: float, out: A | None = None) -> A:
         """``max(estimate + factor * (estimate - previous), least * estimate)``; `out` may be `previous`."""
-        ...
-
-
-class Fit(NamedTuple):
-    """How data and a model compare, summed over voxels."""
-
-    divergence: float
-    """Csiszar's I-divergence, the sum of ``d ln(d/m) - d + m``; ``0 ln 0`` is 0."""
-    light: float
-    """The sum of the model."""
-    counts: float
-    """The sum of the data."""
-
-
-@runtime_checkable
-class SupportsFit(Protocol[A]):
-    """Optional: how well a block fits, by a look at planes of arrays that are there anyway."""
-
-    def planes(self, array: A, first: int, step: int, count: int) -> A:
-        """``array[first::step][:count]`` of a real array, as a new one; what is pending in the array stays so."""
-        ...
-
-    def fit(self, image: A, blurred: A, *, background: float, floor: float, inside: Box) -> Fit:
-        """The image against the model ``max(blurred + background, floor)``, in a box; sums in double precision."""
         ...
 
 

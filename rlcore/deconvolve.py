@@ -11,6 +11,7 @@ from rlcore.acceleration import Acceleration, check_acceleration
 from rlcore.backend import Backend
 from rlcore.boundary import Boundary, check_boundary
 from rlcore.caution import caution
+from rlcore.detours import warn_of_detours
 from rlcore.execution.checkpoint import Checkpoint
 from rlcore.execution.engine import ReplanWarning, Run, execute
 from rlcore.execution.progress import Callback, CancelEvent, Reporter
@@ -162,6 +163,7 @@ def deconvolve(
     request = Request.of(image, psf, settings, backend, device, out)
     start, known = check_start(start, request)
     request = replace(request, start=start)
+    warn_of_detours(request.backend, settings.acceleration, settings.prior.name)
     seen = scan(request.image, digest=checkpoint is not None) if checkpoint is not None or request.auto else None
     state = None if checkpoint is None or seen is None else Checkpoint(checkpoint, request.identity(seen.digest, known))
     before = state.plan if state else None

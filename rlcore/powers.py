@@ -1,4 +1,5 @@
-"""Optional powers of a backend for accelerated and regularized runs; what a backend lacks of them NumPy does instead.
+"""Optional powers of a backend for what is told of a run, for accelerated runs and for regularized ones; what a backend
+lacks of them NumPy does instead.
 
 They are part of the contract in `rlcore.backend`, which names them too. Arrays are real ones, as `upload` returns them.
 """
@@ -11,6 +12,30 @@ from rlcore.blocks import Box, Shape
 
 A = TypeVar("A")
 A_contra = TypeVar("A_contra", contravariant=True)
+
+
+class Fit(NamedTuple):
+    """How data and a model compare, summed over voxels."""
+
+    divergence: float
+    """Csiszar's I-divergence, the sum of ``d ln(d/m) - d + m``; ``0 ln 0`` is 0."""
+    light: float
+    """The sum of the model."""
+    counts: float
+    """The sum of the data."""
+
+
+@runtime_checkable
+class SupportsFit(Protocol[A]):
+    """Optional: how well a block fits, by a look at planes of arrays that are there anyway."""
+
+    def planes(self, array: A, first: int, step: int, count: int) -> A:
+        """``array[first::step][:count]`` of a real array, as a new one; what is pending in the array stays so."""
+        ...
+
+    def fit(self, image: A, blurred: A, *, background: float, floor: float, inside: Box) -> Fit:
+        """The image against the model ``max(blurred + background, floor)``, in a box; sums in double precision."""
+        ...
 
 
 class Likeness(NamedTuple):

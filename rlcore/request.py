@@ -22,8 +22,8 @@ from rlcore.blocks import Shape
 from rlcore.boundary import Boundary, Geometry
 from rlcore.choice import choose_backend
 from rlcore.errors import InputError
+from rlcore.execution.results import ArrayResult, DeviceResult, NewResult, Result
 from rlcore.execution.scan import check_image, chunks_of
-from rlcore.execution.stores import ArrayResult, DeviceResult, NewResult, Result
 from rlcore.photons import check_gain
 from rlcore.planner import Job, Plan
 from rlcore.psf import PSF, prepare_psf

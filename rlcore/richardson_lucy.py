@@ -169,16 +169,11 @@ def advance(
 def iterate(
     steps: Steps[A], state: State, data: Data, weight: Any, optics: Optics, turns: Iterable[Turn]
 ) -> Iterator[State]:
-    """Yield the state after each iteration, one for each turn; the next overwrites it, all but the newest estimate at
-    once, since backends that put an update off do it together with the prediction that follows."""
+    """Yield the state after each iteration, one for each turn. The next overwrites the one before."""
     work: Any = None
-    following = iter(turns)
-    turn = next(following, None)
-    point = state.estimate if turn is None else point_of(steps, state, turn)
-    while turn is not None:
+    for turn in turns:
+        point = point_of(steps, state, turn)
         ratios = blur(steps, point, data, optics, turn, out=work)
         state, work = advance(steps, state, point, ratios, weight, optics, turn)
         del ratios
-        turn = next(following, None)
-        point = state.estimate if turn is None else point_of(steps, state, turn)
         yield state

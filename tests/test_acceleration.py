@@ -14,6 +14,7 @@ import rlcore
 from docs.measure_acceleration import curve
 from rlcore.acceleration import ComposedPrediction
 from rlcore.array_api import ArrayAPIBackend
+from rlcore.detours import DetourWarning
 from rlcore.numpy_backend import NumPyBackend
 from rlcore.pace import Pace
 from rlcore.testing.metrics import nrmse
@@ -34,7 +35,7 @@ def bell(shape=(13, 13, 13), sigma=1.8):
 class Bare(NumPyBackend):
     """A backend that knows only the basic operations."""
 
-    predict = likeness = None
+    predict = likeness = smooth = halve = agree = None
 
 
 def small(kind="filaments", photons=200.0, shape=(14, 26, 30)):
@@ -83,6 +84,7 @@ def test_a_prediction_extrapolates_keeps_what_is_held_and_never_makes_light_of_n
     np.testing.assert_array_equal(backend.download(arrays[0]), f)
 
 
+@pytest.mark.filterwarnings("ignore::rlcore.detours.DetourWarning")
 @pytest.mark.parametrize("acceleration", FAST)
 def test_backends_of_basic_operations_give_the_same(acceleration):
     made = small()
@@ -91,6 +93,21 @@ def test_backends_of_basic_operations_give_the_same(acceleration):
     bare = rlcore.deconvolve(made.image, made.psf, backend=Bare(), **options)
     ours = rlcore.deconvolve(made.image, made.psf, backend=NumPyBackend(), **options)
     np.testing.assert_allclose(bare, ours, atol=1e-5 * ours.max())
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"acceleration": "biggs"}, "lacks SupportsLikeness, so acceleration 'biggs' goes through NumPy on the host"),
+        ({"regularization": "tv"}, "lacks SupportsVariation, so regularization 'tv' goes"),
+        ({"regularization": "consensus"}, "lacks SupportsHalving and SupportsAgreement, so regularization 'consensus'"),
+    ],
+)
+def test_a_detour_through_the_host_is_said(option, message):
+    image = np.full((12, 12), 9.0, np.float32)
+    with pytest.warns(DetourWarning, match=f"backend 'numpy' {message}") as said:
+        rlcore.deconvolve(image, bell((7, 7), 0.8), iterations=2, backend=Bare(), **option)
+    assert len(said) == 1
 
 
 CASES = [
@@ -131,19 +148,30 @@ def test_single_precision_is_enough(backend, acceleration):
 
 
 @pytest.mark.parametrize("backend", ["numpy", "pyfftw"])
-@pytest.mark.parametrize(("acceleration", "iterations"), [("heavy-ball", 15), ("biggs", 15), ("none", 30)])
-def test_a_bright_bead_spoils_no_dim_field(backend, acceleration, iterations):
-    """Beyond the reach of its light and of what that corrects, the field is within 1e-3 of double precision."""
+@pytest.mark.parametrize(
+    ("iterations", "option", "worst"),
+    [
+        (15, {"acceleration": "heavy-ball"}, 1e-3),
+        (15, {"acceleration": "biggs"}, 1e-3),
+        (30, {"acceleration": "none"}, 1e-3),
+        (15, {"regularization": "tv"}, 1e-3),
+        (15, {"regularization": "consensus"}, 4e-3),
+    ],
+)
+def test_a_bright_bead_spoils_no_dim_field(backend, iterations, option, worst):
+    """Beyond the reach of its light and of what that corrects, the field is within 1e-3 of double precision; by
+    consensus all but one voxel in a thousand, since there rounding may decide whether two halves agree."""
     psf = confocal_psf((9, 9, 9))
     field = np.full((32, 56, 56), 5.0)
     field[16, 28, 28] += 1e6
     image = Microscope((24, 48, 48), psf).blur(field).astype(np.float32)
-    options = {"iterations": iterations, "acceleration": acceleration}
-    double = rlcore.deconvolve(image, psf, backend=DOUBLE, **options)
-    ours = rlcore.deconvolve(image, psf, backend=backend, **options)
+    double = rlcore.deconvolve(image, psf, backend=DOUBLE, iterations=iterations, **option)
+    ours = rlcore.deconvolve(image, psf, backend=backend, iterations=iterations, **option)
     dim = np.abs(np.indices(image.shape) - np.reshape((12, 24, 24), (3, 1, 1, 1))).max(axis=0) > 8
     assert dim.mean() > 0.5
-    assert np.abs(ours / double - 1)[dim].max() <= 1e-3
+    error = np.abs(ours / double - 1)[dim]
+    assert np.quantile(error, 0.999) <= 1e-3
+    assert error.max() <= worst
 
 
 @pytest.mark.parametrize("backend", ["numpy", "pyfftw"])
@@ -196,6 +224,7 @@ def test_unknown_names_are_refused_with_those_that_exist():
         rlcore.deconvolve(np.ones((4, 4)), np.ones((3, 3)), acceleration="fast", backend="numpy")
 
 
+@pytest.mark.filterwarnings("ignore::rlcore.detours.DetourWarning")
 @pytest.mark.parametrize("acceleration", FAST)
 @pytest.mark.parametrize("backend", [NumPyBackend(), Bare()], ids=["numpy", "bare"])
 def test_the_plan_counts_the_memory_that_it_takes(backend, acceleration):

@@ -77,6 +77,7 @@ def test_what_halves_agree_on():
     np.testing.assert_allclose(fading[-1], 0.53)
 
 
+@pytest.mark.filterwarnings("ignore::rlcore.detours.DetourWarning")
 @pytest.mark.parametrize("backend", ["numpy", "pyfftw", Bare(), ArrayAPIBackend(array_api_strict, name="strict")])
 def test_every_backend_takes_the_same_coins(backend):
     made = phantom("mixed", (12, 24, 26), psf=gaussian((5, 5, 5), 0.7), photons=100, seed=2)

@@ -45,6 +45,7 @@ def reference(made, iterations, weight, background):
     return microscope.seen(f)
 
 
+@pytest.mark.filterwarnings("ignore::rlcore.detours.DetourWarning")
 @pytest.mark.parametrize(("backend", "bound"), [("numpy", 2e-5), ("pyfftw", 2e-5), (DOUBLE, 1e-6), (Bare(), 2e-5)])
 def test_it_follows_the_formula(backend, bound):
     made = small()

@@ -9,7 +9,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from rlcore_cupy import columns, rows
+from rlcore_cupy import columns, row_tilings, rows
 from rlcore_cupy.butterflies import Registers, is_product_of_primes, transform
 
 COMPILER = shutil.which("g++") or shutil.which("clang++")
@@ -103,7 +103,7 @@ def test_columns_are_transformed_and_filtered(tmp_path, length, kind):
 @pytest.mark.parametrize(("origin", "target"), [("reals", "halves"), ("halves", "reals"), ("halves", "halves")])
 def test_rows_are_transformed_with_the_ratio_on_the_way(tmp_path, n, origin, target):
     """Rows of two planes of two rows and part of a third; the ratio in a box that leaves out voxels on every side."""
-    tiling, count, line, rng = rows.row_tiling_for(n), 5, n + 4, np.random.default_rng(n)
+    tiling, count, line, rng = row_tilings.row_tiling_for(n), 5, n + 4, np.random.default_rng(n)
     step = "none" if origin == "reals" else "ratio"
     parameters = "const float* d, long long from, float* e, long long to, int count, const float2* t, const float2* u"
     if step == "ratio":
@@ -132,26 +132,59 @@ def test_rows_are_transformed_with_the_ratio_on_the_way(tmp_path, n, origin, tar
 
 @needs_compiler
 @pytest.mark.parametrize("n", [30, 180])
-def test_rows_are_updated_and_the_next_point_predicted(tmp_path, n):
-    """The estimate in the place of the point, and the next point in that of the estimate before."""
-    tiling, count, line, rng = rows.row_tiling_for(n), 5, n + 4, np.random.default_rng(n)
+@pytest.mark.parametrize("target", ["reals", "halves"])
+@pytest.mark.parametrize("ahead", [False, True])
+def test_rows_are_updated_and_go_on(tmp_path, n, target, ahead):
+    """From the estimate itself, or from the point ahead of the newest one, to the next estimate; or also to the half
+    spectra of the point ahead of that."""
+    tiling, count, line, rng = row_tilings.row_tiling_for(n), 5, n + 4, np.random.default_rng(n)
     parameters = "const float* d, long long from, float* e, long long to, int count, const float2* t, const float2* u"
-    parameters += ", const float* f, long long line, float* p, long long apart, float factor, float share"
-    source = rows.row_source(tiling, "halves", "update, predict", "reals")
-    launch = on_host(tmp_path, "rows", source, parameters)
+    parameters += ", float* f, long long line"
     change = 3 * rng.random((count, n)) - 2
-    point, before = (rng.random((count, line)).astype(np.float32) for _ in range(2))
-    estimate = point[:, :n] * np.maximum(1 + change, 0)
-    truth = np.maximum(estimate + 0.4 * (estimate - before[:, :n]), 0.75 * estimate)
+    before, newest = (rng.random((count, line)).astype(np.float32) for _ in range(2))
     halves = np.zeros((count, line), np.float32)
     halves.view(np.complex64)[:, : n // 2 + 1] = np.fft.rfft(change) / n
-    tables, wide = [np.array(columns.turns(k), np.complex64) for k in (n // 2, n)], ctypes.c_longlong(line)
+    start, wide = before[:, :n].copy(), ctypes.c_longlong(line)
+    tables = [np.array(columns.turns(k), np.complex64) for k in (n // 2, n)]
+    arguments = [count, *map(pointer, tables), pointer(before), wide]
+    if ahead:
+        parameters += ", const float* p, long long apart, float factor, float share"
+        arguments += [pointer(newest), wide, ctypes.c_float(0.4), ctypes.c_float(0.75)]
+        start = ahead_of(newest[:, :n], start, 0.4)
+    if ahead and target == "halves":
+        parameters += ", float next"
+        arguments += [ctypes.c_float(0.6)]
+    estimate = start * np.maximum(1 + change, 0)
+    source = rows.row_source(tiling, "halves", "update, ahead" if ahead else "update", target)
+    goal = before if target == "reals" else halves
+    launch = on_host(tmp_path, "rows", source, parameters)
+    launch(-(-count // tiling.rows), tiling.threads, pointer(halves), wide, pointer(goal), wide, *arguments)
+    np.testing.assert_allclose(before[:, :n], estimate, atol=4e-6)
+    if target == "halves":
+        point = ahead_of(estimate, newest[:, :n], 0.6) if ahead else estimate
+        found, truth = halves.view(np.complex64)[:, : n // 2 + 1], np.fft.rfft(point)
+        np.testing.assert_allclose(found, truth, atol=2e-6 * np.abs(truth).max())
+
+
+@needs_compiler
+def test_rows_of_a_point_are_made_on_the_way(tmp_path):
+    n, count, line, rng = 60, 5, 64, np.random.default_rng(0)
+    tiling, wide = row_tilings.row_tiling_for(n), ctypes.c_longlong(line)
+    parameters = "const float* d, long long from, float* e, long long to, int count, const float2* t, const float2* u"
+    parameters += ", const float* p, long long apart, float factor, float share"
+    before, newest = (rng.random((count, line)).astype(np.float32) for _ in range(2))
+    truth = np.fft.rfft(ahead_of(newest[:, :n], before[:, :n], 0.4))
+    tables = [np.array(columns.turns(k), np.complex64) for k in (n // 2, n)]
+    launch = on_host(tmp_path, "rows", rows.row_source(tiling, "reals", "point", "halves"), parameters)
     launch(
-        -(-count // tiling.rows), tiling.threads, pointer(halves), wide, pointer(point), wide, count,
-        *map(pointer, tables), pointer(point), wide, pointer(before), wide, ctypes.c_float(0.4), ctypes.c_float(0.75),
+        -(-count // tiling.rows), tiling.threads, pointer(before), wide, pointer(before), wide, count,
+        *map(pointer, tables), pointer(newest), wide, ctypes.c_float(0.4), ctypes.c_float(0.75),
     )  # fmt: skip
-    np.testing.assert_allclose(point[:, :n], estimate, atol=2e-6)
-    np.testing.assert_allclose(before[:, :n], truth, atol=4e-6)
+    np.testing.assert_allclose(before.view(np.complex64)[:, : n // 2 + 1], truth, atol=2e-6 * np.abs(truth).max())
+
+
+def ahead_of(newest, before, factor):
+    return np.maximum(newest + factor * (newest - before), 0.75 * newest)
 
 
 def test_every_length_of_small_factors_has_a_tiling_that_fits():
@@ -161,9 +194,9 @@ def test_every_length_of_small_factors_has_a_tiling_that_fits():
         assert np.prod(tiling.radices) == n
         assert tiling.shared_bytes <= columns.SHARED_BYTES
         assert tiling.threads <= 1024
-        row = rows.row_tiling_for(2 * n)
+        row = row_tilings.row_tiling_for(2 * n)
         if row is not None:
             assert np.prod(row.radices) == n
-            assert row.shared_bytes <= rows.SHARED_BYTES * 5 // 4
-    assert columns.tiling_for(17) is columns.tiling_for(97) is rows.row_tiling_for(34) is None
-    assert rows.row_tiling_for(33) is None
+            assert row.shared_bytes <= row_tilings.SHARED_BYTES * 5 // 4
+    assert columns.tiling_for(17) is columns.tiling_for(97) is row_tilings.row_tiling_for(34) is None
+    assert row_tilings.row_tiling_for(33) is None

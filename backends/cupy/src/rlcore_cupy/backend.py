@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from rlcore.backend import Device, Fit, Footprint, Shape, Summary, Volume
 from rlcore.blocks import Box
@@ -23,12 +22,13 @@ from rlcore_cupy.place import Place
 from rlcore_cupy.regularizing import Regularizing
 from rlcore_cupy.transfers import pinned
 from rlcore_cupy.transforms import work_area_of
+from rlcore_cupy.volumes import Volumes
 
 Array = Padded | Spread
 """A real array or a spectrum; `Spread` is a real array of few different values."""
 
 
-class CuPyBackend(Regularizing):
+class CuPyBackend(Regularizing, Volumes):
     """Richardson-Lucy on an NVIDIA GPU.
 
     Parameters
@@ -177,17 +177,17 @@ class CuPyBackend(Regularizing):
 
     def update(self, estimate: Array, correction: Array, weight: Array | None, *, out: Array | None = None) -> Padded:
         with self._place.here():
-            target = self._target(out, estimate.shape)
+            target = self._place_for(out, estimate.shape)
             weighed = self._padded(weight) if isinstance(weight, Padded) else weight
-            self._transforms.update(self._padded(estimate), self._written(correction), weighed, target)
+            self._transforms.update(self._written(estimate), self._written(correction), weighed, target)
             return target
 
     def predict(
         self, estimate: Array, previous: Array, factor: float, *, least: float, out: Array | None = None
     ) -> Padded:
         with self._place.here():
-            before, target = self._padded(previous), self._real_target(out, estimate.shape)
-            self._transforms.predict(self._written(estimate), before, factor, least, target)
+            target = self._place_for(out, estimate.shape)
+            self._transforms.predict(self._written(estimate), self._written(previous), factor, least, target)
             return target
 
     # --- how well a block fits
@@ -199,54 +199,15 @@ class CuPyBackend(Regularizing):
     def planes(self, array: Array, first: int, step: int, count: int) -> Padded:
         with self._place.here():
             source = self._written(array)
-            if source.step is not None or source.update is not None or not source.has_room:
+            if source.waits or not source.has_room:
                 source = self._padded(source)
             return source.planes(first, step, count)
 
-    # --- residence, host volumes, expansion, summary
-
-    def full(self, shape: Shape, value: float) -> Padded:
-        with self._place.here():
-            array = Padded(tuple(shape))
-            array.buffer.fill(value)
-            return array
-
-    def cut(self, volume: Array, start: Shape, shape: Shape, *, wrap: bool = False, out: Array | None = None) -> Padded:
-        with self._place.here():
-            block = self._real_target(out, tuple(shape))
-            residence.cut(self._padded(volume), start, block, wrap=wrap)
-            return block
-
-    def paste(self, block: Array, source: Shape, volume: Array, target: Shape, shape: Shape) -> None:
-        with self._place.here():
-            self._transforms.before_writing(self._padded(volume))
-            residence.paste(self._padded(block), source, self._padded(volume), target, shape)
-
-    def read(
-        self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False, out: Array | None = None
-    ) -> Padded:
-        with self._place.here():
-            block = self._real_target(out, tuple(shape))
-            if not residence.covers(start, shape, volume.shape, wrap=wrap):
-                block.buffer.fill(0)
-            for source, target in residence.boxes(start, shape, volume.shape, wrap=wrap):
-                self._transfers.to_device(volume[source], block.reals[target])
-            return block
-
-    def write(self, block: Array, source: Shape, volume: Volume, target: Shape, shape: Shape) -> None:
-        with self._place.here():
-            part = self._padded(block).reals[tuple(slice(a, a + n) for a, n in zip(source, shape, strict=True))]
-            self._transfers.to_host(part, volume[tuple(slice(a, a + n) for a, n in zip(target, shape, strict=True))])
-
-    def expand(self, table: Volume, index: tuple[npt.NDArray[np.intp], ...]) -> Spread:
-        with self._place.here():
-            return Spread.of(table, index)
+    # --- summary, streams
 
     def summary(self, array: Array) -> Summary:
         with self._place.here():
             return elementwise.summary(self._padded(array))
-
-    # --- streams
 
     def staging(self, shape: Shape, dtype: np.dtype[Any]) -> Volume:
         with self._place.here():
@@ -256,7 +217,8 @@ class CuPyBackend(Regularizing):
     def lane(self) -> Iterator[None]:
         with self._place.lane():
             yield
-            self._transforms.finish()
+            if not self._place.is_alone:
+                self._transforms.finish()
 
     # --- arrays of other libraries
 
@@ -279,7 +241,7 @@ class CuPyBackend(Regularizing):
     def _filter(self, array: Array, transfer: Array, out: Array | None, kind: Kind) -> Padded:
         with self._place.here():
             assert isinstance(transfer, Padded)
-            target = self._target(out, array.shape)
+            target = self._place_for(out, array.shape)
             self._transforms.filter(self._written(array), transfer, target, kind)
             return target
 
@@ -290,14 +252,19 @@ class CuPyBackend(Regularizing):
         function(*operands, out=target.reals)
         return target
 
-    def _target(self, out: Array | None, shape: Shape) -> Padded:
-        """Where a result goes: `out`, or a new array."""
+    def _place_for(self, out: Array | None, shape: Shape) -> Padded:
+        """`out`, maybe with steps that wait, or a new array."""
         if out is None:
             return Padded(shape)
         if not isinstance(out, Padded) or out.shape != tuple(shape):
             raise BackendError(f"out of shape {out.shape} cannot take a result of shape {tuple(shape)}")
-        self._transforms.before_writing(out)
         return out
+
+    def _target(self, out: Array | None, shape: Shape) -> Padded:
+        """Where a result goes, free to be written to."""
+        target = self._place_for(out, shape)
+        self._transforms.before_writing(target)
+        return target
 
     def _real_target(self, out: Array | None, shape: Shape) -> Padded:
         return self._target(out, shape).become("real")

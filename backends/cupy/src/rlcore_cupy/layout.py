@@ -51,18 +51,34 @@ class Ratio:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Ahead:
+    """A step that waits: the point ahead of an estimate, in place of the estimate before it."""
+
+    newest: Padded
+    factor: float
+    least: float
+
+    @property
+    def numbers(self) -> tuple[Any, ...]:
+        """What kernels take."""
+        return np.float32(self.factor), np.float32(self.least)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Update:
-    """A step that waits: ``estimate * max(1 + weight * correction, 0)`` in place of the estimate."""
+    """A step that waits: ``point * max(1 + weight * correction, 0)`` in place of the point."""
 
     correction: Padded
     weight: Any
     """As arrays come to an update; settled."""
+    ahead: Ahead | None
+    """How the point is made of what is in its place; None where it is there itself."""
 
 
 class Padded:
     """A real array or a spectrum in one buffer. The last axis is contiguous; rows are `line` float32 apart."""
 
-    __slots__ = ("__weakref__", "awaiting", "buffer", "line", "shape", "state", "step", "taken", "update")
+    __slots__ = ("__weakref__", "ahead", "awaiting", "buffer", "line", "shape", "state", "step", "taken", "update")
 
     def __init__(self, shape: Shape, buffer: Any = None) -> None:
         self.shape = tuple(shape)
@@ -75,13 +91,31 @@ class Padded:
         """The last step that was done: its image must not be freed before the device is through with it."""
         self.update: Update | None = None
         """What is still to be done to a real array."""
+        self.ahead: Ahead | None = None
+        """Or this."""
         self.awaiting: weakref.WeakSet[Padded] = weakref.WeakSet()
         """Arrays whose step needs this one as it is now."""
 
     def become(self, state: State) -> Padded:
         """Note what the array holds now, with nothing left to be done."""
-        self.state, self.step, self.update = state, None, None
+        self.state, self.step, self.update, self.ahead = state, None, None, None
         return self
+
+    @property
+    def waits(self) -> bool:
+        """Whether anything is still to be done to it."""
+        return self.step is not None or self.update is not None or self.ahead is not None
+
+    def needs(self, other: Padded) -> bool:
+        """Whether what is still to be done to it reads another array as it is now."""
+        read: list[Any] = [self.step.image] if self.step else []
+        ahead = self.ahead
+        if self.update is not None:
+            read += [self.update.correction, self.update.weight]
+            ahead = self.update.ahead
+        if ahead is not None:
+            read.append(ahead.newest)
+        return any(one is other for one in read)
 
     @classmethod
     def around(cls, array: Any) -> Padded:

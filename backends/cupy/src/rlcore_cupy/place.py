@@ -98,6 +98,11 @@ class Place:
             elif last is not None:
                 last.synchronize()
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other thread may be given what this one works on."""
+        return not self._streams.taken
+
     def _stream(self) -> Any:
         current = cupy.cuda.get_current_stream()
         if current.ptr or threading.get_ident() == self._home:

@@ -12,7 +12,8 @@ from rlcore_cupy.elementwise import Spread
 from rlcore_cupy.kept import BATCH_BYTES, Kept
 from rlcore_cupy.layout import Padded
 from rlcore_cupy.library import cupy
-from rlcore_cupy.rows import Form, Step, row_source, row_tiling_for
+from rlcore_cupy.row_tilings import row_tiling_for
+from rlcore_cupy.rows import Form, Step, row_source
 from rlcore_cupy.small import on_device
 
 

@@ -2,19 +2,15 @@
 
 A row of n voxels is transformed as n / 2 complex numbers and put right at the ends (Cooley, Lewis & Welch 1970).
 Several rows share a block of threads. Rows that are spectra, are needed as voxels for one elementwise step, and as
-spectra again after it, go through all of that in one pass over memory.
+spectra again after it, go through all of that in one pass over memory. With acceleration a step starts from a point
+ahead of the newest estimate: it is made where it is needed, of the last two estimates, and never stored.
 """
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal, get_args
 
-from rlcore_cupy.columns import factored
+from rlcore_cupy.row_tilings import RowTiling
 from rlcore_cupy.stages import Access, Statements, indented, stages_of, through, times
 
 Form = Literal["reals", "halves"]
@@ -22,77 +18,10 @@ Form = Literal["reals", "halves"]
 Weighing = Literal["update", "weighted", "tabled"]
 """Updates, by how they are weighed."""
 Step = Literal[
-    "none", "ratio", "update", "weighted", "tabled", "update, predict", "weighted, predict", "tabled, predict"
+    "none", "ratio", "point", "update", "weighted", "tabled", "update, ahead", "weighted, ahead", "tabled, ahead"
 ]
-AND_PREDICT = ", predict"
-"""Marks an update that is followed by a prediction from its result, in place of the array `before`."""
-
-THREADS = 256
-"""Of a block, at most, unless one row needs more."""
-LANES = 16
-"""Threads that share a row, at least, where it is long enough: they read side by side."""
-SHARED_BYTES = 48 << 10
-
-
-@dataclass(frozen=True, slots=True)
-class RowTiling:
-    """How a block of threads works on rows of one length."""
-
-    length: int
-    """Complex numbers that a row is transformed as: half its voxels."""
-    radices: tuple[int, ...]
-    lanes: int
-    """Threads that share a row."""
-    rows: int
-    """Rows of a block."""
-
-    @property
-    def threads(self) -> int:
-        return self.lanes * self.rows
-
-    @property
-    def gap(self) -> int:
-        """A value is left free after every ``2**gap`` in shared memory, so that threads do not meet in its banks."""
-        return _gap(self.radices[0], self.radices[-1])
-
-    @property
-    def pitch(self) -> int:
-        """Room for a row in shared memory."""
-        return self.length + (self.length >> self.gap) + 1
-
-    @property
-    def shared_bytes(self) -> int:
-        return 8 * self.pitch * self.rows
-
-
-@lru_cache(maxsize=4096)
-def row_tiling_for(n: int) -> RowTiling | None:
-    """The tiling for rows of n voxels; None if n is odd, has a large prime factor or is too long."""
-    if n % 2 or n < 4:
-        return None
-    length = n // 2
-    for stages, values in itertools.product((1, 2, 3, 4), (16, 24)):
-        ways = [way for radices in factored(length, stages) for way in _teams(length, radices, values)]
-        if ways:
-            return min(ways, key=lambda way: (way.lanes < LANES, _work(way), -max(way.radices), way.radices))
-    return None
-
-
-def _teams(length: int, radices: tuple[int, ...], most: int) -> Iterator[RowTiling]:
-    """Numbers of threads that keep to so many values each. Large radices take registers, so fewer threads fit."""
-    threads = THREADS if max(radices) < 16 else THREADS * 9 // 16
-    for radix, share in itertools.product(radices, (1, 2, 3, 4)):
-        lanes = math.ceil(length // radix / share)
-        values = max(math.ceil(length // r / lanes) * r for r in radices)
-        tiling = RowTiling(length, radices, lanes, max(1, round(threads / lanes)))
-        if values <= most and tiling.threads <= 512 and tiling.shared_bytes <= SHARED_BYTES:
-            yield tiling
-
-
-def _work(tiling: RowTiling) -> float:
-    """What the threads do for a value, idle ones too, and a round through shared memory for each stage."""
-    rounds = [math.ceil(tiling.length // radix / tiling.lanes) * tiling.lanes * radix for radix in tiling.radices]
-    return sum(rounds) / tiling.length + len(rounds)
+AHEAD = ", ahead"
+"""Marks an update of the point ahead of the newest estimate; its place is that of the estimate before."""
 
 
 def row_source(tiling: RowTiling, origin: Form, step: Step, target: Form) -> str:
@@ -100,12 +29,13 @@ def row_source(tiling: RowTiling, origin: Form, step: Step, target: Form) -> str
 
     It takes rows from `source`, as voxels or half spectra, and brings them to `target`, which may be the same. A step
     reads `first` (the image, or the estimate) too and, for "weighted", `second`; any of them may be the target.
-    A prediction reads `before` and writes to it.
+    For a point ahead, what is read as the estimate is the one before, and `newest` is the other. An update that goes on
+    to half spectra, those of the next point, writes the new estimate to `first`.
     """
     return f"""
 extern "C" __global__ void __launch_bounds__({tiling.threads})
 rows(const float* source, const long long from, float* target, const long long to, const int count,
-     const float2* __restrict__ turns, const float2* __restrict__ ends{_PARAMETERS[step]})
+     const float2* __restrict__ turns, const float2* __restrict__ ends{_parameters(step, target)})
 {{
     extern __shared__ float2 tile[];
     const int lane = threadIdx.x % {tiling.lanes}, local = threadIdx.x / {tiling.lanes};
@@ -124,33 +54,40 @@ _PARAMETERS = {
     "none": "",
     "ratio": ", const float* first, const long long line, const float background, const float least, const int ny, "
     "const int z0, const int z1, const int y0, const int y1, const int x0, const int x1",
-    "update": ", const float* first, const long long line",
+    "update": ", float* first, const long long line",
 }
 _PARAMETERS["weighted"] = _PARAMETERS["update"] + ", const float* second, const long long other"
 _PARAMETERS["tabled"] = (
     _PARAMETERS["update"] + ", const float* table, const int* planes, const int* lines, const int* places, "
     "const int ny, const int ty, const int tx"
 )
-_PARAMETERS |= {
-    name + AND_PREDICT: _PARAMETERS[name] + ", float* before, const long long apart, const float factor, "
-    "const float share"
-    for name in get_args(Weighing)
-}
+_PARAMETERS["point"] = ", const float* newest, const long long apart, const float factor, const float share"
+_PARAMETERS |= {name + AHEAD: _PARAMETERS[name] + _PARAMETERS["point"] for name in get_args(Weighing)}
+_NEXT = ", const float next"
+"""How far the next point lies ahead."""
 
 _FIRST = "const float2* operand = (const float2*)(first + row * line);"
+_ESTIMATE = "float2* operand = (float2*)(first + row * line);"
 _BEGIN = {
     "none": "",
     "ratio": _FIRST
     + " const int z = row / ny, y = row % ny; const bool within = z >= z0 && z < z1 && y >= y0 && y < y1;",
-    "update": _FIRST,
-    "weighted": _FIRST + " const float2* weight = (const float2*)(second + row * other);",
-    "tabled": _FIRST
+    "point": "const float2* latest = (const float2*)(newest + row * apart);",
+    "update": _ESTIMATE,
+    "weighted": _ESTIMATE + " const float2* weight = (const float2*)(second + row * other);",
+    "tabled": _ESTIMATE
     + " const float* weights = inside ? table + (planes[row / ny] * ty + lines[row % ny]) * tx : table;",
 }
-_BEGIN |= {
-    name + AND_PREDICT: _BEGIN[name] + " float2* previous = (float2*)(before + row * apart);"
-    for name in get_args(Weighing)
-}
+_BEGIN |= {name + AHEAD: f"{_BEGIN[name]} {_BEGIN['point']}" for name in get_args(Weighing)}
+
+
+def _parameters(step: Step, target: Form) -> str:
+    return _PARAMETERS[step] + (_NEXT if _goes_on(step, target) else "")
+
+
+def _goes_on(step: Step, target: Form) -> bool:
+    """Whether a point is made of the estimate that an update has made."""
+    return step.endswith(AHEAD) and target == "halves"
 
 
 def _statements(tiling: RowTiling, origin: Form, step: Step, target: Form) -> Statements:
@@ -162,19 +99,20 @@ def _statements(tiling: RowTiling, origin: Form, step: Step, target: Form) -> St
         yield from back[0].compute()
         yield "__syncthreads();"
         yield from through(back, load, store)
-        if step.endswith(AND_PREDICT):  # loads first: they cannot pass stores
-            yield from back[-1].declare(_BEFORE)
-            yield from back[-1].change(_read_previous, "inside")
+        if _goes_on(step, target):
+            yield from back[-1].declare(_LATEST)
         if step != "none":
-            yield from back[-1].change(_ratio if step == "ratio" else _updates(step), "inside")
-        if step.endswith(AND_PREDICT):
-            yield from back[-1].change(_predict, "inside")
+            yield from back[-1].change(_ratio if step == "ratio" else _updates(step, target), "inside")
+        if target == "halves" and step not in ("none", "ratio"):  # after all loads, which cannot pass stores
+            yield from back[-1].change(_to_estimate, "inside")
+        if _goes_on(step, target):
+            yield from back[-1].change(_next_point, "inside")
         if target == "reals":
             yield from back[-1].change(_to_reals, "inside")
             return
         yield from back[-1].following(on[0])
     else:
-        yield from on[0].read(_from_reals, "inside")
+        yield from on[0].read(_from_point if step == "point" else _from_reals, "inside")
     yield from on[0].compute()
     yield "__syncthreads();"
     yield from through(on, load, store)
@@ -193,17 +131,6 @@ def _tile(gap: int) -> tuple[Access, Access]:
 
 def _place(at: str, gap: int) -> str:
     return f"{at} + ({at} >> {gap})"
-
-
-@lru_cache(maxsize=256)
-def _gap(*radices: int) -> int:
-    """The gap with which neighbouring threads, whose values are a radix apart, meet least in 16 banks of 8 bytes."""
-
-    def meetings(gap: int) -> int:
-        banks = [[(j * radix + (j * radix >> gap)) % 16 for j in range(16)] for radix in radices]
-        return sum(max(map(row.count, row)) for row in banks)
-
-    return min((31, 4, 3, 2), key=meetings)
 
 
 def _from_reals(name: str, at: str) -> Statements:
@@ -250,31 +177,44 @@ def _ratio(name: str, at: str) -> Statements:
     yield f"}} else {name} = make_float2(0.0f, 0.0f);"
 
 
-_BEFORE = "p"
-"""Before the name of a value: what its voxels were in the estimate before."""
+_LATEST = "l"
+"""Before the name of a value: what its voxels were in the estimate that was the newest before the step."""
 
 
-def _read_previous(name: str, at: str) -> Statements:
-    yield f"{_BEFORE}{name} = previous[{at}];"
+def _ahead(newest: str, before: str, factor: str) -> str:
+    """The point ahead of an estimate."""
+    parts = [(f"{newest}.{part}", f"{before}.{part}") for part in "xy"]
+    return f"make_float2({', '.join(f'fmaxf({a} + {factor} * ({a} - {b}), share * {a})' for a, b in parts)})"
 
 
-def _predict(name: str, at: str) -> Statements:
-    for part in "xy":
-        value, before = f"{name}.{part}", f"{_BEFORE}{name}.{part}"
-        yield f"{before} = fmaxf({value} + factor * ({value} - {before}), share * {value});"
-    yield f"previous[{at}] = {_BEFORE}{name};"
+def _from_point(name: str, at: str) -> Statements:
+    yield f"{{ const float2 a = latest[{at}], b = origin[{at}]; {name} = {_ahead('a', 'b', 'factor')}; }}"
 
 
-def _updates(step: Step) -> Access:
+def _next_point(name: str, at: str) -> Statements:
+    yield f"{name} = {_ahead(name, _LATEST + name, 'next')};"
+
+
+def _to_estimate(name: str, at: str) -> Statements:
+    yield f"operand[{at}] = {name};"
+
+
+def _updates(step: Step, target: Form) -> Access:
     weight = {
         "update": "",
         "weighted": "const float2 w = weight[{at}];",
         "tabled": "const float2 w = make_float2(weights[places[2 * {at}]], weights[places[2 * {at} + 1]]);",
-    }[step.removesuffix(AND_PREDICT)]
+    }[step.removesuffix(AHEAD)]
+    point = _ahead("a", "b", "factor")
 
     def access(name: str, at: str) -> Statements:
         yield "{"
-        yield f"const float2 f = operand[{at}]; {weight.format(at=at)}"
+        if step.endswith(AHEAD):
+            yield f"const float2 a = latest[{at}], b = operand[{at}], f = {point}; {weight.format(at=at)}"
+        else:
+            yield f"const float2 f = operand[{at}]; {weight.format(at=at)}"
+        if _goes_on(step, target):
+            yield f"{_LATEST}{name} = a;"
         for part in "xy":
             change = f"w.{part} * {name}.{part}" if weight else f"{name}.{part}"
             yield f"{name}.{part} = f.{part} * fmaxf(1.0f + {change}, 0.0f);"

@@ -15,9 +15,10 @@ from rlcore_cupy.column_transforms import Columns, ColumnTransforms
 from rlcore_cupy.columns import Kind, tiling_for
 from rlcore_cupy.elementwise import Spread
 from rlcore_cupy.kept import BATCH_BYTES, Kept
-from rlcore_cupy.layout import Padded, Ratio, Update, bytes_of
+from rlcore_cupy.layout import Ahead, Padded, Ratio, Update, bytes_of
+from rlcore_cupy.row_tilings import row_tiling_for
 from rlcore_cupy.row_transforms import RowTransforms, place_of
-from rlcore_cupy.rows import AND_PREDICT, Step, Weighing, row_tiling_for
+from rlcore_cupy.rows import AHEAD, Step, Weighing
 
 
 def work_area_of(shape: Shape) -> int:
@@ -62,7 +63,8 @@ class Transforms:
 
     def filter(self, array: Padded, transfer: Padded, out: Padded, kind: Kind) -> None:
         """The array convolved or correlated with what the transfer is the spectrum of."""
-        self._to_rows(array, out)
+        if not self._goes_on(array, out):
+            self._to_rows(array, out)
         self._planes(out, "forward")
         scale = 1.0 / math.prod(out.shape)
         self._columns.run(out, Columns.through_planes(out), kind, transfer=transfer, scale=scale)
@@ -85,16 +87,14 @@ class Transforms:
         out.become("real")
 
     def update(self, estimate: Padded, correction: Padded, weight: Padded | Spread | None, out: Padded) -> None:
-        """``estimate * max(1 + weight * correction, 0)``."""
+        """``estimate * max(1 + weight * correction, 0)``; put off if it is in place."""
         arrays = [correction, estimate, out, *([weight] if isinstance(weight, Padded) else [])]
         joined = correction.state == "rows" and correction.step is None and self._rows.can_step(*arrays)
-        if joined and out is estimate:
-            out.become("real").update = Update(correction, weight)
-            correction.awaiting.add(out)
-            if isinstance(weight, Padded):
-                weight.awaiting.add(out)
-            self._waiting.arrays.add(out)
+        if joined and out is estimate and estimate.state == "real" and estimate.update is None:
+            self._put_off_update(estimate, correction, weight)
             return
+        self.settle(estimate)
+        self.before_writing(out)
         if joined:
             name, also = _weighing(weight)
             self._rows.step(correction, "halves", name, out, "reals", *place_of(estimate), *also)
@@ -102,19 +102,36 @@ class Transforms:
             elementwise.update(estimate, self.settle(correction), weight, out)
         out.become("real")
 
+    def _put_off_update(self, estimate: Padded, correction: Padded, weight: Padded | Spread | None) -> None:
+        self._free(estimate)
+        ahead = estimate.ahead
+        if ahead is not None:
+            self._newest(ahead)
+        estimate.become("real").update = Update(correction, weight, ahead)
+        correction.awaiting.add(estimate)
+        if isinstance(weight, Padded):
+            weight.awaiting.add(estimate)
+        self._waiting.arrays.add(estimate)
+
     def predict(self, estimate: Padded, previous: Padded, factor: float, least: float, out: Padded) -> None:
-        """``max(estimate + factor * (estimate - previous), least * estimate)``, with the update that waits."""
-        waits, numbers = estimate.update, (np.float32(factor), np.float32(least))
-        if waits is None or out is not previous or not self._rows.can_step(waits.correction, estimate, previous):
-            elementwise.run("predict", out, self.settle(estimate), previous, also=numbers)
-        else:
-            self._update(estimate, waits, AND_PREDICT, *place_of(previous), *numbers)
+        """``max(estimate + factor * (estimate - previous), least * estimate)``; put off if `previous` becomes it."""
+        ahead = Ahead(estimate, factor, least)
+        plain = estimate.state == previous.state == "real" and not previous.waits and estimate.ahead is None
+        if plain and out is previous and out is not estimate and self._rows.can_step(previous, estimate):
+            previous.ahead = ahead
+            estimate.awaiting.add(previous)
+            self._waiting.arrays.add(previous)
+            return
+        self.settle(estimate)
+        self.settle(previous)
+        self.before_writing(out)
+        elementwise.run("predict", out, estimate, previous, also=ahead.numbers)
         out.become("real")
 
     def finish(self) -> None:
         """Do the steps that this thread has put off: other threads may be given what they need, and write to it."""
         for array in list(self._waiting.arrays):
-            if array.update is not None or array.step is not None:
+            if array.waits:
                 self.settle(array)
         self._waiting.arrays.clear()
 
@@ -122,8 +139,13 @@ class Transforms:
         """Do what was put off, in place, so that the array's voxels are in memory."""
         if array.update is not None:
             self._update(array, array.update)
+        if array.ahead is not None:
+            self._free(array)
+            elementwise.run("predict", array, self._newest(array.ahead), array, also=array.ahead.numbers)
+            array.become("real")
         if array.state != "rows":
             return array
+        self._free(array)
         if array.step is not None:
             self._rows.step(array, "halves", "ratio", array, "reals", *_arguments(array.step))
             array.taken = array.step
@@ -133,35 +155,75 @@ class Transforms:
 
     def before_writing(self, array: Padded) -> None:
         """Do what was put off to the array, and what was put off and needs it as it is."""
-        if array.update is not None:
+        if array.update is not None or array.ahead is not None:
             self.settle(array)
+        self._free(array)
+
+    def _free(self, array: Padded) -> None:
+        """Do what was put off and needs the array as it is in memory."""
         for other in list(array.awaiting):
-            needed = (other.step.image,) if other.step else ()
-            if other.update is not None:
-                needed += (other.update.correction, other.update.weight)
-            if any(one is array for one in needed):
+            if other.needs(array):
                 self.settle(other)
         array.awaiting.clear()
 
-    def _update(self, estimate: Padded, waits: Update, then: str = "", *also: object) -> None:
-        """The update that waits, with what is to follow it."""
-        name, weighing = _weighing(waits.weight)
-        step = cast("Step", name + then)
-        self._rows.step(waits.correction, "halves", step, estimate, "reals", *place_of(estimate), *weighing, *also)
+    def _newest(self, ahead: Ahead) -> Padded:
+        """The estimate that a point lies ahead of, in memory. A point that is to take its place is not made yet."""
+        if ahead.newest.update is not None:
+            self._update(ahead.newest, ahead.newest.update)
+        return ahead.newest
+
+    def _update(self, array: Padded, waits: Update) -> None:
+        """The update that waits."""
+        step, also = _update_of(waits)
+        self._rows.step(waits.correction, "halves", step, array, "reals", *place_of(array), *also)
+        array.become("real")
+
+    def _goes_on(self, array: Padded, out: Padded) -> bool:
+        """The update that waits for the correction in `out`, and the rows of the array after it, in one pass; whether
+        there is one. The array is the estimate that is updated, or the next point, ahead of it."""
+        estimate = array if array.ahead is None else array.ahead.newest
+        waits = estimate.update
+        if waits is None or waits.correction is not out:
+            return False
+        if array.ahead is None:
+            further: tuple[object, ...] = ()
+            fits = waits.ahead is None
+        else:
+            further = (np.float32(array.ahead.factor),)
+            fits = waits.ahead is not None and waits.ahead.newest is array and waits.ahead.least == array.ahead.least
+        if not fits or any(other is not estimate and other.needs(out) for other in out.awaiting):
+            return False
+        step, also = _update_of(waits)
+        self._rows.step(out, "halves", step, out, "halves", *place_of(estimate), *also, *further)
         estimate.become("real")
+        out.become("rows")
+        out.awaiting.clear()
+        return True
 
     def _to_rows(self, array: Padded, out: Padded) -> None:
         """Half spectra of the rows of `array`, with the step that waits."""
+        if out is not array or array.ahead is None:
+            self.before_writing(out)
         if array.update is not None:
             self.settle(array)
-        if array.state == "real":
-            self._rows.forward(array, out)
+        if array.ahead is not None:
+            self._point_to_rows(array, array.ahead, out)
         elif array.step is not None:
             self._rows.step(array, "halves", "ratio", out, "halves", *_arguments(array.step))
             out.taken = array.step
-        elif out is not array:
-            out.buffer[...] = array.buffer
+        else:
+            self._rows.forward(self.settle(array), out)
         out.become("rows")
+
+    def _point_to_rows(self, array: Padded, ahead: Ahead, out: Padded) -> None:
+        """Half spectra of the rows of a point that is still to be made."""
+        newest = self._newest(ahead)
+        if not self._rows.can_step(array, newest, out):
+            self._rows.forward(self.settle(array), out)
+            return
+        if out is array:
+            self._free(array)
+        self._rows.step(array, "reals", "point", out, "halves", *place_of(newest), *ahead.numbers)
 
     def _planes(self, array: Padded, kind: Kind) -> None:
         if len(array.shape) == 3:
@@ -173,6 +235,14 @@ def _weighing(weight: Padded | Spread | None) -> tuple[Weighing, tuple[object, .
     if weight is None:
         return "update", ()
     return ("tabled", weight.arguments) if isinstance(weight, Spread) else ("weighted", place_of(weight))
+
+
+def _update_of(waits: Update) -> tuple[Step, tuple[object, ...]]:
+    """The update that waits, and what its kernel takes of weight and point."""
+    name, also = _weighing(waits.weight)
+    if waits.ahead is None:
+        return name, also
+    return cast("Step", name + AHEAD), (*also, *place_of(waits.ahead.newest), *waits.ahead.numbers)
 
 
 def _arguments(step: Ratio) -> tuple[object, ...]:

@@ -1,0 +1,193 @@
+"""What steps are put off and done together changes no value: random programs, with NumPy in the place of the device."""
+
+from contextlib import nullcontext
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from rlcore_cupy import CuPyBackend, elementwise, layout
+from rlcore_cupy.layout import Padded
+from rlcore_cupy.transforms import Transforms
+
+SHAPE, LEAST = (3, 12), 0.75
+NAMES = "abcde"
+
+
+def rows_of(buffer, line, n):
+    return buffer.reshape(-1, line)[:, :n]
+
+
+class Rows:
+    """Rows as the kernels take them, one after the other."""
+
+    def can_step(self, *arrays):
+        return True
+
+    def forward(self, array, out):
+        self.step(array, "reals", "none", out, "halves")
+
+    def backward(self, array):
+        self.step(array, "halves", "none", array, "reals")
+
+    def step(self, array, origin, step, out, target, *also):
+        n = array.shape[-1]
+        halves = array.buffer.view(np.complex128).reshape(array.rows, -1)[:, : n // 2 + 1]
+        values = np.fft.irfft(halves, n) * n if origin == "halves" else array.reals.copy()
+        name, ahead = step.removesuffix(", ahead"), step.endswith(", ahead")
+        also = list(also)
+        if name == "ratio":
+            values = rows_of(*also[:2], n) / np.maximum(values + also[2], also[3]) - 1
+        elif name == "point":
+            values = point(rows_of(*also[:2], n), values, *also[2:])
+        elif name != "none":
+            estimate, weight = rows_of(*also[:2], n), 1.0
+            del also[:2]
+            if name == "weighted":
+                weight = rows_of(*also[:2], n).copy()
+                del also[:2]
+            newest = rows_of(*also[:2], n).copy() if ahead else None
+            start = point(newest, estimate, *also[2:4]) if ahead else estimate
+            values = start * np.maximum(1 + weight * values, 0)
+            if target == "halves":
+                estimate[...] = values
+                values = point(values, newest, also[4], also[3]) if ahead else values
+        if target == "reals":
+            out.reals[...] = values
+        else:
+            out.buffer.view(np.complex128).reshape(out.rows, -1)[:, : n // 2 + 1] = np.fft.rfft(values)
+
+
+class Columns:
+    """A filter's transfer; there are no other axes."""
+
+    def run(self, array, columns, kind, *, transfer=None, scale=1.0):
+        if transfer is not None:
+            factor = transfer.buffer.view(np.complex128) / array.shape[-1]
+            array.buffer.view(np.complex128)[...] *= factor if kind == "convolve" else factor.conj()
+
+
+def point(newest, before, factor, least):
+    return np.maximum(newest + factor * (newest - before), least * newest)
+
+
+def run(name, out, *operands, also=()):
+    values = [operand.reals.copy() for operand in operands]
+    if name == "predict":
+        out.reals[...] = point(*values, *also)
+    elif name == "ratio":
+        out.reals[...] = values[0] / np.maximum(values[1] + also[0], also[1]) - 1
+    else:
+        weight = values[2] if name == "weighted" else 1.0
+        out.reals[...] = values[0] * np.maximum(1 + weight * values[1], 0)
+    return out
+
+
+@pytest.fixture
+def backend(monkeypatch):
+    monkeypatch.setattr(layout, "cupy", SimpleNamespace(empty=lambda n, _: np.zeros(n), float32=np.float64))
+    monkeypatch.setattr(elementwise, "run", run)
+    made = object.__new__(CuPyBackend)
+    made._place = SimpleNamespace(here=nullcontext)
+    made._transforms = Transforms(0)
+    made._transforms._rows, made._transforms._columns = Rows(), Columns()
+    return made
+
+
+class Machine:
+    """Arrays on the backend, and what they have to hold."""
+
+    def __init__(self, backend, rng):
+        self.backend, self.rng = backend, rng
+        self.truth = {name: rng.random(SHAPE) + 0.5 for name in NAMES}
+        self.arrays = {name: Padded(SHAPE) for name in NAMES}
+        for name, array in self.arrays.items():
+            array.reals[...] = self.truth[name]
+        self.kernel = np.fft.rfft(rng.random(SHAPE[-1]) / SHAPE[-1])
+        self.transfer = Padded(SHAPE).become("spectrum")
+        self.transfer.buffer.view(np.complex128).reshape(SHAPE[0], -1)[:, : SHAPE[-1] // 2 + 1] = self.kernel
+
+    def filter(self, kind, array, out):
+        getattr(self.backend, kind)(self.arrays[array], self.transfer, out=self.arrays[out])
+        factor = self.kernel if kind == "convolve" else self.kernel.conj()
+        self.truth[out] = np.fft.irfft(np.fft.rfft(self.truth[array]) * factor, SHAPE[-1])
+
+    def ratio(self, image, blurred, out):
+        options = {"background": 0.5, "floor": 0.25}
+        self.backend.ratio(self.arrays[image], self.arrays[blurred], **options, out=self.arrays[out])
+        self.truth[out] = self.truth[image] / np.maximum(self.truth[blurred] + 0.5, 0.25) - 1
+
+    def update(self, estimate, correction, weight, out):
+        given = None if weight is None else self.arrays[weight]
+        self.backend.update(self.arrays[estimate], self.arrays[correction], given, out=self.arrays[out])
+        factor = 1.0 if weight is None else self.truth[weight]
+        self.truth[out] = self.truth[estimate] * np.maximum(1 + factor * self.truth[correction], 0)
+
+    def predict(self, estimate, previous, out):
+        factor = float(self.rng.integers(1, 8)) / 8
+        arrays = self.arrays[estimate], self.arrays[previous]
+        self.backend.predict(*arrays, factor, least=LEAST, out=self.arrays[out])
+        self.truth[out] = point(self.truth[estimate], self.truth[previous], factor, LEAST)
+
+    def iterations(self, newest, before, work, image, weight):
+        """As Richardson-Lucy goes."""
+        self.predict(newest, before, before)
+        for _ in range(self.rng.integers(1, 4)):
+            self.filter("convolve", before, work)
+            self.ratio(image, work, work)
+            self.filter("correlate", work, work)
+            self.update(before, work, weight, before)
+            newest, before = before, newest
+            self.predict(newest, before, before)
+
+    def check(self, names):
+        for name in names:
+            held = self.backend._padded(self.arrays[name]).reals
+            np.testing.assert_allclose(held, self.truth[name], rtol=1e-7, atol=1e-9 * np.abs(self.truth[name]).max())
+
+    def any_step(self):
+        a, b, c, d, e = self.rng.permutation(list(NAMES))
+        weight = self.rng.choice([d, None])
+        match self.rng.integers(6):
+            case 0:
+                self.filter(self.rng.choice(["convolve", "correlate"]), a, self.rng.choice([a, b]))
+            case 1:
+                self.ratio(a, b, self.rng.choice([b, c]))
+            case 2:
+                self.update(a, b, weight, self.rng.choice([a, a, b, c]))
+            case 3:
+                self.predict(a, b, self.rng.choice([b, b, a, c]))
+            case 4:
+                self.iterations(a, b, c, e, weight)
+            case 5:
+                self.check([a])
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_random_programs_compute_what_they_say(backend, seed):
+    machine = Machine(backend, np.random.default_rng(seed))
+    for _ in range(12):
+        machine.any_step()
+        if max(np.abs(values).max() for values in machine.truth.values()) > 1e6:
+            break
+    machine.check(machine.rng.permutation(list(NAMES)))
+
+
+@pytest.mark.parametrize("accelerated", [False, True])
+def test_an_iteration_passes_through_memory_as_seldom_as_it_can(backend, accelerated, monkeypatch):
+    machine, passes = Machine(backend, np.random.default_rng(0)), []
+    step = Rows.step
+    monkeypatch.setattr(Rows, "step", lambda self, *given: passes.append(given[2]) or step(self, *given))
+    monkeypatch.setattr(elementwise, "run", None)
+    newest, before = "a", "b"
+    for number in range(4):
+        if accelerated:
+            machine.predict(newest, before, before)
+            newest, before = before, newest
+        passes.clear()
+        machine.filter("convolve", newest, "c")
+        machine.ratio("d", "c", "c")
+        machine.filter("correlate", "c", "c")
+        machine.update(newest, "c", "e", newest)
+        if number:
+            assert passes == ["weighted, ahead" if accelerated else "weighted", "ratio"]
