@@ -13,9 +13,11 @@ import numpy as np
 
 import rlcore
 from rlcore.app.files.destination import beside, check_room, remove
+from rlcore.app.files.layout import Place
 from rlcore.app.files.opening import Opened
 from rlcore.app.files.output import Mapped, Output, Target, step_of, to_steps
 from rlcore.app.files.provenance import fingerprint
+from rlcore.app.files.zarr_chunks import chunks_within
 from rlcore.app.journal import Journal
 from rlcore.app.order import Order
 from rlcore.app.speed import Stopwatch
@@ -24,6 +26,7 @@ from rlcore.errors import Cancelled
 from rlcore.execution.checkpoint import open_volume as map_new
 from rlcore.execution.progress import Callback, CancelEvent, Progress
 from rlcore.psf import PSF
+from rlcore.transfer import one_transfer
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Done:
     seconds_per_volume: float | None
     """None where nothing could be timed."""
     info: tuple[rlcore.Info, ...]
-    """What happened in each volume of this run, if that was asked for."""
+    """What happened in each volume of this run, time point by time point, if that was asked for."""
 
 
 class Volumes:
@@ -67,10 +70,11 @@ class Volumes:
     ) -> None:
         self._order, self._image, self._psfs, self._backend = order, image, psfs, backend
         self._target, self._callback, self._cancel = target, callback, cancel
-        self._places = image.layout.places
+        self._marks = [fingerprint(psf) for psf in psfs]
+        self._places = self._by_psf()
         self._spent = 0.0
         self._wants_info = info or order.settings().ends != "none"
-        self._info: list[rlcore.Info] = []
+        self._info: dict[Place, rlcore.Info] = {}
         self._seconds: float | None = None
 
     @property
@@ -88,7 +92,8 @@ class Volumes:
                     step, journal = self._write_integers(partial, path)
         if journal is not None:
             journal.remove()
-        return Done(step, self._seconds, tuple(self._info))
+        told = tuple(self._info[place] for place in self._image.layout.places if place in self._info)
+        return Done(step, self._seconds, told)
 
     def _write_integers(self, partial: Path, path: Path) -> tuple[float, Journal | None]:
         """By way of a float32 file, since the maximum is known only at the end."""
@@ -131,12 +136,19 @@ class Volumes:
         out: Output = reopen(path) if finished else create(path)
         if journal is not None and journal.plan is None:
             journal.begin(self._target.plan)
-        for number in range(finished, len(self._places)):
-            self._restore(number, finished, out, journal)
-            if journal is not None:
-                journal.reach(number + 1)
+        first = self._places[0]
+        within = chunks_within(self._target.plan.memory_bytes, self._image.volume(first), out.volume(first))
+        with one_transfer(), within:
+            for number in range(finished, len(self._places)):
+                self._restore(number, finished, out, journal)
+                if journal is not None:
+                    journal.reach(number + 1)
         out.close()
         return journal
+
+    def _by_psf(self) -> list[Place]:
+        """The volumes in the order of the run: those of one PSF after each other, since its spectrum is made once."""
+        return sorted(self._image.layout.places, key=lambda place: self._marks.index(self._marks[place.channel]))
 
     def _journal(self, growing: Path) -> Journal | None:
         if not self._resumable:
@@ -152,7 +164,8 @@ class Volumes:
         said = f"{layout} {self._image.dtype} {stat.st_size} {stat.st_mtime_ns}"
         return {
             "image": hashlib.sha256(said.encode()).hexdigest(),
-            "psf": [fingerprint(psf) for psf in self._psfs],
+            "psf": self._marks,
+            "order": [(place.time, place.channel) for place in self._places],
             "iterations": order.iterations,
             "acceleration": order.acceleration,
             "regularization": asdict(order.settings().prior),
@@ -205,7 +218,7 @@ class Volumes:
                 raise
             raise Cancelled(f"{stopped} on volume {number + 1} of {len(self._places)}") from stopped
         if self._wants_info:
-            self._info.append(result[1])
+            self._info[place] = result[1]
         out.finish(place)
         self._seconds = watch.seconds_per_run or self._seconds
         self._spent += watch.elapsed

@@ -20,13 +20,13 @@ from rlcore.execution.stages import Stages
 from rlcore.execution.stores import Store
 from rlcore.execution.sweeps import OTHER_RATIO, RATIO, START, Sweep, sweeps
 from rlcore.execution.working import WorkingVolumes
-from rlcore.kernel import on_device
 from rlcore.pace import Pace
 from rlcore.planner.plan import Plan
 from rlcore.psf import PSF
 from rlcore.regularization import Regularizer
 from rlcore.richardson_lucy import Data, Optics, State, Turn, Watch, advance, blur, iterate, point_of
 from rlcore.steps import Steps, steps_for
+from rlcore.transfer import transfer_of
 
 
 class ReplanWarning(UserWarning):
@@ -123,8 +123,8 @@ class _Engine:
     def __init__(self, run: Run, plan: Plan) -> None:
         self._run, self._plan = run, plan
         self._steps: Steps[Any] = steps_for(run.backend, plan.block_shape)
-        kernel = on_device(run.backend, run.psf, plan.block_shape)
-        self._optics = Optics(self._steps.transfer(kernel), run.background, run.floor)
+        transfer = transfer_of(run.backend, self._steps, run.psf, plan.block_shape)
+        self._optics = Optics(transfer, run.background, run.floor)
         self._weights = Weights(run.psf.values, plan.geometry)
         self._spare: list[Any] = []
         """Arrays of a block's shape that nobody needs any more: new memory is slow to come."""

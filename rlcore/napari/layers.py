@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rlcore.app.files.voxel import Voxel, spelt
+from rlcore.app.files.units import spelt
+from rlcore.app.files.voxel import Voxel
 
 
 def images(viewer: Any) -> list[Any]:

@@ -105,6 +105,47 @@ def test_what_is_not_known_well_enough_is_refused_with_the_remedy(tmp_path, scen
     assert not (tmp_path / "out.tif").exists()
 
 
+def write_zarr(path, image):
+    zarr = pytest.importorskip("zarr", reason="zarr is not installed")
+    pytest.importorskip("yaozarrs", reason="yaozarrs is not installed")
+    group = zarr.open_group(path, mode="w")
+    group.create_array("0", shape=image.shape, dtype=image.dtype)[...] = image
+    axes = [{"name": name, "type": "space", "unit": "micrometer"} for name in "zyx"]
+    transform = {"type": "scale", "scale": list(VOXEL)}
+    scales = {"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": [transform]}]}
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [scales]}
+
+
+def test_an_image_of_an_ome_zarr_collection_goes_by_the_ome_xml_beside_it(tmp_path, scene):
+    write_zarr(tmp_path / "1", scene.image)
+    (tmp_path / "OME").mkdir()
+    channels = '<Channel ID="Channel:{0}:0" EmissionWavelength="{1}"/>'
+    images = [
+        f'<Image ID="Image:{n}"><Pixels ID="Pixels:{n}">{channels.format(n, length)}</Pixels></Image>'
+        for n, length in enumerate((450.0, 520.0))
+    ]
+    text = f'<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">{LENS}{"".join(images)}</OME>'
+    (tmp_path / "OME" / "METADATA.ome.xml").write_text(text)
+    result = run(tmp_path, "--psf", "auto", "-o", tmp_path / "out.npy", image="1")
+    assert result.exit_code == 0, result.output
+    assert "NA 1.2 (objective), emission 520 nm (channel)" in result.stderr
+    assert "voxels 0.2 x 0.1 x 0.1 µm (image)" in result.stderr
+
+
+def test_formats_that_say_nothing_of_a_microscope_are_refused_with_the_options_to_give(tmp_path, scene):
+    write_zarr(tmp_path / "image.zarr", scene.image)
+    metadata = {"axes": "ZYX", "spacing": VOXEL[0], "unit": "um"}
+    tifffile.imwrite(tmp_path / "image.tif", scene.image, imagej=True, resolution=(10, 10), metadata=metadata)
+    for image in ("image.zarr", "image.tif"):
+        result = run(tmp_path, "--psf", "auto", "-o", tmp_path / "out.npy", image=image)
+        assert result.exit_code == 2
+        name = str(tmp_path / image)
+        assert result.stderr == (
+            f"error: image {name!r} does not say enough of its microscope for a psf; make one by: rlcore psf generate "
+            f"{name} -o psf.tif --na ... --emission ...\n"
+        )
+
+
 def test_a_model_without_auto_and_an_image_without_metadata_are_refused(tmp_path, scene):
     np.save(tmp_path / "image.npy", scene.image)
     np.save(tmp_path / "psf.npy", TRUE)

@@ -56,6 +56,23 @@ def test_every_channel_is_restored_with_its_own_psf(stack, compression):
     assert {path.name for path in stack.iterdir()} == {"image.tif", "psf.tif", "other.tif", "out.tif"}
 
 
+def test_a_spectrum_is_made_once_for_all_volumes_that_share_a_psf(stack, monkeypatch):
+    from rlcore import transfer
+
+    made, make = [], transfer.on_device
+
+    def counted(backend, psf, shape):
+        made.append(psf)
+        return make(backend, psf, shape)
+
+    monkeypatch.setattr(transfer, "on_device", counted)
+    assert several(stack, *by_channel(stack)).exit_code == 0
+    assert len(made) == 2
+    made.clear()
+    assert run(stack, "--force").exit_code == 0
+    assert len(made) == 1
+
+
 def test_a_psf_file_with_as_many_channels_is_one_a_channel(stack):
     both = np.stack([PSF, np.roll(PSF, 1, 0) + PSF])
     tifffile.imwrite(stack / "psf.tif", both, photometric="minisblack", metadata={"axes": "CZYX"})

@@ -174,7 +174,7 @@ made = viewer.layers["psf 600 nm"]
 inspect.desk.layer.value = made
 inspect.desk.buttons["Inspect"].native.click()
 until(app, lambda: not inspect.desk.busy)
-made.gamma = 0.4
+made.gamma, made.blending = 0.4, "opaque"
 viewer.dims.order = (1, 0, 2)
 viewer.dims.set_point(1, made.extent.world[:, 1].mean())
 viewer.window.resize(1500, 1000)

@@ -110,7 +110,7 @@ from napari.qt import get_qapp
 viewer = napari.Viewer(show=True)
 app = get_qapp()
 viewer.open_sample("rlcore", "phantom")
-dock, widget = viewer.window.add_plugin_dock_widget("rlcore", "Richardson-Lucy deconvolution")
+dock, widget = viewer.window.add_plugin_dock_widget("rlcore", "Richardson-Lucy")
 desk = widget.desk
 
 
@@ -131,9 +131,11 @@ viewer.window.screenshot(sys.argv[2], canvas_only=False)
 desk.go.native.click()
 until(lambda: desk.go.enabled)
 viewer.layers["blurred cell"].visible = False
+viewer.layers["blurred cell restored"].blending = "opaque"
 viewer.dims.set_point(0, 3.2)
-until(lambda: True)
 viewer.window.resize(1500, 900)
+until(lambda: "Needs" in desk.plan.value)
+viewer.reset_view(margin=0)
 until(lambda: True)
 viewer.window.screenshot(sys.argv[1], canvas_only=False)
 print([layer.name for layer in viewer.layers])

@@ -10,7 +10,8 @@ import numpy as np
 
 from rlcore.app.files.description import Description
 from rlcore.app.files.layout import Index, Layout, Pick, lay_out
-from rlcore.app.files.voxel import Voxel, spelt
+from rlcore.app.files.units import spelt
+from rlcore.app.files.voxel import Voxel
 from rlcore.app.files.window import Window
 from rlcore.errors import InputError
 

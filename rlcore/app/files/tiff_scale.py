@@ -6,7 +6,8 @@ from typing import Any
 
 import tifffile
 
-from rlcore.app.files.voxel import Dialect, Voxel, spelt
+from rlcore.app.files.units import in_ome_xml, spelt
+from rlcore.app.files.voxel import Dialect, Voxel
 
 
 def read_voxel(tif: tifffile.TiffFile, dialect: Dialect) -> Voxel:
@@ -54,13 +55,13 @@ def _resolution(tif: tifffile.TiffFile) -> dict[str, float]:
 
 
 def ome_entries(voxel: Voxel) -> dict[str, str]:
-    """Attributes of OME's Pixels."""
-    entries: dict[str, Any] = {}
+    """Attributes of OME's Pixels; a length whose unit OME does not have cannot be said."""
+    entries: dict[str, str] = {}
     for axis, size in voxel.sizes.items():
         key = "TimeIncrement" if axis == "T" else f"PhysicalSize{axis}"
-        unit = voxel.units.get(axis, "")
-        entries |= {key: repr(float(size)), f"{key}Unit": "in" if unit == "inch" else unit}
-    return {key: value for key, value in entries.items() if value}
+        if unit := in_ome_xml(voxel.units.get(axis, ""), axis):
+            entries |= {key: repr(float(size)), f"{key}Unit": unit}
+    return entries
 
 
 def imagej_entries(voxel: Voxel, axes: str) -> dict[str, Any]:

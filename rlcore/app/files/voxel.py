@@ -9,26 +9,6 @@ Dialect = Literal["ome", "imagej", "plain", "npy", "zarr"]
 """How a file describes itself: OME-XML, ImageJ's text, TIFF's own tags, not at all, or as OME-Zarr."""
 
 _METRES = {"m": 1.0, "cm": 1e-2, "mm": 1e-3, "µm": 1e-6, "nm": 1e-9, "inch": 0.0254}
-_SPELLINGS = {
-    "micron": "µm",
-    "microns": "µm",
-    "um": "µm",
-    "μm": "µm",
-    "\\u00B5m": "µm",
-    "micrometer": "µm",
-    "in": "inch",
-    "nanometer": "nm",
-    "millimeter": "mm",
-    "centimeter": "cm",
-    "meter": "m",
-    "sec": "s",
-    "second": "s",
-    "millisecond": "ms",
-    "microsecond": "µs",
-    "minute": "min",
-    "hour": "h",
-    "day": "d",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +48,3 @@ class Voxel:
     def _metres(self, axis: str) -> float | None:
         scale = _METRES.get(self.units.get(axis, ""))
         return None if scale is None else self.sizes[axis] * scale
-
-
-def spelt(unit: str) -> str:
-    """A unit as it is written here."""
-    return _SPELLINGS.get(unit, unit)

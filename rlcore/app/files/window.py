@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ class Window:
         self.shape: Shape = tuple(int(array.shape[axis]) for axis in along)
         self.chunks: Shape = tuple(int(array.chunks[axis]) for axis in along)
         self.dtype = np.dtype(array.dtype)
+        self.chunk_bytes = math.prod(array.chunks) * self.dtype.itemsize
 
     @property
     def ndim(self) -> int:

@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from rlcore.app.files.ome_zarr import libraries
 from rlcore.app.files.pyramid import Factors
+from rlcore.app.files.units import in_zarr
 
 if TYPE_CHECKING:
     from rlcore.app.files.output import Target
 
 _KINDS = {"T": "time", "C": "channel"}
-_UNITS = {
-    "µm": "micrometer", "nm": "nanometer", "mm": "millimeter", "cm": "centimeter", "m": "meter", "inch": "inch",
-    "s": "second", "ms": "millisecond", "µs": "microsecond", "min": "minute", "h": "hour", "d": "day",
-}  # fmt: skip
 _COLOURS = ("FFFFFF", "00FF00", "FF00FF", "00FFFF", "FFFF00", "FF0000", "0000FF")
 """Of channels whose file gives them none: white for one alone, else those that the next can be told from."""
 
@@ -63,7 +60,7 @@ def _multiscale(before: dict[str, Any]) -> dict[str, Any]:
 
 
 def _axis(letter: str, unit: str) -> dict[str, str]:
-    said = {"unit": _UNITS.get(unit, unit)} if unit else {}
+    said = {"unit": in_zarr(unit)} if unit else {}
     return {"name": letter.lower(), "type": _KINDS.get(letter, "space"), **said}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -69,13 +70,26 @@ def only_channel(image: Opened) -> int:
 
 
 def _document(image: Opened) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The whole OME document, and its first image; empty where there is none."""
-    text = image.about.rest.get("xml")
+    """The whole OME document, and what it says of the image; empty where there is none."""
+    text, number = image.about.rest.get("xml"), 0
+    if image.about.dialect == "zarr":
+        text, number = _of_collection(image.path)
     try:
         whole = _first(tifffile.xml2dict(text).get("OME")) if text else {}
     except ElementTree.ParseError:
         return {}, {}
-    return whole, _first(whole.get("Image"))
+    return whole, next(iter(_all(whole.get("Image"))[number:]), {})
+
+
+def _of_collection(image: Path) -> tuple[str | None, int]:
+    """The OME-XML that lies beside the images of a collection, as bioformats2raw writes it, and which of them it is."""
+    file = image.parent / "OME" / "METADATA.ome.xml"
+    if not image.name.isdigit() or not file.is_file():
+        return None, 0
+    try:
+        return file.read_text(encoding="utf-8"), int(image.name)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"metadata {str(file)!r} cannot be read: {error}") from error
 
 
 def _channels(image: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,0 +1,80 @@
+"""A run over the volumes of a file takes what the plan of one of them says: nothing gathers from volume to volume."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scenes import gaussian
+
+from rlcore.app.files.window import Window
+from rlcore.app.files.zarr_chunks import chunks_within
+
+zarr = pytest.importorskip("zarr", reason="zarr is not installed")
+pytest.importorskip("yaozarrs", reason="yaozarrs is not installed")
+
+MIB = 1 << 20
+
+RUN = '''
+"""The command line; tells at the end what the process had resident at most beyond its imports."""
+import atexit, sys
+from pathlib import Path
+import yaozarrs, zarr
+import rlcore.app.restore
+from rlcore.app.main import main
+
+def status(key):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(key + ":")) * 1024
+
+Path("/proc/self/clear_refs").write_text("5")  # VmHWM starts anew
+before = status("VmRSS")
+atexit.register(lambda: print("peak", status("VmHWM") - before))
+main(sys.argv[1:])
+'''
+
+
+def write(path, shape, chunks):
+    group = zarr.open_group(path, mode="w")
+    array = group.create_array("0", shape=shape, chunks=chunks, dtype="uint16")
+    array[...] = np.random.default_rng(0).poisson(30, shape)
+    axes = [
+        {"name": name, "type": kind} for name, kind in zip("tczyx", ["time", "channel", *["space"] * 3], strict=True)
+    ]
+    scale = {"type": "scale", "scale": [1.0] * 5}
+    scales = {"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": [scale]}]}
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [scales]}
+
+
+@pytest.mark.parametrize(("memory", "expected"), [(1 << 30, 10), (64 * MIB, 2), (16 * MIB, 1), (1, 1)])
+def test_no_more_chunks_are_under_way_than_memory_has_room_for(tmp_path, memory, expected):
+    write(
+        tmp_path / "image.zarr", (1, 1, 8, 256, 256), (1, 1, 8, 256, 256)
+    )  # a chunk of 1 MiB, and what is stored of it
+    window = Window(zarr.open_group(tmp_path / "image.zarr")["0"], (0, 0, *[slice(None)] * 3), "image.zarr")
+    before = zarr.config.get("async.concurrency")
+    with chunks_within(memory, window, np.zeros(3)):
+        assert zarr.config.get("async.concurrency") == min(before, expected)
+    assert zarr.config.get("async.concurrency") == before
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="peak memory is read from Linux's /proc")
+@pytest.mark.parametrize(("backend", "memory"), [("numpy", "70 MiB"), ("pyfftw", "70 MiB")])
+def test_a_run_over_many_volumes_takes_what_the_plan_of_one_says(tmp_path, backend, memory):
+    write(tmp_path / "image.zarr", (2, 2, 48, 256, 256), (1, 1, 16, 256, 256))
+    for channel in range(2):
+        np.save(tmp_path / f"{channel}.npy", gaussian((5, 5 + 2 * channel, 5)))
+    psfs = [part for channel in range(2) for part in ("--psf", f"{channel}={tmp_path / f'{channel}.npy'}")]
+    files = [str(tmp_path / "image.zarr"), "-o", str(tmp_path / "out.zarr"), *psfs]
+    options = ["-n", "2", "--backend", backend, "--memory", memory, "--json", "-q"]
+    command = [sys.executable, "-c", RUN, "deconvolve", *files, *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    told, _, peak = done.stdout.rpartition("peak ")
+    plan = json.loads(told)["plan"]
+    assert plan["keep_shape"] != [48, 256, 256]
+    assert int(peak) <= plan["memory_bytes"], (
+        f"{int(peak) / MIB:.1f} of {plan['memory_bytes'] / MIB:.1f} MiB: {plan['text']}"
+    )
