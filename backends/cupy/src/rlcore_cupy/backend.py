@@ -233,6 +233,7 @@ class CuPyBackend(Regularizing, Volumes):
     def result(self, shape: Shape) -> tuple[Padded, Any]:
         """A new real array as users of CuPy expect it, contiguous, and itself as an array of CuPy."""
         with self._place.here():
+            self._transforms.finish()  # which frees what it needed
             array = cupy.zeros(shape, cupy.float32)
             return Padded.around(array), array
 

@@ -31,6 +31,7 @@ class Volumes:
 
     def full(self, shape: Shape, value: float) -> Padded:
         with self._place.here():
+            self._transforms.finish()  # which frees what it needed
             array = Padded(tuple(shape))
             array.buffer.fill(value)
             return array
