@@ -176,7 +176,8 @@ class Plan:
         if self.scratch_bytes:
             text += f", and {format_bytes(self.scratch_bytes)} of disk"
         if not self.is_whole:
-            text += f"; predicted to take {self.overhead:.0%} more time than the whole volume at once"
+            how = f"{abs(self.overhead):.0%} {'more' if self.overhead >= 0 else 'less'} time than"
+            text += f"; predicted to take {how} the whole volume at once"
         return text + "."
 
 

@@ -50,7 +50,7 @@ def test_a_plan_says_itself_in_two_sentences_with_every_figure(plan):
     assert "asked for by the caller" in second
     if not plan.is_whole:
         assert f"{len(plan.cut())} blocks" in first
-        assert f"predicted to take {plan.overhead:.0%} more time" in second
+        assert f"predicted to take {abs(plan.overhead):.0%} {'more' if plan.overhead >= 0 else 'less'} time" in second
 
 
 def test_what_a_plan_says_word_by_word():

@@ -262,6 +262,8 @@ class OpenCLBackend(Regularizing):
         source = self._dense(array)
         target = self._target(out, source.shape, "real")
         self._transforms.filter(target.buffer, source.buffer, transfer.buffer, source.shape, mirrored=mirrored)
+        if self.on_host:
+            self._runtime.queue.finish()  # else a run is told to be over while most of it waits on the queue
         return target
 
     def _each(self, kernel: str, out: Array | None, *operands: Real, numbers: tuple[float, ...] = ()) -> Array:

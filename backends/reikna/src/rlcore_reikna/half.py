@@ -45,7 +45,11 @@ class HalfTransforms:
         self._queue, self._memory, self._program = runtime.queue, runtime.memory, runtime.program
         self._columns = ColumnTransforms(runtime)
         self._plans: OrderedDict[Shape, VkFFTApp] = OrderedDict()
-        runtime.before_exit(self._plans.clear)
+        runtime.before_exit(self.forget)
+
+    def forget(self) -> None:
+        """Drop what VkFFT has compiled."""
+        self._plans.clear()
 
     def spectrum_bytes(self, shape: Shape) -> int:
         return 8 * math.prod(_half(shape))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import ctypes
 from collections.abc import Callable
 from functools import cache
 
@@ -30,14 +31,16 @@ class Runtime:
         self._releases.append(release)
 
     def close(self) -> None:
-        """Give everything back in order while the interpreter is whole. Where it was left to the interpreter's own
-        taking apart, in any order, processes with NVIDIA's driver were seen to hang at their end."""
+        """Give memory and plans back in order, while the interpreter is whole; the rest goes with the process. Where it
+        was left to the interpreter to take all apart, in any order, processes with NVIDIA's driver were seen to hang at
+        their end."""
         self.queue.finish()
         for release in self._releases:
             release()
         self.transfers.close()
         self.memory.close()
         self.queue.finish()
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self))
 
 
 @cache
