@@ -1,5 +1,6 @@
 """What steps are put off and done together changes no value: random programs, with NumPy in the place of the device."""
 
+import weakref
 from contextlib import nullcontext
 from types import SimpleNamespace
 
@@ -171,6 +172,28 @@ def test_random_programs_compute_what_they_say(backend, seed):
         if max(np.abs(values).max() for values in machine.truth.values()) > 1e6:
             break
     machine.check(machine.rng.permutation(list(NAMES)))
+
+
+@pytest.mark.parametrize("make", ["full", "result"])
+def test_what_a_step_needed_is_free_when_a_result_is_made(backend, make, monkeypatch):
+    """The last update still waits then; the correction, and the image that its ratio was taken of, are not needed."""
+    machine, there = Machine(backend, np.random.default_rng(0)), []
+    machine.filter("convolve", "a", "c")
+    machine.ratio("d", "c", "c")
+    machine.filter("correlate", "c", "c")
+    machine.update("a", "c", None, "a")
+    needed = [weakref.ref(machine.arrays.pop(name)) for name in "cd"]
+    assert all(array() is not None for array in needed)
+    empty, zeros = layout.cupy.empty, np.zeros
+    made = SimpleNamespace(
+        empty=lambda n, kind: (there.extend(array() for array in needed), empty(n, kind))[1],
+        zeros=lambda n, kind: (there.extend(array() for array in needed), zeros(n))[1],
+        float32=np.float64,
+    )
+    monkeypatch.setattr(layout, "cupy", made)
+    monkeypatch.setattr("rlcore_cupy.backend.cupy", made)
+    backend.result(SHAPE) if make == "result" else backend.full(SHAPE, 0.0)
+    assert there == [None, None]
 
 
 @pytest.mark.parametrize("accelerated", [False, True])
