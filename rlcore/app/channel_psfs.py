@@ -33,6 +33,7 @@ class ChannelPSF:
 
 def open_psfs(one: Path | None, several: Sequence[str], image: Opened, model: str | None = None) -> list[ChannelPSF]:
     """The PSF of every channel that is wanted, in their order."""
+    one, several = _one_for_all(one, several)
     if (one is None) == (not several):
         problem = "is missing" if one is None else "is given twice"
         raise InputError(
@@ -56,6 +57,13 @@ def open_psfs(one: Path | None, several: Sequence[str], image: Opened, model: st
     ]
 
 
+def _one_for_all(one: Path | None, several: Sequence[str]) -> tuple[Path | None, Sequence[str]]:
+    """A single ``--psf FILE`` is the one for all channels."""
+    if one is None and len(several) == 1 and several[0] != AUTO and "=" not in several[0]:
+        return Path(several[0]), ()
+    return one, several
+
+
 def tell(psfs: Sequence[ChannelPSF], say: Callable[[str], None]) -> None:
     """Say what those that are computed were computed from."""
     for line in dict.fromkeys(psf.computed for psf in psfs if psf.computed):
@@ -64,6 +72,7 @@ def tell(psfs: Sequence[ChannelPSF], say: Callable[[str], None]) -> None:
 
 def files_of(one: Path | None, several: Sequence[str]) -> list[Path]:
     """The files, before anything is opened."""
+    one, several = _one_for_all(one, several)
     named = [text.partition("=")[2] for text in several if text != AUTO]
     return [*([one] if one else []), *(Path(name) for name in named if name != AUTO)]
 

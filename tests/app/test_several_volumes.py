@@ -115,6 +115,13 @@ def test_psfs_that_do_not_go_with_the_channels_are_refused(stack):
     assert "psf is given twice" in run(stack, *one, "--force").stderr
 
 
+def test_one_psf_for_all_channels_may_be_an_option(stack):
+    assert several(stack, "--psf", str(stack / "psf.tif")).exit_code == 0
+    by_option = tifffile.imread(stack / "out.tif")
+    assert run(stack, "--force").exit_code == 0
+    np.testing.assert_array_equal(tifffile.imread(stack / "out.tif"), by_option)
+
+
 def test_integers_have_one_step_for_the_whole_file(stack):
     assert run(stack, "--dtype", "uint16").exit_code == 0
     volume = tifffile.imread(stack / "out.tif")
