@@ -23,8 +23,8 @@ from rlcore.testing.metrics import nrmse
 from rlcore.testing.optics import wide_field_psf
 from rlcore.testing.phantoms import phantom
 
-npe2 = pytest.importorskip("npe2", reason="npe2 is not installed; nox -s napari runs these tests")
 napari = pytest.importorskip("napari.components", reason="napari is not installed; nox -s napari runs these tests")
+npe2 = pytest.importorskip("npe2", reason="npe2 is not installed; nox -s napari runs these tests")
 
 VOXEL = (0.2, 0.1, 0.1)
 PLACE = {"scale": VOXEL, "units": ("um",) * 3}

@@ -94,14 +94,6 @@ def test_what_cannot_run_is_grey_and_says_why(app, desk):
     assert desk.engine.tooltip == "cupy: no CUDA device"
 
 
-def test_the_manifest_is_valid_and_names_what_is_there():
-    npe2 = pytest.importorskip("npe2", reason="npe2 is not installed")
-    manifest = npe2.PluginManifest.from_distribution("rlcore")
-    manifest.validate_imports()
-    assert manifest.contributions.readers is None
-    assert "napari/layers/filter" in manifest.contributions.menus
-
-
 WINDOW = """
 import sys, time
 import napari
