@@ -71,11 +71,12 @@ def napari(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style, and the layers of the house."""
+    """Style, the layers of the house, and the manifest that napari reads."""
     install(session, "lint")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports")
+    session.run("npe2", "validate", "rlcore")
 
 
 @nox.session
