@@ -7,7 +7,9 @@ import sys
 import pytest
 
 pytestmark = [
-    pytest.mark.skipif(importlib.util.find_spec("npe2") is None, reason="npe2 is not installed; nox -s napari runs this"),
+    pytest.mark.skipif(
+        importlib.util.find_spec("npe2") is None, reason="npe2 is not installed; nox -s napari runs this"
+    ),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of npe2, while it is imported
 ]
 
