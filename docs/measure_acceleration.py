@@ -17,7 +17,7 @@ import numpy as np
 
 import rlcore
 from rlcore.acceleration import ACCELERATIONS
-from rlcore.blocks import Box
+from rlcore.blocks import Block, Box
 from rlcore.boundary import Geometry, Weights
 from rlcore.kernel import on_device
 from rlcore.pace import Pace
@@ -72,8 +72,9 @@ def path(made: Phantom, acceleration: str, backend, *, background: float) -> Ite
     data = Data(backend.upload(counts), steps.inside(geometry.image.seen_from(box)))
     weight = steps.weight(Weights(psf.values, geometry).of(box))
     first = State(backend.upload(start), backend.upload(start))
-    pace, domain = Pace(acceleration, backend), geometry.domain.seen_from(box)
-    turns = (Turn(pace.factor(k), None, pace.tell(k + 1, 1, 1, domain)) for k in itertools.count())
+    pace, block = Pace(acceleration, backend, geometry.image_shape), Block(box, geometry.domain)
+    part = geometry.domain.seen_from(box)
+    turns = (Turn(pace.factor(k), None, pace.tell(k + 1, 1, 1, block, part)) for k in itertools.count())
     for state in iterate(steps, first, data, weight, optics, turns):
         blurred = backend.download(steps.convolve(state.estimate, optics.transfer))[inside] + background
         yield backend.download(state.estimate)[inside], blurred

@@ -182,7 +182,10 @@ def deconvolve(
         if state is not None:
             state.start(chosen)
     record = _record(request, None if state is None else state.folder / TOLD) if return_info or stop != "none" else None
-    reporter, pace = Reporter(callback, cancel, chosen.iterations), Pace(settings.acceleration, request.backend)
+    reporter, pace = (
+        Reporter(callback, cancel, chosen.iterations),
+        Pace(settings.acceleration, request.backend, request.geometry.image_shape),
+    )
     result = _run(request, source, chosen, state, folder, reporter, record, pace)
     return (result, _info(record, chosen, found, pace)) if record and return_info else result
 
@@ -198,7 +201,7 @@ def _look(request: Request, plan: Plan, seen: Scan, callback: Callback | None, c
         source, plan = _open(thinned, plan, None)
         check_disk(folder, plan.scratch_bytes)
         reporter = Reporter(callback, cancel, plan.iterations, looking=True)
-        pace = Pace(thinned.settings.acceleration, thinned.backend)
+        pace = Pace(thinned.settings.acceleration, thinned.backend, thinned.geometry.image_shape)
         _run(thinned, source, plan, None, folder, reporter, record, pace)
 
     return look_for_iterations(request, plan, seen, folder, run)

@@ -9,7 +9,8 @@ Biggs (Biggs & Andrews 1997, Appl. Opt. 36, 1766; first order): as far as the la
 
 where the product of two steps sums u v / y over all voxels that hold light, as is natural for counts: a step that only
 scales the light is at right angles to all that keep it. The plain sum of u v hangs on rounding ten times as much, since
-transforms round all voxels of a block alike, and gains no iterations. Blocks sum over what they keep, and the sums are
+transforms round all voxels of a block alike, and gains no iterations. Blocks sum over what they keep, of large images
+over every n-th plane of it (which are the same whatever the blocks, and tell the quotient as well), and the sums are
 added exactly, so the order of blocks changes nothing.
 """
 
@@ -22,8 +23,9 @@ from typing import Any
 import numpy as np
 
 from rlcore.acceleration import LEAST_DIVISOR, TELLING, Acceleration
-from rlcore.backend import Backend, Likeness, SupportsLikeness, Volume
-from rlcore.blocks import Box
+from rlcore.backend import Backend, Likeness, Shape, SupportsFit, SupportsLikeness, Volume
+from rlcore.blocks import Block, Box
+from rlcore.fitness import Lattice, Looker
 from rlcore.richardson_lucy import Tell
 
 MOST = 0.999
@@ -33,8 +35,11 @@ MOST = 0.999
 class Pace:
     """The factors of one run. What blocks tell of an iteration counts when all of them have told."""
 
-    def __init__(self, acceleration: Acceleration, backend: Backend[Any]) -> None:
+    def __init__(self, acceleration: Acceleration, backend: Backend[Any], image_shape: Shape) -> None:
         self._acceleration = acceleration
+        self._lattice, self._looker = Lattice.over(image_shape), Looker(backend)
+        self._stays = isinstance(backend, SupportsFit)
+        """Whether planes that are looked at stay on the device."""
         self._likeness = backend.likeness if isinstance(backend, SupportsLikeness) else _on_host(backend)
         self._factors: dict[int, float] = {}
         self._told: dict[int, Likeness] = {}
@@ -48,20 +53,31 @@ class Pace:
             return self._factors.get(finished, 0.0)
         return finished / (finished + 3)
 
-    def tell(self, iteration: int, number: int, blocks: int, part: Box) -> Tell | None:
-        """What notes the step of one block in an iteration, over its own `part`; None where no factor needs it."""
+    def tell(self, iteration: int, number: int, blocks: int, block: Block, part: Box) -> Tell | None:
+        """What notes the step of one block in an iteration, over its own `part`, as its arrays count it; None where no
+        factor needs it."""
         if self._acceleration not in TELLING:
             return None
 
         def note(estimate: Any, point: Any, previous: Any, before: Any) -> None:
             if iteration in self._factors:
                 return  # a run that goes on does the last blocks of a sweep again
-            self._told[number] = self._likeness(estimate, point, previous, before, inside=part)
+            self._told[number] = self._alike(block, part, estimate, point, previous, before)
             if len(self._told) == blocks:
                 self._factors[iteration] = _factor(list(self._told.values()))
                 self._told = {}
 
         return note
+
+    def _alike(self, block: Block, part: Box, *arrays: Any) -> Likeness:
+        """Of all voxels of a part of the block, or of some planes of it."""
+        if self._lattice.step == 1:
+            return self._likeness(*arrays, inside=part)
+        view = self._lattice.of(block)
+        if not view.inside.size:
+            return Likeness(0.0, 0.0)
+        alike = self._likeness if self._stays else likeness
+        return alike(*(self._looker.take(array, view) for array in arrays), inside=view.inside)
 
     def forget(self, finished: int) -> None:
         """The run goes on from so many iterations, by another plan."""

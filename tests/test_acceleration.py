@@ -190,10 +190,10 @@ def test_a_constant_image_stays_constant():
 
 
 def test_factors_of_heavy_ball_grow_from_nothing_towards_1():
-    factors = [Pace("heavy-ball", DOUBLE).factor(k) for k in range(200)]
+    factors = [Pace("heavy-ball", DOUBLE, (8, 8)).factor(k) for k in range(200)]
     assert factors[:2] == [0.0, 0.25]
     assert all(a < b < 1 for a, b in itertools.pairwise(factors))
-    assert Pace("none", DOUBLE).factor(7) is None
+    assert Pace("none", DOUBLE, (8, 8)).factor(7) is None
 
 
 def test_factors_of_biggs_are_told_and_stay_below_1():

@@ -61,6 +61,21 @@ def test_blocks_equal_the_whole(option, half_steps, backend, bound):
     assert np.abs(restore(backend, plan, **options) - whole).max() <= bound * whole.max()
 
 
+@pytest.mark.parametrize(("backend", "bound"), [("double", 1e-12), ("numpy", 2e-5), ("pyfftw", 2e-5)])
+@pytest.mark.parametrize("half_steps", [1, 2])
+def test_factors_from_some_planes_are_the_same_in_blocks(half_steps, backend, bound, monkeypatch):
+    """As of a large image, of which every third plane is looked at; on average they are those of all planes."""
+    backend, options = BACKENDS[backend], OPTIONS["biggs"]
+    _, every = restore(backend, return_info=True, **options)
+    monkeypatch.setattr("rlcore.fitness.LOOKED_AT", np.prod(SHAPE) // 3)
+    whole, some = restore(backend, return_info=True, **options)
+    assert some.share < 0.5
+    assert some.factors != every.factors
+    assert abs(np.mean(some.factors) - np.mean(every.factors)) <= 0.05
+    plan = plan_in_blocks(backend, half_steps, iterations=30, **options)
+    assert np.abs(restore(backend, plan, **options) - whole).max() <= bound * whole.max()
+
+
 @pytest.mark.parametrize("option", ["heavy ball", "biggs and tv", "biggs and consensus"])
 @pytest.mark.parametrize("boundary", rlcore.BOUNDARIES)
 @pytest.mark.parametrize("residence", ["device", "host", "scratch"])

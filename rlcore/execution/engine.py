@@ -256,7 +256,7 @@ class _Engine:
         whole = self._plan.is_whole  # outside its domain all is 0 and changes no sum
         part = (block.read if whole else block.keep).seen_from(block.read)
         last = finished + 1 == self._plan.iterations
-        tell = None if last else pace.tell(finished + 1, number, len(sweep.cut), part)
+        tell = None if last else pace.tell(finished + 1, number, len(sweep.cut), block, part)
         watch = None if data is None else self._watch(sweep, finished, item, data)
         prior, box = self._run.regularizer, block.read
         return Turn(
