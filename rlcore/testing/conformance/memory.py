@@ -17,7 +17,7 @@ from rlcore.testing.conformance.cases import kernel, volume
 from rlcore.testing.conformance.peak import Work, peak_of, resident
 
 SHAPES: tuple[Shape, ...] = ((24, 160, 161), (768, 800))
-SPARE = 1 << 20
+SPARE = 3 << 19
 """Bytes of noise in a measurement."""
 SMALL: Shape = (16, 32, 64)
 CALLS = 100
