@@ -161,7 +161,7 @@ def deconvolve(
         check_stop(stop), threshold, gain,
     )  # fmt: skip
     request = Request.of(image, psf, settings, backend, device, out)
-    start, known = check_start(start, request)
+    start, known = check_start(start, request, digest=checkpoint is not None)
     request = replace(request, start=start)
     warn_of_detours(request.backend, settings.acceleration, settings.prior.name)
     seen = scan(request.image, digest=checkpoint is not None) if checkpoint is not None or request.auto else None
@@ -182,10 +182,8 @@ def deconvolve(
         if state is not None:
             state.start(chosen)
     record = _record(request, None if state is None else state.folder / TOLD) if return_info or stop != "none" else None
-    reporter, pace = (
-        Reporter(callback, cancel, chosen.iterations),
-        Pace(settings.acceleration, request.backend, request.geometry.image_shape),
-    )
+    reporter = Reporter(callback, cancel, chosen.iterations)
+    pace = Pace(settings.acceleration, request.backend, request.geometry.image_shape)
     result = _run(request, source, chosen, state, folder, reporter, record, pace)
     return (result, _info(record, chosen, found, pace)) if record and return_info else result
 

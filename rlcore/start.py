@@ -23,8 +23,8 @@ LEAST_START = 0.01
 """Least value of a start from the image, as a share of its mean: what is 0 stays 0, for steps are factors."""
 
 
-def check_start(start: Any, request: Request) -> tuple[Any, str]:
-    """A name, or an array that can be started from; and what tells it from others."""
+def check_start(start: Any, request: Request, *, digest: bool) -> tuple[Any, str]:
+    """A name, or an array that can be started from; and what tells it from others, of an array only if asked."""
     if isinstance(start, str):
         if start not in STARTS:
             raise InputError(f"start {start!r} is unknown; choose 'constant' or 'image', or give an array")
@@ -34,7 +34,7 @@ def check_start(start: Any, request: Request) -> tuple[Any, str]:
     if tuple(start.shape) != shape:
         raise InputError(f"start has shape {tuple(start.shape)}; it must have the image's, {shape}")
     try:
-        seen = scan(start, digest=True)
+        seen = scan(start, digest=digest)
     except InputError as error:
         raise InputError(f"start{str(error).removeprefix('image')}") from error
     if seen.negative:

@@ -204,8 +204,6 @@ class Transforms:
         """Half spectra of the rows of `array`, with the step that waits."""
         if out is not array or array.ahead is None:
             self.before_writing(out)
-        if array.update is not None:
-            self.settle(array)
         if array.ahead is not None:
             self._point_to_rows(array, array.ahead, out)
         elif array.step is not None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
 
 from rlcore.backend import Fit
 from rlcore.blocks import Box
-from rlcore.fitness import LEAST_RATIO
+from rlcore.fitness import LEAST_RATIO, total
 from rlcore_pyfftw.layout import Floats, Padded, Temporaries
 from rlcore_pyfftw.team import Team
 from rlcore_pyfftw.transforms import Transforms
@@ -38,7 +37,7 @@ def fit(
 
     team.run(lane, len(planes))
     blurred.state = "real"
-    return Fit(*map(math.fsum, zip(*told, strict=True)))
+    return total(told)
 
 
 def _sums(temporaries: Temporaries, counts: Floats, blurred: Floats, background: float, floor: float) -> Fit:
