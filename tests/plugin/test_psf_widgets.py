@@ -160,6 +160,7 @@ from windows import until
 viewer = napari.Viewer(show=True)
 app = get_qapp()
 viewer.open_sample("rlcore", "phantom")
+viewer.scale_bar.visible, viewer.scale_bar.position = True, "bottom_left"
 viewer.layers["psf"].visible = False
 _, generate = viewer.window.add_plugin_dock_widget("rlcore", "PSF of a microscope")
 _, inspect = viewer.window.add_plugin_dock_widget("rlcore", "Inspect a PSF", tabify=False)

@@ -104,6 +104,7 @@ from qtpy.QtCore import QTimer
 viewer = napari.Viewer(show=True)
 app = get_qapp()
 viewer.open_sample("rlcore", "phantom")
+viewer.scale_bar.visible, viewer.scale_bar.position = True, "bottom_left"
 dock, widget = viewer.window.add_plugin_dock_widget("rlcore", "Richardson-Lucy")
 desk = widget.desk
 
