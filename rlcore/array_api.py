@@ -7,6 +7,7 @@ from typing import Any
 
 import array_api_compat
 import numpy as np
+import numpy.typing as npt
 
 from rlcore.acceleration import LEAST_DIVISOR
 from rlcore.backend import Backend, Fit, Footprint, Likeness, Shape, Volume
@@ -162,6 +163,12 @@ class ArrayAPIBackend(Backend[Any]):
 
     def planes(self, array: Any, first: int, step: int, count: int) -> Any:
         return self.xp.asarray(array[first : first + step * (count - 1) + 1 : step, ...], copy=True)
+
+    def expand(self, table: Volume, index: tuple[npt.NDArray[np.intp], ...]) -> Any:
+        block = self.upload(table)
+        for axis, positions in enumerate(index):
+            block = self.xp.take(block, self.xp.asarray(positions, device=self._device), axis=axis)
+        return block
 
     # --- residence: volumes that stay on the device
 

@@ -12,7 +12,7 @@ from rlcore.app.bench.bout import Bout
 from rlcore.app.bench.entrants import Entrant
 from rlcore.app.bench.problems import Problem
 from rlcore.app.bench.process import Settings
-from rlcore.app.bench.schedule import TRIAL, Pace, shares, turns_within
+from rlcore.app.bench.schedule import TRIAL, Pace, shares, time_for_first, turns_within
 
 SECONDS = st.floats(0, 1000)
 PACES = st.builds(Pace, st.floats(0, 20), st.floats(0.01, 100), st.floats(0.001, 50), st.booleans())
@@ -54,35 +54,40 @@ def test_turns_that_are_promised_fit(pace, share, turns):
 class Simulated:
     """Processes that take the time they are told to take, on a clock of their own."""
 
-    def __init__(self, clock, minutes, paces, folder):
+    def __init__(self, clock, minutes, paces, folder, compiling=0.0):
         self.settings = Settings(iterations=10, boundary="extended", rounds=3, cycles=2, minutes=minutes)
         self._clock, self._paces, self.folder = clock, paces, folder
+        self._compiling = compiling  # seconds in a contender's first process, as on a card with empty caches
         self.asked = []
 
     def measure(self, entrant, problem, asked):
         pace, iterations = self._paces[entrant.name], asked.iterations
+        compiling = self._compiling if asked.trial else 0.0
         call = pace.call + (iterations - TRIAL) * pace.iteration
-        each = pace.iteration if pace.tells else None
-        again = pace.call if asked.trial and not pace.tells else None
-        spent, warm = pace.start + call + (again or 0), 0
+        each = pace.iteration + compiling / TRIAL if pace.tells else None
+        again = call if asked.trial and compiling else None
+        one = pace.call - pace.iteration if asked.trial and not pace.tells else None
+        spent, warm = pace.start + compiling + call + (again or 0) + (one or 0), 0
         while warm < asked.cycles and spent + call + pace.iteration <= asked.seconds:
             warm, spent = warm + 1, spent + call + pace.iteration
         self._clock[0] += spent
         self.asked.append((entrant.name, iterations, asked.trial))
         told = {"facts": {"padded": [8, 8, 8], "boundary": "zero", "device": "CPU", "blocks": 1}, "planning": None}
-        measured = {"cold": pace.start + call, "call": call, "peak": 1, "first": each, "tells": pace.tells}
+        first = compiling + call
+        measured = {"cold": pace.start + first, "call": first, "peak": 1, "first": each, "tells": pace.tells}
+        trial = {"again": again, "one": one, "each": pace.iteration if pace.tells else None}
         cycles = {"warm": [call] * warm, "iteration": [pace.iteration] * warm, "floor": [pace.iteration] * warm}
-        return {**told, **measured, **cycles, "again": again, "wall": spent}
+        return {**told, **measured, **cycles, **trial, "wall": spent}
 
 
 @pytest.fixture
 def simulate(monkeypatch, tmp_path):
     """Rows, what was asked, and the seconds gone, of a bout between contenders of known pace."""
 
-    def run(minutes, **paces):
+    def run(minutes, *, compiling=0.0, **paces):
         clock = [0.0]
         monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-        processes = Simulated(clock, minutes, paces, tmp_path)
+        processes = Simulated(clock, minutes, paces, tmp_path, compiling)
         problem = Problem("p", (8, 8, 8), (3, 3, 3), "", "", "")
         entrants = [Entrant(name, ours=False) for name in paces]
         made = Bout(problem, entrants, processes, 60 * minutes, lambda line: None).run(reference=False)
@@ -121,6 +126,21 @@ def test_where_there_is_time_for_a_trial_only_that_is_the_row(simulate):
     assert rows["slow"]["cold"] == [80.0]
     assert rows["slow"]["figures"]["iteration"] == 35
     assert len(rows["quick"]["cold"]) >= 1
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_what_a_first_call_compiles_does_not_take_turns_from_anybody(simulate, tells):
+    pace = Pace(start=2.0, call=0.5, iteration=0.2, tells=tells)
+    rows, _, _ = simulate(2, compiling=6.0, a=pace, b=pace)
+    assert [len(row["warm"]) for row in rows.values()] == [6, 6]
+    assert rows["a"]["trial"]["iteration"] == pytest.approx(0.2)
+
+
+@given(st.lists(st.integers(1, 10**9), min_size=1, max_size=5), st.integers(1, 9), st.floats(1, 3600))
+def test_a_small_problem_gets_enough_to_start_everyone_and_no_more_than_is_fair(voxels, takers, seconds):
+    got = time_for_first(sorted(voxels), takers, seconds)
+    assert min(12.0 * takers, seconds / len(voxels)) * (1 - 1e-9) <= got <= seconds * (1 + 1e-9)
+    assert time_for_first(voxels[:1], takers, seconds) == pytest.approx(seconds)
 
 
 @given(

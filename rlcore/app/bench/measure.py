@@ -12,11 +12,10 @@ from rlcore.app.bench.bout import Bout, Say
 from rlcore.app.bench.entrants import Entrant
 from rlcore.app.bench.problems import Problem
 from rlcore.app.bench.process import Processes, Settings
+from rlcore.app.bench.schedule import time_for_first
 
 FORMAT = 2
 """Of result files."""
-_START = 2_000_000
-"""Voxels that take about as long as starting the processes of a problem does."""
 
 
 def measure(
@@ -30,9 +29,10 @@ def measure(
 ) -> dict[str, Any]:
     """Results of everything, in types that JSON has."""
     found = []
+    takers = sum(not (entrant.reason or entrant.aside) for entrant in entrants)
     for number, problem in enumerate(problems):
-        share = _weight(problem) / sum(map(_weight, problems[number:]))
-        bout = Bout(problem, entrants, processes, time.monotonic() + share * processes.left(), say)
+        seconds = time_for_first([math.prod(each.shape) for each in problems[number:]], takers, processes.left())
+        bout = Bout(problem, entrants, processes, time.monotonic() + seconds, say)
         found.append(bout.run(reference=reference))
     return {
         "format": FORMAT,
@@ -41,11 +41,6 @@ def measure(
         "settings": asdict(processes.settings),
         "problems": found,
     }
-
-
-def _weight(problem: Problem) -> float:
-    """Of a problem among those that share the time; what the small leave goes to the next."""
-    return math.prod(problem.shape) + _START
 
 
 def settings_of(options: dict[str, Any]) -> Settings:

@@ -45,10 +45,12 @@ class Row:
         self.facts, self.failure = answer.get("facts", {}), answer.get("failure", "")
         if self.failure:
             return
-        told, again = answer["first"], answer["again"]
-        self.trial = {key: answer[key] for key in ("cold", "call", "peak", "tells", "wall")}
-        self.trial["iteration"] = again if told is None else told
-        self.trial["start"] = max(0.0, answer["wall"] - answer["call"] - (again or 0.0))
+        again, one = answer["again"], answer["one"]
+        call = again or answer["call"]
+        each = answer["each"] if one is None else _by_difference(call, one) if again else one
+        start = max(0.0, answer["wall"] - (2 if again else 1) * call - (one or 0.0))
+        self.trial = {key: answer[key] for key in ("cold", "peak", "tells", "wall")}
+        self.trial |= {"warm": again, "call": call, "iteration": each, "start": start}
         if answer["planning"] is not None:
             self.planning.append(answer["planning"])
 
@@ -74,8 +76,9 @@ class Row:
         """Where the trial is all there is, that becomes the row."""
         if self.trial and not self.iteration and not self.cold:
             self.iterations = TRIAL
-            for key in ("cold", "iteration", "peak"):
-                getattr(self, key).append(self.trial[key])
+            for key in ("cold", "warm", "iteration", "peak"):
+                if self.trial[key] is not None:
+                    getattr(self, key).append(self.trial[key])
 
     def figures(self, voxels: int) -> dict[str, float | None]:
         """Medians, and ratios of neighbours in time; None where nothing was measured."""
@@ -109,6 +112,11 @@ def spread(samples: list[float]) -> float | None:
     """Half the range of the samples, as a share of their median."""
     middle = _median(samples)
     return (max(samples) - min(samples)) / 2 / middle if middle and len(samples) > 1 else None
+
+
+def _by_difference(call: float, one: float) -> float:
+    """Seconds per iteration of a call of TRIAL iterations, by one of a single iteration."""
+    return (call - one) / (TRIAL - 1) if call > one else one
 
 
 def _median(samples: list[float]) -> float | None:

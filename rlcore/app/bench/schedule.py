@@ -8,6 +8,10 @@ from dataclasses import dataclass
 
 TRIAL = 2
 """Iterations of the first quick call, by which later ones are reckoned."""
+_START = 2_000_000
+"""Voxels that take about as long as starting the processes of a problem does."""
+_EACH = 12.0
+"""Seconds a contender in which it comes to a turn, on cards too, where processes are slow to start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,9 +19,9 @@ class Pace:
     """What a contender's trial took, in seconds."""
 
     start: float
-    """A process without its calls: imports, opening the device, reading the problem."""
+    """A process without its calls: imports, opening the device, reading the problem, what a first call compiles."""
     call: float
-    """The first call, of TRIAL iterations."""
+    """A call of TRIAL iterations."""
     iteration: float
     tells: bool
     """Whether it tells the time of an iteration itself, so that one call is enough to know it."""
@@ -49,6 +53,15 @@ def shares(wanted: Sequence[float], seconds: float) -> list[float]:
         found[number] = min(wanted[number], left / (len(order) - place))
         left -= found[number]
     return found
+
+
+def time_for_first(voxels: Sequence[int], takers: int, seconds: float) -> float:
+    """What the first of several problems gets: by its size, but enough for a turn of everyone, where there is as much.
+
+    What it leaves goes to the next.
+    """
+    weights = [each + _START for each in voxels]
+    return max(seconds * weights[0] / sum(weights), min(_EACH * takers, seconds / len(voxels)))
 
 
 def turns_within(share: float, pace: Pace, iterations: int, turns: int) -> int:

@@ -17,7 +17,7 @@ NOTES = (
     "Cold: the first call in a new process, with import and opening the device; warm: a later one.",
     "Planning of transforms: the first ever / in a later process. Error: to float64, as a share of the maximum.",
     "Calls: cold + warm; (3 of 10 it) of fewer iterations, since more would not have ended in time: no error is told.",
-    "Peak memory: above the input; (v) in volumes of the transforms' shape in float32.",
+    "Peak memory: above the input, on a card with the driver's; (v) in volumes of the transforms' shape in float32.",
     "Speed-up: of the warm call over the first row's; (it) of an iteration, where calls are not alike.",
     "* transforms smaller than the boundary needs: less work, and another result.",
 )

@@ -50,10 +50,17 @@ class Round:
         )
         self._answer.put(tells=each is not None, first=each)
         if self._task["trial"]:
-            again = self._call(1)[0] if each is None else None
-            self._answer.put(again=again)
+            self._once_more(cold, each, facts.on_device)
         else:
             self._cycles(cold, each)
+
+    def _once_more(self, cold: float, each: float | None, on_device: bool) -> None:
+        """How fast it is after its first call, in which what runs on a card is compiled; at once, if time is short."""
+        again = None
+        if on_device and self._left() > 2 * cold:
+            again, each = self._call(self._iterations)
+        one = self._call(1)[0] if each is None else None
+        self._answer.put(again=again, each=each, one=one)
 
     def _cycles(self, cold: float, each: float | None) -> None:
         """Bare transforms and calls in turn, as many as end in time."""
