@@ -3,7 +3,8 @@
 A block of threads takes a tile of neighbouring columns into shared memory, so that however many stages a length takes,
 its columns are read and written once. Along the first axis the same kernel multiplies by the transfer and transforms
 back before it writes. The transforms are Stockham's: every stage reads values a stride apart and writes them in order.
-The last stage forward and the first stage back use the same values, so the product is taken in registers.
+The last stage forward and the first stage back use the same values, so the product is taken in registers; where it
+needs values of other columns too, they meet in shared memory.
 """
 
 from __future__ import annotations
@@ -98,14 +99,20 @@ def _teams(length: int, radices: tuple[int, ...], width: int, most: int) -> Iter
             yield tiling
 
 
-def body(tiling: Tiling, kind: Kind) -> str:
+def body(tiling: Tiling, kind: Kind, product: Access | None = None) -> str:
     """Statements of a kernel that works in place, on value k of its column at ``data[k * stride]``.
 
     They use the variables `data`, `transfer` (both at the column), `stride`, `scale`, `turns`, the shared array `tile`,
     and for each thread `c`, its column in the tile, `lane`, its number in the column, and `inside`, whether there is
-    such a column.
+    such a column. A filter's `product` changes a value, and may use what all columns of the tile have: it is in `tile`,
+    whatever the length, as `in_tile` says.
     """
-    return indented(_statements(tiling, kind))
+    return indented(_statements(tiling, kind, product))
+
+
+def in_tile(tiling: Tiling, at: str, column: str) -> str:
+    """Value `at` of a column of the tile."""
+    return f"tile[{at} * {tiling.width} + {column}]"
 
 
 def turns(length: int) -> list[complex]:
@@ -113,17 +120,23 @@ def turns(length: int) -> list[complex]:
     return [complex(math.cos(2 * math.pi * k / length), -math.sin(2 * math.pi * k / length)) for k in range(length)]
 
 
-def _statements(tiling: Tiling, kind: Kind) -> Iterator[str]:
+def _statements(tiling: Tiling, kind: Kind, product: Access | None) -> Iterator[str]:
     """The stages, one after the other; a filter turns round in the middle, with the values in registers."""
     lanes, filters = tiling.threads // tiling.width, kind in ("convolve", "correlate")
     stages = stages_of(tiling.length, lanes, tiling.radices, +1 if kind == "backward" else -1, "a")
     yield from stages[0].read(lambda name, at: iter([f"{name} = data[{at} * stride];"]), "inside")
     yield from stages[0].compute()
-    load, store = _tile(tiling.width)
+    load, store = _tile(tiling)
     yield from through(stages, load, store)
     if filters:
         back = stages_of(tiling.length, lanes, tiling.radices[::-1], +1, "b")
-        yield from stages[-1].change(_product(conjugate=kind == "correlate"), "inside")
+        if product is None:
+            yield from stages[-1].change(_product(conjugate=kind == "correlate"), "inside")
+        else:
+            yield from stages[-1].change(store)
+            yield "__syncthreads();"
+            yield from stages[-1].change(product, "inside")
+            yield "__syncthreads();"
         yield from stages[-1].following(back[0])
         yield from back[0].compute()
         yield from through(back, load, store)
@@ -131,11 +144,11 @@ def _statements(tiling: Tiling, kind: Kind) -> Iterator[str]:
     yield from stages[-1].change(_to_memory(scaled=kind != "forward"), "inside")
 
 
-def _tile(width: int) -> tuple[Access, Access]:
+def _tile(tiling: Tiling) -> tuple[Access, Access]:
     """Load from and store to shared memory, columns side by side: threads of a warp never meet in a bank."""
     return (
-        lambda name, at: iter([f"{name} = tile[{at} * {width} + c];"]),
-        lambda name, at: iter([f"tile[{at} * {width} + c] = {name};"]),
+        lambda name, at: iter([f"{name} = {in_tile(tiling, at, 'c')};"]),
+        lambda name, at: iter([f"{in_tile(tiling, at, 'c')} = {name};"]),
     )
 
 

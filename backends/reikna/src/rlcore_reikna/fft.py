@@ -1,11 +1,10 @@
-"""Complex transforms by reikna, one axis after the other, in memory that is borrowed while they run."""
+"""Complex transforms by reikna, along one axis at a time, in memory that is borrowed while they run."""
 
 from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from rlcore_reikna.memory import Memory
 from rlcore_reikna.program import quiet_compiler
 
 _KEPT = 64
-"""Shapes whose compiled transforms are kept."""
+"""Compiled transforms that are kept."""
 
 _COLUMN = 128
 """Elements along an axis that reikna transforms in one pass over the volume, unless they lie side by side."""
@@ -31,7 +30,7 @@ _OclThread = ocl_api().Thread
 
 
 class ReiknaFFT:
-    """In-place or out-of-place complex transforms of any shape; the inverse is scaled.
+    """In-place or out-of-place complex transforms along an axis of any shape; the inverse is scaled.
 
     Each axis is a computation of its own, so that none needs work areas but its own: reikna's plan for several axes at
     once holds those of all.
@@ -39,53 +38,49 @@ class ReiknaFFT:
 
     def __init__(self, queue: cl.CommandQueue, memory: Memory) -> None:
         self._queue, self._memory = queue, memory
-        self._plans: OrderedDict[Shape, list[_AxisPlan]] = OrderedDict()
+        self._plans: OrderedDict[tuple[Shape, int], _AxisPlan] = OrderedDict()
 
-    def run(self, target: Any, source: Any, shape: Shape, *, inverse: bool) -> None:
+    def run(self, target: Any, source: Any, shape: Shape, axis: int, *, inverse: bool) -> None:
         """Transform the complex volume in buffer `source` into `target`, which may be the same."""
-        for plan in self._plan(shape):
-            plan.run(target, source, inverse=inverse)
-            source = target
+        self._plan(shape, axis).run(target, source, inverse=inverse)
 
     def forget(self) -> None:
         """Drop what is compiled."""
         self._plans.clear()
 
-    def _plan(self, shape: Shape) -> list[_AxisPlan]:
-        if shape not in self._plans:
+    def _plan(self, shape: Shape, axis: int) -> _AxisPlan:
+        if (shape, axis) not in self._plans:
             while len(self._plans) >= _KEPT:
                 self._plans.popitem(last=False)
-            # An axis of length 1 is its own transform, but something has to bring source to target.
-            axes = [axis for axis, length in enumerate(shape) if length > 1] or [0]
-            with quiet_compiler(), ThreadPoolExecutor(len(axes)) as compilers:
-                made = compilers.map(lambda axis: _AxisPlan(self._queue, self._memory, shape, axis), reversed(axes))
-                self._plans[shape] = list(made)
-        self._plans.move_to_end(shape)
-        return self._plans[shape]
+            with quiet_compiler():
+                self._plans[shape, axis] = _AxisPlan(self._queue, self._memory, shape, axis)
+        self._plans.move_to_end((shape, axis))
+        return self._plans[shape, axis]
 
 
-def passes(shape: Shape) -> float:
-    """How often a transform of a complex shape reads and writes the volume.
+def passes(shape: Shape, axis: int) -> float:
+    """How often a transform along an axis of a complex shape reads and writes the volume.
 
     A length that is no power of two is padded to twice the next one, and transformed there and back (Bluestein).
     """
-    return sum(2 * count * padded / n if padded > n else count for n, padded, count in _axes(shape))
+    n, padded, count = _along(shape, axis)
+    return 2 * count * padded / n if padded > n else count
 
 
-def scratch_bytes(shape: Shape) -> int:
-    """The largest work area of any axis: a chain of passes goes to and fro between two at most."""
-    chains = ((padded / n, 2 * count if padded > n else count) for n, padded, count in _axes(shape))
-    return max((math.ceil(8 * math.prod(shape) * ratio) * min(2, length - 1) for ratio, length in chains), default=0)
+def scratch_bytes(shape: Shape, axis: int) -> int:
+    """The work area of an axis: a chain of passes goes to and fro between two at most."""
+    n, padded, count = _along(shape, axis)
+    length = 2 * count if padded > n else count
+    return math.ceil(8 * math.prod(shape) * padded / n) * min(2, length - 1)
 
 
-def _axes(shape: Shape) -> Iterator[tuple[int, int, int]]:
-    """Of each axis: its length, the power of two that it is transformed at, and the passes that one takes."""
-    for axis, n in enumerate(shape):
-        if n > 1:
-            power = 1 << (n - 1).bit_length()
-            padded = n if power == n else 2 * power
-            side_by_side = math.prod(shape[axis + 1 :]) == 1 and padded <= _LINE
-            yield n, padded, 1 if side_by_side else math.ceil(math.log2(padded) / math.log2(_COLUMN))
+def _along(shape: Shape, axis: int) -> tuple[int, int, int]:
+    """Of an axis: its length, the power of two that it is transformed at, and the passes that one takes."""
+    n = shape[axis]
+    power = 1 << (n - 1).bit_length()
+    padded = n if power == n else 2 * power
+    side_by_side = math.prod(shape[axis + 1 :]) == 1 and padded <= _LINE
+    return n, padded, 1 if side_by_side else max(1, math.ceil(math.log2(padded) / math.log2(_COLUMN)))
 
 
 class _AxisPlan:

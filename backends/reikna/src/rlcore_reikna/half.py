@@ -18,7 +18,7 @@ from pyvkfft.opencl import VkFFTApp
 from rlcore.backend import Shape
 from rlcore.lengths import smooth_length
 from rlcore.transform_code.columns import Kind
-from rlcore_reikna.columns import ColumnTransforms
+from rlcore_reikna.columns import Columns, ColumnTransforms
 from rlcore_reikna.packed import LAUNCH
 from rlcore_reikna.program import quiet_compiler
 from rlcore_reikna.runtime import Runtime
@@ -71,7 +71,7 @@ class HalfTransforms:
                 return
             self._plan(shape).fft(self._real(real, shape), self._spectrum(spectrum, shape))
             if first := self._first(shape):
-                self._columns.run(spectrum, *first, "forward", 1.0)
+                self._columns.run(spectrum, first, "forward", 1.0)
 
     def inverse(self, real: Any, spectrum: Any, shape: Shape, *, keep: bool) -> None:
         with self._program.lock:
@@ -82,7 +82,7 @@ class HalfTransforms:
                 self._program.each("narrow", 1, real, spectrum)
                 return
             if first := self._first(shape):
-                self._columns.run(spectrum, *first, "backward", 1 / first[0])
+                self._columns.run(spectrum, first, "backward", 1 / first.length)
             self._plan(shape).ifft(self._spectrum(spectrum, shape), self._real(real, shape))
 
     def multiply(self, out: Any, a: Any, b: Any, shape: Shape, *, mirrored: bool = False) -> None:
@@ -95,17 +95,17 @@ class HalfTransforms:
                 plan, real, out = self._plan(shape), self._real(real, shape), self._real(out, shape)
                 plan.fft(real, self._spectrum(spectrum, shape))
                 kind: Kind = "correlate" if mirrored else "convolve"
-                self._columns.run(spectrum, *first, kind, 1 / first[0], transfer)
+                self._columns.run(spectrum, first, kind, 1 / first.length, transfer)
                 plan.ifft(self._spectrum(spectrum, shape), out)
                 return
             self.forward(spectrum, real, shape)
             self.multiply(spectrum, spectrum, transfer, shape, mirrored=mirrored)
             self.inverse(out, spectrum, shape, keep=False)
 
-    def _first(self, shape: Shape) -> tuple[int, int] | None:
-        """Length and number of columns along the first axis, if they are left to our own kernels."""
-        length, *others = _half(shape)
-        return (length, math.prod(others)) if others and self._columns.fit(length) else None
+    def _first(self, shape: Shape) -> Columns | None:
+        """The columns along the first axis, if they are left to our own kernels."""
+        half = _half(shape)
+        return Columns.along(0, half) if len(half) > 1 and self._columns.fit(half[0]) else None
 
     def _real(self, buffer: Any, shape: Shape) -> Any:
         return cla.Array(self._queue, _long(shape), np.float32, data=buffer)

@@ -126,21 +126,12 @@ kernel void paste(global float *volume, global const float *block, const int ny,
 
 // --- spectra
 
-float2 times(const float2 a, const float2 b) { return (float2)(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x); }
-float2 conjugate(const float2 a) { return (float2)(a.x, -a.y); }
-float2 over_i(const float2 a) { return (float2)(a.y, -a.x); }
-float2 times_i(const float2 a) { return (float2)(-a.y, a.x); }
-
 // Product of two full complex spectra; with `mirrored`, by the conjugate of the second.
 kernel void product_full(global float2 *out, global const float2 *a, global const float2 *b,
                          const int mirrored, const ulong n)
 { EACH(i, n); out[i] = times(a[i], mirrored ? conjugate(b[i]) : b[i]); }
 
-// Product of two packed spectra. A real volume whose x is even, read as complex numbers (voxel 2m is the real part,
-// voxel 2m+1 the imaginary), is transformed as such. The spectra E and O of its even and odd voxels come apart by
-// symmetry from the frequencies k and -k, so each work-item does such a pair. With W = exp(-2 pi i kx / mx), a product
-// with the transfer (P, Q) of a real PSF is E' = P E + W Q O, O' = Q E + P O; with the mirrored PSF it is
-// E' = P* E + Q* O, O' = (W Q)* E + P* O. `mx` complex numbers make a line; kx runs over 0 .. mx/2, and where a plane
+// Product of two packed spectra: each work-item does the frequencies k and -k. kx runs over 0 .. mx/2, and where a plane
 // is its own mirror image half of its pairs are left to the other half.
 kernel void product_packed(global float2 *out, global const float2 *a, global const float2 *b,
                            const int mirrored, const int mz, const int my, const int mx)
@@ -150,20 +141,10 @@ kernel void product_packed(global float2 *out, global const float2 *a, global co
     const int x2 = x ? mx - x : 0, y2 = y ? my - y : 0, z2 = z ? mz - z : 0;
     const size_t i = AT(z, y, x, my, mx), j = AT(z2, y2, x2, my, mx);
     if (x == x2 && j < i) return;
-    const float2 a1 = a[i], a2 = conjugate(a[j]), b1 = b[i], b2 = conjugate(b[j]);
-    const float2 even = 0.5f * (a1 + a2), odd = over_i(0.5f * (a1 - a2));
-    float2 p = 0.5f * (b1 + b2), q = over_i(0.5f * (b1 - b2));
-    const float turn = -2.0f * (float)x / (float)mx;
-    float2 wq = times((float2)(cospi(turn), sinpi(turn)), q);
-    if (mirrored) {
-        const float2 held = conjugate(q);
-        p = conjugate(p);
-        q = conjugate(wq);
-        wq = held;
-    }
-    const float2 e = times(p, even) + times(wq, odd), o = times_i(times(q, even) + times(p, odd));
-    out[i] = e + o;
-    if (j != i) out[j] = conjugate(e - o);
+    float2 even, odd;
+    packed_product(a[i], a[j], b[i], b[j], turned(x, mx), mirrored, &even, &odd);
+    out[i] = even + odd;
+    if (j != i) out[j] = conjugate(even - odd);
 }
 
 // A real volume as a complex one and back, for lines of odd length.

@@ -1,12 +1,20 @@
-"""Real volumes by complex transforms of half the length, and what those of reikna cost."""
+"""Real volumes by complex transforms of half the length: along lines by reikna, along columns by kernels of our own.
+
+Reikna does powers of two well, and side by side best; our own kernels do columns of any length without large factors in
+one pass, which for reikna is two. So the last axis is its own, and those columns that are too long for local memory.
+"""
 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 from rlcore.backend import Shape
+from rlcore.lengths import smooth_length
+from rlcore.transform_code.columns import Kind
 from rlcore_reikna.arrays import cubic
+from rlcore_reikna.columns import Columns, ColumnTransforms
 from rlcore_reikna.fft import ReiknaFFT, passes, scratch_bytes
 from rlcore_reikna.runtime import Runtime
 
@@ -16,16 +24,18 @@ voxels that a large GPU reads and writes in that time (0.2 ms)."""
 
 
 class PackedTransforms:
-    """Transforms by reikna.
+    """Transforms with reikna.
 
     A volume whose lines are of even length, read as complex numbers, is transformed as it lies: its spectrum takes the
-    bytes of the volume, and `product_packed` in kernels.cl takes it apart. Where lines are odd the spectrum is that of
-    a full complex volume.
+    bytes of the volume, and packed.cl takes it apart. Where lines are odd the spectrum is that of a full complex
+    volume.
     """
 
     def __init__(self, runtime: Runtime) -> None:
         self._memory, self._program = runtime.memory, runtime.program
         self._fft = ReiknaFFT(runtime.queue, runtime.memory)
+        self._columns = ColumnTransforms(runtime)
+        self._long = lru_cache(maxsize=4096)(lambda length: not self._columns.fit(length))
         runtime.before_exit(self._fft.forget)
 
     def spectrum_bytes(self, shape: Shape) -> int:
@@ -33,34 +43,39 @@ class PackedTransforms:
 
     def scratch_bytes(self, shape: Shape) -> int:
         full = 0 if _is_packed(shape) else self.spectrum_bytes(shape)
-        return full + scratch_bytes(_complex(shape))
+        lengths = _complex(shape)
+        return full + max((scratch_bytes(lengths, axis) for axis in self._for_reikna(lengths)), default=0)
 
     def fast_shape(self, shape: Shape) -> Shape:
-        """Powers of two: reikna pads every other length to twice the next one, and does that there and back."""
-        powers = [1 << (n - 1).bit_length() for n in shape]
-        return (*powers[:-1], max(2, powers[-1]))
+        """Small factors along columns, powers of two along lines: reikna pads every other length to twice the next
+        power, and does that there and back."""
+        columns = (smooth_length(n) for n in shape[:-1])
+        return (*(_power(n) if self._long(n) and n > 1 else n for n in columns), max(2, _power(shape[-1])))
 
     def cost(self, shape: Shape) -> float:
         lengths = _complex(shape)
         reals = math.prod(lengths) if _is_packed(shape) else 2 * math.prod(lengths) + math.prod(shape)
-        return 2 * reals * passes(lengths) + LAUNCH
+        theirs = self._for_reikna(lengths)
+        ours = sum(n > 1 for n in lengths) - len(theirs)
+        return 2 * reals * (ours + sum(passes(lengths, axis) for axis in theirs)) + LAUNCH
 
     def forward(self, spectrum: Any, real: Any, shape: Shape) -> None:
         with self._program.lock:
-            if _is_packed(shape):
-                self._fft.run(spectrum, real, _complex(shape), inverse=False)
-                return
-            self._program.each("widen", math.prod(shape), spectrum, real)
-            self._fft.run(spectrum, spectrum, shape, inverse=False)
+            source, lengths = real, _complex(shape)
+            if not _is_packed(shape):
+                self._program.each("widen", math.prod(shape), spectrum, real)
+                source = spectrum
+            self._lines(spectrum, source, lengths, inverse=False)
+            self._through(spectrum, lengths, range(len(lengths) - 1), inverse=False)
 
     def inverse(self, real: Any, spectrum: Any, shape: Shape, *, keep: bool) -> None:
         with self._program.lock:
-            if _is_packed(shape):
-                self._fft.run(real, spectrum, _complex(shape), inverse=True)
-                return
-            full = self._memory.allocate(self.spectrum_bytes(shape)) if keep else spectrum
-            self._fft.run(full, spectrum, shape, inverse=True)
-            self._program.each("narrow", math.prod(shape), real, full)
+            lengths, packed = _complex(shape), _is_packed(shape)
+            target = real if packed else self._memory.allocate(self.spectrum_bytes(shape)) if keep else spectrum
+            self._lines(target, spectrum, lengths, inverse=True)
+            self._through(target, lengths, range(len(lengths) - 1), inverse=True)
+            if not packed:
+                self._program.each("narrow", math.prod(shape), real, target)
 
     def multiply(self, out: Any, a: Any, b: Any, shape: Shape, *, mirrored: bool = False) -> None:
         if _is_packed(shape):
@@ -72,10 +87,44 @@ class PackedTransforms:
 
     def filter(self, out: Any, real: Any, transfer: Any, shape: Shape, *, mirrored: bool) -> None:
         with self._program.lock:
+            if _is_packed(shape) and len(shape) > 1 and not self._long(shape[0]):
+                self._filter_packed(out, real, transfer, _complex(shape), "correlate" if mirrored else "convolve")
+                return
             spectrum = out if _is_packed(shape) else self._memory.allocate(self.spectrum_bytes(shape))
             self.forward(spectrum, real, shape)
             self.multiply(spectrum, spectrum, transfer, shape, mirrored=mirrored)
             self.inverse(out, spectrum, shape, keep=False)
+
+    def _filter_packed(self, out: Any, real: Any, transfer: Any, lengths: Shape, kind: Kind) -> None:
+        """In place but for the first pass, so that the last transform there and the first one back are the product."""
+        others = range(1, len(lengths) - 1)
+        self._lines(out, real, lengths, inverse=False)
+        self._through(out, lengths, others, inverse=False)
+        plane = lengths[0], math.prod(lengths[1:-1]), lengths[-1]
+        self._columns.run_packed(out, transfer, plane, kind, 1 / lengths[0])
+        self._through(out, lengths, others, inverse=True)
+        self._lines(out, out, lengths, inverse=True)
+
+    def _lines(self, target: Any, source: Any, lengths: Shape, *, inverse: bool) -> None:
+        """Transform along the last axis, or bring the source to the target where there is nothing to transform."""
+        if lengths[-1] > 1:
+            self._fft.run(target, source, lengths, len(lengths) - 1, inverse=inverse)
+        elif target is not source:
+            self._program.each("copy", 2 * math.prod(lengths), target, source)
+
+    def _through(self, array: Any, lengths: Shape, axes: range, *, inverse: bool) -> None:
+        """Transform in place along these axes."""
+        for axis in axes:
+            if lengths[axis] > 1 and self._long(lengths[axis]):
+                self._fft.run(array, array, lengths, axis, inverse=inverse)
+            elif lengths[axis] > 1:
+                kind: Kind = "backward" if inverse else "forward"
+                self._columns.run(array, Columns.along(axis, lengths), kind, 1 / lengths[axis])
+
+    def _for_reikna(self, lengths: Shape) -> list[int]:
+        """Axes that reikna transforms."""
+        last = len(lengths) - 1
+        return [axis for axis, n in enumerate(lengths) if n > 1 and (axis == last or self._long(n))]
 
 
 def _is_packed(shape: Shape) -> bool:
@@ -85,3 +134,8 @@ def _is_packed(shape: Shape) -> bool:
 def _complex(shape: Shape) -> Shape:
     """Shape of the complex transform behind the spectrum of a real volume."""
     return (*shape[:-1], shape[-1] // 2) if _is_packed(shape) else shape
+
+
+def _power(length: int) -> int:
+    """The power of two that is not less."""
+    return 1 << (length - 1).bit_length()

@@ -61,7 +61,7 @@ class Program:
     def __init__(self, queue: cl.CommandQueue) -> None:
         self._queue = queue
         self.lock = threading.RLock()
-        source = files(__package__).joinpath("kernels.cl").read_text()
+        source = "".join(files(__package__).joinpath(name).read_text() for name in ("packed.cl", "kernels.cl"))
         with quiet_compiler():
             program = cl.Program(queue.context, source).build()
         self._kernels = {name: _kernel(program, name) for name in _ARGUMENTS}
