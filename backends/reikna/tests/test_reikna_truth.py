@@ -10,8 +10,12 @@ import rlcore
 from rlcore.array_api import ArrayAPIBackend
 from rlcore_reikna.transfers import Transfers
 
-SHAPES = [(12, 10), (11, 9), (4, 6, 7), (16, 8, 32), (3, 256, 8)]
-"""Even and odd last axes in 2D and 3D, powers of two, and a length that takes reikna two passes."""
+SHAPES = [
+    *[(12, 10), (11, 9), (4, 6, 7), (16, 8, 32), (3, 256, 8)],
+    *[(16, 5, 6), (17, 6, 8), (30, 12, 20), (1, 6, 8), (6, 1, 8), (5, 4, 2), (8, 1), (288, 6, 4)],
+]
+"""Even and odd last axes in 2D and 3D, powers of two and other products of small primes, a prime too large for our own
+kernels, axes of one voxel, and lengths that take one, two and three stages."""
 
 DOUBLE = ArrayAPIBackend(array_api_compat.numpy, name="double", dtype="float64")
 

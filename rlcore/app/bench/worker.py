@@ -26,6 +26,10 @@ from rlcore.backend import Volume
 from rlcore.errors import RLCoreError
 
 
+_COMPILING = 8.0
+"""Seconds of a first call on a card below which another is worth its time: it will be far shorter."""
+
+
 class Round:
     """A contender's measurements, one after another."""
 
@@ -55,9 +59,9 @@ class Round:
             self._cycles(cold, each)
 
     def _once_more(self, cold: float, each: float | None, on_device: bool) -> None:
-        """How fast it is after its first call, in which what runs on a card is compiled; at once, if time is short."""
+        """How fast it is after its first call: on a card most of that is compiling, unless it is long."""
         again = None
-        if on_device and self._left() > 2 * cold:
+        if on_device and cold < _COMPILING:
             again, each = self._call(self._iterations)
         one = self._call(1)[0] if each is None else None
         self._answer.put(again=again, each=each, one=one)

@@ -20,6 +20,9 @@ DIALECT = """
 #define __ldg(pointer) (*(pointer))
 #define __syncthreads() barrier(CLK_LOCAL_MEM_FENCE)
 """
+_PLAIN = [None, None, None, np.int32, np.float32]
+_PACKED = [None, None, None, np.int32, np.int32, np.float32]
+"""Arguments of the kernels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +46,26 @@ class ColumnTransforms:
     def __init__(self, runtime: Runtime) -> None:
         self._queue, device = runtime.queue, runtime.device
         self._limits = int(device.local_mem_size), int(device.max_work_group_size)
-        self._kept: dict[tuple[Any, ...], tuple[Tiling, cl.Kernel]] = {}
+        self._kept: dict[tuple[bool, int, Kind], tuple[Tiling, cl.Kernel]] = {}
         self._tables: dict[int, cl.Buffer] = {}
 
     def fit(self, length: int) -> bool:
         """Whether columns of this length can be done: no large prime factor, and room for them in local memory."""
         return self._tiling(length) is not None
 
+    def load(self, length: int, kind: Kind, *, packed: bool = False) -> None:
+        """Compile what `run`, or `run_packed`, needs for a length. Inside `quiet_compiler`; in any thread."""
+        write, dtypes = (mirrored.source, _PACKED) if packed else (source, _PLAIN)
+        if (packed, length, kind) not in self._kept:
+            tiling = self._tiling(length)
+            assert tiling is not None
+            kernel = cl.Kernel(cl.Program(self._queue.context, DIALECT + write(tiling, kind)).build(), "columns")
+            kernel.set_scalar_arg_dtypes(dtypes)
+            self._kept[packed, length, kind] = tiling, kernel
+
     def run(self, spectrum: Any, columns: Columns, kind: Kind, scale: float, transfer: Any = None) -> None:
         """Transform the columns, or filter them with those of the transfer; all but "forward" is scaled."""
-        tiling, kernel = self._kernel(columns.length, kind, source, [None, None, None, np.int32, np.float32])
+        tiling, kernel = self._kernel(columns.length, kind, packed=False)
         groups = -(-columns.count // tiling.width)
         kernel.set_args(
             spectrum, spectrum if transfer is None else transfer, self._table(columns.length), columns.count, scale
@@ -63,8 +76,7 @@ class ColumnTransforms:
     def run_packed(self, spectrum: Any, transfer: Any, shape: Shape, kind: Kind, scale: float) -> None:
         """Filter a packed spectrum of (planes, lines, values of a line) along the first axis with a packed transfer."""
         length, lines, line = shape
-        dtypes = [None, None, None, np.int32, np.int32, np.float32]
-        tiling, kernel = self._kernel(length, kind, mirrored.source, dtypes)
+        tiling, kernel = self._kernel(length, kind, packed=True)
         groups = -(-mirrored.pairs(lines, line) // (tiling.width // 2))
         kernel.set_args(spectrum, transfer, self._table(length), lines, line, scale)
         cl.enqueue_nd_range_kernel(self._queue, kernel, (groups * tiling.threads,), (tiling.threads,))
@@ -73,16 +85,11 @@ class ColumnTransforms:
         tiling = tiling_for(length, *self._limits)
         return tiling if tiling is not None and tiling.threads <= self._limits[1] else None
 
-    def _kernel(self, length: int, kind: Kind, write: Any, dtypes: list[Any]) -> tuple[Tiling, cl.Kernel]:
-        key = (write, length, kind)
-        if key not in self._kept:
-            tiling = self._tiling(length)
-            assert tiling is not None
+    def _kernel(self, length: int, kind: Kind, *, packed: bool) -> tuple[Tiling, cl.Kernel]:
+        if (packed, length, kind) not in self._kept:
             with quiet_compiler():
-                kernel = cl.Kernel(cl.Program(self._queue.context, DIALECT + write(tiling, kind)).build(), "columns")
-            kernel.set_scalar_arg_dtypes(dtypes)
-            self._kept[key] = tiling, kernel
-        return self._kept[key]
+                self.load(length, kind, packed=packed)
+        return self._kept[packed, length, kind]
 
     def _table(self, length: int) -> cl.Buffer:
         if length not in self._tables:

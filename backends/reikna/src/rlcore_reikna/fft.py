@@ -42,20 +42,21 @@ class ReiknaFFT:
 
     def run(self, target: Any, source: Any, shape: Shape, axis: int, *, inverse: bool) -> None:
         """Transform the complex volume in buffer `source` into `target`, which may be the same."""
-        self._plan(shape, axis).run(target, source, inverse=inverse)
+        if (shape, axis) not in self._plans:
+            with quiet_compiler():
+                self.load(shape, axis)
+        self._plans.move_to_end((shape, axis))
+        self._plans[shape, axis].run(target, source, inverse=inverse)
+
+    def load(self, shape: Shape, axis: int) -> None:
+        """Compile a transform. Inside `quiet_compiler`; in any thread, but one at a time."""
+        while len(self._plans) >= _KEPT:
+            self._plans.popitem(last=False)
+        self._plans[shape, axis] = _AxisPlan(self._queue, self._memory, shape, axis)
 
     def forget(self) -> None:
         """Drop what is compiled."""
         self._plans.clear()
-
-    def _plan(self, shape: Shape, axis: int) -> _AxisPlan:
-        if (shape, axis) not in self._plans:
-            while len(self._plans) >= _KEPT:
-                self._plans.popitem(last=False)
-            with quiet_compiler():
-                self._plans[shape, axis] = _AxisPlan(self._queue, self._memory, shape, axis)
-        self._plans.move_to_end((shape, axis))
-        return self._plans[shape, axis]
 
 
 def passes(shape: Shape, axis: int) -> float:

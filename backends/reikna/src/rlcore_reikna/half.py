@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from rlcore.lengths import smooth_length
 from rlcore.transform_code.columns import Kind
 from rlcore_reikna.columns import Columns, ColumnTransforms
 from rlcore_reikna.packed import LAUNCH
-from rlcore_reikna.program import quiet_compiler
+from rlcore_reikna.program import at_once, quiet_compiler
 from rlcore_reikna.runtime import Runtime
 
 _KEPT = 64
@@ -69,6 +70,7 @@ class HalfTransforms:
             if math.prod(shape) == 1:
                 self._program.each("widen", 1, spectrum, real)
                 return
+            self._load(shape)
             self._plan(shape).fft(self._real(real, shape), self._spectrum(spectrum, shape))
             if first := self._first(shape):
                 self._columns.run(spectrum, first, "forward", 1.0)
@@ -113,24 +115,31 @@ class HalfTransforms:
     def _spectrum(self, buffer: Any, shape: Shape) -> Any:
         return cla.Array(self._queue, _half(shape), np.complex64, data=buffer)
 
+    def _load(self, shape: Shape) -> None:
+        """Compile all that a filter of this shape will need, before its transfer is made."""
+        if _long(shape) in self._plans:
+            return
+        tasks: list[Callable[[], None]] = [self._program.load, lambda: self._make_plan(shape)]
+        if first := self._first(shape):
+            kinds: tuple[Kind, ...] = ("forward", "convolve", "correlate")
+            tasks += [partial(self._columns.load, first.length, kind) for kind in kinds]
+        at_once(tasks)
+
     def _plan(self, shape: Shape) -> VkFFTApp:
         shape = _long(shape)
         if shape not in self._plans:
-            while len(self._plans) >= _KEPT:
-                self._plans.popitem(last=False)
             with quiet_compiler():
-                self._plans[shape] = VkFFTApp(
-                    shape,
-                    np.float32,
-                    self._queue,
-                    ndim=len(shape) - (self._first(shape) is not None),
-                    inplace=False,
-                    norm=1,
-                    r2c=True,
-                    use_lut=1,
-                )
+                self._make_plan(shape)
         self._plans.move_to_end(shape)
         return self._plans[shape]
+
+    def _make_plan(self, shape: Shape) -> None:
+        shape = _long(shape)
+        while len(self._plans) >= _KEPT:
+            self._plans.popitem(last=False)
+        axes = len(shape) - (self._first(shape) is not None)
+        options: Any = {"ndim": axes, "inplace": False, "norm": 1, "r2c": True, "use_lut": 1}
+        self._plans[shape] = VkFFTApp(shape, np.float32, self._queue, **options)
 
 
 def _long(shape: Shape) -> Shape:

@@ -7,7 +7,8 @@ one pass, which for reikna is two. So the last axis is its own, and those column
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import Any
 
 from rlcore.backend import Shape
@@ -16,8 +17,11 @@ from rlcore.transform_code.columns import Kind
 from rlcore_reikna.arrays import cubic
 from rlcore_reikna.columns import Columns, ColumnTransforms
 from rlcore_reikna.fft import ReiknaFFT, passes, scratch_bytes
+from rlcore_reikna.program import at_once
 from rlcore_reikna.runtime import Runtime
 
+_BOTH_WAYS: tuple[Kind, ...] = ("forward", "backward")
+_FILTERS: tuple[Kind, ...] = ("convolve", "correlate")
 LAUNCH = 6e7
 """What starting the kernels of a block's half-step takes of the host's time, shared out among its two transforms: as
 voxels that a large GPU reads and writes in that time (0.2 ms)."""
@@ -36,6 +40,7 @@ class PackedTransforms:
         self._fft = ReiknaFFT(runtime.queue, runtime.memory)
         self._columns = ColumnTransforms(runtime)
         self._long = lru_cache(maxsize=4096)(lambda length: not self._columns.fit(length))
+        self._loaded: set[Shape] = set()
         runtime.before_exit(self._fft.forget)
 
     def spectrum_bytes(self, shape: Shape) -> int:
@@ -56,11 +61,11 @@ class PackedTransforms:
         lengths = _complex(shape)
         reals = math.prod(lengths) if _is_packed(shape) else 2 * math.prod(lengths) + math.prod(shape)
         theirs = self._for_reikna(lengths)
-        ours = sum(n > 1 for n in lengths) - len(theirs)
-        return 2 * reals * (ours + sum(passes(lengths, axis) for axis in theirs)) + LAUNCH
+        return 2 * reals * (len(self._for_us(lengths)) + sum(passes(lengths, axis) for axis in theirs)) + LAUNCH
 
     def forward(self, spectrum: Any, real: Any, shape: Shape) -> None:
         with self._program.lock:
+            self._load(shape)
             source, lengths = real, _complex(shape)
             if not _is_packed(shape):
                 self._program.each("widen", math.prod(shape), spectrum, real)
@@ -87,7 +92,7 @@ class PackedTransforms:
 
     def filter(self, out: Any, real: Any, transfer: Any, shape: Shape, *, mirrored: bool) -> None:
         with self._program.lock:
-            if _is_packed(shape) and len(shape) > 1 and not self._long(shape[0]):
+            if self._is_one_pass(shape):
                 self._filter_packed(out, real, transfer, _complex(shape), "correlate" if mirrored else "convolve")
                 return
             spectrum = out if _is_packed(shape) else self._memory.allocate(self.spectrum_bytes(shape))
@@ -104,6 +109,28 @@ class PackedTransforms:
         self._columns.run_packed(out, transfer, plane, kind, 1 / lengths[0])
         self._through(out, lengths, others, inverse=True)
         self._lines(out, out, lengths, inverse=True)
+
+    def _is_one_pass(self, shape: Shape) -> bool:
+        """Whether a filter passes through the volume along its first axis once."""
+        return _is_packed(shape) and len(shape) > 1 and not self._long(shape[0])
+
+    def _load(self, shape: Shape) -> None:
+        """Compile all that a filter of this shape will need, before its transfer is made."""
+        if shape in self._loaded:
+            return
+        self._loaded.add(shape)
+        lengths, packed = _complex(shape), self._is_one_pass(shape)
+
+        def load_theirs() -> None:
+            for axis in self._for_reikna(lengths):
+                self._fft.load(lengths, axis)
+
+        tasks: list[Callable[[], None]] = [self._program.load, load_theirs]
+        for axis in self._for_us(lengths):
+            kinds = _BOTH_WAYS if axis or not packed else ("forward",)
+            tasks += [partial(self._columns.load, lengths[axis], kind) for kind in kinds]
+        tasks += [partial(self._columns.load, lengths[0], kind, packed=True) for kind in _FILTERS if packed]
+        at_once(tasks)
 
     def _lines(self, target: Any, source: Any, lengths: Shape, *, inverse: bool) -> None:
         """Transform along the last axis, or bring the source to the target where there is nothing to transform."""
@@ -125,6 +152,11 @@ class PackedTransforms:
         """Axes that reikna transforms."""
         last = len(lengths) - 1
         return [axis for axis, n in enumerate(lengths) if n > 1 and (axis == last or self._long(n))]
+
+    def _for_us(self, lengths: Shape) -> list[int]:
+        """Axes that our own kernels transform."""
+        theirs = self._for_reikna(lengths)
+        return [axis for axis, n in enumerate(lengths) if n > 1 and axis not in theirs]
 
 
 def _is_packed(shape: Shape) -> bool:

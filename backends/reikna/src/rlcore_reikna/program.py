@@ -1,4 +1,4 @@
-"""The kernels of kernels.cl, compiled once for a context and launched over voxels."""
+"""The kernels of kernels.cl, compiled once for a context, when first needed, and launched over voxels."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import contextlib
 import os
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from typing import Any
 
@@ -50,7 +51,8 @@ _ARGUMENTS: dict[str, str] = {
 
 _DTYPES: dict[str, Any] = {"b": None, "f": np.float32, "i": np.int32, "u": np.uint32, "n": np.uint64}
 
-
+_PROBE = "kernel void probe(global float *out) { out[get_global_id(0)] = 1.0f; }"
+"""Tells whether a device's compiler works at all."""
 _WIDTH = 32
 """Work-items side by side along x: a cache line, and few left over at the end of a row."""
 
@@ -61,11 +63,19 @@ class Program:
     def __init__(self, queue: cl.CommandQueue) -> None:
         self._queue = queue
         self.lock = threading.RLock()
-        source = "".join(files(__package__).joinpath(name).read_text() for name in ("packed.cl", "kernels.cl"))
-        with quiet_compiler():
-            program = cl.Program(queue.context, source).build()
-        self._kernels = {name: _kernel(program, name) for name in _ARGUMENTS}
+        self._loading = threading.Lock()
+        self._kernels: dict[str, cl.Kernel] = {}
         self._line = 1 << (min(256, queue.device.max_work_group_size).bit_length() - 1)
+        with quiet_compiler():
+            cl.Program(queue.context, _PROBE).build()
+
+    def load(self) -> None:
+        """Compile the kernels, if that has not been done. Inside `quiet_compiler`; in any thread."""
+        with self._loading:
+            if not self._kernels:
+                source = "".join(files(__package__).joinpath(name).read_text() for name in ("packed.cl", "kernels.cl"))
+                program = cl.Program(self._queue.context, source).build()
+                self._kernels = {name: _kernel(program, name) for name in _ARGUMENTS}
 
     def each(self, name: str, count: int, *arguments: Any) -> None:
         """Launch an elementwise kernel over `count` voxels; the count is its last argument."""
@@ -90,6 +100,9 @@ class Program:
 
     def _launch(self, name: str, size: tuple[int, ...], local: tuple[int, ...] | None, *arguments: Any) -> None:
         with self.lock:
+            if not self._kernels:
+                with quiet_compiler():
+                    self.load()
             kernel = self._kernels[name]
             kernel.set_args(*arguments)
             cl.enqueue_nd_range_kernel(self._queue, kernel, size, local)
@@ -102,6 +115,13 @@ def quiet_compiler() -> Iterator[None]:
         if not os.environ.get("PYOPENCL_COMPILER_OUTPUT"):
             warnings.simplefilter("ignore", cl.CompilerWarning)
         yield
+
+
+def at_once(tasks: Sequence[Callable[[], object]]) -> None:
+    """Compile several things side by side: compilers take one processor each."""
+    with quiet_compiler(), ThreadPoolExecutor(len(tasks)) as threads:
+        for done in [threads.submit(task) for task in tasks]:
+            done.result()
 
 
 def _kernel(program: cl.Program, name: str) -> cl.Kernel:
