@@ -25,7 +25,6 @@ from rlcore.app.files.destination import beside
 from rlcore.backend import Volume
 from rlcore.errors import RLCoreError
 
-
 _COMPILING = 8.0
 """Seconds of a first call on a card below which another is worth its time: it will be far shorter."""
 
