@@ -12,7 +12,7 @@ from rlcore.app.bench.bout import Bout
 from rlcore.app.bench.entrants import Entrant
 from rlcore.app.bench.problems import Problem
 from rlcore.app.bench.process import Settings
-from rlcore.app.bench.schedule import TRIAL, Pace, shares, time_for_first, turns_within
+from rlcore.app.bench.schedule import TRIAL, Pace, by_difference, shares, time_for_first, turns_within
 
 SECONDS = st.floats(0, 1000)
 PACES = st.builds(Pace, st.floats(0, 20), st.floats(0.01, 100), st.floats(0.001, 50), st.booleans())
@@ -42,6 +42,13 @@ def test_iterations_that_fit_do_so_and_one_more_would_not(pace, seconds, most):
         assert pace.turn(found, cycles) <= seconds * (1 + 1e-6) + 1e-6
     if found < most and pace.call > pace.iteration * TRIAL:
         assert pace.turn(found + 1, cycles) >= seconds * (1 - 1e-6) - 1e-6
+
+
+@given(st.floats(0.001, 100), st.floats(0.001, 100), st.integers(1, 100))
+def test_an_iteration_takes_a_positive_time_and_no_more_than_its_call(call, one, iterations):
+    if iterations == 1:
+        one = call
+    assert 0 < by_difference(call, one, iterations) <= call
 
 
 @given(PACES, SECONDS, st.integers(1, 5))

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from rlcore.app.bench.entrants import Entrant
-from rlcore.app.bench.schedule import TRIAL, Pace
+from rlcore.app.bench.schedule import TRIAL, Pace, by_difference
 
 
 @dataclass(slots=True)
@@ -47,7 +47,7 @@ class Row:
             return
         again, one = answer["again"], answer["one"]
         call = again or answer["call"]
-        each = answer["each"] if one is None else _by_difference(call, one) if again else one
+        each = answer["each"] if one is None else by_difference(call, one, TRIAL) if again else one
         start = max(0.0, answer["wall"] - (2 if again else 1) * call - (one or 0.0))
         self.trial = {key: answer[key] for key in ("cold", "peak", "tells", "wall")}
         self.trial |= {"warm": again, "call": call, "iteration": each, "start": start}
@@ -112,11 +112,6 @@ def spread(samples: list[float]) -> float | None:
     """Half the range of the samples, as a share of their median."""
     middle = _median(samples)
     return (max(samples) - min(samples)) / 2 / middle if middle and len(samples) > 1 else None
-
-
-def _by_difference(call: float, one: float) -> float:
-    """Seconds per iteration of a call of TRIAL iterations, by one of a single iteration."""
-    return (call - one) / (TRIAL - 1) if call > one else one
 
 
 def _median(samples: list[float]) -> float | None:

@@ -44,6 +44,11 @@ class Pace:
         return max(self.iteration, self.call + (iterations - TRIAL) * self.iteration)
 
 
+def by_difference(call: float, one: float, iterations: int) -> float:
+    """Seconds per iteration of a call, by one of a single iteration; where noise hides it, its share of the call."""
+    return (call - one) / (iterations - 1) if call > one else call / iterations
+
+
 def shares(wanted: Sequence[float], seconds: float) -> list[float]:
     """Divide time: nobody gets more than it wants, and what the quick leave goes to the slow in equal parts."""
     found = [0.0] * len(wanted)

@@ -21,6 +21,7 @@ from rlcore.app.bench.contender import Contender
 from rlcore.app.bench.entrants import entrants, make
 from rlcore.app.bench.machine import opencl_devices
 from rlcore.app.bench.memory import PeakMemory
+from rlcore.app.bench.schedule import by_difference
 from rlcore.app.files.destination import beside
 from rlcore.backend import Volume
 from rlcore.errors import RLCoreError
@@ -95,9 +96,10 @@ class Round:
                 np.save(file, result)
         return took, each
 
-    def _by_difference(self, warm: float) -> float | None:
+    def _by_difference(self, warm: float) -> float:
         """Seconds per iteration by what a call of one iteration takes."""
-        return None if self._iterations == 1 else (warm - self._call(1)[0]) / (self._iterations - 1)
+        one = self._call(1)[0] if self._iterations > 1 else warm
+        return by_difference(warm, one, self._iterations)
 
 
 class Answer:

@@ -21,7 +21,7 @@ DIALECT = """
 #define __syncthreads() barrier(CLK_LOCAL_MEM_FENCE)
 """
 _PLAIN = [None, None, None, np.int32, np.float32]
-_PACKED = [None, None, None, np.int32, np.int32, np.float32]
+_PACKED = [None, None, None, np.int32, np.int32, np.int32, np.float32]
 """Arguments of the kernels."""
 
 
@@ -46,26 +46,26 @@ class ColumnTransforms:
     def __init__(self, runtime: Runtime) -> None:
         self._queue, device = runtime.queue, runtime.device
         self._limits = int(device.local_mem_size), int(device.max_work_group_size)
-        self._kept: dict[tuple[bool, int, Kind], tuple[Tiling, cl.Kernel]] = {}
+        self._kept: dict[tuple[int, Kind | None], tuple[Tiling, cl.Kernel]] = {}
         self._tables: dict[int, cl.Buffer] = {}
 
     def fit(self, length: int) -> bool:
         """Whether columns of this length can be done: no large prime factor, and room for them in local memory."""
         return self._tiling(length) is not None
 
-    def load(self, length: int, kind: Kind, *, packed: bool = False) -> None:
-        """Compile what `run`, or `run_packed`, needs for a length. Inside `quiet_compiler`; in any thread."""
-        write, dtypes = (mirrored.source, _PACKED) if packed else (source, _PLAIN)
-        if (packed, length, kind) not in self._kept:
+    def load(self, length: int, kind: Kind | None) -> None:
+        """Compile what `run`, or `run_packed` (None), needs for a length. Inside `quiet_compiler`; in any thread."""
+        if (length, kind) not in self._kept:
             tiling = self._tiling(length)
             assert tiling is not None
-            kernel = cl.Kernel(cl.Program(self._queue.context, DIALECT + write(tiling, kind)).build(), "columns")
-            kernel.set_scalar_arg_dtypes(dtypes)
-            self._kept[packed, length, kind] = tiling, kernel
+            text = DIALECT + (source(tiling, kind) if kind else mirrored.source(tiling))
+            kernel = cl.Kernel(cl.Program(self._queue.context, text).build(), "columns")
+            kernel.set_scalar_arg_dtypes(_PLAIN if kind else _PACKED)
+            self._kept[length, kind] = tiling, kernel
 
     def run(self, spectrum: Any, columns: Columns, kind: Kind, scale: float, transfer: Any = None) -> None:
         """Transform the columns, or filter them with those of the transfer; all but "forward" is scaled."""
-        tiling, kernel = self._kernel(columns.length, kind, packed=False)
+        tiling, kernel = self._kernel(columns.length, kind)
         groups = -(-columns.count // tiling.width)
         kernel.set_args(
             spectrum, spectrum if transfer is None else transfer, self._table(columns.length), columns.count, scale
@@ -73,23 +73,23 @@ class ColumnTransforms:
         size = (groups * tiling.threads, columns.planes)
         cl.enqueue_nd_range_kernel(self._queue, kernel, size, (tiling.threads, 1))
 
-    def run_packed(self, spectrum: Any, transfer: Any, shape: Shape, kind: Kind, scale: float) -> None:
+    def run_packed(self, spectrum: Any, transfer: Any, shape: Shape, *, correlate: bool, scale: float) -> None:
         """Filter a packed spectrum of (planes, lines, values of a line) along the first axis with a packed transfer."""
         length, lines, line = shape
-        tiling, kernel = self._kernel(length, kind, packed=True)
+        tiling, kernel = self._kernel(length, None)
         groups = -(-mirrored.pairs(lines, line) // (tiling.width // 2))
-        kernel.set_args(spectrum, transfer, self._table(length), lines, line, scale)
+        kernel.set_args(spectrum, transfer, self._table(length), lines, line, int(correlate), scale)
         cl.enqueue_nd_range_kernel(self._queue, kernel, (groups * tiling.threads,), (tiling.threads,))
 
     def _tiling(self, length: int) -> Tiling | None:
         tiling = tiling_for(length, *self._limits)
         return tiling if tiling is not None and tiling.threads <= self._limits[1] else None
 
-    def _kernel(self, length: int, kind: Kind, *, packed: bool) -> tuple[Tiling, cl.Kernel]:
-        if (packed, length, kind) not in self._kept:
+    def _kernel(self, length: int, kind: Kind | None) -> tuple[Tiling, cl.Kernel]:
+        if (length, kind) not in self._kept:
             with quiet_compiler():
-                self.load(length, kind, packed=packed)
-        return self._kept[packed, length, kind]
+                self.load(length, kind)
+        return self._kept[length, kind]
 
     def _table(self, length: int) -> cl.Buffer:
         if length not in self._tables:

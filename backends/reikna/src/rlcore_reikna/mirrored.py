@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from rlcore.transform_code.columns import Kind, Tiling, body, in_tile
+from rlcore.transform_code.columns import Tiling, body, in_tile
 from rlcore.transform_code.stages import Access, Statements
 
 
@@ -17,13 +17,16 @@ def pairs(lines: int, line: int) -> int:
     return lines * (line // 2 + 1)
 
 
-def source(tiling: Tiling, kind: Kind) -> str:
-    """OpenCL C of the kernel `columns`: value k of the column (y, x) is ``data[(k * lines + y) * line + x]``."""
+def source(tiling: Tiling) -> str:
+    """OpenCL C of the kernel `columns`: value k of the column (y, x) is ``data[(k * lines + y) * line + x]``.
+
+    It convolves or, if `mirrored`, correlates: one kernel, since compiling takes far longer than asking.
+    """
     half = tiling.width // 2
     return f"""{files(__package__).joinpath("packed.cl").read_text()}
 kernel __attribute__((reqd_work_group_size({tiling.threads}, 1, 1)))
 void columns(global float2* data, global const float2* transfer, global const float2* restrict turns,
-             const int lines, const int line, const float scale)
+             const int lines, const int line, const int mirrored, const float scale)
 {{
     local float2 tile[{tiling.length * tiling.width}];
     const int c = get_local_id(0) % {tiling.width}, lane = get_local_id(0) / {tiling.width};
@@ -37,18 +40,18 @@ void columns(global float2* data, global const float2* transfer, global const fl
     const int own = first ? y1 * line + x1 : y2 * line + x2, other = first ? y2 * line + x2 : y1 * line + x1;
     const float2 turn = turned(first ? x1 : x2, line);
     data += own;
-{body(tiling, kind, _product(tiling, mirrored=kind == "correlate"))}
+{body(tiling, "convolve", _product(tiling))}
 }}
 """
 
 
-def _product(tiling: Tiling, *, mirrored: bool) -> Access:
+def _product(tiling: Tiling) -> Access:
     def access(name: str, at: str) -> Statements:
         yield "{"
         yield f"const int back = {at} ? {tiling.length} - {at} : 0;"
         yield "float2 even, odd;"
         yield f"packed_product({name}, {in_tile(tiling, 'back', 'mate')}, transfer[{at} * stride + own],"
-        yield f"    transfer[back * stride + other], turn, {int(mirrored)}, &even, &odd);"
+        yield "    transfer[back * stride + other], turn, mirrored, &even, &odd);"
         yield f"{name} = even + odd;"
         yield "}"
 

@@ -21,7 +21,6 @@ from rlcore_reikna.program import at_once
 from rlcore_reikna.runtime import Runtime
 
 _BOTH_WAYS: tuple[Kind, ...] = ("forward", "backward")
-_FILTERS: tuple[Kind, ...] = ("convolve", "correlate")
 LAUNCH = 6e7
 """What starting the kernels of a block's half-step takes of the host's time, shared out among its two transforms: as
 voxels that a large GPU reads and writes in that time (0.2 ms)."""
@@ -93,20 +92,20 @@ class PackedTransforms:
     def filter(self, out: Any, real: Any, transfer: Any, shape: Shape, *, mirrored: bool) -> None:
         with self._program.lock:
             if self._is_one_pass(shape):
-                self._filter_packed(out, real, transfer, _complex(shape), "correlate" if mirrored else "convolve")
+                self._filter_packed(out, real, transfer, _complex(shape), correlate=mirrored)
                 return
             spectrum = out if _is_packed(shape) else self._memory.allocate(self.spectrum_bytes(shape))
             self.forward(spectrum, real, shape)
             self.multiply(spectrum, spectrum, transfer, shape, mirrored=mirrored)
             self.inverse(out, spectrum, shape, keep=False)
 
-    def _filter_packed(self, out: Any, real: Any, transfer: Any, lengths: Shape, kind: Kind) -> None:
+    def _filter_packed(self, out: Any, real: Any, transfer: Any, lengths: Shape, *, correlate: bool) -> None:
         """In place but for the first pass, so that the last transform there and the first one back are the product."""
         others = range(1, len(lengths) - 1)
         self._lines(out, real, lengths, inverse=False)
         self._through(out, lengths, others, inverse=False)
         plane = lengths[0], math.prod(lengths[1:-1]), lengths[-1]
-        self._columns.run_packed(out, transfer, plane, kind, 1 / lengths[0])
+        self._columns.run_packed(out, transfer, plane, correlate=correlate, scale=1 / lengths[0])
         self._through(out, lengths, others, inverse=True)
         self._lines(out, out, lengths, inverse=True)
 
@@ -129,7 +128,8 @@ class PackedTransforms:
         for axis in self._for_us(lengths):
             kinds = _BOTH_WAYS if axis or not packed else ("forward",)
             tasks += [partial(self._columns.load, lengths[axis], kind) for kind in kinds]
-        tasks += [partial(self._columns.load, lengths[0], kind, packed=True) for kind in _FILTERS if packed]
+        if packed:
+            tasks.append(partial(self._columns.load, lengths[0], None))
         at_once(tasks)
 
     def _lines(self, target: Any, source: Any, lengths: Shape, *, inverse: bool) -> None:
