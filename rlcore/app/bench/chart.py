@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
-from rlcore.app.bench.table import by
+from rlcore.app.bench.table import by, format_rate
 from rlcore.app.files.destination import beside
 
 _BAR = 0.32
@@ -96,7 +96,7 @@ def _panel(axes: Any, title: str, bars: list[Bar], *, several: bool) -> None:
     for patch, bar in zip(drawn, bars, strict=True):
         if not bar.ours:
             patch.set(**(_HATCHED if several else _GREY))
-    axes.bar_label(drawn, labels=[f"{rate:#.3g}".rstrip(".") for rate in rates], padding=3)
+    axes.bar_label(drawn, labels=[format_rate(rate) for rate in rates], padding=3)
     axes.set_yticks(range(len(bars)), [bar.label for bar in bars], fontsize=9)
     axes.invert_yaxis()
     axes.set_title(title, loc="left")

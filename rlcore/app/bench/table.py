@@ -43,7 +43,7 @@ def cells(row: dict[str, Any], first: dict[str, Any] | None, asked: int) -> dict
         "cold": _time(figures["cold"]),
         "warm": _time(figures["warm"], figures["warm_spread"]),
         "calls": _calls(row, asked),
-        "Mvoxel-it/s": _number(figures["rate"], "{:#.3g}").rstrip("."),
+        "Mvoxel-it/s": "" if figures["rate"] is None else format_rate(figures["rate"]),
         "x floor": _number(figures["floor_ratio"], "{:.2f}"),
         "planning": _planning(figures),
         "peak memory": _peak(figures),
@@ -59,6 +59,12 @@ def speed_up(row: dict[str, Any], first: dict[str, Any]) -> str:
     if mine["warm"] and theirs["warm"] and row["iterations"] == first["iterations"]:
         return f"{theirs['warm'] / mine['warm']:.2f}"
     return f"{theirs['iteration'] / mine['iteration']:.2f} (it)" if mine["iteration"] and theirs["iteration"] else ""
+
+
+def format_rate(rate: float) -> str:
+    """Three figures, never as a power of ten."""
+    rounded = float(f"{rate:.3g}")
+    return f"{rounded:.0f}" if rounded >= 1000 else f"{rounded:#.3g}".rstrip(".")
 
 
 def _calls(row: dict[str, Any], asked: int) -> str:
