@@ -11,6 +11,7 @@ from rlcore.app.program import Program, options, print_json
 from rlcore.app.psf.commands import psf
 from rlcore.app.run_options import backend_options, file_options, how_options
 from rlcore.boundary import BOUNDARIES
+from rlcore.errors import InputError
 
 PATH = click.Path(path_type=Path)
 
@@ -157,6 +158,7 @@ def check(context: click.Context, /, name: str, **options: Any) -> None:
 
 @main.command()
 @click.argument("what", nargs=-1)
+@click.option("--size", "sizes", help="Names of problems with commas between them, in place of WHAT.")
 @click.option("-n", "--iterations", type=click.IntRange(min=1), default=10, show_default=True)
 @click.option(
     "--backend",
@@ -188,7 +190,14 @@ def check(context: click.Context, /, name: str, **options: Any) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON on stdout.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print the table in Markdown.")
 def bench(
-    *, what: tuple[str, ...], compare: bool, picture: Path | None, as_json: bool, as_markdown: bool, **options: Any
+    *,
+    what: tuple[str, ...],
+    sizes: str | None,
+    compare: bool,
+    picture: Path | None,
+    as_json: bool,
+    as_markdown: bool,
+    **options: Any,
 ) -> None:
     """Time every backend here, and other programs, on the same problems.
 
@@ -199,6 +208,10 @@ def bench(
     from rlcore.app.screen import Screen
 
     shown: dict[str, Any] = {"as_json": as_json, "as_markdown": as_markdown, "say": Screen().say}
+    if sizes is not None:
+        if what or compare:
+            raise InputError("--size names what is to be timed; give it alone, without WHAT or --compare")
+        what = tuple(name.strip() for name in sizes.split(","))
     if compare:
         run_compare(what, picture=picture or Path("bench.png"), **shown)
     else:
