@@ -172,7 +172,7 @@ def test_a_problem_that_nobody_could_do_is_its_reasons_only(tmp_path):
     ("arguments", "sentence"),
     [
         (["nonsense"], "problems 'nonsense' are unknown"),
-        (["--size", "tiny,nonsense"], "problems 'tiny nonsense' are unknown"),
+        (["--size", "tiny,nonsense"], "problem 'nonsense' is unknown"),
         (["tiny", "--size", "small"], "--size names what is to be timed"),
         (["tiny", "--backend", "nonsense"], "backend 'nonsense' cannot be used here"),
         (["--compare", "absent.json"], "results 'absent.json' cannot be read"),

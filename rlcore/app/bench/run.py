@@ -85,7 +85,7 @@ def run_compare(
 
 def _problems(what: tuple[str, ...], folder: Path, say: Callable[[str], None]) -> list[Problem]:
     names = tuple(SIZES) if what == ("all",) else what or DEFAULT
-    if all(name in SIZES for name in names):
+    if any(name in SIZES for name in names):
         say(f"making {', '.join(names)}")
         return [write_problem(name, folder) for name in names]
     if len(names) == 2:
