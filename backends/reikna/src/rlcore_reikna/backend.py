@@ -1,4 +1,4 @@
-"""The OpenCL backend, whatever transforms it: arithmetic, geometry and transfers by the kernels of kernels.cl."""
+"""The OpenCL backend, whatever transforms it: arithmetic, geometry and transfers by kernels of our own."""
 
 from __future__ import annotations
 

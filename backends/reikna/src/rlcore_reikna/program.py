@@ -1,4 +1,4 @@
-"""The kernels of kernels.cl, compiled once for a context, when first needed, and launched over voxels."""
+"""The kernels of this folder's files, compiled once for a context, when first needed, and launched over voxels."""
 
 from __future__ import annotations
 
@@ -16,41 +16,51 @@ import pyopencl as cl
 
 from rlcore_reikna.arrays import cubic
 
-_ARGUMENTS: dict[str, str] = {
-    "fill": "bfn",
-    "copy": "bbn",
-    "multiply": "bbbn",
-    "add": "bbbn",
-    "add_number": "bbfn",
-    "clamp_below": "bbfn",
-    "quotient": "bbbfn",
-    "ratio": "bbbffn",
-    "ratio_inside": "bbbffiiiiiiii",
-    "update": "bbbn",
-    "update_weighted": "bbbbn",
-    "predict": "bbbffn",
-    "expand": "bbbiiiii",
-    "update_spread": "bbbbbiiiii",
-    "flip": "bbiii",
-    "cut": "bbiiiiiiii",
-    "cut_wrapped": "bbiiiiiiii",
-    "paste": "bbiiiiiiiiiiii",
-    "product_full": "bbbin",
-    "product_packed": "bbbiiii",
-    "widen": "bbn",
-    "narrow": "bbn",
-    "summary": "bbn",
-    "likeness": "bbbbbiiiiiiii",
-    "agree": "bbbn",
-    "halve": "bbfuuiiiiiiiii",
-    "smooth": "bbbfffiiiiiiiii",
-    "planes": "bbiiin",
-    "fit": "bbbffiiiiiiiin",
+_ARGUMENTS: dict[str, dict[str, str]] = {
+    "kernels": {
+        "fill": "bfn",
+        "copy": "bbn",
+        "multiply": "bbbn",
+        "add": "bbbn",
+        "add_number": "bbfn",
+        "clamp_below": "bbfn",
+        "quotient": "bbbfn",
+        "ratio": "bbbffn",
+        "ratio_inside": "bbbffiiiiiiii",
+        "update": "bbbn",
+        "update_weighted": "bbbbn",
+        "predict": "bbbffn",
+        "expand": "bbbiiiii",
+        "update_spread": "bbbbbiiiii",
+        "flip": "bbiii",
+        "cut": "bbiiiiiiii",
+        "cut_wrapped": "bbiiiiiiii",
+        "paste": "bbiiiiiiiiiiii",
+        "product_full": "bbbin",
+        "product_packed": "bbbiiii",
+        "widen": "bbn",
+        "narrow": "bbn",
+        "summary": "bbn",
+    },
+    "fitness": {
+        "likeness": "bbbbbiiiiiiii",
+        "planes": "bbiiin",
+        "fit": "bbbffiiiiiiiin",
+    },
+    "regularization": {
+        "agree": "bbbn",
+        "halve": "bbfuuiiiiiiiii",
+        "smooth": "bbbfffiiiiiiiii",
+    },
 }
-"""Arguments of every kernel: buffer, float, int, unsigned int, number of voxels (ulong)."""
+"""Arguments of every kernel, by the file it is in: buffer, float, int, unsigned int, number of voxels (ulong)."""
+
+_FILE_OF = {name: file for file, kernels in _ARGUMENTS.items() for name in kernels}
 
 _DTYPES: dict[str, Any] = {"b": None, "f": np.float32, "i": np.int32, "u": np.uint32, "n": np.uint64}
 
+_BEFORE = "common", "packed"
+"""What the kernels of all files use."""
 _PROBE = "kernel void probe(global float *out) { out[get_global_id(0)] = 1.0f; }"
 """Tells whether a device's compiler works at all."""
 _WIDTH = 32
@@ -65,17 +75,21 @@ class Program:
         self.lock = threading.RLock()
         self._loading = threading.Lock()
         self._kernels: dict[str, cl.Kernel] = {}
+        self._loaded: set[str] = set()
         self._line = 1 << (min(256, queue.device.max_work_group_size).bit_length() - 1)
         with quiet_compiler():
             cl.Program(queue.context, _PROBE).build()
 
-    def load(self) -> None:
-        """Compile the kernels, if that has not been done. Inside `quiet_compiler`; in any thread."""
+    def load(self, file: str = "kernels") -> None:
+        """Compile the kernels of a file, if that has not been done. Inside `quiet_compiler`; in any thread."""
         with self._loading:
-            if not self._kernels:
-                source = "".join(files(__package__).joinpath(name).read_text() for name in ("packed.cl", "kernels.cl"))
+            if file not in self._loaded:
+                source = "".join(files(__package__).joinpath(f"{name}.cl").read_text() for name in (*_BEFORE, file))
                 program = cl.Program(self._queue.context, source).build()
-                self._kernels = {name: _kernel(program, name) for name in _ARGUMENTS}
+                self._kernels |= {
+                    name: _kernel(program, name, arguments) for name, arguments in _ARGUMENTS[file].items()
+                }
+                self._loaded.add(file)
 
     def each(self, name: str, count: int, *arguments: Any) -> None:
         """Launch an elementwise kernel over `count` voxels; the count is its last argument."""
@@ -100,9 +114,9 @@ class Program:
 
     def _launch(self, name: str, size: tuple[int, ...], local: tuple[int, ...] | None, *arguments: Any) -> None:
         with self.lock:
-            if not self._kernels:
+            if name not in self._kernels:
                 with quiet_compiler():
-                    self.load()
+                    self.load(_FILE_OF[name])
             kernel = self._kernels[name]
             kernel.set_args(*arguments)
             cl.enqueue_nd_range_kernel(self._queue, kernel, size, local)
@@ -124,9 +138,9 @@ def at_once(tasks: Sequence[Callable[[], object]]) -> None:
             done.result()
 
 
-def _kernel(program: cl.Program, name: str) -> cl.Kernel:
+def _kernel(program: cl.Program, name: str, arguments: str) -> cl.Kernel:
     kernel = cl.Kernel(program, name)
-    kernel.set_scalar_arg_dtypes([_DTYPES[kind] for kind in _ARGUMENTS[name]])
+    kernel.set_scalar_arg_dtypes([_DTYPES[kind] for kind in arguments])
     return kernel
 
 
