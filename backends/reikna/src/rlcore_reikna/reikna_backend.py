@@ -9,7 +9,7 @@ from rlcore_reikna.packed import PackedTransforms
 
 
 class ReiknaBackend(OpenCLBackend):
-    """Richardson-Lucy on any OpenCL device, transforms by reikna: best where lengths are powers of two."""
+    """Richardson-Lucy on any OpenCL device, transforms by reikna along lines, which are padded to powers of two."""
 
     name = "reikna"
     _transforms_on = staticmethod(lru_cache(maxsize=None)(PackedTransforms))
