@@ -16,14 +16,26 @@ zarr = pytest.importorskip("zarr", reason="zarr is not installed")
 pytest.importorskip("yaozarrs", reason="yaozarrs is not installed")
 
 MIB = 1 << 20
+SPARE = 6 * MIB
+"""For what is no array (threads' stacks, gaps in the heap, what zarr and its codecs keep): half of what one of the volumes
+takes, so that one that stays would be seen."""
 
 RUN = '''
-"""The command line; tells at the end what the process had resident at most beyond its imports."""
-import atexit, sys
+"""The command line; tells at the end what the process had resident at most beyond what a tiny run has loaded."""
+import atexit, ctypes, gc, platform, sys
 from pathlib import Path
+import numpy as np
 import yaozarrs, zarr
+import rlcore
 import rlcore.app.restore
+import rlcore.app.screen
 from rlcore.app.main import main
+
+backend = sys.argv[sys.argv.index("--backend") + 1]
+rlcore.deconvolve(np.ones((8, 8, 8)), np.ones((3, 3, 3)), iterations=2, backend=backend)
+gc.collect()
+if platform.libc_ver()[0] == "glibc":
+    ctypes.CDLL(None).malloc_trim(0)  # else room that imports have left in the heap would count as the program's
 
 def status(key):
     lines = Path("/proc/self/status").read_text().splitlines()
@@ -75,6 +87,6 @@ def test_a_run_over_many_volumes_takes_what_the_plan_of_one_says(tmp_path, backe
     told, _, peak = done.stdout.rpartition("peak ")
     plan = json.loads(told)["plan"]
     assert plan["keep_shape"] != [48, 256, 256]
-    assert int(peak) <= plan["memory_bytes"], (
+    assert int(peak) <= plan["memory_bytes"] + SPARE, (
         f"{int(peak) / MIB:.1f} of {plan['memory_bytes'] / MIB:.1f} MiB: {plan['text']}"
     )
