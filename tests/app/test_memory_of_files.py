@@ -17,8 +17,8 @@ pytest.importorskip("yaozarrs", reason="yaozarrs is not installed")
 
 MIB = 1 << 20
 SPARE = 6 * MIB
-"""For what is no array (threads' stacks, gaps in the heap, what zarr and its codecs keep): half of what a volume takes, so
-that one that stays would be seen."""
+"""For what is no array (threads' stacks, gaps in the heap, what zarr and its codecs keep): half of what a volume takes,
+so that one that stays would be seen."""
 
 RUN = '''
 """The command line; tells at the end what the process had resident at most beyond what a tiny run has loaded."""
