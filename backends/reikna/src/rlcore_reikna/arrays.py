@@ -54,6 +54,11 @@ def real_bytes(shape: Shape) -> int:
     return 4 * math.prod(shape)
 
 
+def power_of_two(length: int) -> int:
+    """The power of two that is not less."""
+    return 1 << (length - 1).bit_length()
+
+
 def cubic(shape: Shape, *, fill: int = 1) -> tuple[int, ...]:
     """The shape, or the position, with 3 axes: an image is a volume of one plane."""
     return (fill,) * (3 - len(shape)) + tuple(shape)

@@ -15,7 +15,7 @@ from rlcore_reikna import mirrored
 from rlcore_reikna.program import quiet_compiler
 from rlcore_reikna.runtime import Runtime
 
-DIALECT = """
+_DIALECT = """
 #define make_float2(x, y) ((float2)((x), (y)))
 #define __ldg(pointer) (*(pointer))
 #define __syncthreads() barrier(CLK_LOCAL_MEM_FENCE)
@@ -58,7 +58,7 @@ class ColumnTransforms:
         if (length, kind) not in self._kept:
             tiling = self._tiling(length)
             assert tiling is not None
-            text = DIALECT + (source(tiling, kind) if kind else mirrored.source(tiling))
+            text = _DIALECT + (source(tiling, kind) if kind else mirrored.source(tiling))
             kernel = cl.Kernel(cl.Program(self._queue.context, text).build(), "columns")
             kernel.set_scalar_arg_dtypes(_PLAIN if kind else _PACKED)
             self._kept[length, kind] = tiling, kernel

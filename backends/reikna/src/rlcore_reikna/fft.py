@@ -15,6 +15,7 @@ from reikna.core import Type
 from reikna.fft import FFT
 
 from rlcore.backend import Shape
+from rlcore_reikna.arrays import power_of_two
 from rlcore_reikna.memory import Memory
 from rlcore_reikna.program import quiet_compiler
 
@@ -78,7 +79,7 @@ def scratch_bytes(shape: Shape, axis: int) -> int:
 def _along(shape: Shape, axis: int) -> tuple[int, int, int]:
     """Of an axis: its length, the power of two that it is transformed at, and the passes that one takes."""
     n = shape[axis]
-    power = 1 << (n - 1).bit_length()
+    power = power_of_two(n)
     padded = n if power == n else 2 * power
     side_by_side = math.prod(shape[axis + 1 :]) == 1 and padded <= _LINE
     return n, padded, 1 if side_by_side else max(1, math.ceil(math.log2(padded) / math.log2(_COLUMN)))

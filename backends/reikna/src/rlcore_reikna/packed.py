@@ -14,7 +14,7 @@ from typing import Any
 from rlcore.backend import Shape
 from rlcore.lengths import smooth_length
 from rlcore.transform_code.columns import Kind
-from rlcore_reikna.arrays import cubic
+from rlcore_reikna.arrays import cubic, power_of_two
 from rlcore_reikna.columns import Columns, ColumnTransforms
 from rlcore_reikna.fft import ReiknaFFT, passes, scratch_bytes
 from rlcore_reikna.program import at_once
@@ -54,7 +54,7 @@ class PackedTransforms:
         """Small factors along columns, powers of two along lines: reikna pads every other length to twice the next
         power, and does that there and back."""
         columns = (smooth_length(n) for n in shape[:-1])
-        return (*(_power(n) if self._long(n) and n > 1 else n for n in columns), max(2, _power(shape[-1])))
+        return (*(power_of_two(n) if self._long(n) and n > 1 else n for n in columns), max(2, power_of_two(shape[-1])))
 
     def cost(self, shape: Shape) -> float:
         lengths = _complex(shape)
@@ -166,8 +166,3 @@ def _is_packed(shape: Shape) -> bool:
 def _complex(shape: Shape) -> Shape:
     """Shape of the complex transform behind the spectrum of a real volume."""
     return (*shape[:-1], shape[-1] // 2) if _is_packed(shape) else shape
-
-
-def _power(length: int) -> int:
-    """The power of two that is not less."""
-    return 1 << (length - 1).bit_length()

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pyopencl as cl
 
-from rlcore_reikna.arrays import cubic
+from rlcore_reikna.arrays import cubic, power_of_two
 
 _ARGUMENTS: dict[str, dict[str, str]] = {
     "kernels": {
@@ -107,8 +107,8 @@ class Program:
     def over(self, name: str, shape: tuple[int, ...], *arguments: Any) -> None:
         """Launch a kernel over the voxels of a shape, x fastest; the shape is not among its arguments."""
         nz, ny, nx = cubic(shape)
-        wide = min(_WIDTH, self._line, _power(nx))
-        high = min(self._line // wide, _power(ny))
+        wide = min(_WIDTH, self._line, power_of_two(nx))
+        high = min(self._line // wide, power_of_two(ny))
         size = (-(-nx // wide) * wide, -(-ny // high) * high, nz)
         self._launch(name, size, (wide, high, 1), *arguments)
 
@@ -142,8 +142,3 @@ def _kernel(program: cl.Program, name: str, arguments: str) -> cl.Kernel:
     kernel = cl.Kernel(program, name)
     kernel.set_scalar_arg_dtypes([_DTYPES[kind] for kind in arguments])
     return kernel
-
-
-def _power(number: int) -> int:
-    """The power of two that is not less."""
-    return 1 << (number - 1).bit_length()
