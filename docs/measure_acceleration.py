@@ -12,6 +12,7 @@ import statistics
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,7 @@ import rlcore
 from rlcore.acceleration import ACCELERATIONS
 from rlcore.blocks import Block, Box
 from rlcore.boundary import Geometry, Weights
+from rlcore.fitness import View
 from rlcore.kernel import on_device
 from rlcore.pace import Pace
 from rlcore.richardson_lucy import Data, Optics, State, Turn, iterate
@@ -70,12 +72,16 @@ def path(made: Phantom, acceleration: str, backend, *, background: float) -> Ite
     start[geometry.domain.slices(box.start)], counts[inside] = image.mean() - background, image
     optics = Optics(steps.transfer(on_device(backend, psf, shape)), background, 1e-8 * float(image.max()))
     data = Data(backend.upload(counts), steps.inside(geometry.image.seen_from(box)))
-    weight = steps.weight(Weights(psf.values, geometry).of(box))
+    table = Weights(psf.values, geometry).of(box)
     first = State(backend.upload(start), backend.upload(start))
     pace, block = Pace(acceleration, backend, geometry.image_shape), Block(box, geometry.domain)
     part = geometry.domain.seen_from(box)
-    turns = (Turn(pace.factor(k), None, pace.tell(k + 1, 1, 1, block, part)) for k in itertools.count())
-    for state in iterate(steps, first, data, weight, optics, turns):
+
+    def thin(view: View) -> Any:
+        return steps.weight(table.planes(view.first, view.step, view.count))
+
+    turns = (Turn(pace.factor(k), scout=pace.scout(k + 1, 1, 1, block, part, thin)) for k in itertools.count())
+    for state in iterate(steps, first, data, steps.weight(table), optics, turns):
         blurred = backend.download(steps.convolve(state.estimate, optics.transfer))[inside] + background
         yield backend.download(state.estimate)[inside], blurred
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, SupportsFloat, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ from rlcore.blocks import Shape as Shape
 from rlcore.powers import Fit as Fit
 from rlcore.powers import Likeness as Likeness
 from rlcore.powers import SupportsAgreement as SupportsAgreement
+from rlcore.powers import SupportsFactor as SupportsFactor
 from rlcore.powers import SupportsFit as SupportsFit
 from rlcore.powers import SupportsHalving as SupportsHalving
 from rlcore.powers import SupportsLikeness as SupportsLikeness
@@ -172,8 +173,10 @@ class SupportsFusion(Protocol[A]):
 class SupportsPrediction(Protocol[A]):
     """Optional: the point that an accelerated step starts from, in one pass."""
 
-    def predict(self, estimate: A, previous: A, factor: float, *, least: float, out: A | None = None) -> A:
-        """``max(estimate + factor * (estimate - previous), least * estimate)``; `out` may be `previous`."""
+    def predict(self, estimate: A, previous: A, factor: SupportsFloat, *, least: float, out: A | None = None) -> A:
+        """``max(estimate + factor * (estimate - previous), least * estimate)``; `out` may be `previous`.
+
+        `factor` is a float, or what the backend's own `factor` gave, if it has `SupportsFactor`."""
         ...
 
 

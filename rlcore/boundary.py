@@ -91,6 +91,10 @@ class WeightTable:
     """float64, one entry for each combination of spans that occurs."""
     index: tuple[npt.NDArray[np.intp], ...]
 
+    def planes(self, first: int, step: int, count: int) -> WeightTable:
+        """Of some planes of the box."""
+        return WeightTable(self.values, (self.index[0][first::step][:count], *self.index[1:]))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Side:

@@ -251,6 +251,7 @@ def _run(
         request.geometry,
         start_store(request, source),
         result,
+        carried=pace.carried,
         scratch_parent=folder,
         checkpoint=state,
     )

@@ -55,14 +55,30 @@ class Lattice:
     def of(self, block: Block) -> View:
         """What is looked at of a block: planes of the image that it keeps, within what it keeps of them."""
         part = block.keep.intersect(Box((0,) * len(self.shape), self.shape))
+        begin, end = self._numbers(part)
         first = self.step // 2
-        begin, end = (-(-(at - first) // self.step) for at in (part.start[0], part.stop[0]))
-        planes = range(first + begin * self.step, first + end * self.step, self.step) if part.size else range(0)
+        planes = range(first + begin * self.step, first + end * self.step, self.step)
         inside = part.seen_from(block.read)
         if self.step == 1:
             return View(planes, 0, 1, block.read.shape[0], inside)
         rows = Box((0, *inside.start[1:]), (len(planes), *inside.stop[1:]))
         return View(planes, planes.start - block.read.start[0], self.step, len(planes), rows)
+
+    def thin(self, block: Block) -> Block:
+        """The same, as a block of a volume that has no other planes: the first of them is its plane 0."""
+        if self.step == 1:
+            return block
+        begin, end = self._numbers(block.keep.intersect(Box((0,) * len(self.shape), self.shape)))
+        read, keep = (Box((begin, *box.start[1:]), (end, *box.stop[1:])) for box in (block.read, block.keep))
+        return Block(read, keep)
+
+    def _numbers(self, part: Box) -> tuple[int, int]:
+        """Which of the planes that are looked at lie in a part of the image: from the first up to, not including, the
+        last."""
+        if not part.size:
+            return 0, 0
+        begin, end = (-(-(at - self.step // 2) // self.step) for at in (part.start[0], part.stop[0]))
+        return begin, end
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from rlcore.blocks import Box
 from rlcore.consensus import halve
 from rlcore.errors import BackendUnavailable
 from rlcore.fitness import fit
-from rlcore.pace import likeness
+from rlcore.scout import likeness
 
 
 class NumPyBackend(ArrayAPIBackend):

@@ -6,7 +6,7 @@ They are part of the contract in `rlcore.backend`, which names them too. Arrays 
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import NamedTuple, Protocol, SupportsFloat, TypeVar, runtime_checkable
 
 from rlcore.blocks import Box, Shape
 
@@ -39,11 +39,11 @@ class SupportsFit(Protocol[A]):
 
 
 class Likeness(NamedTuple):
-    """How alike two steps are, summed over voxels."""
+    """How alike two steps are, summed over voxels. Its numbers may still be under way: `float` waits for them."""
 
-    product: float
+    product: SupportsFloat
     """Of the newer and the older."""
-    square: float
+    square: SupportsFloat
     """Of the older with itself."""
 
 
@@ -56,6 +56,16 @@ class SupportsLikeness(Protocol[A_contra]):
     ) -> Likeness:
         """With the steps ``u = estimate - point`` and ``v = previous - before``: the sums of ``u * v / before`` and of
         ``v * v / before`` over the voxels of a box, in double precision; where `before` is 0, `v` is."""
+        ...
+
+
+@runtime_checkable
+class SupportsFactor(Protocol):
+    """Optional, beside `SupportsLikeness`: factors that stay on the device, so that the host need not wait for one."""
+
+    def factor(self, likeness: Likeness, *, most: float) -> SupportsFloat:
+        """``product / square``, but at least 0 and at most `most`, and 0 where the square is: as `predict` takes it in
+        place of a number. `float` waits for it."""
         ...
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, SupportsFloat
 
 from rlcore.acceleration import LEAST_SHARE, TELLING, Acceleration
 from rlcore.backend import (
@@ -24,6 +24,7 @@ from rlcore.backend import (
     SupportsFusion,
     SupportsPrediction,
 )
+from rlcore.scout import Scout
 from rlcore.steps import Steps
 
 
@@ -56,8 +57,9 @@ def held_by(
 ) -> Held:
     """What an iteration holds on this backend, or a half-step alone.
 
-    With acceleration the estimate before, a constant where the prediction is composed, and the point before where the
-    next factor depends on it. With split data both halves beside what is blurred, and a sum where ratios are composed.
+    With acceleration the estimate before, a constant where the prediction is composed, and where the next factor
+    depends on it the point before, or what a look at a few planes takes. With split data both halves beside what is
+    blurred, and a sum where ratios are composed.
     """
     if isinstance(backend, SupportsFusion):
         held = FUSED_HALF if half else FUSED
@@ -100,20 +102,18 @@ class State(NamedTuple):
     previous: Any
     """The one before; of no account without acceleration, where the newest may stand for it."""
     point: Any = None
-    """Where the step to the newest started; None where no factor depends on it, and before the first step."""
-
-
-Tell = Callable[[Any, Any, Any, Any], None]
-"""Told of every step: the new estimate, the point it started from, and both of the step before."""
+    """Where the step to the newest started, as a `Scout` takes it; None where no factor depends on it, and before the
+    first step."""
 
 
 class Turn(NamedTuple):
     """What one iteration has of its own."""
 
-    factor: float | None = None
+    factor: SupportsFloat | None = None
     """How far the point is predicted beyond the estimate; None without acceleration."""
     watch: Watch | None = None
-    tell: Tell | None = None
+    scout: Scout | None = None
+    """Looks at the step, where the next factor depends on it."""
     split: Callable[[Any], tuple[Any, Any]] | None = None
     """Makes two data of the image, each of which stands for it; their corrections become one by `agree`."""
     agree: Callable[..., Any] | None = None
@@ -154,16 +154,26 @@ def advance(
     """
     corrections = [steps.correlate(ratio, optics.transfer, out=ratio) for ratio in ratios]
     correction = corrections[0] if turn.agree is None else turn.agree(*corrections, out=corrections[0])
-    if turn.tell is None and turn.smooth is None:
-        return State(steps.update(point, correction, weight, out=point), state.estimate), correction
+    scout = turn.scout
+    if turn.smooth is None and (scout is None or scout.early):
+        told = None if scout is None else _look_ahead(steps, scout, state, point, correction)
+        return State(steps.update(point, correction, weight, out=point), state.estimate, told), correction
     estimate = steps.update(point, correction, weight, out=correction)
     if turn.smooth is not None:
         estimate = turn.smooth(estimate, point)
-    if turn.tell is None:
+    if scout is None:
         return State(estimate, state.estimate), point
-    if state.point is not None:
-        turn.tell(estimate, point, state.estimate, state.point)
-    return State(estimate, state.estimate, point), state.point
+    told = scout.take(point)
+    scout.tell(scout.take(estimate), told, scout.take(state.estimate), state.point)
+    return State(estimate, state.estimate, told), state.point if told is point else point
+
+
+def _look_ahead(steps: Steps[A], scout: Scout, state: State, point: A, correction: A) -> Any:
+    """Step the planes that are looked at, and tell of it; what is carried of the point."""
+    told = scout.take(point)
+    estimate = steps.update(told, scout.take(correction), scout.weight())
+    scout.tell(estimate, told, scout.take(state.estimate), state.point)
+    return told
 
 
 def iterate(

@@ -1,5 +1,6 @@
 """Every option of the algorithm gives in blocks what it gives on the whole volume, and survives being interrupted."""
 
+import math
 import sys
 from dataclasses import replace
 
@@ -61,13 +62,20 @@ def test_blocks_equal_the_whole(option, half_steps, backend, bound):
     assert np.abs(restore(backend, plan, **options) - whole).max() <= bound * whole.max()
 
 
+def look_at_every_third_plane(monkeypatch, *, early):
+    """As if the image were large; `early` steps these planes by themselves."""
+    monkeypatch.setattr("rlcore.fitness.LOOKED_AT", math.prod(SHAPE) // 3)
+    monkeypatch.setattr("rlcore.scout.FEW", 3 if early else 4)
+
+
 @pytest.mark.parametrize(("backend", "bound"), [("double", 1e-12), ("numpy", 2e-5), ("pyfftw", 2e-5)])
 @pytest.mark.parametrize("half_steps", [1, 2])
-def test_factors_from_some_planes_are_the_same_in_blocks(half_steps, backend, bound, monkeypatch):
-    """As of a large image, of which every third plane is looked at; on average they are those of all planes."""
+@pytest.mark.parametrize("early", [False, True])
+def test_factors_from_some_planes_are_the_same_in_blocks(half_steps, backend, bound, early, monkeypatch):
+    """On average they are those of all planes."""
     backend, options = BACKENDS[backend], OPTIONS["biggs"]
     _, every = restore(backend, return_info=True, **options)
-    monkeypatch.setattr("rlcore.fitness.LOOKED_AT", np.prod(SHAPE) // 3)
+    look_at_every_third_plane(monkeypatch, early=early)
     whole, some = restore(backend, return_info=True, **options)
     assert some.share < 0.5
     assert some.factors != every.factors
@@ -76,11 +84,31 @@ def test_factors_from_some_planes_are_the_same_in_blocks(half_steps, backend, bo
     assert np.abs(restore(backend, plan, **options) - whole).max() <= bound * whole.max()
 
 
-@pytest.mark.parametrize("option", ["heavy ball", "biggs and tv", "biggs and consensus"])
+@pytest.mark.filterwarnings("ignore::rlcore.detours.DetourWarning")
+@pytest.mark.parametrize("option", ["biggs", "biggs and tv", "biggs and consensus"])
+def test_planes_stepped_by_themselves_tell_what_they_tell_among_the_others(option, monkeypatch):
+    """On a backend that cannot look, they are brought to the host."""
+    told = []
+    for early, backend in ((False, BACKENDS["double"]), (True, BACKENDS["double"]), (False, Blind(dtype="float64"))):
+        look_at_every_third_plane(monkeypatch, early=early)
+        told.append(restore(backend, return_info=True, **OPTIONS[option]))
+    for ours, info in told[1:]:
+        np.testing.assert_allclose(info.factors, told[0][1].factors, rtol=1e-9)
+        assert np.abs(ours - told[0][0]).max() <= 1e-12 * ours.max()
+
+
+class Blind(NumPyBackend):
+    """A backend that cannot look at planes."""
+
+    fit = planes = None
+
+
+@pytest.mark.parametrize("option", ["heavy ball", "biggs", "biggs and tv", "biggs and consensus"])
 @pytest.mark.parametrize("boundary", rlcore.BOUNDARIES)
 @pytest.mark.parametrize("residence", ["device", "host", "scratch"])
 def test_wherever_volumes_live_and_whatever_lies_outside(option, boundary, residence, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    look_at_every_third_plane(monkeypatch, early=True)
     backend, options = BACKENDS["double"], OPTIONS[option] | {"boundary": boundary}
     whole = restore(backend, iterations=8, **options)
     for half_steps in (1, 2 if "biggs" in option else 4):
@@ -91,8 +119,11 @@ def test_wherever_volumes_live_and_whatever_lies_outside(option, boundary, resid
 
 @pytest.mark.parametrize("option", ["heavy ball", "plain", "biggs", "biggs and consensus"])
 @pytest.mark.parametrize("half_steps", [None, 1, 2])
-def test_a_run_that_is_stopped_goes_on_with_the_same_bits(option, half_steps, tmp_path):
+@pytest.mark.parametrize("large", [False, True])
+def test_a_run_that_is_stopped_goes_on_with_the_same_bits(option, half_steps, large, tmp_path, monkeypatch):
     backend, options = BACKENDS["numpy"], OPTIONS[option]
+    if large:
+        look_at_every_third_plane(monkeypatch, early=True)
     plan = plan_in_blocks(backend, half_steps, "scratch", iterations=12, **options) if half_steps else None
     never_stopped = restore(backend, plan, 12, checkpoint=tmp_path / "never stopped", **options)
     for calls in (1, 9, 20):

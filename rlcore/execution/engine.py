@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from rlcore.backend import Backend, Shape, SupportsHostVolumes, SupportsStreams
 from rlcore.blocks import Block, Box
@@ -20,11 +21,13 @@ from rlcore.execution.stages import Stages
 from rlcore.execution.stores import Store
 from rlcore.execution.sweeps import OTHER_RATIO, RATIO, START, Sweep, sweeps
 from rlcore.execution.working import WorkingVolumes
+from rlcore.fitness import View
 from rlcore.pace import Pace
 from rlcore.planner.plan import Plan
 from rlcore.psf import PSF
 from rlcore.regularization import Regularizer
 from rlcore.richardson_lucy import Data, Optics, State, Turn, Watch, advance, blur, iterate, point_of
+from rlcore.scout import Scout
 from rlcore.steps import Steps, steps_for
 from rlcore.transfer import transfer_of
 
@@ -117,6 +120,18 @@ def execute(run: Run, plan: Plan) -> str:
         caution(f"{cause}; going on from iteration {finished} by a smaller plan: {plan}", ReplanWarning)
 
 
+class Target(NamedTuple):
+    """Where one array of what a sweep computes goes."""
+
+    store: Store
+    thin: bool
+    """Whether it is of no more planes than are carried of a point."""
+
+
+Scouts = Callable[[int], Scout | None]
+"""Gives what looks at a block's step in an iteration."""
+
+
 class _Engine:
     """One plan's blocks on one backend."""
 
@@ -148,10 +163,12 @@ class _Engine:
         if run.checkpoint:
             run.checkpoint.reach(run.reporter.sweep, 0, run.pace.to_dict())
 
-    def _targets(self, sweep: Sweep) -> tuple[Store, ...]:
+    def _targets(self, sweep: Sweep) -> list[Target]:
         """Where what is computed goes: ratios, or what of the next state is written."""
-        names = self._ratios() if sweep.kind == "blur" else tuple(name for _, name in sweep.written)
-        return tuple(self._run.volumes.store(name, self._plan.residence) for name in names)
+        named = [(name, False) for name in self._ratios()]
+        if sweep.kind != "blur":
+            named = [(name, part == State._fields.index("point")) for part, name in sweep.written]
+        return [Target(self._run.volumes.store(name, self._plan.residence), thin) for name, thin in named]
 
     def _ratios(self) -> tuple[str, ...]:
         """The volumes between half-steps: a ratio, or one for each half of the counts."""
@@ -173,7 +190,7 @@ class _Engine:
                 weight = None if sweep.kind == "blur" else self._steps.weight(self._weights.of(box))
                 newest = self._load(estimate, box)
                 before = newest if self._plan.acceleration == "none" else self._load(previous, box)
-                state = State(newest, before, self._load(point, box) if point else None)
+                state = State(newest, before, self._load_point(point, item[1]) if point else None)
                 given = tuple(self._load(ratio, box) for ratio in ratios) if ratios else self._data(item[1])
                 return state, given, weight
 
@@ -181,6 +198,11 @@ class _Engine:
 
     def _load(self, store: Store, box: Box) -> Any:
         return store.load(box, self._spare.pop() if self._spare else None)
+
+    def _load_point(self, store: Store, block: Block) -> Any:
+        """What is carried of it; None where that is nothing of this block."""
+        box = self._run.pace.carried(block).read
+        return store.load(box) if box.size else None
 
     def _set_aside(self, *arrays: Any) -> None:
         """Keep arrays for blocks to come, where the backend reads blocks into memory that is there."""
@@ -209,7 +231,8 @@ class _Engine:
         def compute(item: tuple[int, Block], state: State, data: Data, weight: Any) -> tuple[Any, ...]:
             reporter = self._run.reporter
             reporter.block = item[0]
-            turns = (self._turn(sweep, finished, item, data) for finished in range(sweep.before, sweep.finished))
+            scout = self._scouts(sweep, item)
+            turns = (self._turn(sweep, finished, item, data, scout) for finished in range(sweep.before, sweep.finished))
             steps = iterate(self._steps, state, data, weight, self._optics, turns)
             del state
             for finished in range(sweep.before + 1, sweep.finished + 1):
@@ -240,7 +263,7 @@ class _Engine:
     def _correct(self, sweep: Sweep) -> Callable[..., tuple[Any, ...]]:
         def compute(item: tuple[int, Block], state: State, ratios: tuple[Any, ...], weight: Any) -> tuple[Any, ...]:
             self._run.reporter.block = item[0]
-            turn = self._turn(sweep, sweep.before, item, None)
+            turn = self._turn(sweep, sweep.before, item, None, self._scouts(sweep, item))
             with self._lane():
                 point = point_of(self._steps, state, turn)
                 state, free = advance(self._steps, state, point, ratios, weight, self._optics, turn)
@@ -250,23 +273,33 @@ class _Engine:
 
         return compute
 
-    def _turn(self, sweep: Sweep, finished: int, item: tuple[int, Block], data: Data | None) -> Turn:
+    def _turn(
+        self, sweep: Sweep, finished: int, item: tuple[int, Block], data: Data | None, scout: Scouts | None = None
+    ) -> Turn:
         """What the iteration after so many does on one block; without data, nothing of the fit is noted."""
-        pace, (number, block) = self._run.pace, item
-        whole = self._plan.is_whole  # outside its domain all is 0 and changes no sum
-        part = (block.read if whole else block.keep).seen_from(block.read)
-        last = finished + 1 == self._plan.iterations
-        tell = None if last else pace.tell(finished + 1, number, len(sweep.cut), block, part)
         watch = None if data is None else self._watch(sweep, finished, item, data)
-        prior, box = self._run.regularizer, block.read
+        prior, box = self._run.regularizer, item[1].read
         return Turn(
-            pace.factor(finished),
+            self._run.pace.factor(finished),
             watch,
-            tell,
+            scout(finished + 1) if scout and finished + 1 < self._plan.iterations else None,
             prior.split(finished + 1, box),
             prior.agree(),
             prior.smooth(box),
         )
+
+    def _scouts(self, sweep: Sweep, item: tuple[int, Block]) -> Scouts:
+        """What looks at a block's steps, iteration by iteration."""
+        number, block = item
+        whole = self._plan.is_whole  # outside its domain all is 0 and changes no sum
+        part = (block.read if whole else block.keep).seen_from(block.read)
+
+        @functools.cache
+        def weight(view: View) -> Any:
+            table = self._weights.of(block.read)
+            return self._steps.weight(table and table.planes(view.first, view.step, view.count))
+
+        return lambda iteration: self._run.pace.scout(iteration, number, len(sweep.cut), block, part, weight)
 
     def _watch(self, sweep: Sweep, finished: int, item: tuple[int, Block], data: Data) -> Watch | None:
         """What notes how the point after so many iterations fits, in a block's own part of the image."""
@@ -279,14 +312,16 @@ class _Engine:
         """Whether a sweep of a single block ends here, since that was enough; others end the run when they are done."""
         return len(sweep.cut) == 1 and self._run.record is not None and self._run.record.enough(finished)
 
-    def _save(self, targets: tuple[Store, ...], arrays: tuple[Any, ...], number: int, block: Block) -> None:
-        self._run.written = True
+    def _save(self, targets: list[Target], arrays: tuple[Any, ...], number: int, block: Block) -> None:
+        run = self._run
+        run.written = True
         with self._lane():
             for target, array in zip(targets, arrays, strict=True):
-                target.save(array, block)
-        self._set_aside(*arrays)
-        if self._run.checkpoint:
-            self._run.checkpoint.reach(self._run.reporter.sweep - 1, number, self._run.pace.to_dict())
+                if array is not None:
+                    target.store.save(array, run.pace.carried(block) if target.thin else block)
+        self._set_aside(*(array for target, array in zip(targets, arrays, strict=True) if not target.thin))
+        if run.checkpoint:
+            run.checkpoint.reach(run.reporter.sweep - 1, number, run.pace.to_dict())
 
     def _lane(self) -> contextlib.AbstractContextManager[None]:
         backend = self._run.backend

@@ -151,7 +151,7 @@ class Record:
             tuple(fit and fit.divergence / self.lattice.voxels for fit in known),
             tuple(fit and fit.light / (fit.counts or 1.0) for fit in known),
             self.lattice.share,
-            tuple(map(pace.factor, range(iterations))),
+            tuple(None if (c := pace.factor(finished)) is None else float(c) for finished in range(iterations)),
         )
 
     def _counts(self, view: View, block: Block, data: Data, *, alone: bool) -> Any:

@@ -1,10 +1,10 @@
 """The order of a run: which sweeps there are, what each reads and writes, and over which blocks.
 
 Volumes that live between sweeps: estimates, called estimate-0, estimate-1 and so on, with acceleration the last two of
-them, and where factors depend on it the point that the last step started from, point-0 or point-1; between the two
-half-steps also the ratio. A sweep of half-steps overwrites what is not needed after it, where it can, as it reads each
-voxel before it writes it, unless it needs the neighbours too; any other writes volumes that it does not read. Which
-volumes hold what is a `State` of names.
+them, and where factors depend on it what is carried of the point that the last step started from, point-0 or point-1;
+between the two half-steps also the ratio. A sweep of half-steps overwrites what is not needed after it, where it can,
+as it reads each voxel before it writes it, unless it needs the neighbours too; any other writes volumes that it does
+not read. Which volumes hold what is a `State` of names.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rlcore.planner.plan import Plan
 from rlcore.regularization import reach_of
 from rlcore.richardson_lucy import State
 
-RATIO, OTHER_RATIO, RESULT = "ratio", "other-ratio", "result"
+RATIO, OTHER_RATIO, RESULT, POINT = "ratio", "other-ratio", "result", "point"
 START = State("start", "start")
 """Names of volumes beside the estimates and points."""
 
@@ -112,7 +112,7 @@ def _target(plan: Plan, state: State, step: int, *, in_place: bool, ends: bool, 
     previous = state.estimate if step == 1 else _unused("estimate", (*state, estimate))
     if plan.acceleration not in TELLING:
         return State(estimate, previous)
-    return State(estimate, previous, state.point if in_place and state.point else _unused("point", state))
+    return State(estimate, previous, state.point if in_place and state.point else _unused(POINT, state))
 
 
 def _unused(kind: str, names: tuple[str | None, ...]) -> str:

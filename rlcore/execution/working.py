@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -17,7 +18,7 @@ from rlcore.budget import format_bytes
 from rlcore.errors import BudgetError
 from rlcore.execution.checkpoint import Checkpoint, open_volume
 from rlcore.execution.stores import DeviceStore, HostStore, Store
-from rlcore.execution.sweeps import OTHER_RATIO, RATIO, RESULT, START
+from rlcore.execution.sweeps import OTHER_RATIO, POINT, RATIO, RESULT, START
 from rlcore.planner.plan import Residence
 
 _PIECE = 1 << 20
@@ -27,8 +28,8 @@ _PIECE = 1 << 20
 class WorkingVolumes:
     """Stores by name: the start, the estimates, the points of an accelerated run, ratios, the result.
 
-    With a checkpoint every volume is a file in its folder; otherwise scratch files live in a folder of their own
-    inside `scratch_parent`, removed at the end.
+    `carried` gives what of a block's points is kept, as `Pace.carried`. With a checkpoint every volume is a file in its
+    folder; otherwise scratch files live in a folder of their own inside `scratch_parent`, removed at the end.
     """
 
     def __init__(
@@ -38,10 +39,11 @@ class WorkingVolumes:
         start: Store,
         result: Store,
         *,
+        carried: Callable[[Block], Block],
         scratch_parent: Path,
         checkpoint: Checkpoint | None,
     ) -> None:
-        self._backend, self._geometry = backend, geometry
+        self._backend, self._geometry, self._carried = backend, geometry, carried
         self._parent, self._checkpoint = scratch_parent, checkpoint
         self._scratch: Path | None = None
         self._stores: dict[str, Store] = {START.estimate: start}
@@ -61,9 +63,14 @@ class WorkingVolumes:
     def store(self, name: str, residence: Residence) -> Store:
         """The volume of this name, made where the plan wants it if it is not there yet."""
         if name not in self._stores:
-            box = self._geometry.image if name in (RATIO, OTHER_RATIO, RESULT) else self._geometry.domain
-            self._stores[name] = self._make(name, box, residence)
+            self._stores[name] = self._make(name, self._extent(name), residence)
         return self._stores[name]
+
+    def _extent(self, name: str) -> Box:
+        if name in (RATIO, OTHER_RATIO, RESULT):
+            return self._geometry.image
+        domain = self._geometry.domain
+        return self._carried(Block(domain, domain)).read if name.startswith(POINT) else domain
 
     def deliver(self, name: str, result: Store, chunks: Shape) -> None:
         """Bring what the run ended with from the volume of this name to where the caller wants it, by whole chunks."""

@@ -56,6 +56,9 @@ class Full(NumPyBackend):
         plain = super().footprint(shape)
         return replace(plain, scratch=4 * plain.spectrum)
 
+    def factor(self, likeness, *, most):
+        return min(max(likeness.product / likeness.square, 0.0), most) if likeness.square else 0.0
+
     def convolve(self, array, transfer, *, out=None):
         product = self.fft(array)
         return self.ifft(self.multiply(product, transfer, out=product), array.shape, out=out)

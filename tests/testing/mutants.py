@@ -537,6 +537,30 @@ class ComparesTheNewerStepWithItself(Full):
         return told._replace(square=super().likeness(estimate, point, estimate, point, inside=inside).square)
 
 
+@fails("factor")
+class GoesAnyDistanceAhead(Full):
+    def factor(self, likeness, *, most):
+        return likeness.product / likeness.square if likeness.square else 0.0
+
+
+@fails("factor")
+class TakesItsOwnFactorsForNone(Full):
+    def factor(self, likeness, *, most):
+        return _OnDevice(super().factor(likeness, most=most))
+
+    def predict(self, estimate, previous, factor, *, least, out=None):
+        number = 0.0 if isinstance(factor, _OnDevice) else factor
+        return super().predict(estimate, previous, number, least=least, out=out)
+
+
+class _OnDevice:
+    def __init__(self, number):
+        self.number = number
+
+    def __float__(self):
+        return self.number
+
+
 @fails("smooth", "smooth_in_a_box")
 class SmoothsTwiceAsMuch(Full):
     def smooth(self, array, estimate, *, share, inside, **options):

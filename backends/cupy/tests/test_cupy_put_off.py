@@ -7,6 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from rlcore.richardson_lucy import Data, Optics, State, Turn, iterate
+from rlcore.scout import Scout
+from rlcore.steps import steps_for
 from rlcore_cupy import CuPyBackend, elementwise, layout
 from rlcore_cupy.layout import Padded
 from rlcore_cupy.transforms import Transforms
@@ -48,11 +51,11 @@ class Rows:
                 weight = rows_of(*also[:2], n).copy()
                 del also[:2]
             newest = rows_of(*also[:2], n).copy() if ahead else None
-            start = point(newest, estimate, *also[2:4]) if ahead else estimate
+            start = point(newest, estimate, *also[2:5]) if ahead else estimate
             values = start * np.maximum(1 + weight * values, 0)
             if target == "halves":
                 estimate[...] = values
-                values = point(values, newest, also[4], also[3]) if ahead else values
+                values = point(values, newest, *also[5:7], also[4]) if ahead else values
         if target == "reals":
             out.reals[...] = values
         else:
@@ -68,7 +71,8 @@ class Columns:
             array.buffer.view(np.complex128)[...] *= factor if kind == "convolve" else factor.conj()
 
 
-def point(newest, before, factor, least):
+def point(newest, before, factor, place, least):
+    assert not place
     return np.maximum(newest + factor * (newest - before), least * newest)
 
 
@@ -128,7 +132,12 @@ class Machine:
         factor = float(self.rng.integers(1, 8)) / 8
         arrays = self.arrays[estimate], self.arrays[previous]
         self.backend.predict(*arrays, factor, least=LEAST, out=self.arrays[out])
-        self.truth[out] = point(self.truth[estimate], self.truth[previous], factor, LEAST)
+        self.truth[out] = point(self.truth[estimate], self.truth[previous], factor, 0, LEAST)
+
+    def planes(self, array):
+        """What is looked at of an array changes nothing of it, nor of what waits."""
+        taken = self.backend.planes(self.arrays[array], 1, 2, 1)
+        np.testing.assert_allclose(self.backend._padded(taken).reals, self.truth[array][1::2], rtol=1e-7)
 
     def iterations(self, newest, before, work, image, weight):
         """As Richardson-Lucy goes."""
@@ -137,6 +146,8 @@ class Machine:
             self.filter("convolve", before, work)
             self.ratio(image, work, work)
             self.filter("correlate", work, work)
+            if self.rng.integers(2):
+                self.planes(before)
             self.update(before, work, weight, before)
             newest, before = before, newest
             self.predict(newest, before, before)
@@ -149,7 +160,7 @@ class Machine:
     def any_step(self):
         a, b, c, d, e = self.rng.permutation(list(NAMES))
         weight = self.rng.choice([d, None])
-        match self.rng.integers(6):
+        match self.rng.integers(7):
             case 0:
                 self.filter(self.rng.choice(["convolve", "correlate"]), a, self.rng.choice([a, b]))
             case 1:
@@ -162,6 +173,8 @@ class Machine:
                 self.iterations(a, b, c, e, weight)
             case 5:
                 self.check([a])
+            case 6:
+                self.planes(a)
 
 
 @pytest.mark.parametrize("seed", range(300))
@@ -214,3 +227,36 @@ def test_an_iteration_passes_through_memory_as_seldom_as_it_can(backend, acceler
         machine.update(newest, "c", "e", newest)
         if number:
             assert passes == ["weighted, ahead" if accelerated else "weighted", "ratio"]
+
+
+def test_a_factor_told_by_planes_adds_no_pass_over_the_others(backend, monkeypatch):
+    """As for Biggs' acceleration of large images."""
+    machine, passes = Machine(backend, np.random.default_rng(0)), []
+    step, small = Rows.step, {"told": 0}
+
+    def counted(self, array, *given):
+        if array.shape == SHAPE:
+            passes.append(given[1])
+        step(self, array, *given)
+
+    def tell(*taken):
+        assert all(one.shape == (1, SHAPE[1]) for one in taken if one is not None)
+        small["told"] += 1
+
+    def run_small(name, out, *operands, also=()):
+        assert out.shape != SHAPE
+        return run(name, out, *operands, also=also)
+
+    monkeypatch.setattr(Rows, "step", counted)
+    monkeypatch.setattr(elementwise, "run", run_small)
+    take, weight = (lambda array: backend.planes(array, 1, 2, 1)), machine.arrays["e"]
+    scout = Scout(True, take, lambda: take(weight), tell)
+    newest, before, image = (machine.arrays[name] for name in "abd")
+    turns = [Turn(0.5 * min(number, 1), scout=scout) for number in range(5)]
+    optics = Optics(machine.transfer, 0.5, 0.25)
+    run_of = iterate(steps_for(backend, SHAPE), State(newest, before), Data(image, None), weight, optics, turns)
+    for number, _ in enumerate(run_of):
+        if number:
+            assert passes == ["weighted, ahead", "ratio"]
+        passes.clear()
+    assert small["told"] == 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
 
@@ -183,7 +183,7 @@ class CuPyBackend(Regularizing, Volumes):
             return target
 
     def predict(
-        self, estimate: Array, previous: Array, factor: float, *, least: float, out: Array | None = None
+        self, estimate: Array, previous: Array, factor: SupportsFloat, *, least: float, out: Array | None = None
     ) -> Padded:
         with self._place.here():
             target = self._place_for(out, estimate.shape)
@@ -199,6 +199,12 @@ class CuPyBackend(Regularizing, Volumes):
     def planes(self, array: Array, first: int, step: int, count: int) -> Padded:
         with self._place.here():
             source = self._written(array)
+            ahead = source.ahead
+            if (
+                ahead is not None and not ahead.newest.waits
+            ):  # a point is made of what it is to be made of, and stays so
+                newest, before = (one.planes(first, step, count) for one in (ahead.newest, source))
+                return elementwise.run("predict", before, newest, before, also=ahead.numbers)
             if source.waits or not source.has_room:
                 source = self._padded(source)
             return source.planes(first, step, count)

@@ -60,9 +60,9 @@ SOURCE = (
     + row_kernel(
         "predict",
         "float* out, const int lo, const float* estimate, const int le, const float* previous, const int lp, "
-        "const float factor, const float least",
+        "const float number, const float* place, const float least",
         "float* o = out + (long long)row * lo; const float* e = estimate + (long long)row * le; "
-        "const float* p = previous + (long long)row * lp;",
+        "const float* p = previous + (long long)row * lp; const float factor = place ? *place : number;",
         "o[x] = fmaxf(e[x] + factor * (e[x] - p[x]), least * e[x]);",
     )
     + row_kernel(

@@ -55,13 +55,16 @@ class Ahead:
     """A step that waits: the point ahead of an estimate, in place of the estimate before it."""
 
     newest: Padded
-    factor: float
+    factor: tuple[Any, Any]
+    """Its number, and where it is if that is on the device; as `factors.as_taken` gives it."""
     least: float
+    held: Any = None
+    """What must not be freed before the step is done."""
 
     @property
     def numbers(self) -> tuple[Any, ...]:
         """What kernels take."""
-        return np.float32(self.factor), np.float32(self.least)
+        return *self.factor, np.float32(self.least)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,6 +10,7 @@ import numpy as np
 from rlcore.backend import Likeness, Shape
 from rlcore.blocks import Box
 from rlcore_cupy.elementwise import THREADS, kernel, row_kernel, run
+from rlcore_cupy.factors import Found, Sum
 from rlcore_cupy.layout import Padded
 from rlcore_cupy.library import cupy
 
@@ -144,8 +145,8 @@ def likeness(arrays: tuple[Padded, ...], inside: Box) -> Likeness:
     places = [part for array in arrays for part in (array.buffer, np.int32(array.line))]
     numbers = _of_box(arrays[0].shape, inside)
     kernel("likeness", SOURCE)((blocks,), (THREADS,), (*places, *numbers, found))
-    host = found.get()
-    return Likeness(float(host[:, 0].sum()), float(host[:, 1].sum()))
+    sums = Found(found)
+    return Likeness(Sum(sums, 0), Sum(sums, 1))
 
 
 def _of_box(shape: Shape, box: Box) -> tuple[Any, ...]:

@@ -7,12 +7,13 @@ from typing import Any
 from rlcore.backend import Likeness, Shape
 from rlcore.blocks import Box
 from rlcore_cupy import regularize
+from rlcore_cupy.factors import Factor
 from rlcore_cupy.layout import Padded
 from rlcore_cupy.place import Place
 
 
 class Regularizing:
-    """`SupportsLikeness`, `SupportsVariation`, `SupportsHalving` and `SupportsAgreement`."""
+    """`SupportsLikeness`, `SupportsFactor`, `SupportsVariation`, `SupportsHalving` and `SupportsAgreement`."""
 
     _place: Place
 
@@ -25,6 +26,10 @@ class Regularizing:
     def likeness(self, estimate: Any, point: Any, previous: Any, before: Any, *, inside: Box) -> Likeness:
         with self._place.here():
             return regularize.likeness(tuple(map(self._padded, (estimate, point, previous, before))), inside)
+
+    def factor(self, likeness: Likeness, *, most: float) -> Factor:
+        with self._place.here():
+            return Factor(likeness, most)
 
     def smooth(
         self,

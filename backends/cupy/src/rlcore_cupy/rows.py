@@ -44,7 +44,7 @@ rows(const float* source, const long long from, float* target, const long long t
     const float2* origin = (const float2*)(source + row * from);
     float2* goal = (float2*)(target + row * to);
     float2* own = tile + local * {tiling.pitch};
-    {_BEGIN[step]}
+    {_begin(step, target)}
 {indented(_statements(tiling, origin, step, target))}
 }}
 """
@@ -61,10 +61,12 @@ _PARAMETERS["tabled"] = (
     _PARAMETERS["update"] + ", const float* table, const int* planes, const int* lines, const int* places, "
     "const int ny, const int ty, const int tx"
 )
-_PARAMETERS["point"] = ", const float* newest, const long long apart, const float factor, const float share"
+_PARAMETERS["point"] = (
+    ", const float* newest, const long long apart, const float number, const float* place, const float share"
+)
 _PARAMETERS |= {name + AHEAD: _PARAMETERS[name] + _PARAMETERS["point"] for name in get_args(Weighing)}
-_NEXT = ", const float next"
-"""How far the next point lies ahead."""
+_NEXT = ", const float number_next, const float* place_next"
+"""How far the next point lies ahead: a number, or where there is one."""
 
 _FIRST = "const float2* operand = (const float2*)(first + row * line);"
 _ESTIMATE = "float2* operand = (float2*)(first + row * line);"
@@ -72,7 +74,8 @@ _BEGIN = {
     "none": "",
     "ratio": _FIRST
     + " const int z = row / ny, y = row % ny; const bool within = z >= z0 && z < z1 && y >= y0 && y < y1;",
-    "point": "const float2* latest = (const float2*)(newest + row * apart);",
+    "point": "const float2* latest = (const float2*)(newest + row * apart); "
+    "const float factor = place ? *place : number;",
     "update": _ESTIMATE,
     "weighted": _ESTIMATE + " const float2* weight = (const float2*)(second + row * other);",
     "tabled": _ESTIMATE
@@ -83,6 +86,12 @@ _BEGIN |= {name + AHEAD: f"{_BEGIN[name]} {_BEGIN['point']}" for name in get_arg
 
 def _parameters(step: Step, target: Form) -> str:
     return _PARAMETERS[step] + (_NEXT if _goes_on(step, target) else "")
+
+
+def _begin(step: Step, target: Form) -> str:
+    return _BEGIN[step] + (
+        " const float next = place_next ? *place_next : number_next;" if _goes_on(step, target) else ""
+    )
 
 
 def _goes_on(step: Step, target: Form) -> bool:

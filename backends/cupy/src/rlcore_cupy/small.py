@@ -19,3 +19,9 @@ def on_device(values: Any, dtype: Any) -> Any:
     """A small array on the current device, of this type."""
     with cupy.cuda.using_allocator(_pool().malloc):
         return cupy.asarray(np.asarray(values, dtype))
+
+
+def room_on_device(shape: Any, dtype: Any) -> Any:
+    """A small array on the current device, contents undefined."""
+    with cupy.cuda.using_allocator(_pool().malloc):
+        return cupy.empty(shape, dtype)

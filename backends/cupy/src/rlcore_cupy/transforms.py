@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 import threading
 import weakref
-from typing import cast
-
-import numpy as np
+from typing import SupportsFloat, cast
 
 from rlcore.backend import Shape
 from rlcore.transform_code.columns import Kind, tiling_for
 from rlcore_cupy import elementwise
 from rlcore_cupy.column_transforms import Columns, ColumnTransforms
 from rlcore_cupy.elementwise import Spread
+from rlcore_cupy.factors import as_taken
 from rlcore_cupy.kept import BATCH_BYTES, Kept
 from rlcore_cupy.layout import Ahead, Padded, Ratio, Update, bytes_of
 from rlcore_cupy.row_tilings import row_tiling_for
@@ -113,9 +112,9 @@ class Transforms:
             weight.awaiting.add(estimate)
         self._waiting.arrays.add(estimate)
 
-    def predict(self, estimate: Padded, previous: Padded, factor: float, least: float, out: Padded) -> None:
+    def predict(self, estimate: Padded, previous: Padded, factor: SupportsFloat, least: float, out: Padded) -> None:
         """``max(estimate + factor * (estimate - previous), least * estimate)``; put off if `previous` becomes it."""
-        ahead = Ahead(estimate, factor, least)
+        ahead = Ahead(estimate, as_taken(factor), least, factor)
         plain = estimate.state == previous.state == "real" and not previous.waits and estimate.ahead is None
         if plain and out is previous and out is not estimate and self._rows.can_step(previous, estimate):
             previous.ahead = ahead
@@ -189,7 +188,7 @@ class Transforms:
             further: tuple[object, ...] = ()
             fits = waits.ahead is None
         else:
-            further = (np.float32(array.ahead.factor),)
+            further = array.ahead.factor
             fits = waits.ahead is not None and waits.ahead.newest is array and waits.ahead.least == array.ahead.least
         if not fits or any(other is not estimate and other.needs(out) for other in out.awaiting):
             return False

@@ -39,7 +39,7 @@ class Elementwise:
         for array in pending if pending and pending[0] is not out and inside is not None else pending[1:]:
             self._transforms.settle(array)
         first = pending[0] if pending else out
-        planes = out.layout.planes
+        planes = first.layout.planes
         kept = range(out.shape[0]) if inside is None else range(inside.start[0], inside.stop[0])
 
         def lane(numbers: Iterator[int]) -> None:

@@ -1,4 +1,4 @@
-"""`SupportsLikeness`: how alike two steps are."""
+"""`SupportsLikeness` and `SupportsFactor`: how alike two steps are, and the factor that this makes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rlcore.backend import Backend, Shape, SupportsLikeness
+from rlcore.backend import Backend, Shape, SupportsFactor, SupportsLikeness, SupportsPrediction
 from rlcore.blocks import Box
 from rlcore.testing.conformance.cases import over_shapes, volume
 from rlcore.testing.conformance.powers.claims import needs
@@ -32,8 +32,30 @@ class Likenesses:
         newer, older = estimate - point, previous - before
         share = older / np.where(before > 0, before, 1)
         arrays = [backend.upload(array) for array in given]
-        product, square = comparer.likeness(*arrays, inside=box)
+        product, square = map(float, comparer.likeness(*arrays, inside=box))
         assert square == pytest.approx(np.sum(older * share), rel=1e-5)
         assert product == pytest.approx(np.sum(newer * share), rel=1e-5, abs=1e-5 * float(np.sum(older * share)))
         for array, values in zip(arrays, given, strict=True):
             np.testing.assert_array_equal(backend.download(array), values)
+
+    @over_shapes
+    def test_factor(self, backend: Backend[Any], comparer: Any, shape: Shape) -> None:
+        """`factor` is not ``product / square`` within 0 and `most`, or not 0 where the square is; or `predict` does not
+        take it as it takes the number."""
+        factors: Any = needs(backend, SupportsFactor)
+        box = Box((0,) * len(shape), shape)
+        first, second, third = (backend.upload(volume(shape, seed, low=1, high=9)) for seed in range(3))
+        steps = {
+            "as long": ((first, second, first, second), 1.0),
+            "back": ((second, first, first, second), 0.0),
+            "from none": ((first, second, third, third), 0.0),
+        }
+        for most in (0.999, 0.25):
+            for told, expected in steps.values():
+                factor = factors.factor(comparer.likeness(*told, inside=box), most=most)
+                assert float(factor) == pytest.approx(min(expected, most), rel=1e-6, abs=1e-12)
+                if isinstance(backend, SupportsPrediction):
+                    ours, number = (
+                        backend.download(backend.predict(first, third, c, least=0.5)) for c in (factor, float(factor))
+                    )
+                    np.testing.assert_allclose(ours, number, rtol=1e-6)
