@@ -24,6 +24,7 @@ from rlcore.fitness import View
 from rlcore.kernel import on_device
 from rlcore.pace import Pace
 from rlcore.richardson_lucy import Data, Optics, State, Turn, iterate
+from rlcore.scout import Planes
 from rlcore.steps import steps_for
 from rlcore.testing.metrics import i_divergence, nrmse, pearson
 from rlcore.testing.optics import confocal_psf, wide_field_psf
@@ -80,7 +81,8 @@ def path(made: Phantom, acceleration: str, backend, *, background: float) -> Ite
     def thin(view: View) -> Any:
         return steps.weight(table.planes(view.first, view.step, view.count))
 
-    turns = (Turn(pace.factor(k), scout=pace.scout(k + 1, 1, 1, block, part, thin)) for k in itertools.count())
+    planes = Planes(thin)
+    turns = (Turn(pace.factor(k), scout=pace.scout(k + 1, 1, 1, block, part, planes)) for k in itertools.count())
     for state in iterate(steps, first, data, steps.weight(table), optics, turns):
         blurred = backend.download(steps.convolve(state.estimate, optics.transfer))[inside] + background
         yield backend.download(state.estimate)[inside], blurred

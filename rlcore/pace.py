@@ -16,14 +16,13 @@ over every n-th plane of it (`rlcore.scout`), and the sums are added exactly, so
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, SupportsFloat
 
 from rlcore.acceleration import TELLING, Acceleration
 from rlcore.backend import Backend, Likeness, Shape, SupportsFactor
 from rlcore.blocks import Block, Box
-from rlcore.fitness import View
-from rlcore.scout import Scout, Scouting
+from rlcore.scout import Planes, Scout, Scouting
 
 MOST = 0.999
 """The largest factor, below 1."""
@@ -47,11 +46,9 @@ class Pace:
             return self._factors.get(finished, 0.0)
         return finished / (finished + 3)
 
-    def scout(
-        self, iteration: int, number: int, blocks: int, block: Block, part: Box, weight: Callable[[View], Any]
-    ) -> Scout | None:
+    def scout(self, iteration: int, number: int, blocks: int, block: Block, part: Box, planes: Planes) -> Scout | None:
         """What looks at the step of one block in an iteration, over its own `part`, as its arrays count it; None where
-        no factor needs it. `weight` gives the block's weight in some planes."""
+        no factor needs it. `planes` is the same for all iterations of a sweep."""
         if self._acceleration not in TELLING:
             return None
 
@@ -62,7 +59,7 @@ class Pace:
                 self._told = {}
 
         known = iteration in self._factors  # a run that goes on does the last blocks of a sweep again
-        return self._scouting.scout(block, part, weight, None if known or iteration == 1 else note)
+        return self._scouting.scout(block, part, planes, None if known or iteration == 1 else note)
 
     def carried(self, block: Block) -> Block:
         """What of a block's point is carried to the next iteration, as a block of a volume of the planes looked at."""

@@ -155,8 +155,11 @@ def advance(
     corrections = [steps.correlate(ratio, optics.transfer, out=ratio) for ratio in ratios]
     correction = corrections[0] if turn.agree is None else turn.agree(*corrections, out=corrections[0])
     scout = turn.scout
-    if turn.smooth is None and (scout is None or scout.early):
-        told = None if scout is None else _look_ahead(steps, scout, state, point, correction)
+    if turn.smooth is None and (scout is None or scout.planes is not None):
+        told = None
+        if scout is not None:
+            there = {"point": point, "newest": state.estimate, "before": state.point}
+            told = scout.step(steps, correction, turn.factor, **there)
         return State(steps.update(point, correction, weight, out=point), state.estimate, told), correction
     estimate = steps.update(point, correction, weight, out=correction)
     if turn.smooth is not None:
@@ -166,14 +169,6 @@ def advance(
     told = scout.take(point)
     scout.tell(scout.take(estimate), told, scout.take(state.estimate), state.point)
     return State(estimate, state.estimate, told), state.point if told is point else point
-
-
-def _look_ahead(steps: Steps[A], scout: Scout, state: State, point: A, correction: A) -> Any:
-    """Step the planes that are looked at, and tell of it; what is carried of the point."""
-    told = scout.take(point)
-    estimate = steps.update(told, scout.take(correction), scout.weight())
-    scout.tell(estimate, told, scout.take(state.estimate), state.point)
-    return told
 
 
 def iterate(

@@ -14,28 +14,61 @@ from typing import Any
 
 import numpy as np
 
-from rlcore.acceleration import LEAST_DIVISOR
-from rlcore.backend import Backend, Likeness, Shape, SupportsFit, SupportsLikeness, Volume
+from rlcore.acceleration import LEAST_DIVISOR, LEAST_SHARE
+from rlcore.backend import Backend, Likeness, Shape, SupportsFit, SupportsLikeness, SupportsPrediction, Volume
 from rlcore.blocks import Block, Box
 from rlcore.fitness import Lattice, Looker, View
+from rlcore.steps import Steps
 
 FEW = 8
 """Planes are stepped by themselves if they are at most one in so many: what that needs, seven arrays of them, is less
 than the array that it saves, since all the others are stepped in place."""
 
 
+@dataclass(slots=True)
+class Planes:
+    """Those planes of a block that are stepped by themselves, from one iteration of a sweep to the next."""
+
+    weigh: Callable[[View], Any]
+    """Gives the block's weight in planes."""
+    estimates: tuple[Any, Any] | None = None
+    """The newest and the one before, once they are known."""
+    _weight: tuple[Any] | None = None
+
+    def weight(self, view: View) -> Any:
+        """The block's weight there."""
+        if self._weight is None:
+            self._weight = (self.weigh(view),)
+        return self._weight[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Scout:
     """A look at one block's step in one iteration."""
 
-    early: bool
-    """Whether its planes are to be stepped by themselves."""
+    view: View
+    planes: Planes | None
+    """What is stepped by itself; None where all is stepped at once."""
     take: Callable[[Any], Any]
     """What is looked at of a block's array, as `tell` and the next iteration need it; None where that is nothing."""
-    weight: Callable[[], Any]
-    """The block's weight there."""
     tell: Callable[[Any, Any, Any, Any], None]
     """Takes the new estimate, the point it was stepped from, and both of the step before, all as `take` gave them."""
+
+    def step(self, steps: Steps[Any], correction: Any, factor: Any, *, point: Any, newest: Any, before: Any) -> Any:
+        """Step the planes by themselves, and tell of it; what is looked at of the point.
+
+        The point and the newest estimate are whole arrays; `before` is what was looked at of the point before.
+        """
+        assert self.planes is not None
+        if self.planes.estimates is None:
+            latest, ours = self.take(newest), self.take(point)
+        else:
+            latest, older = self.planes.estimates
+            ours = steps.predict(latest, older, factor, least=LEAST_SHARE, out=older)
+        estimate = steps.update(ours, self.take(correction), self.planes.weight(self.view))
+        self.tell(estimate, ours, latest, before)
+        self.planes.estimates = estimate, latest
+        return ours
 
 
 class Scouting:
@@ -45,13 +78,12 @@ class Scouting:
         self._lattice, self._looker = Lattice.over(image_shape), Looker(backend)
         self._stays = isinstance(backend, SupportsFit)
         """Whether planes that are looked at stay on the device."""
+        self._few = self._stays and isinstance(backend, SupportsPrediction) and self._lattice.step >= FEW
         self.carried = self._lattice if self._stays else Lattice(image_shape, 1)
         """Which planes of points are carried from one iteration to the next."""
         self._likeness = backend.likeness if isinstance(backend, SupportsLikeness) else _on_host(backend)
 
-    def scout(
-        self, block: Block, part: Box, weight: Callable[[View], Any], note: Callable[[Likeness], None] | None
-    ) -> Scout:
+    def scout(self, block: Block, part: Box, planes: Planes, note: Callable[[Likeness], None] | None) -> Scout:
         """A look at a block's step over its own part of it; `note` takes what it tells, if there was a step before."""
         view = self._lattice.of(block)
 
@@ -64,8 +96,7 @@ class Scouting:
             if note is not None:
                 note(self._alike(view, part, taken))
 
-        early = self._stays and self._lattice.step >= FEW and view.count > 0
-        return Scout(early, take, lambda: weight(view), tell)
+        return Scout(view, planes if self._few and view.count else None, take, tell)
 
     def _alike(self, view: View, part: Box, taken: tuple[Any, ...]) -> Likeness:
         if self._lattice.step == 1:

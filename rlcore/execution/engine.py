@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ from rlcore.planner.plan import Plan
 from rlcore.psf import PSF
 from rlcore.regularization import Regularizer
 from rlcore.richardson_lucy import Data, Optics, State, Turn, Watch, advance, blur, iterate, point_of
-from rlcore.scout import Scout
+from rlcore.scout import Planes, Scout
 from rlcore.steps import Steps, steps_for
 from rlcore.transfer import transfer_of
 
@@ -294,12 +293,12 @@ class _Engine:
         whole = self._plan.is_whole  # outside its domain all is 0 and changes no sum
         part = (block.read if whole else block.keep).seen_from(block.read)
 
-        @functools.cache
-        def weight(view: View) -> Any:
+        def weigh(view: View) -> Any:
             table = self._weights.of(block.read)
             return self._steps.weight(table and table.planes(view.first, view.step, view.count))
 
-        return lambda iteration: self._run.pace.scout(iteration, number, len(sweep.cut), block, part, weight)
+        planes = Planes(weigh)
+        return lambda iteration: self._run.pace.scout(iteration, number, len(sweep.cut), block, part, planes)
 
     def _watch(self, sweep: Sweep, finished: int, item: tuple[int, Block], data: Data) -> Watch | None:
         """What notes how the point after so many iterations fits, in a block's own part of the image."""

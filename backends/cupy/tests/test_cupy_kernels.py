@@ -117,10 +117,11 @@ def test_rows_are_transformed_with_the_ratio_on_the_way(tmp_path, n, origin, tar
 @needs_compiler
 @pytest.mark.parametrize("n", [30, 180])
 @pytest.mark.parametrize("target", ["reals", "halves"])
-@pytest.mark.parametrize("ahead", [False, True])
+@pytest.mark.parametrize("ahead", [None, "by a number", "by what is in memory"])
 def test_rows_are_updated_and_go_on(tmp_path, n, target, ahead):
     """From the estimate itself, or from the point ahead of the newest one, to the next estimate; or also to the half
     spectra of the point ahead of that."""
+    now, following = (np.array([c], np.float32) for c in (0.4, 0.6))
     tiling, count, line, rng = row_tilings.row_tiling_for(n), 5, n + 4, np.random.default_rng(n)
     parameters = "const float* d, long long from, float* e, long long to, int count, const float2* t, const float2* u"
     parameters += ", float* f, long long line"
@@ -132,12 +133,12 @@ def test_rows_are_updated_and_go_on(tmp_path, n, target, ahead):
     tables = [np.array(turns(k), np.complex64) for k in (n // 2, n)]
     arguments = [count, *map(pointer, tables), pointer(before), wide]
     if ahead:
-        parameters += ", const float* p, long long apart, float factor, float share"
-        arguments += [pointer(newest), wide, ctypes.c_float(0.4), ctypes.c_float(0.75)]
+        parameters += ", const float* p, long long apart, float factor, const float* place, float share"
+        arguments += [pointer(newest), wide, *factor_as(ahead, now), ctypes.c_float(0.75)]
         start = ahead_of(newest[:, :n], start, 0.4)
     if ahead and target == "halves":
-        parameters += ", float next"
-        arguments += [ctypes.c_float(0.6)]
+        parameters += ", float next, const float* place_next"
+        arguments += [*factor_as(ahead, following)]
     estimate = start * np.maximum(1 + change, 0)
     source = rows.row_source(tiling, "halves", "update, ahead" if ahead else "update", target)
     goal = before if target == "reals" else halves
@@ -155,16 +156,23 @@ def test_rows_of_a_point_are_made_on_the_way(tmp_path):
     n, count, line, rng = 60, 5, 64, np.random.default_rng(0)
     tiling, wide = row_tilings.row_tiling_for(n), ctypes.c_longlong(line)
     parameters = "const float* d, long long from, float* e, long long to, int count, const float2* t, const float2* u"
-    parameters += ", const float* p, long long apart, float factor, float share"
+    parameters += ", const float* p, long long apart, float factor, const float* place, float share"
     before, newest = (rng.random((count, line)).astype(np.float32) for _ in range(2))
     truth = np.fft.rfft(ahead_of(newest[:, :n], before[:, :n], 0.4))
     tables = [np.array(turns(k), np.complex64) for k in (n // 2, n)]
     launch = on_host(tmp_path, "rows", rows.row_source(tiling, "reals", "point", "halves"), parameters)
     launch(
         -(-count // tiling.rows), tiling.threads, pointer(before), wide, pointer(before), wide, count,
-        *map(pointer, tables), pointer(newest), wide, ctypes.c_float(0.4), ctypes.c_float(0.75),
+        *map(pointer, tables), pointer(newest), wide, ctypes.c_float(0.4), None, ctypes.c_float(0.75),
     )  # fmt: skip
     np.testing.assert_allclose(before.view(np.complex64)[:, : n // 2 + 1], truth, atol=2e-6 * np.abs(truth).max())
+
+
+def factor_as(ahead, factor):
+    """What a kernel takes of it: a number, or where it is."""
+    return (
+        (ctypes.c_float(0), pointer(factor)) if ahead == "by what is in memory" else (ctypes.c_float(factor[0]), None)
+    )
 
 
 def ahead_of(newest, before, factor):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rlcore.richardson_lucy import Data, Optics, State, Turn, iterate
-from rlcore.scout import Scout
+from rlcore.scout import Planes, Scout
 from rlcore.steps import steps_for
 from rlcore_cupy import CuPyBackend, elementwise, layout
 from rlcore_cupy.layout import Padded
@@ -250,7 +250,7 @@ def test_a_factor_told_by_planes_adds_no_pass_over_the_others(backend, monkeypat
     monkeypatch.setattr(Rows, "step", counted)
     monkeypatch.setattr(elementwise, "run", run_small)
     take, weight = (lambda array: backend.planes(array, 1, 2, 1)), machine.arrays["e"]
-    scout = Scout(True, take, lambda: take(weight), tell)
+    scout = Scout(None, Planes(lambda _: take(weight)), take, tell)
     newest, before, image = (machine.arrays[name] for name in "abd")
     turns = [Turn(0.5 * min(number, 1), scout=scout) for number in range(5)]
     optics = Optics(machine.transfer, 0.5, 0.25)
