@@ -19,14 +19,13 @@ from rlcore.execution.record import Record
 from rlcore.execution.stages import Stages
 from rlcore.execution.stores import Store
 from rlcore.execution.sweeps import OTHER_RATIO, RATIO, START, Sweep, sweeps
+from rlcore.execution.turns import Turns
 from rlcore.execution.working import WorkingVolumes
-from rlcore.fitness import View
 from rlcore.pace import Pace
 from rlcore.planner.plan import Plan
 from rlcore.psf import PSF
 from rlcore.regularization import Regularizer
-from rlcore.richardson_lucy import Data, Optics, State, Turn, Watch, advance, blur, iterate, point_of
-from rlcore.scout import Planes, Scout
+from rlcore.richardson_lucy import Data, Optics, State, advance, blur, iterate, point_of
 from rlcore.steps import Steps, steps_for
 from rlcore.transfer import transfer_of
 
@@ -127,10 +126,6 @@ class Target(NamedTuple):
     """Whether it is of no more planes than are carried of a point."""
 
 
-Scouts = Callable[[int], Scout | None]
-"""Gives what looks at a block's step in an iteration."""
-
-
 class _Engine:
     """One plan's blocks on one backend."""
 
@@ -140,6 +135,10 @@ class _Engine:
         transfer = transfer_of(run.backend, self._steps, run.psf, plan.block_shape)
         self._optics = Optics(transfer, run.background, run.floor)
         self._weights = Weights(run.psf.values, plan.geometry)
+        self._turns = Turns(plan, self._steps, self._optics, self._weights, run.pace, run.record, run.regularizer)
+        self._lane: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
+        if isinstance(run.backend, SupportsStreams):
+            self._lane = run.backend.lane
         self._spare: list[Any] = []
         """Arrays of a block's shape that nobody needs any more: new memory is slow to come."""
 
@@ -227,27 +226,30 @@ class _Engine:
         return {"iterate": self._iterate, "blur": self._blur, "correct": self._correct}[sweep.kind](sweep)
 
     def _iterate(self, sweep: Sweep) -> Callable[..., tuple[Any, ...]]:
+        blocks = len(sweep.cut)
+
         def compute(item: tuple[int, Block], state: State, data: Data, weight: Any) -> tuple[Any, ...]:
             reporter = self._run.reporter
             reporter.block = item[0]
-            scout = self._scouts(sweep, item)
-            turns = (self._turn(sweep, finished, item, data, scout) for finished in range(sweep.before, sweep.finished))
+            turns = map(self._turns.of(item[0], blocks, item[1], data), range(sweep.before, sweep.finished))
             steps = iterate(self._steps, state, data, weight, self._optics, turns)
             del state
             for finished in range(sweep.before + 1, sweep.finished + 1):
                 with self._lane():
                     state = next(steps)
-                reporter.advance(2, finished if len(sweep.cut) == 1 else None)
-                if self._ends(sweep, finished):
+                reporter.advance(2, finished if blocks == 1 else None)
+                if blocks == 1 and self._ends(finished):
                     break
             return tuple(state[part] for part, _ in sweep.written)
 
         return compute
 
     def _blur(self, sweep: Sweep) -> Callable[..., tuple[Any, ...]]:
+        blocks = len(sweep.cut)
+
         def compute(item: tuple[int, Block], state: State, data: Data, weight: Any) -> tuple[Any, ...]:
             self._run.reporter.block = item[0]
-            turn = self._turn(sweep, sweep.finished, item, data)
+            turn = self._turns.of(item[0], blocks, item[1], data)(sweep.finished)
             with self._lane():
                 point = point_of(self._steps, state, turn)
                 del state
@@ -260,9 +262,11 @@ class _Engine:
         return compute
 
     def _correct(self, sweep: Sweep) -> Callable[..., tuple[Any, ...]]:
+        blocks = len(sweep.cut)
+
         def compute(item: tuple[int, Block], state: State, ratios: tuple[Any, ...], weight: Any) -> tuple[Any, ...]:
             self._run.reporter.block = item[0]
-            turn = self._turn(sweep, sweep.before, item, None, self._scouts(sweep, item))
+            turn = self._turns.of(item[0], blocks, item[1], None)(sweep.before)
             with self._lane():
                 point = point_of(self._steps, state, turn)
                 state, free = advance(self._steps, state, point, ratios, weight, self._optics, turn)
@@ -272,44 +276,9 @@ class _Engine:
 
         return compute
 
-    def _turn(
-        self, sweep: Sweep, finished: int, item: tuple[int, Block], data: Data | None, scout: Scouts | None = None
-    ) -> Turn:
-        """What the iteration after so many does on one block; without data, nothing of the fit is noted."""
-        watch = None if data is None else self._watch(sweep, finished, item, data)
-        prior, box = self._run.regularizer, item[1].read
-        return Turn(
-            self._run.pace.factor(finished),
-            watch,
-            scout(finished + 1) if scout and finished + 1 < self._plan.iterations else None,
-            prior.split(finished + 1, box),
-            prior.agree(),
-            prior.smooth(box),
-        )
-
-    def _scouts(self, sweep: Sweep, item: tuple[int, Block]) -> Scouts:
-        """What looks at a block's steps, iteration by iteration."""
-        number, block = item
-        whole = self._plan.is_whole  # outside its domain all is 0 and changes no sum
-        part = (block.read if whole else block.keep).seen_from(block.read)
-
-        def weigh(view: View) -> Any:
-            table = self._weights.of(block.read)
-            return self._steps.weight(table and table.planes(view.first, view.step, view.count))
-
-        planes = Planes(weigh)
-        return lambda iteration: self._run.pace.scout(iteration, number, len(sweep.cut), block, part, planes)
-
-    def _watch(self, sweep: Sweep, finished: int, item: tuple[int, Block], data: Data) -> Watch | None:
-        """What notes how the point after so many iterations fits, in a block's own part of the image."""
-        record, (number, block) = self._run.record, item
-        if record is None:
-            return None
-        return record.watch(finished + 1, number, len(sweep.cut), block, data, self._optics)
-
-    def _ends(self, sweep: Sweep, finished: int) -> bool:
+    def _ends(self, finished: int) -> bool:
         """Whether a sweep of a single block ends here, since that was enough; others end the run when they are done."""
-        return len(sweep.cut) == 1 and self._run.record is not None and self._run.record.enough(finished)
+        return self._run.record is not None and self._run.record.enough(finished)
 
     def _save(self, targets: list[Target], arrays: tuple[Any, ...], number: int, block: Block) -> None:
         run = self._run
@@ -321,7 +290,3 @@ class _Engine:
         self._set_aside(*(array for target, array in zip(targets, arrays, strict=True) if not target.thin))
         if run.checkpoint:
             run.checkpoint.reach(run.reporter.sweep - 1, number, run.pace.to_dict())
-
-    def _lane(self) -> contextlib.AbstractContextManager[None]:
-        backend = self._run.backend
-        return backend.lane() if isinstance(backend, SupportsStreams) else contextlib.nullcontext()
