@@ -28,7 +28,9 @@ THREADS, MOST_THREADS = 512, 768
 MOST_VALUES = 32
 """Complex values that a thread may hold at once."""
 
-Kind = Literal["forward", "backward", "convolve", "correlate"]
+Kind = Literal["forward", "backward", "convolve", "correlate", "transform", "filter"]
+"""A "transform" goes either way, and so does a "filter": the variable `way` tells when it runs, 1 for forward or
+convolve, -1 for backward or correlate. That costs nothing beside memory, and spares compiling one kernel of two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +104,10 @@ def _teams(length: int, radices: tuple[int, ...], width: int, most: int) -> Iter
 def body(tiling: Tiling, kind: Kind, product: Access | None = None) -> str:
     """Statements of a kernel that works in place, on value k of its column at ``data[k * stride]``.
 
-    They use the variables `data`, `transfer` (both at the column), `stride`, `scale`, `turns`, the shared array `tile`,
-    and for each thread `c`, its column in the tile, `lane`, its number in the column, and `inside`, whether there is
-    such a column. A filter's `product` changes a value, and may use what all columns of the tile have: it is in `tile`,
-    whatever the length, as `in_tile` says.
+    They use the variables `data`, `transfer` (both at the column), `stride`, `scale` (not for "forward"), maybe `way`,
+    `turns`, the shared array `tile`, and for each thread `c`, its column in the tile, `lane`, its number in the column,
+    and `inside`, whether there is such a column. A filter's `product` changes a value, and may use what all columns of
+    the tile have: it is in `tile`, whatever the length, as `in_tile` says.
     """
     return indented(_statements(tiling, kind, product))
 
@@ -122,16 +124,16 @@ def turns(length: int) -> list[complex]:
 
 def _statements(tiling: Tiling, kind: Kind, product: Access | None) -> Iterator[str]:
     """The stages, one after the other; a filter turns round in the middle, with the values in registers."""
-    lanes, filters = tiling.threads // tiling.width, kind in ("convolve", "correlate")
+    lanes, filters = tiling.threads // tiling.width, kind in ("convolve", "correlate", "filter")
     stages = stages_of(tiling.length, lanes, tiling.radices, +1 if kind == "backward" else -1, "a")
-    yield from stages[0].read(lambda name, at: iter([f"{name} = data[{at} * stride];"]), "inside")
+    yield from stages[0].read(_from_memory(either_way=kind == "transform"), "inside")
     yield from stages[0].compute()
     load, store = _tile(tiling)
     yield from through(stages, load, store)
     if filters:
         back = stages_of(tiling.length, lanes, tiling.radices[::-1], +1, "b")
         if product is None:
-            yield from stages[-1].change(_product(conjugate=kind == "correlate"), "inside")
+            yield from stages[-1].change(_product(kind), "inside")
         else:
             yield from stages[-1].change(store)
             yield "__syncthreads();"
@@ -141,7 +143,7 @@ def _statements(tiling: Tiling, kind: Kind, product: Access | None) -> Iterator[
         yield from back[0].compute()
         yield from through(back, load, store)
         stages = back
-    yield from stages[-1].change(_to_memory(scaled=kind != "forward"), "inside")
+    yield from stages[-1].change(_to_memory(kind), "inside")
 
 
 def _tile(tiling: Tiling) -> tuple[Access, Access]:
@@ -152,17 +154,31 @@ def _tile(tiling: Tiling) -> tuple[Access, Access]:
     )
 
 
-def _product(*, conjugate: bool) -> Access:
+def _product(kind: Kind) -> Access:
     def access(name: str, at: str) -> Iterator[str]:
-        yield f"const float2 t{name} = __ldg(transfer + {at} * stride);"
-        yield f"{name} = {times(name, 't' + name, conjugate=conjugate)};"
+        yield f"float2 t{name} = __ldg(transfer + {at} * stride);"
+        if kind == "filter":
+            yield f"t{name}.y *= way;"
+        yield f"{name} = {times(name, 't' + name, conjugate=kind == 'correlate')};"
 
     return access
 
 
-def _to_memory(*, scaled: bool) -> Access:
+def _from_memory(*, either_way: bool) -> Access:
+    """A transform back is one forward between two conjugations."""
+
     def access(name: str, at: str) -> Iterator[str]:
-        value = f"make_float2({name}.x * scale, {name}.y * scale)" if scaled else name
+        yield f"{name} = data[{at} * stride];"
+        if either_way:
+            yield f"{name}.y *= way;"
+
+    return access
+
+
+def _to_memory(kind: Kind) -> Access:
+    def access(name: str, at: str) -> Iterator[str]:
+        scaled = f"{name}.x * scale", f"{name}.y * scale" + (" * way" if kind == "transform" else "")
+        value = name if kind == "forward" else f"make_float2({', '.join(scaled)})"
         yield f"data[{at} * stride] = {value};"
 
     return access

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyopencl as cl
 
 from rlcore.backend import Shape
-from rlcore.transform_code.columns import Kind, Tiling, body, tiling_for, turns
-from rlcore_reikna import mirrored
+from rlcore.transform_code.columns import Tiling, body, tiling_for, turns
+from rlcore_reikna import mirrored as packed
 from rlcore_reikna.program import quiet_compiler
 from rlcore_reikna.runtime import Runtime
 
@@ -20,9 +20,15 @@ _DIALECT = """
 #define __ldg(pointer) (*(pointer))
 #define __syncthreads() barrier(CLK_LOCAL_MEM_FENCE)
 """
-_PLAIN = [None, None, None, np.int32, np.float32]
-_PACKED = [None, None, None, np.int32, np.int32, np.int32, np.float32]
-"""Arguments of the kernels."""
+Kernel = Literal["transform", "filter", "packed filter"]
+"""Each goes either way."""
+
+_PLAIN = [None, None, None, np.int32, np.float32, np.float32]
+_ARGUMENTS = {
+    "transform": _PLAIN,
+    "filter": _PLAIN,
+    "packed filter": [None, None, None, np.int32, np.int32, np.int32, np.float32],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,50 +52,56 @@ class ColumnTransforms:
     def __init__(self, runtime: Runtime) -> None:
         self._queue, device = runtime.queue, runtime.device
         self._limits = int(device.local_mem_size), int(device.max_work_group_size)
-        self._kept: dict[tuple[int, Kind | None], tuple[Tiling, cl.Kernel]] = {}
+        self._kept: dict[tuple[int, Kernel], tuple[Tiling, cl.Kernel]] = {}
         self._tables: dict[int, cl.Buffer] = {}
 
     def fit(self, length: int) -> bool:
         """Whether columns of this length can be done: no large prime factor, and room for them in local memory."""
         return self._tiling(length) is not None
 
-    def load(self, length: int, kind: Kind | None) -> None:
-        """Compile what `run`, or `run_packed` (None), needs for a length. Inside `quiet_compiler`; in any thread."""
-        if (length, kind) not in self._kept:
+    def load(self, length: int, name: Kernel) -> None:
+        """Compile a kernel for a length. Inside `quiet_compiler`; in any thread."""
+        if (length, name) not in self._kept:
             tiling = self._tiling(length)
             assert tiling is not None
-            text = _DIALECT + (source(tiling, kind) if kind else mirrored.source(tiling))
-            kernel = cl.Kernel(cl.Program(self._queue.context, text).build(), "columns")
-            kernel.set_scalar_arg_dtypes(_PLAIN if kind else _PACKED)
-            self._kept[length, kind] = tiling, kernel
+            text = packed.source(tiling) if name == "packed filter" else source(tiling, name)
+            kernel = cl.Kernel(cl.Program(self._queue.context, _DIALECT + text).build(), "columns")
+            kernel.set_scalar_arg_dtypes(_ARGUMENTS[name])
+            self._kept[length, name] = tiling, kernel
 
-    def run(self, spectrum: Any, columns: Columns, kind: Kind, scale: float, transfer: Any = None) -> None:
-        """Transform the columns, or filter them with those of the transfer; all but "forward" is scaled."""
-        tiling, kernel = self._kernel(columns.length, kind)
+    def transform(self, spectrum: Any, columns: Columns, *, inverse: bool) -> None:
+        """Transform the columns; the inverse is scaled."""
+        scale, way = (1 / columns.length, -1.0) if inverse else (1.0, 1.0)
+        self._run("transform", columns, spectrum, spectrum, scale, way)
+
+    def filter(self, spectrum: Any, transfer: Any, columns: Columns, *, mirrored: bool) -> None:
+        """Convolve the columns with those of the transfer, or correlate them."""
+        self._run("filter", columns, spectrum, transfer, 1 / columns.length, -1.0 if mirrored else 1.0)
+
+    def _run(self, name: Kernel, columns: Columns, spectrum: Any, transfer: Any, scale: float, way: float) -> None:
+        tiling, kernel = self._kernel(columns.length, name)
         groups = -(-columns.count // tiling.width)
-        kernel.set_args(
-            spectrum, spectrum if transfer is None else transfer, self._table(columns.length), columns.count, scale
-        )
+        kernel.set_args(spectrum, transfer, self._table(columns.length), columns.count, scale, way)
         size = (groups * tiling.threads, columns.planes)
         cl.enqueue_nd_range_kernel(self._queue, kernel, size, (tiling.threads, 1))
 
-    def run_packed(self, spectrum: Any, transfer: Any, shape: Shape, *, correlate: bool, scale: float) -> None:
-        """Filter a packed spectrum of (planes, lines, values of a line) along the first axis with a packed transfer."""
+    def filter_packed(self, spectrum: Any, transfer: Any, shape: Shape, *, mirrored: bool) -> None:
+        """The same for a packed spectrum of (planes, lines, values of a line), along the first axis."""
         length, lines, line = shape
-        tiling, kernel = self._kernel(length, None)
-        groups = -(-mirrored.pairs(lines, line) // (tiling.width // 2))
-        kernel.set_args(spectrum, transfer, self._table(length), lines, line, int(correlate), scale)
+        tiling, kernel = self._kernel(length, "packed filter")
+        groups = -(-packed.pairs(lines, line) // (tiling.width // 2))
+        kernel.set_args(spectrum, transfer, self._table(length), lines, line, int(mirrored), 1 / length)
         cl.enqueue_nd_range_kernel(self._queue, kernel, (groups * tiling.threads,), (tiling.threads,))
 
     def _tiling(self, length: int) -> Tiling | None:
         tiling = tiling_for(length, *self._limits)
         return tiling if tiling is not None and tiling.threads <= self._limits[1] else None
 
-    def _kernel(self, length: int, kind: Kind | None) -> tuple[Tiling, cl.Kernel]:
-        if (length, kind) not in self._kept:
+    def _kernel(self, length: int, name: Kernel) -> tuple[Tiling, cl.Kernel]:
+        if (length, name) not in self._kept:
             with quiet_compiler():
-                self.load(length, kind)
-        return self._kept[length, kind]
+                self.load(length, name)
+        return self._kept[length, name]
 
     def _table(self, length: int) -> cl.Buffer:
         if length not in self._tables:
@@ -99,13 +111,13 @@ class ColumnTransforms:
         return self._tables[length]
 
 
-def source(tiling: Tiling, kind: Kind) -> str:
+def source(tiling: Tiling, kind: Literal["transform", "filter"]) -> str:
     """OpenCL C of the kernel `columns`."""
     tile = f"local float2 tile[{tiling.shared_bytes // 8}];" if tiling.shared_bytes else ""
     return f"""
 kernel __attribute__((reqd_work_group_size({tiling.threads}, 1, 1)))
 void columns(global float2* data, global const float2* transfer, global const float2* restrict turns,
-             const int columns, const float scale)
+             const int columns, const float scale, const float way)
 {{
     {tile}
     const int c = get_local_id(0) % {tiling.width}, lane = get_local_id(0) / {tiling.width};

@@ -18,8 +18,7 @@ from pyvkfft.opencl import VkFFTApp
 
 from rlcore.backend import Shape
 from rlcore.lengths import smooth_length
-from rlcore.transform_code.columns import Kind
-from rlcore_reikna.columns import Columns, ColumnTransforms
+from rlcore_reikna.columns import Columns, ColumnTransforms, Kernel
 from rlcore_reikna.packed import LAUNCH
 from rlcore_reikna.program import at_once, quiet_compiler
 from rlcore_reikna.runtime import Runtime
@@ -73,7 +72,7 @@ class HalfTransforms:
             self._load(shape)
             self._plan(shape).fft(self._real(real, shape), self._spectrum(spectrum, shape))
             if first := self._first(shape):
-                self._columns.run(spectrum, first, "forward", 1.0)
+                self._columns.transform(spectrum, first, inverse=False)
 
     def inverse(self, real: Any, spectrum: Any, shape: Shape, *, keep: bool) -> None:
         with self._program.lock:
@@ -84,7 +83,7 @@ class HalfTransforms:
                 self._program.each("narrow", 1, real, spectrum)
                 return
             if first := self._first(shape):
-                self._columns.run(spectrum, first, "backward", 1 / first.length)
+                self._columns.transform(spectrum, first, inverse=True)
             self._plan(shape).ifft(self._spectrum(spectrum, shape), self._real(real, shape))
 
     def multiply(self, out: Any, a: Any, b: Any, shape: Shape, *, mirrored: bool = False) -> None:
@@ -96,8 +95,7 @@ class HalfTransforms:
             if first := self._first(shape):
                 plan, real, out = self._plan(shape), self._real(real, shape), self._real(out, shape)
                 plan.fft(real, self._spectrum(spectrum, shape))
-                kind: Kind = "correlate" if mirrored else "convolve"
-                self._columns.run(spectrum, first, kind, 1 / first.length, transfer)
+                self._columns.filter(spectrum, transfer, first, mirrored=mirrored)
                 plan.ifft(self._spectrum(spectrum, shape), out)
                 return
             self.forward(spectrum, real, shape)
@@ -121,8 +119,8 @@ class HalfTransforms:
             return
         tasks: list[Callable[[], None]] = [self._program.load, lambda: self._make_plan(shape)]
         if first := self._first(shape):
-            kinds: tuple[Kind, ...] = ("forward", "convolve", "correlate")
-            tasks += [partial(self._columns.load, first.length, kind) for kind in kinds]
+            names: tuple[Kernel, ...] = ("transform", "filter")
+            tasks += [partial(self._columns.load, first.length, name) for name in names]
         at_once(tasks)
 
     def _plan(self, shape: Shape) -> VkFFTApp:

@@ -13,14 +13,12 @@ from typing import Any
 
 from rlcore.backend import Shape
 from rlcore.lengths import smooth_length
-from rlcore.transform_code.columns import Kind
 from rlcore_reikna.arrays import cubic, power_of_two
 from rlcore_reikna.columns import Columns, ColumnTransforms
 from rlcore_reikna.fft import ReiknaFFT, passes, scratch_bytes
 from rlcore_reikna.program import at_once
 from rlcore_reikna.runtime import Runtime
 
-_BOTH_WAYS: tuple[Kind, ...] = ("forward", "backward")
 LAUNCH = 6e7
 """What starting the kernels of a block's half-step takes of the host's time, shared out among its two transforms: as
 voxels that a large GPU reads and writes in that time (0.2 ms)."""
@@ -92,20 +90,20 @@ class PackedTransforms:
     def filter(self, out: Any, real: Any, transfer: Any, shape: Shape, *, mirrored: bool) -> None:
         with self._program.lock:
             if self._is_one_pass(shape):
-                self._filter_packed(out, real, transfer, _complex(shape), correlate=mirrored)
+                self._filter_packed(out, real, transfer, _complex(shape), mirrored=mirrored)
                 return
             spectrum = out if _is_packed(shape) else self._memory.allocate(self.spectrum_bytes(shape))
             self.forward(spectrum, real, shape)
             self.multiply(spectrum, spectrum, transfer, shape, mirrored=mirrored)
             self.inverse(out, spectrum, shape, keep=False)
 
-    def _filter_packed(self, out: Any, real: Any, transfer: Any, lengths: Shape, *, correlate: bool) -> None:
+    def _filter_packed(self, out: Any, real: Any, transfer: Any, lengths: Shape, *, mirrored: bool) -> None:
         """In place but for the first pass, so that the last transform there and the first one back are the product."""
         others = range(1, len(lengths) - 1)
         self._lines(out, real, lengths, inverse=False)
         self._through(out, lengths, others, inverse=False)
         plane = lengths[0], math.prod(lengths[1:-1]), lengths[-1]
-        self._columns.run_packed(out, transfer, plane, correlate=correlate, scale=1 / lengths[0])
+        self._columns.filter_packed(out, transfer, plane, mirrored=mirrored)
         self._through(out, lengths, others, inverse=True)
         self._lines(out, out, lengths, inverse=True)
 
@@ -125,11 +123,10 @@ class PackedTransforms:
                 self._fft.load(lengths, axis)
 
         tasks: list[Callable[[], None]] = [self._program.load, load_theirs]
-        for axis in self._for_us(lengths):
-            kinds = _BOTH_WAYS if axis or not packed else ("forward",)
-            tasks += [partial(self._columns.load, lengths[axis], kind) for kind in kinds]
+        columns = {lengths[axis] for axis in self._for_us(lengths)}
+        tasks += [partial(self._columns.load, length, "transform") for length in sorted(columns)]
         if packed:
-            tasks.append(partial(self._columns.load, lengths[0], None))
+            tasks.append(partial(self._columns.load, lengths[0], "packed filter"))
         at_once(tasks)
 
     def _lines(self, target: Any, source: Any, lengths: Shape, *, inverse: bool) -> None:
@@ -145,8 +142,7 @@ class PackedTransforms:
             if lengths[axis] > 1 and self._long(lengths[axis]):
                 self._fft.run(array, array, lengths, axis, inverse=inverse)
             elif lengths[axis] > 1:
-                kind: Kind = "backward" if inverse else "forward"
-                self._columns.run(array, Columns.along(axis, lengths), kind, 1 / lengths[axis])
+                self._columns.transform(array, Columns.along(axis, lengths), inverse=inverse)
 
     def _for_reikna(self, lengths: Shape) -> list[int]:
         """Axes that reikna transforms."""

@@ -77,8 +77,7 @@ class Program:
         self._kernels: dict[str, cl.Kernel] = {}
         self._loaded: set[str] = set()
         self._line = 1 << (min(256, queue.device.max_work_group_size).bit_length() - 1)
-        with quiet_compiler():
-            cl.Program(queue.context, _PROBE).build()
+        at_once([self.load, cl.Program(queue.context, _PROBE).build])
 
     def load(self, file: str = "kernels") -> None:
         """Compile the kernels of a file, if that has not been done. Inside `quiet_compiler`; in any thread."""
