@@ -27,6 +27,8 @@ static pthread_barrier_t barrier;
 static float2 tile[1 << 15];
 #define __syncthreads() pthread_barrier_wait(&barrier)
 #define __global__
+#define __device__
+using std::fmin; using std::fmax;
 #define __restrict__
 #define __launch_bounds__(n)
 template<class T> static T __ldg(const T* p) { return *p; }
@@ -117,11 +119,11 @@ def test_rows_are_transformed_with_the_ratio_on_the_way(tmp_path, n, origin, tar
 @needs_compiler
 @pytest.mark.parametrize("n", [30, 180])
 @pytest.mark.parametrize("target", ["reals", "halves"])
-@pytest.mark.parametrize("ahead", [None, "by a number", "by what is in memory"])
+@pytest.mark.parametrize("ahead", [None, "by a number", "by sums"])
 def test_rows_are_updated_and_go_on(tmp_path, n, target, ahead):
     """From the estimate itself, or from the point ahead of the newest one, to the next estimate; or also to the half
     spectra of the point ahead of that."""
-    now, following = (np.array([c], np.float32) for c in (0.4, 0.6))
+    sums = [np.array([c, 1.0]) for c in (0.4, 0.6)]
     tiling, count, line, rng = row_tilings.row_tiling_for(n), 5, n + 4, np.random.default_rng(n)
     parameters = "const float* d, long long from, float* e, long long to, int count, const float2* t, const float2* u"
     parameters += ", float* f, long long line"
@@ -133,12 +135,12 @@ def test_rows_are_updated_and_go_on(tmp_path, n, target, ahead):
     tables = [np.array(turns(k), np.complex64) for k in (n // 2, n)]
     arguments = [count, *map(pointer, tables), pointer(before), wide]
     if ahead:
-        parameters += ", const float* p, long long apart, float factor, const float* place, float share"
-        arguments += [pointer(newest), wide, *factor_as(ahead, now), ctypes.c_float(0.75)]
+        parameters += ", const float* p, long long apart, float factor, const double* sums, float share"
+        arguments += [pointer(newest), wide, *factor_as(ahead, sums[0]), ctypes.c_float(0.75)]
         start = ahead_of(newest[:, :n], start, 0.4)
     if ahead and target == "halves":
-        parameters += ", float next, const float* place_next"
-        arguments += [*factor_as(ahead, following)]
+        parameters += ", float next, const double* sums_next"
+        arguments += [*factor_as(ahead, sums[1])]
     estimate = start * np.maximum(1 + change, 0)
     source = rows.row_source(tiling, "halves", "update, ahead" if ahead else "update", target)
     goal = before if target == "reals" else halves
@@ -152,11 +154,34 @@ def test_rows_are_updated_and_go_on(tmp_path, n, target, ahead):
 
 
 @needs_compiler
+def test_rows_are_updated_and_leave_the_point_in_the_place_of_the_estimate_before(tmp_path):
+    n, count, line, rng = 60, 5, 64, np.random.default_rng(0)
+    tiling, wide = row_tilings.row_tiling_for(n), ctypes.c_longlong(line)
+    parameters = "const float* d, long long from, float* e, long long to, int count, const float2* t, const float2* u"
+    parameters += ", float* f, long long line, const float* p, long long apart, float factor, const double* sums"
+    parameters += ", float share"
+    change = 3 * rng.random((count, n)) - 2
+    before, newest, goal = (rng.random((count, line)).astype(np.float32) for _ in range(3))
+    halves = np.zeros((count, line), np.float32)
+    halves.view(np.complex64)[:, : n // 2 + 1] = np.fft.rfft(change) / n
+    point = ahead_of(newest[:, :n], before[:, :n], 0.4)
+    tables = [np.array(turns(k), np.complex64) for k in (n // 2, n)]
+    launch = on_host(tmp_path, "rows", rows.row_source(tiling, "halves", "update, ahead, kept", "reals"), parameters)
+    launch(
+        -(-count // tiling.rows), tiling.threads, pointer(halves), wide, pointer(goal), wide, count,
+        *map(pointer, tables), pointer(before), wide, pointer(newest), wide, ctypes.c_float(0.4), None,
+        ctypes.c_float(0.75),
+    )  # fmt: skip
+    np.testing.assert_allclose(before[:, :n], point, atol=1e-6)
+    np.testing.assert_allclose(goal[:, :n], point * np.maximum(1 + change, 0), atol=4e-6)
+
+
+@needs_compiler
 def test_rows_of_a_point_are_made_on_the_way(tmp_path):
     n, count, line, rng = 60, 5, 64, np.random.default_rng(0)
     tiling, wide = row_tilings.row_tiling_for(n), ctypes.c_longlong(line)
     parameters = "const float* d, long long from, float* e, long long to, int count, const float2* t, const float2* u"
-    parameters += ", const float* p, long long apart, float factor, const float* place, float share"
+    parameters += ", const float* p, long long apart, float factor, const double* sums, float share"
     before, newest = (rng.random((count, line)).astype(np.float32) for _ in range(2))
     truth = np.fft.rfft(ahead_of(newest[:, :n], before[:, :n], 0.4))
     tables = [np.array(turns(k), np.complex64) for k in (n // 2, n)]
@@ -168,11 +193,9 @@ def test_rows_of_a_point_are_made_on_the_way(tmp_path):
     np.testing.assert_allclose(before.view(np.complex64)[:, : n // 2 + 1], truth, atol=2e-6 * np.abs(truth).max())
 
 
-def factor_as(ahead, factor):
-    """What a kernel takes of it: a number, or where it is."""
-    return (
-        (ctypes.c_float(0), pointer(factor)) if ahead == "by what is in memory" else (ctypes.c_float(factor[0]), None)
-    )
+def factor_as(ahead, sums):
+    """What a kernel takes of it: a number, or the most that it may be and the sums that tell it."""
+    return (ctypes.c_float(0.999), pointer(sums)) if ahead == "by sums" else (ctypes.c_float(sums[0]), None)
 
 
 def ahead_of(newest, before, factor):

@@ -38,7 +38,8 @@ class Rows:
         n = array.shape[-1]
         halves = array.buffer.view(np.complex128).reshape(array.rows, -1)[:, : n // 2 + 1]
         values = np.fft.irfft(halves, n) * n if origin == "halves" else array.reals.copy()
-        name, ahead = step.removesuffix(", ahead"), step.endswith(", ahead")
+        name, *marks = step.split(", ")
+        ahead = "ahead" in marks
         also = list(also)
         if name == "ratio":
             values = rows_of(*also[:2], n) / np.maximum(values + also[2], also[3]) - 1
@@ -53,6 +54,8 @@ class Rows:
             newest = rows_of(*also[:2], n).copy() if ahead else None
             start = point(newest, estimate, *also[2:5]) if ahead else estimate
             values = start * np.maximum(1 + weight * values, 0)
+            if "kept" in marks:
+                estimate[...] = start
             if target == "halves":
                 estimate[...] = values
                 values = point(values, newest, *also[5:7], also[4]) if ahead else values
@@ -160,7 +163,7 @@ class Machine:
     def any_step(self):
         a, b, c, d, e = self.rng.permutation(list(NAMES))
         weight = self.rng.choice([d, None])
-        match self.rng.integers(7):
+        match self.rng.integers(8):
             case 0:
                 self.filter(self.rng.choice(["convolve", "correlate"]), a, self.rng.choice([a, b]))
             case 1:
@@ -175,6 +178,10 @@ class Machine:
                 self.check([a])
             case 6:
                 self.planes(a)
+            case 7:  # as planes are stepped by themselves
+                self.predict(a, b, b)
+                self.filter("correlate", c, c)
+                self.update(b, c, weight if weight != c else None, self.rng.choice([e, a, c, d]))
 
 
 @pytest.mark.parametrize("seed", range(300))
@@ -185,6 +192,17 @@ def test_random_programs_compute_what_they_say(backend, seed):
         if max(np.abs(values).max() for values in machine.truth.values()) > 1e6:
             break
     machine.check(machine.rng.permutation(list(NAMES)))
+
+
+def test_random_programs_take_every_step(backend, monkeypatch):
+    steps, step = set(), Rows.step
+    monkeypatch.setattr(Rows, "step", lambda self, *given: steps.add(given[2]) or step(self, *given))
+    for seed in range(100):
+        machine = Machine(backend, np.random.default_rng(seed))
+        for _ in range(4):
+            machine.any_step()
+    assert {"none", "ratio", "point", "update", "weighted", "update, ahead", "weighted, ahead"} <= steps
+    assert {"update, ahead, kept", "weighted, ahead, kept"} <= steps
 
 
 @pytest.mark.parametrize("make", ["full", "result"])
@@ -232,7 +250,7 @@ def test_an_iteration_passes_through_memory_as_seldom_as_it_can(backend, acceler
 def test_a_factor_told_by_planes_adds_no_pass_over_the_others(backend, monkeypatch):
     """As for Biggs' acceleration of large images."""
     machine, passes = Machine(backend, np.random.default_rng(0)), []
-    step, small = Rows.step, {"told": 0}
+    step, small = Rows.step, {"told": 0, "run": 0}
 
     def counted(self, array, *given):
         if array.shape == SHAPE:
@@ -245,6 +263,7 @@ def test_a_factor_told_by_planes_adds_no_pass_over_the_others(backend, monkeypat
 
     def run_small(name, out, *operands, also=()):
         assert out.shape != SHAPE
+        small["run"] += 1
         return run(name, out, *operands, also=also)
 
     monkeypatch.setattr(Rows, "step", counted)
@@ -259,4 +278,4 @@ def test_a_factor_told_by_planes_adds_no_pass_over_the_others(backend, monkeypat
         if number:
             assert passes == ["weighted, ahead", "ratio"]
         passes.clear()
-    assert small["told"] == 5
+    assert small == {"told": 5, "run": 1}  # the first point of the planes; all others are made in their update

@@ -11,6 +11,7 @@ import numpy as np
 
 from rlcore.backend import Fit, Summary
 from rlcore.blocks import Box
+from rlcore_cupy.factors import FACTOR
 from rlcore_cupy.layout import Padded, Ratio
 from rlcore_cupy.library import cupy
 from rlcore_cupy.small import on_device
@@ -39,7 +40,8 @@ def row_kernel(name: str, parameters: str, begin: str, body: str) -> str:
 
 
 SOURCE = (
-    row_kernel(
+    FACTOR
+    + row_kernel(
         "ratio",
         "float* out, const int lo, const float* image, const int li, const float* blurred, const int lb, "
         "const float background, const float least, const int ny, const int z0, const int z1, const int y0, "
@@ -60,9 +62,9 @@ SOURCE = (
     + row_kernel(
         "predict",
         "float* out, const int lo, const float* estimate, const int le, const float* previous, const int lp, "
-        "const float number, const float* place, const float least",
+        "const float number, const double* sums, const float least",
         "float* o = out + (long long)row * lo; const float* e = estimate + (long long)row * le; "
-        "const float* p = previous + (long long)row * lp; const float factor = place ? *place : number;",
+        "const float* p = previous + (long long)row * lp; const float factor = factor_of(number, sums);",
         "o[x] = fmaxf(e[x] + factor * (e[x] - p[x]), least * e[x]);",
     )
     + row_kernel(

@@ -2,73 +2,69 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, SupportsFloat
 
 import numpy as np
 
 from rlcore.backend import Likeness
-from rlcore_cupy.elementwise import kernel
 from rlcore_cupy.library import cupy
-from rlcore_cupy.small import room_on_device
+from rlcore_cupy.small import on_device
 
-THREADS = 256
-
-SOURCE = """
-extern "C" __global__ void factor(const int count, const double* found, const float most, float* out)
+FACTOR = """
+static __device__ float factor_of(const float number, const double* sums)
 {
-    __shared__ double products[THREADS], squares[THREADS];
-    double product = 0.0, square = 0.0;
-    for (int k = threadIdx.x; k < count; k += THREADS) { product += found[2 * k]; square += found[2 * k + 1]; }
-    const int t = threadIdx.x;
-    products[t] = product; squares[t] = square;
-    for (int half = THREADS / 2; half > 0; half /= 2) {
-        __syncthreads();
-        if (t < half) { products[t] += products[t + half]; squares[t] += squares[t + half]; }
-    }
-    if (t == 0) *out = squares[0] > 0.0 ? (float)fmin(fmax(products[0] / squares[0], 0.0), (double)most) : 0.0f;
+    if (!sums) return number;
+    return sums[1] > 0.0 ? (float)fmin(fmax(sums[0] / sums[1], 0.0), (double)number) : 0.0f;
 }
-""".replace("THREADS", str(THREADS))
+"""
+"""CUDA C: a factor as kernels take it, which is a number, or the most that the quotient of two sums may be."""
 
 
-class Found:
-    """Numbers on the device, which the host waits for only if it asks for them."""
+class Sums:
+    """Two sums on the device, which the host waits for only if it asks for them."""
 
     def __init__(self, numbers: Any) -> None:
         self.numbers, self._stream = numbers, cupy.cuda.get_current_stream()
 
     @cached_property
-    def host(self) -> Any:
-        """The numbers, as a NumPy array."""
+    def host(self) -> tuple[float, float]:
         with self.numbers.device:
-            return self.numbers.get(stream=self._stream)
+            product, square = self.numbers.get(stream=self._stream)
+            return float(product), float(square)
 
 
 class Sum:
-    """One of several sums, of which every block of threads has found a part."""
+    """One of them."""
 
-    def __init__(self, found: Found, which: int) -> None:
-        self.found, self._which = found, which
+    def __init__(self, both: Sums, which: int) -> None:
+        self.both, self._which = both, which
 
     def __float__(self) -> float:
-        return float(self.found.host[:, self._which].sum())
+        return self.both.host[self._which]
 
 
 class Factor:
-    """How far a point lies ahead; its number is on the device."""
+    """How far a point lies ahead, as two sums tell."""
 
     def __init__(self, likeness: Likeness, most: float) -> None:
         assert isinstance(likeness.product, Sum)
-        parts, self.number = likeness.product.found.numbers, room_on_device(1, cupy.float32)
-        kernel("factor", SOURCE)((1,), (THREADS,), (np.int32(len(parts)), parts, np.float32(most), self.number))
-        self._found = Found(self.number)
+        self.sums, self.most = likeness.product.both, most
 
     def __float__(self) -> float:
-        return float(self._found.host[0])
+        product, square = self.sums.host
+        return min(max(product / square, 0.0), self.most) if square > 0 else 0.0
 
 
 def as_taken(factor: SupportsFloat) -> tuple[Any, Any]:
-    """A factor as kernels take it: its number, and where it is if that is on the device, 0 if not."""
+    """A factor as kernels take it: a number, and where sums are, 0 if there are none."""
     if isinstance(factor, Factor):
-        return np.float32(0), np.uint64(factor.number.data.ptr)
+        return np.float32(factor.most), np.uint64(factor.sums.numbers.data.ptr)
     return np.float32(factor), np.uint64(0)
+
+
+@cache
+def counter(device: int, stream: int) -> Any:
+    """Counts the blocks of threads that are through: a stream runs one such kernel at a time, whose last block begins
+    anew."""
+    return on_device(0, np.uint32)

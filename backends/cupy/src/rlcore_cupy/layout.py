@@ -56,7 +56,7 @@ class Ahead:
 
     newest: Padded
     factor: tuple[Any, Any]
-    """Its number, and where it is if that is on the device; as `factors.as_taken` gives it."""
+    """As `factors.as_taken` gives it."""
     least: float
     held: Any = None
     """What must not be freed before the step is done."""

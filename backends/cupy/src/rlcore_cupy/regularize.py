@@ -10,9 +10,10 @@ import numpy as np
 from rlcore.backend import Likeness, Shape
 from rlcore.blocks import Box
 from rlcore_cupy.elementwise import THREADS, kernel, row_kernel, run
-from rlcore_cupy.factors import Found, Sum
+from rlcore_cupy.factors import Sum, Sums, counter
 from rlcore_cupy.layout import Padded
 from rlcore_cupy.library import cupy
+from rlcore_cupy.small import room_on_device
 
 _BOX = "const int ny, const int z0, const int z1, const int y0, const int y1, const int x0, const int x1"
 """What kernels take of a box: rows of a plane of the array, and its ends."""
@@ -87,9 +88,10 @@ __device__ float3 slopes(const float* f, const int line, const int wraps, const 
 extern "C" __global__ void likeness(const float* estimate, const int le, const float* point, const int lp,
                                     const float* previous, const int lr, const float* before, const int lb,
                                     const int ny, const int z0, const int z1, const int y0, const int y1,
-                                    const int x0, const int x1, double* found)
+                                    const int x0, const int x1, double* found, double* sums, unsigned* through)
 {
     __shared__ double products[256], squares[256];
+    __shared__ bool last;
     double product = 0.0, square = 0.0;
     const int high = y1 - y0, rows = (z1 - z0) * high;
     for (int k = blockIdx.x; k < rows; k += gridDim.x) {
@@ -102,12 +104,25 @@ extern "C" __global__ void likeness(const float* estimate, const int le, const f
         }
     }
     const int t = threadIdx.x;
-    products[t] = product; squares[t] = square;
-    for (int half = blockDim.x / 2; half > 0; half /= 2) {
+    for (int turn = 0; turn < 2; ++turn) {  // of a block; then, in the last block to be through, of all blocks
+        products[t] = product; squares[t] = square;
+        for (int half = blockDim.x / 2; half > 0; half /= 2) {
+            __syncthreads();
+            if (t < half) { products[t] += products[t + half]; squares[t] += squares[t + half]; }
+        }
+        if (turn) break;
+        if (t == 0) {
+            found[2 * blockIdx.x] = products[0]; found[2 * blockIdx.x + 1] = squares[0];
+            __threadfence();
+            last = atomicAdd(through, 1u) == gridDim.x - 1;
+        }
         __syncthreads();
-        if (t < half) { products[t] += products[t + half]; squares[t] += squares[t + half]; }
+        if (!last) return;
+        __threadfence();
+        product = square = 0.0;
+        for (int k = t; k < gridDim.x; k += blockDim.x) { product += found[2 * k]; square += found[2 * k + 1]; }
     }
-    if (t == 0) { found[2 * blockIdx.x] = products[0]; found[2 * blockIdx.x + 1] = squares[0]; }
+    if (t == 0) { sums[0] = products[0]; sums[1] = squares[0]; *through = 0u; }
 }
 """
 )
@@ -144,8 +159,9 @@ def likeness(arrays: tuple[Padded, ...], inside: Box) -> Likeness:
     found = cupy.empty((blocks, 2), cupy.float64)
     places = [part for array in arrays for part in (array.buffer, np.int32(array.line))]
     numbers = _of_box(arrays[0].shape, inside)
-    kernel("likeness", SOURCE)((blocks,), (THREADS,), (*places, *numbers, found))
-    sums = Found(found)
+    sums = Sums(room_on_device(2, cupy.float64))
+    through = counter(cupy.cuda.runtime.getDevice(), cupy.cuda.get_current_stream().ptr)
+    kernel("likeness", SOURCE)((blocks,), (THREADS,), (*places, *numbers, found, sums.numbers, through))
     return Likeness(Sum(sums, 0), Sum(sums, 1))
 
 

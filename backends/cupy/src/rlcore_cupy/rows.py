@@ -11,17 +11,20 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 from rlcore.transform_code.stages import Access, Statements, indented, stages_of, through, times
+from rlcore_cupy.factors import FACTOR
 from rlcore_cupy.row_tilings import RowTiling
 
 Form = Literal["reals", "halves"]
 """Voxels, or the half spectrum of each row."""
 Weighing = Literal["update", "weighted", "tabled"]
 """Updates, by how they are weighed."""
-Step = Literal[
-    "none", "ratio", "point", "update", "weighted", "tabled", "update, ahead", "weighted, ahead", "tabled, ahead"
-]
+Ahead = Literal["update, ahead", "weighted, ahead", "tabled, ahead"]
+Kept = Literal["update, ahead, kept", "weighted, ahead, kept", "tabled, ahead, kept"]
+Step = Literal["none", "ratio", "point", Weighing, Ahead, Kept]
 AHEAD = ", ahead"
 """Marks an update of the point ahead of the newest estimate; its place is that of the estimate before."""
+KEPT = ", kept"
+"""Marks one that puts the point in that place, and the update elsewhere."""
 
 
 def row_source(tiling: RowTiling, origin: Form, step: Step, target: Form) -> str:
@@ -32,7 +35,7 @@ def row_source(tiling: RowTiling, origin: Form, step: Step, target: Form) -> str
     For a point ahead, what is read as the estimate is the one before, and `newest` is the other. An update that goes on
     to half spectra, those of the next point, writes the new estimate to `first`.
     """
-    return f"""
+    return f"""{FACTOR}
 extern "C" __global__ void __launch_bounds__({tiling.threads})
 rows(const float* source, const long long from, float* target, const long long to, const int count,
      const float2* __restrict__ turns, const float2* __restrict__ ends{_parameters(step, target)})
@@ -62,11 +65,12 @@ _PARAMETERS["tabled"] = (
     "const int ny, const int ty, const int tx"
 )
 _PARAMETERS["point"] = (
-    ", const float* newest, const long long apart, const float number, const float* place, const float share"
+    ", const float* newest, const long long apart, const float number, const double* sums, const float share"
 )
 _PARAMETERS |= {name + AHEAD: _PARAMETERS[name] + _PARAMETERS["point"] for name in get_args(Weighing)}
-_NEXT = ", const float number_next, const float* place_next"
-"""How far the next point lies ahead: a number, or where there is one."""
+_PARAMETERS |= {name + KEPT: _PARAMETERS[name] for name in get_args(Ahead)}
+_NEXT = ", const float number_next, const double* sums_next"
+"""How far the next point lies ahead: a number, or of sums."""
 
 _FIRST = "const float2* operand = (const float2*)(first + row * line);"
 _ESTIMATE = "float2* operand = (float2*)(first + row * line);"
@@ -75,13 +79,14 @@ _BEGIN = {
     "ratio": _FIRST
     + " const int z = row / ny, y = row % ny; const bool within = z >= z0 && z < z1 && y >= y0 && y < y1;",
     "point": "const float2* latest = (const float2*)(newest + row * apart); "
-    "const float factor = place ? *place : number;",
+    "const float factor = factor_of(number, sums);",
     "update": _ESTIMATE,
     "weighted": _ESTIMATE + " const float2* weight = (const float2*)(second + row * other);",
     "tabled": _ESTIMATE
     + " const float* weights = inside ? table + (planes[row / ny] * ty + lines[row % ny]) * tx : table;",
 }
 _BEGIN |= {name + AHEAD: f"{_BEGIN[name]} {_BEGIN['point']}" for name in get_args(Weighing)}
+_BEGIN |= {name + KEPT: _BEGIN[name] for name in get_args(Ahead)}
 
 
 def _parameters(step: Step, target: Form) -> str:
@@ -89,9 +94,7 @@ def _parameters(step: Step, target: Form) -> str:
 
 
 def _begin(step: Step, target: Form) -> str:
-    return _BEGIN[step] + (
-        " const float next = place_next ? *place_next : number_next;" if _goes_on(step, target) else ""
-    )
+    return _BEGIN[step] + (" const float next = factor_of(number_next, sums_next);" if _goes_on(step, target) else "")
 
 
 def _goes_on(step: Step, target: Form) -> bool:
@@ -108,8 +111,6 @@ def _statements(tiling: RowTiling, origin: Form, step: Step, target: Form) -> St
         yield from back[0].compute()
         yield "__syncthreads();"
         yield from through(back, load, store)
-        if _goes_on(step, target):
-            yield from back[-1].declare(_LATEST)
         if step != "none":
             yield from back[-1].change(_ratio if step == "ratio" else _updates(step, target), "inside")
         if target == "halves" and step not in ("none", "ratio"):  # after all loads, which cannot pass stores
@@ -186,10 +187,6 @@ def _ratio(name: str, at: str) -> Statements:
     yield f"}} else {name} = make_float2(0.0f, 0.0f);"
 
 
-_LATEST = "l"
-"""Before the name of a value: what its voxels were in the estimate that was the newest before the step."""
-
-
 def _ahead(newest: str, before: str, factor: str) -> str:
     """The point ahead of an estimate."""
     parts = [(f"{newest}.{part}", f"{before}.{part}") for part in "xy"]
@@ -201,7 +198,8 @@ def _from_point(name: str, at: str) -> Statements:
 
 
 def _next_point(name: str, at: str) -> Statements:
-    yield f"{name} = {_ahead(name, _LATEST + name, 'next')};"
+    """Reads what was the newest estimate again, from a cache: registers for it would be at the expense of threads."""
+    yield f"{{ const float2 b = latest[{at}]; {name} = {_ahead(name, 'b', 'next')}; }}"
 
 
 def _to_estimate(name: str, at: str) -> Statements:
@@ -213,17 +211,17 @@ def _updates(step: Step, target: Form) -> Access:
         "update": "",
         "weighted": "const float2 w = weight[{at}];",
         "tabled": "const float2 w = make_float2(weights[places[2 * {at}]], weights[places[2 * {at} + 1]]);",
-    }[step.removesuffix(AHEAD)]
+    }[step.removesuffix(KEPT).removesuffix(AHEAD)]
     point = _ahead("a", "b", "factor")
 
     def access(name: str, at: str) -> Statements:
         yield "{"
-        if step.endswith(AHEAD):
+        if AHEAD in step:
             yield f"const float2 a = latest[{at}], b = operand[{at}], f = {point}; {weight.format(at=at)}"
         else:
             yield f"const float2 f = operand[{at}]; {weight.format(at=at)}"
-        if _goes_on(step, target):
-            yield f"{_LATEST}{name} = a;"
+        if step.endswith(KEPT):
+            yield f"operand[{at}] = f;"
         for part in "xy":
             change = f"w.{part} * {name}.{part}" if weight else f"{name}.{part}"
             yield f"{name}.{part} = f.{part} * fmaxf(1.0f + {change}, 0.0f);"

@@ -17,7 +17,7 @@ from rlcore_cupy.kept import BATCH_BYTES, Kept
 from rlcore_cupy.layout import Ahead, Padded, Ratio, Update, bytes_of
 from rlcore_cupy.row_tilings import row_tiling_for
 from rlcore_cupy.row_transforms import RowTransforms, place_of
-from rlcore_cupy.rows import AHEAD, Step, Weighing
+from rlcore_cupy.rows import AHEAD, KEPT, Step, Weighing
 
 
 def work_area_of(shape: Shape) -> int:
@@ -92,6 +92,8 @@ class Transforms:
         if joined and out is estimate and estimate.state == "real" and estimate.update is None:
             self._put_off_update(estimate, correction, weight)
             return
+        if joined and estimate.ahead is not None and self._update_and_keep(estimate, correction, weight, out):
+            return
         self.settle(estimate)
         self.before_writing(out)
         if joined:
@@ -100,6 +102,24 @@ class Transforms:
         else:
             elementwise.update(estimate, self.settle(correction), weight, out)
         out.become("real")
+
+    def _update_and_keep(self, point: Padded, correction: Padded, weight: Padded | Spread | None, out: Padded) -> bool:
+        """The update of a point that is not made yet, and the point itself, in one pass; whether that can be."""
+        assert point.ahead is not None
+        newest = self._newest(point.ahead)
+        if any(out is one for one in (point, newest, correction, weight)) or not self._rows.can_step(
+            correction, newest
+        ):
+            return False
+        self._free(point)
+        self.before_writing(out)
+        name, also = _weighing(weight)
+        kept = cast("Step", name + AHEAD + KEPT)
+        ahead = (*place_of(newest), *point.ahead.numbers)
+        self._rows.step(correction, "halves", kept, out, "reals", *place_of(point), *also, *ahead)
+        point.become("real")
+        out.become("real")
+        return True
 
     def _put_off_update(self, estimate: Padded, correction: Padded, weight: Padded | Spread | None) -> None:
         self._free(estimate)
