@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -101,13 +101,13 @@ def _teams(length: int, radices: tuple[int, ...], width: int, most: int) -> Iter
             yield tiling
 
 
-def body(tiling: Tiling, kind: Kind, product: Access | None = None) -> str:
+def body(tiling: Tiling, kind: Kind, product: Sequence[Access] = ()) -> str:
     """Statements of a kernel that works in place, on value k of its column at ``data[k * stride]``.
 
     They use the variables `data`, `transfer` (both at the column), `stride`, `scale` (not for "forward"), maybe `way`,
     `turns`, the shared array `tile`, and for each thread `c`, its column in the tile, `lane`, its number in the column,
-    and `inside`, whether there is such a column. A filter's `product` changes a value, and may use what all columns of
-    the tile have: it is in `tile`, whatever the length, as `in_tile` says.
+    and `inside`, whether there is such a column. The steps of a filter's `product` change a value each, and may use
+    what all columns of the tile have: it is in `tile`, whatever the length, as `in_tile` says. Threads meet after each.
     """
     return indented(_statements(tiling, kind, product))
 
@@ -122,7 +122,7 @@ def turns(length: int) -> list[complex]:
     return [complex(math.cos(2 * math.pi * k / length), -math.sin(2 * math.pi * k / length)) for k in range(length)]
 
 
-def _statements(tiling: Tiling, kind: Kind, product: Access | None) -> Iterator[str]:
+def _statements(tiling: Tiling, kind: Kind, product: Sequence[Access]) -> Iterator[str]:
     """The stages, one after the other; a filter turns round in the middle, with the values in registers."""
     lanes, filters = tiling.threads // tiling.width, kind in ("convolve", "correlate", "filter")
     stages = stages_of(tiling.length, lanes, tiling.radices, +1 if kind == "backward" else -1, "a")
@@ -132,12 +132,13 @@ def _statements(tiling: Tiling, kind: Kind, product: Access | None) -> Iterator[
     yield from through(stages, load, store)
     if filters:
         back = stages_of(tiling.length, lanes, tiling.radices[::-1], +1, "b")
-        if product is None:
+        if not product:
             yield from stages[-1].change(_product(kind), "inside")
         else:
             yield from stages[-1].change(store)
             yield "__syncthreads();"
-            yield from stages[-1].change(product, "inside")
+        for step in product:
+            yield from stages[-1].change(step, "inside")
             yield "__syncthreads();"
         yield from stages[-1].following(back[0])
         yield from back[0].compute()

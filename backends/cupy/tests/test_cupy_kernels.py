@@ -155,22 +155,23 @@ def test_rows_are_updated_and_go_on(tmp_path, n, target, ahead):
 
 @needs_compiler
 def test_rows_are_updated_and_leave_the_point_in_the_place_of_the_estimate_before(tmp_path):
-    n, count, line, rng = 60, 5, 64, np.random.default_rng(0)
+    """Rows of every third plane of three rows, from the second plane on."""
+    n, count, line, rng = 60, 6, 64, np.random.default_rng(0)
     tiling, wide = row_tilings.row_tiling_for(n), ctypes.c_longlong(line)
     parameters = "const float* d, long long from, float* e, long long to, int count, const float2* t, const float2* u"
     parameters += ", float* f, long long line, const float* p, long long apart, float factor, const double* sums"
-    parameters += ", float share"
+    parameters += ", float share, int high, long long first, long long between"
     change = 3 * rng.random((count, n)) - 2
     before, newest, goal = (rng.random((count, line)).astype(np.float32) for _ in range(3))
-    halves = np.zeros((count, line), np.float32)
-    halves.view(np.complex64)[:, : n // 2 + 1] = np.fft.rfft(change) / n
+    halves = np.zeros((5, 3, line), np.float32)
+    halves.view(np.complex64)[1::3, :, : n // 2 + 1] = np.fft.rfft(change).reshape(2, 3, -1) / n
     point = ahead_of(newest[:, :n], before[:, :n], 0.4)
     tables = [np.array(turns(k), np.complex64) for k in (n // 2, n)]
     launch = on_host(tmp_path, "rows", rows.row_source(tiling, "halves", "update, ahead, kept", "reals"), parameters)
     launch(
         -(-count // tiling.rows), tiling.threads, pointer(halves), wide, pointer(goal), wide, count,
         *map(pointer, tables), pointer(before), wide, pointer(newest), wide, ctypes.c_float(0.4), None,
-        ctypes.c_float(0.75),
+        ctypes.c_float(0.75), 3, ctypes.c_longlong(3 * line), ctypes.c_longlong(9 * line),
     )  # fmt: skip
     np.testing.assert_allclose(before[:, :n], point, atol=1e-6)
     np.testing.assert_allclose(goal[:, :n], point * np.maximum(1 + change, 0), atol=4e-6)

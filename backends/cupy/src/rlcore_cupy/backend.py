@@ -179,7 +179,8 @@ class CuPyBackend(Regularizing, Volumes):
         with self._place.here():
             target = self._place_for(out, estimate.shape)
             weighed = self._padded(weight) if isinstance(weight, Padded) else weight
-            self._transforms.update(self._written(estimate), self._written(correction), weighed, target)
+            rows = correction if isinstance(correction, Padded) else self._written(correction)  # a copy may wait
+            self._transforms.update(self._written(estimate), rows, weighed, target)
             return target
 
     def predict(
@@ -207,7 +208,7 @@ class CuPyBackend(Regularizing, Volumes):
                 return elementwise.run("predict", before, newest, before, also=ahead.numbers)
             if source.waits or not source.has_room:
                 source = self._padded(source)
-            return source.planes(first, step, count)
+            return self._transforms.planes(source, first, step, count)
 
     # --- summary, streams
 
@@ -279,6 +280,7 @@ class CuPyBackend(Regularizing, Volumes):
     def _written(self, array: Array) -> Padded:
         """The array in memory, its rows as they are."""
         if isinstance(array, Padded):
+            array.copy_part()
             return array
         return elementwise.run("spread", Padded(array.shape), also=array.arguments)
 

@@ -78,10 +78,31 @@ class Update:
     """How the point is made of what is in its place; None where it is there itself."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """A copy that waits: planes of an array whose rows are spectra, as they are."""
+
+    source: Padded
+    first: int
+    step: int
+
+
 class Padded:
     """A real array or a spectrum in one buffer. The last axis is contiguous; rows are `line` float32 apart."""
 
-    __slots__ = ("__weakref__", "ahead", "awaiting", "buffer", "line", "shape", "state", "step", "taken", "update")
+    __slots__ = (
+        "__weakref__",
+        "ahead",
+        "awaiting",
+        "buffer",
+        "line",
+        "part",
+        "shape",
+        "state",
+        "step",
+        "taken",
+        "update",
+    )
 
     def __init__(self, shape: Shape, buffer: Any = None) -> None:
         self.shape = tuple(shape)
@@ -96,18 +117,20 @@ class Padded:
         """What is still to be done to a real array."""
         self.ahead: Ahead | None = None
         """Or this."""
+        self.part: Part | None = None
+        """What is still to be copied to an array in the state "rows", before all else."""
         self.awaiting: weakref.WeakSet[Padded] = weakref.WeakSet()
         """Arrays whose step needs this one as it is now."""
 
     def become(self, state: State) -> Padded:
         """Note what the array holds now, with nothing left to be done."""
-        self.state, self.step, self.update, self.ahead = state, None, None, None
+        self.state, self.step, self.update, self.ahead, self.part = state, None, None, None, None
         return self
 
     @property
     def waits(self) -> bool:
         """Whether anything is still to be done to it."""
-        return self.step is not None or self.update is not None or self.ahead is not None
+        return any(one is not None for one in (self.step, self.update, self.ahead, self.part))
 
     def needs(self, other: Padded) -> bool:
         """Whether what is still to be done to it reads another array as it is now."""
@@ -118,6 +141,8 @@ class Padded:
             ahead = self.update.ahead
         if ahead is not None:
             read.append(ahead.newest)
+        if self.part is not None:
+            read.append(self.part.source)
         return any(one is other for one in read)
 
     @classmethod
@@ -126,16 +151,28 @@ class Padded:
         return cls(tuple(array.shape), array.reshape(-1))
 
     def planes(self, first: int, step: int, count: int) -> Padded:
-        """A new array of so many planes, each `step` after the one before, in the state of this one, if no step
-        waits."""
-        plane = math.prod(self.shape[1:-1]) * self.line
+        """A new array of so many planes, each `step` after the one before, in the state of this one, if nothing waits.
+
+        Planes of rows that are spectra wait to be copied: who needs them may take them from where they are.
+        """
         taken = Padded((count, *self.shape[1:]))
-        if taken.line == self.line:
-            taken.buffer.reshape(count, plane)[...] = self.buffer.reshape(-1, plane)[first::step][:count]
-            taken.state = self.state
+        if self.state == "rows":
+            taken.state, taken.part = "rows", Part(self, first, step)
+        elif taken.line == self.line:
+            taken._take(self, first, step)
         else:
             taken.reals[...] = self.reals[first::step][:count]
         return taken
+
+    def copy_part(self) -> None:
+        """Do the copy that waits."""
+        if self.part is not None:
+            self._take(self.part.source, self.part.first, self.part.step)
+            self.part = None
+
+    def _take(self, source: Padded, first: int, step: int) -> None:
+        count, plane = self.shape[0], math.prod(self.shape[1:-1]) * self.line
+        self.buffer.reshape(count, plane)[...] = source.buffer.reshape(-1, plane)[first::step][:count]
 
     @property
     def rows(self) -> int:

@@ -155,7 +155,7 @@ def agree(out: Padded, first: Padded, second: Padded) -> Padded:
 
 def likeness(arrays: tuple[Padded, ...], inside: Box) -> Likeness:
     """As `SupportsLikeness.likeness`: estimate, point, previous and before."""
-    blocks = min(math.prod(inside.shape[:-1]), 1056)
+    blocks = min(math.prod(inside.shape[:-1]), 264)
     found = cupy.empty((blocks, 2), cupy.float64)
     places = [part for array in arrays for part in (array.buffer, np.int32(array.line))]
     numbers = _of_box(arrays[0].shape, inside)

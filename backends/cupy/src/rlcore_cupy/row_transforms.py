@@ -49,7 +49,8 @@ class RowTransforms:
         tiling, kernel, *tables = self._kept.get(
             ("rows", n, origin, step, target), lambda: _kernel(n, origin, step, target)
         )
-        places = (array.buffer, np.int64(array.line), out.buffer, np.int64(out.line), np.int32(array.rows))
+        source = array if array.part is None else array.part.source
+        places = (source.buffer, np.int64(source.line), out.buffer, np.int64(out.line), np.int32(array.rows))
         grid = (math.ceil(array.rows / tiling.rows),)
         kernel(grid, (tiling.threads,), (*places, *tables, *also), shared_mem=tiling.shared_bytes)
 
@@ -71,6 +72,14 @@ class RowTransforms:
 def place_of(array: Padded) -> tuple[Any, Any]:
     """An array as kernels of rows take it: where it is, and the spacing of its rows."""
     return array.buffer, np.int64(array.line)
+
+
+def planes_of(array: Padded) -> tuple[Any, Any, Any]:
+    """Where an array's planes are, as kernels that go through planes take it: rows of one, the first, the spacing."""
+    high, part = math.prod(array.shape[1:-1]), array.part
+    plane = high * array.line
+    first, step = (0, 1) if part is None else (part.first, part.step)
+    return np.int32(high), np.int64(first * plane), np.int64(step * plane)
 
 
 def _kernel(n: int, origin: Form, step: Step, target: Form) -> tuple[Any, ...]:

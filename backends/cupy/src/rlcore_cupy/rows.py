@@ -24,7 +24,9 @@ Step = Literal["none", "ratio", "point", Weighing, Ahead, Kept]
 AHEAD = ", ahead"
 """Marks an update of the point ahead of the newest estimate; its place is that of the estimate before."""
 KEPT = ", kept"
-"""Marks one that puts the point in that place, and the update elsewhere."""
+"""Marks one that puts the point in that place, and the update elsewhere; its rows are of planes `high` rows high, and
+these are so far apart."""
+_ORIGIN = {False: "row * from", True: "first_plane + row / high * between + row % high * from"}
 
 
 def row_source(tiling: RowTiling, origin: Form, step: Step, target: Form) -> str:
@@ -44,7 +46,7 @@ rows(const float* source, const long long from, float* target, const long long t
     const int lane = threadIdx.x % {tiling.lanes}, local = threadIdx.x / {tiling.lanes};
     const int row = blockIdx.x * {tiling.rows} + local;
     const bool inside = row < count;
-    const float2* origin = (const float2*)(source + row * from);
+    const float2* origin = (const float2*)(source + {_ORIGIN[step.endswith(KEPT)]});
     float2* goal = (float2*)(target + row * to);
     float2* own = tile + local * {tiling.pitch};
     {_begin(step, target)}
@@ -68,7 +70,10 @@ _PARAMETERS["point"] = (
     ", const float* newest, const long long apart, const float number, const double* sums, const float share"
 )
 _PARAMETERS |= {name + AHEAD: _PARAMETERS[name] + _PARAMETERS["point"] for name in get_args(Weighing)}
-_PARAMETERS |= {name + KEPT: _PARAMETERS[name] for name in get_args(Ahead)}
+_PARAMETERS |= {
+    name + KEPT: _PARAMETERS[name] + ", const int high, const long long first_plane, const long long between"
+    for name in get_args(Ahead)
+}
 _NEXT = ", const float number_next, const double* sums_next"
 """How far the next point lies ahead: a number, or of sums."""
 

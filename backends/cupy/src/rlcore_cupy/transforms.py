@@ -16,7 +16,7 @@ from rlcore_cupy.factors import as_taken
 from rlcore_cupy.kept import BATCH_BYTES, Kept
 from rlcore_cupy.layout import Ahead, Padded, Ratio, Update, bytes_of
 from rlcore_cupy.row_tilings import row_tiling_for
-from rlcore_cupy.row_transforms import RowTransforms, place_of
+from rlcore_cupy.row_transforms import RowTransforms, place_of, planes_of
 from rlcore_cupy.rows import AHEAD, KEPT, Step, Weighing
 
 
@@ -90,10 +90,12 @@ class Transforms:
         arrays = [correction, estimate, out, *([weight] if isinstance(weight, Padded) else [])]
         joined = correction.state == "rows" and correction.step is None and self._rows.can_step(*arrays)
         if joined and out is estimate and estimate.state == "real" and estimate.update is None:
+            correction.copy_part()
             self._put_off_update(estimate, correction, weight)
             return
         if joined and estimate.ahead is not None and self._update_and_keep(estimate, correction, weight, out):
             return
+        correction.copy_part()
         self.settle(estimate)
         self.before_writing(out)
         if joined:
@@ -115,7 +117,7 @@ class Transforms:
         self.before_writing(out)
         name, also = _weighing(weight)
         kept = cast("Step", name + AHEAD + KEPT)
-        ahead = (*place_of(newest), *point.ahead.numbers)
+        ahead = (*place_of(newest), *point.ahead.numbers, *planes_of(correction))
         self._rows.step(correction, "halves", kept, out, "reals", *place_of(point), *also, *ahead)
         point.become("real")
         out.become("real")
@@ -147,6 +149,14 @@ class Transforms:
         elementwise.run("predict", out, estimate, previous, also=ahead.numbers)
         out.become("real")
 
+    def planes(self, array: Padded, first: int, step: int, count: int) -> Padded:
+        """As `Padded.planes`, of an array with nothing that waits."""
+        taken = array.planes(first, step, count)
+        if taken.waits:
+            array.awaiting.add(taken)
+            self._waiting.arrays.add(taken)
+        return taken
+
     def finish(self) -> None:
         """Do the steps that this thread has put off: other threads may be given what they need, and write to it."""
         for array in list(self._waiting.arrays):
@@ -164,6 +174,7 @@ class Transforms:
             array.become("real")
         if array.state != "rows":
             return array
+        array.copy_part()
         self._free(array)
         if array.step is not None:
             self._rows.step(array, "halves", "ratio", array, "reals", *_arguments(array.step))
@@ -176,6 +187,7 @@ class Transforms:
         """Do what was put off to the array, and what was put off and needs it as it is."""
         if array.update is not None or array.ahead is not None:
             self.settle(array)
+        array.part = None
         self._free(array)
 
     def _free(self, array: Padded) -> None:

@@ -89,7 +89,7 @@ class ColumnTransforms:
         """The same for a packed spectrum of (planes, lines, values of a line), along the first axis."""
         length, lines, line = shape
         tiling, kernel = self._kernel(length, "packed filter")
-        groups = -(-packed.pairs(lines, line) // (tiling.width // 2))
+        groups = packed.groups_for(tiling, lines, line)
         kernel.set_args(spectrum, transfer, self._table(length), lines, line, int(mirrored), 1 / length)
         cl.enqueue_nd_range_kernel(self._queue, kernel, (groups * tiling.threads,), (tiling.threads,))
 

@@ -12,15 +12,16 @@ from rlcore.transform_code.columns import Tiling, body, in_tile
 from rlcore.transform_code.stages import Access, Statements
 
 
-def pairs(lines: int, line: int) -> int:
-    """Columns of a plane of so many lines that are told apart from their mirror images, and a few that are not."""
-    return lines * (line // 2 + 1)
+def groups_for(tiling: Tiling, lines: int, line: int) -> int:
+    """Work-groups for a plane of so many lines."""
+    return lines * -(-(line // 2 + 1) // (tiling.width // 2))
 
 
 def source(tiling: Tiling) -> str:
     """OpenCL C of the kernel `columns`: value k of the column (y, x) is ``data[(k * lines + y) * line + x]``.
 
-    It convolves or, if `mirrored`, correlates: one kernel, since compiling takes far longer than asking.
+    It convolves or, if `mirrored`, correlates: one kernel, since compiling takes far longer than asking. A work-group
+    has columns that lie side by side, and their mirror images.
     """
     half = tiling.width // 2
     return f"""{files(__package__).joinpath("packed.cl").read_text()}
@@ -30,29 +31,42 @@ void columns(global float2* data, global const float2* transfer, global const fl
 {{
     local float2 tile[{tiling.length * tiling.width}];
     const int c = get_local_id(0) % {tiling.width}, lane = get_local_id(0) / {tiling.width};
-    const int pair = get_group_id(0) * {half} + c % {half};
-    const int x1 = pair % (line / 2 + 1), y1 = pair / (line / 2 + 1);
+    const int parts = (line / 2 + {half}) / {half}, part = get_group_id(0) % parts;
+    const int x1 = part * {half} + c % {half}, y1 = get_group_id(0) / parts;
     const int x2 = x1 ? line - x1 : 0, y2 = y1 ? lines - y1 : 0;
     const bool first = c < {half}, alone = x1 == x2 && y1 == y2;
-    const bool inside = y1 < lines && (x1 != x2 || y1 <= y2) && (first || !alone);
-    const int mate = alone ? c : first ? c + {half} : c - {half};
+    const bool inside = x1 <= line / 2 && (x1 != x2 || y1 <= y2) && (first || !alone);
+    const int mate = alone ? c : c + {half};
     const long stride = (long)lines * line;
-    const int own = first ? y1 * line + x1 : y2 * line + x2, other = first ? y2 * line + x2 : y1 * line + x1;
-    const float2 turn = turned(first ? x1 : x2, line);
+    const int own = first ? y1 * line + x1 : y2 * line + x2, other = y2 * line + x2;
+    const float2 turn = turned(x1, line);
     data += own;
-{body(tiling, "convolve", _product(tiling))}
+{body(tiling, "convolve", (_both_products(tiling), _fetch(tiling)))}
 }}
 """
 
 
-def _product(tiling: Tiling) -> Access:
+def _both_products(tiling: Tiling) -> Access:
+    """Of a value and its mirror image, which goes to where that was: each column of the transfer is read once."""
+
     def access(name: str, at: str) -> Statements:
-        yield "{"
+        yield "if (first) {"
         yield f"const int back = {at} ? {tiling.length} - {at} : 0;"
+        there = in_tile(tiling, "back", "mate")
         yield "float2 even, odd;"
-        yield f"packed_product({name}, {in_tile(tiling, 'back', 'mate')}, transfer[{at} * stride + own],"
+        yield f"packed_product({name}, {there}, transfer[{at} * stride + own],"
         yield "    transfer[back * stride + other], turn, mirrored, &even, &odd);"
         yield f"{name} = even + odd;"
+        yield f"if (!alone) {there} = conjugate(even - odd);"
         yield "}"
+
+    return access
+
+
+def _fetch(tiling: Tiling) -> Access:
+    """What a mirror image has come to."""
+
+    def access(name: str, at: str) -> Statements:
+        yield f"if (!first) {name} = {in_tile(tiling, at, 'c')};"
 
     return access
