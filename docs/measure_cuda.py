@@ -1,12 +1,13 @@
 """Measure the CUDA backend: exactness, time, memory and transfers, as ratios taken on one card in one run.
 
-    python docs/measure_cuda.py [--quick] [--json cuda.json]
+    python docs/measure_cuda.py [--quick] [--parts exactness whole call streaming small] [--json cuda.json]
 
 Every problem is first compared with double precision. Bare transforms are cuFFT's own plans for the shape that the
 backend used, out of place, real to complex and back. cuCIM's Richardson-Lucy is timed beside it where it is installed.
 """
 
 import argparse
+import itertools
 import json
 import statistics
 import time
@@ -22,7 +23,9 @@ from rlcore.array_api import ArrayAPIBackend
 from rlcore_cupy import CuPyBackend
 
 PROBLEMS = [((256, 256, 256), 32), ((64, 1024, 1024), 32), ((512, 512, 512), 64), ((256, 2048, 2048), 64)]
-ITERATIONS = 10
+PARTS = ("exactness", "whole", "call", "streaming", "small")
+ITERATIONS, MORE = 10, {True: 70, False: 310}
+"""Of whole calls; an iteration is what they take more with the other number, of large volumes and of small ones."""
 PLAIN = "none"
 """No acceleration, which other programs have not; one row tells what acceleration adds."""
 GIB = 1 << 30
@@ -33,14 +36,20 @@ LONGEST = 100
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="small problems only")
+    parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     report: dict[str, Any] = {"card": CuPyBackend().device, "cupy": cupy.__version__, "rows": []}
     say(f"{report['card']}, CuPy {cupy.__version__}, {ITERATIONS} iterations")
-    parts = [exactness, *(whole(*problem) for problem in PROBLEMS[: 2 if arguments.quick else 4]), call]
     small, large = ((128, 512, 512), 32, "128 MiB"), ((512, 2048, 2048), 64, "8 GiB")
-    parts += [lambda: streaming(*(small if arguments.quick else large)), small_calls]
-    for part in parts:
+    rows: dict[str, list[Any]] = {
+        "exactness": [exactness],
+        "whole": [whole(*problem) for problem in PROBLEMS[: 2 if arguments.quick else 4]],
+        "call": [call],
+        "streaming": [lambda: streaming(*(small if arguments.quick else large))],
+        "small": [small_calls],
+    }
+    for part in itertools.chain.from_iterable(rows[name] for name in arguments.parts):
         report["rows"].append(part())
         free()
         if arguments.json:
@@ -80,12 +89,10 @@ def whole(shape: tuple[int, int, int], size: int) -> Any:
         free()
         peak = peak_of(lambda: rlcore.deconvolve(given, psf, **run))
         volume = 4 * np.prod(plan.block_shape)
-        more = {**run, "iterations": 3 * ITERATIONS}
         repeats = 3 if np.prod(shape) > 1e8 else 5
         few = timed(lambda: rlcore.deconvolve(given, psf, **run), repeats)
-        many = timed(lambda: rlcore.deconvolve(given, psf, **more), repeats)
         bare = bare_transforms(plan.block_shape)
-        iteration = (many - few) / (2 * ITERATIONS)
+        iteration = iteration_of(given, psf, run, few, repeats)
         row: dict[str, Any] = {
             "what": "x".join(map(str, shape)) + f", psf {size}^3",
             "block": plan.block_shape,
@@ -98,7 +105,7 @@ def whole(shape: tuple[int, int, int], size: int) -> Any:
             "peak / volume of the block": peak / volume,
         }
         for name in ("heavy-ball", "biggs"):
-            row |= accelerated(name, given, psf, run, repeats, many - few, volume)
+            row |= accelerated(name, given, psf, run, repeats, iteration, volume)
         row |= other_program(given, psf, few) if np.prod(shape) < 2e8 else {}
         return told(row)
 
@@ -108,14 +115,20 @@ def whole(shape: tuple[int, int, int], size: int) -> Any:
 def accelerated(
     name: str, given: Any, psf: np.ndarray, run: dict[str, Any], repeats: int, plain: float, volume: int
 ) -> dict[str, Any]:
-    """What acceleration adds to an iteration and to memory; `plain` is the time of the same iterations without."""
+    """What acceleration adds to an iteration and to memory; `plain` is the time of an iteration without."""
     few = {**run, "acceleration": name}
-    more = {**few, "iterations": 3 * ITERATIONS}
-    slope = timed(lambda: rlcore.deconvolve(given, psf, **more), repeats)
-    slope -= timed(lambda: rlcore.deconvolve(given, psf, **few), repeats)
+    least = timed(lambda: rlcore.deconvolve(given, psf, **few), repeats)
+    ratio = iteration_of(given, psf, few, least, repeats) / plain
     free()
     peak = peak_of(lambda: rlcore.deconvolve(given, psf, **few))
-    return {f"{name} / plain": slope / plain, f"{name}, peak / volume of the block": peak / volume}
+    return {f"{name} / plain": ratio, f"{name}, peak / volume of the block": peak / volume}
+
+
+def iteration_of(given: Any, psf: np.ndarray, run: dict[str, Any], few: float, repeats: int) -> float:
+    """Milliseconds of an iteration; `few` are those of a call as it is."""
+    more = MORE[bool(given.size > 5e7)]
+    many = timed(lambda: rlcore.deconvolve(given, psf, **{**run, "iterations": more}), repeats)
+    return (many - few) / (more - ITERATIONS)
 
 
 def call() -> dict[str, Any]:

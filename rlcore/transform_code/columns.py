@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -71,12 +71,16 @@ def tiling_for(length: int, shared: int = SHARED_BYTES, threads: int = MOST_THRE
     for stages, width, most in itertools.product((2, 3, 4), (16, 8, 4), (THREADS, MOST_THREADS)):
         if 8 * length * width > min(shared, SHARED_BYTES >> (width > 8)):
             continue
-        ways = [
-            way for radices in factored(length, stages) for way in _teams(length, radices, width, min(most, threads))
-        ]
+        ways = list(tilings(length, stages, width, min(most, threads)))
         if ways:
             return min(ways, key=lambda way: (way.values, way.threads, way.radices))
     return None
+
+
+def tilings(length: int, stages: int, width: int, threads: int) -> Iterator[Tiling]:
+    """Tilings of so many stages and columns, for at most so many threads."""
+    for radices in factored(length, stages):
+        yield from _teams(length, radices, width, threads)
 
 
 def factored(length: int, stages: int) -> Iterator[tuple[int, ...]]:
@@ -101,13 +105,13 @@ def _teams(length: int, radices: tuple[int, ...], width: int, most: int) -> Iter
             yield tiling
 
 
-def body(tiling: Tiling, kind: Kind, product: Sequence[Access] = ()) -> str:
+def body(tiling: Tiling, kind: Kind, product: Access | None = None) -> str:
     """Statements of a kernel that works in place, on value k of its column at ``data[k * stride]``.
 
     They use the variables `data`, `transfer` (both at the column), `stride`, `scale` (not for "forward"), maybe `way`,
     `turns`, the shared array `tile`, and for each thread `c`, its column in the tile, `lane`, its number in the column,
-    and `inside`, whether there is such a column. The steps of a filter's `product` change a value each, and may use
-    what all columns of the tile have: it is in `tile`, whatever the length, as `in_tile` says. Threads meet after each.
+    and `inside`, whether there is such a column. A filter's `product` changes a value, and may use what all columns of
+    the tile have: it is in `tile`, whatever the length, as `in_tile` says.
     """
     return indented(_statements(tiling, kind, product))
 
@@ -122,7 +126,7 @@ def turns(length: int) -> list[complex]:
     return [complex(math.cos(2 * math.pi * k / length), -math.sin(2 * math.pi * k / length)) for k in range(length)]
 
 
-def _statements(tiling: Tiling, kind: Kind, product: Sequence[Access]) -> Iterator[str]:
+def _statements(tiling: Tiling, kind: Kind, product: Access | None) -> Iterator[str]:
     """The stages, one after the other; a filter turns round in the middle, with the values in registers."""
     lanes, filters = tiling.threads // tiling.width, kind in ("convolve", "correlate", "filter")
     stages = stages_of(tiling.length, lanes, tiling.radices, +1 if kind == "backward" else -1, "a")
@@ -132,13 +136,12 @@ def _statements(tiling: Tiling, kind: Kind, product: Sequence[Access]) -> Iterat
     yield from through(stages, load, store)
     if filters:
         back = stages_of(tiling.length, lanes, tiling.radices[::-1], +1, "b")
-        if not product:
+        if product is None:
             yield from stages[-1].change(_product(kind), "inside")
         else:
             yield from stages[-1].change(store)
             yield "__syncthreads();"
-        for step in product:
-            yield from stages[-1].change(step, "inside")
+            yield from stages[-1].change(product, "inside")
             yield "__syncthreads();"
         yield from stages[-1].following(back[0])
         yield from back[0].compute()

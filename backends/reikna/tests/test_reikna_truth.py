@@ -8,6 +8,7 @@ import pytest
 
 import rlcore
 from rlcore.array_api import ArrayAPIBackend
+from rlcore_reikna.columns import ColumnTransforms
 from rlcore_reikna.transfers import Transfers
 
 SHAPES = [
@@ -49,6 +50,44 @@ def test_filters_equal_double_precision(backend, shape):
     assert backend.correlate(in_place, factor, out=in_place) is in_place
     np.testing.assert_array_equal(backend.download(in_place), backend.download(backend.correlate(array, factor)))
     np.testing.assert_array_equal(backend.download(array), image)
+
+
+PACKED = [
+    (8, 5, 2),
+    (9, 1, 6),
+    (9, 2, 4),
+    (12, 7, 10),
+    (16, 6, 14),
+    (64, 8, 66),
+    (96, 3, 40),
+    (270, 5, 12),
+    (512, 4, 36),
+]
+"""Odd and even numbers of lines, and of complex numbers in a line; a column in the middle, or none."""
+
+
+@pytest.mark.parametrize("shape", PACKED, ids=str)
+@pytest.mark.parametrize("local", [1 << 14, 48 << 10, 1 << 19])
+def test_columns_meet_their_mirror_images(opencl, shape, local, monkeypatch):
+    """Whatever a device's local memory lets a work-group have of them."""
+    backend = opencl("reikna")
+    limits = min(local, backend._runtime.device.local_mem_size), min(1024, backend._runtime.device.max_work_group_size)
+    columns = ColumnTransforms(backend._runtime)
+    columns._limits = limits
+    if not columns.fit(shape[0]):
+        pytest.skip(f"columns of {shape[0]} have no room in {limits[0]} bytes")
+    monkeypatch.setattr(backend._transforms, "_columns", columns)
+    rng = np.random.default_rng(sum(shape))
+    image, kernel = rng.random(shape, np.float32), rng.random(shape, np.float32)
+    kernel /= kernel.sum()
+    transfer, spectrum = np.fft.fftn(kernel.astype(float)), np.fft.fftn(image.astype(float))
+    array, factor = backend.upload(image), backend.fft(backend.upload(kernel))
+    for filtered, truth in (
+        (backend.convolve(array, factor), spectrum * transfer),
+        (backend.correlate(array, factor), spectrum * transfer.conj()),
+    ):
+        np.testing.assert_allclose(backend.download(filtered), np.fft.ifftn(truth).real, atol=2e-6, rtol=0)
+    assert any(name == "packed filter" for _, name in columns._kept)
 
 
 @pytest.mark.parametrize("boundary", rlcore.BOUNDARIES)

@@ -6,67 +6,86 @@ goes with frequency -k of column (-y, -x), so half of a work-group's columns are
 
 from __future__ import annotations
 
+import itertools
+from functools import lru_cache
 from importlib.resources import files
 
-from rlcore.transform_code.columns import Tiling, body, in_tile
+from rlcore.transform_code.columns import Tiling, body, in_tile, tilings
 from rlcore.transform_code.stages import Access, Statements
+
+THREADS = 576
+"""Of a work-group, at most."""
+_LIMITS = (3, 12), (3, 16), (4, 12), (4, 16)
+"""Stages, and values of a work-item, at most: the first that there is. Registers are what a product of a value and its
+mirror image is short of."""
+
+
+@lru_cache(maxsize=4096)
+def tiling_for(length: int, local: int, threads: int) -> Tiling | None:
+    """The tiling for columns of this length, as wide as can be, since a mirror image lies across two cache lines; None
+    if there is none with that little local memory and that few work-items."""
+    for width, (stages, values) in itertools.product((32, 16, 8, 4), _LIMITS):
+        if 8 * length * width > local:
+            continue
+        ways = (way for count in range(1, stages + 1) for way in tilings(length, count, width, min(THREADS, threads)))
+        fitting = [way for way in ways if way.values <= values]
+        if fitting:
+            return min(fitting, key=lambda way: (len(way.radices), way.values, way.threads, way.radices))
+    return None
 
 
 def groups_for(tiling: Tiling, lines: int, line: int) -> int:
     """Work-groups for a plane of so many lines."""
-    return lines * -(-(line // 2 + 1) // (tiling.width // 2))
+    return lines * _parts(tiling, line) + 1
 
 
-def source(tiling: Tiling) -> str:
+def source(tiling: Tiling, sized: str) -> str:
     """OpenCL C of the kernel `columns`: value k of the column (y, x) is ``data[(k * lines + y) * line + x]``.
 
     It convolves or, if `mirrored`, correlates: one kernel, since compiling takes far longer than asking. A work-group
-    has columns that lie side by side, and their mirror images.
+    has columns that lie side by side from 0 on, and their mirror images. Column 0 is its own, on another line; so it is
+    done for half of the lines, and the column in the middle of even lines takes its place in the others, but for what
+    is left of that to the last work-group. `sized` is what the compiler is told of their size.
     """
     half = tiling.width // 2
     return f"""{files(__package__).joinpath("packed.cl").read_text()}
-kernel __attribute__((reqd_work_group_size({tiling.threads}, 1, 1)))
+kernel {sized}
 void columns(global float2* data, global const float2* transfer, global const float2* restrict turns,
              const int lines, const int line, const int mirrored, const float scale)
 {{
     local float2 tile[{tiling.length * tiling.width}];
     const int c = get_local_id(0) % {tiling.width}, lane = get_local_id(0) / {tiling.width};
-    const int parts = (line / 2 + {half}) / {half}, part = get_group_id(0) % parts;
-    const int x1 = part * {half} + c % {half}, y1 = get_group_id(0) / parts;
+    const int parts = ((line + 1) / 2 + {half - 1}) / {half}, group = get_group_id(0);
+    const bool even = line % 2 == 0, left = group == lines * parts;
+    int x1 = left ? line / 2 : group % parts * {half} + c % {half};
+    int y1 = left ? c % {half} * (lines / 2) : group / parts;
+    bool there = left ? even && (c % {half} == 0 || (c % {half} == 1 && lines % 2 == 0)) : x1 < (line + 1) / 2;
+    if (!left && x1 == 0 && y1 > lines / 2) {{ x1 = line / 2; y1 -= lines / 2; there = even; }}
     const int x2 = x1 ? line - x1 : 0, y2 = y1 ? lines - y1 : 0;
-    const bool first = c < {half}, alone = x1 == x2 && y1 == y2;
-    const bool inside = x1 <= line / 2 && (x1 != x2 || y1 <= y2) && (first || !alone);
-    const int mate = alone ? c : c + {half};
-    const long stride = (long)lines * line;
-    const int own = first ? y1 * line + x1 : y2 * line + x2, other = y2 * line + x2;
-    const float2 turn = turned(x1, line);
+    const bool first = c < {half}, alone = x1 == x2 && y1 == y2, inside = there && (first || !alone);
+    const int mate = alone ? c : first ? c + {half} : c - {half};
+    const uint stride = (uint)lines * (uint)line;
+    const uint own = first ? y1 * line + x1 : y2 * line + x2, other = first ? y2 * line + x2 : y1 * line + x1;
+    const float2 turn = turned(first ? x1 : x2, line);
     data += own;
-{body(tiling, "convolve", (_both_products(tiling), _fetch(tiling)))}
+{body(tiling, "convolve", _product(tiling))}
 }}
 """
 
 
-def _both_products(tiling: Tiling) -> Access:
-    """Of a value and its mirror image, which goes to where that was: each column of the transfer is read once."""
+def _parts(tiling: Tiling, line: int) -> int:
+    half = tiling.width // 2
+    return -(-((line + 1) // 2) // half)
 
+
+def _product(tiling: Tiling) -> Access:
     def access(name: str, at: str) -> Statements:
-        yield "if (first) {"
+        yield "{"
         yield f"const int back = {at} ? {tiling.length} - {at} : 0;"
-        there = in_tile(tiling, "back", "mate")
         yield "float2 even, odd;"
-        yield f"packed_product({name}, {there}, transfer[{at} * stride + own],"
+        yield f"packed_product({name}, {in_tile(tiling, 'back', 'mate')}, transfer[{at} * stride + own],"
         yield "    transfer[back * stride + other], turn, mirrored, &even, &odd);"
         yield f"{name} = even + odd;"
-        yield f"if (!alone) {there} = conjugate(even - odd);"
         yield "}"
-
-    return access
-
-
-def _fetch(tiling: Tiling) -> Access:
-    """What a mirror image has come to."""
-
-    def access(name: str, at: str) -> Statements:
-        yield f"if (!first) {name} = {in_tile(tiling, at, 'c')};"
 
     return access

@@ -24,6 +24,10 @@ LAUNCH = 6e7
 voxels that a large GPU reads and writes in that time (0.2 ms)."""
 
 
+_COUNTED = 1 << 33
+"""Voxels that a filter in one pass can count, two by two."""
+
+
 class PackedTransforms:
     """Transforms with reikna.
 
@@ -109,7 +113,7 @@ class PackedTransforms:
 
     def _is_one_pass(self, shape: Shape) -> bool:
         """Whether a filter passes through the volume along its first axis once."""
-        return _is_packed(shape) and len(shape) > 1 and not self._long(shape[0])
+        return _is_packed(shape) and len(shape) > 1 and not self._long(shape[0]) and math.prod(shape) < _COUNTED
 
     def _load(self, shape: Shape) -> None:
         """Compile all that a filter of this shape will need, before its transfer is made."""
