@@ -24,7 +24,7 @@ from rlcore_cupy import CuPyBackend
 
 PROBLEMS = [((256, 256, 256), 32), ((64, 1024, 1024), 32), ((512, 512, 512), 64), ((256, 2048, 2048), 64)]
 PARTS = ("exactness", "whole", "call", "streaming", "small")
-ITERATIONS, MORE = 10, {True: 70, False: 310}
+ITERATIONS, MORE = 10, {True: 40, False: 310}
 """Of whole calls; an iteration is what they take more with the other number, of large volumes and of small ones."""
 PLAIN = "none"
 """No acceleration, which other programs have not; one row tells what acceleration adds."""
