@@ -56,13 +56,14 @@ def deconvolve(*, report: Path | None, as_json: bool, quiet: bool, **options: An
     PSF for all or one a channel by --psf; --psf auto computes them from what IMAGE says of its microscope. Axes, scale,
     channels and other metadata are kept. The output appears when it is finished, and never by halves.
     """
-    from rlcore.app.heap import share_heap
+    from rlcore.app.heap import keep_little, share_heap
     from rlcore.app.order import Order
     from rlcore.app.restore import restore
     from rlcore.app.screen import Screen
     from rlcore.app.stop import stoppable
 
     share_heap()
+    keep_little(options["memory"])
     order = Order(**options)
     if report is not None:
         from rlcore.app.before_after import check_report

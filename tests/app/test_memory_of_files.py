@@ -1,7 +1,8 @@
-"""A run over the volumes of a file takes what the plan of one of them says: nothing gathers from volume to volume."""
+"""A run over the volumes of a file takes what the plan of one of them says: nothing gathers from volume to volume, nor
+in glibc's heap."""
 
 import json
-import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -19,10 +20,6 @@ pytest.importorskip("yaozarrs", reason="yaozarrs is not installed")
 MIB = 1 << 20
 SPARE = 2 * MIB
 """For what is no array: threads' stacks, and what zarr and its codecs keep."""
-HEAP = {"MALLOC_MMAP_THRESHOLD_": str(MIB)}
-"""Has glibc give back every array that is freed. By itself it keeps arrays of up to 32 MiB in its heap for the next: in
-this run up to 20 MiB more, by how threads happen to take turns."""
-
 RUN = '''
 """The command line; tells at the end what the process had resident at most beyond what a tiny run has loaded."""
 import atexit, ctypes, gc, platform, sys
@@ -63,6 +60,13 @@ def write(path, shape, chunks):
     group.attrs["ome"] = {"version": "0.5", "multiscales": [scales]}
 
 
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the heap is told only where it is glibc's")
+@pytest.mark.parametrize(("memory", "told"), [(None, 0), ("50%", 0), ("4 GiB", 0), ("70 MiB", 1)])
+def test_the_heap_is_told_to_keep_little_where_little_is_given(memory, told):
+    code = f"from rlcore.app.heap import keep_little; raise SystemExit(int(keep_little({memory!r})))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == told
+
+
 @pytest.mark.parametrize(("memory", "expected"), [(1 << 30, 10), (64 * MIB, 2), (16 * MIB, 1), (1, 1)])
 def test_no_more_chunks_are_under_way_than_memory_has_room_for(tmp_path, memory, expected):
     write(
@@ -85,7 +89,7 @@ def test_a_run_over_many_volumes_takes_what_the_plan_of_one_says(tmp_path, backe
     files = [str(tmp_path / "image.zarr"), "-o", str(tmp_path / "out.zarr"), *psfs]
     options = ["-n", "2", "--backend", backend, "--memory", memory, "--json", "-q"]
     command = [sys.executable, "-c", RUN, "deconvolve", *files, *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | HEAP)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     told, _, peak = done.stdout.rpartition("peak ")
     plan = json.loads(told)["plan"]

@@ -76,6 +76,7 @@ kernel void update_spread(global float *out, global const float *estimate, globa
     if (x >= nx || y >= ny) return;
     const size_t i = AT(z, y, x, ny, nx);
     const float weight = table[AT(index[z], index[nz + y], index[nz + ny + x], ty, tx)];
+    if (weight == 0.0f && out == estimate) return; // it stays what it is: nothing is read or written
     out[i] = updated(estimate[i], correction[i], weight);
 }
 
