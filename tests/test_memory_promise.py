@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 import rlcore
+from rlcore.planner.needs import FIXED
 
 MIB = 1 << 20
 
 RUN = '''
 """Run once by the plan for so much memory, and tell what it took; refuse to take 200 MiB more than the plan says."""
-import json, resource, sys
+import ctypes, gc, json, platform, resource, sys
 from pathlib import Path
 import numpy as np
 import rlcore
@@ -35,6 +36,9 @@ plan = rlcore.resources.plan_within(job, backend, settings)
 target = np.lib.format.open_memmap(out, "w+", np.float32, shape) if out else None
 limit = status("VmData") + plan.memory_bytes + (200 << 20)
 resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+gc.collect()
+if platform.libc_ver()[0] == "glibc":
+    ctypes.CDLL(None).malloc_trim(0)  # else the run takes room that imports have left in the heap
 Path("/proc/self/clear_refs").write_text("5")  # VmHWM starts anew
 before = status("VmRSS")
 rlcore.deconvolve(image, psf, iterations=2, backend=backend, memory=memory, plan=plan, out=target)
@@ -59,7 +63,7 @@ def test_a_run_takes_what_its_plan_says(backend, memory, to_disk, tmp_path):
     planned, peak = told["plan"]["memory_bytes"], told["peak"]
     said = f"{peak / MIB:.1f} of {planned / MIB:.1f} MiB: {told['plan']['text']}"
     assert peak <= planned, said
-    assert peak >= 0.6 * planned, said
+    assert peak >= 0.75 * (planned - FIXED), said  # of all that grows with the volume
 
 
 def test_the_plans_that_are_measured_go_from_the_whole_to_many_blocks():
