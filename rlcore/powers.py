@@ -61,7 +61,9 @@ class SupportsLikeness(Protocol[A_contra]):
 
 @runtime_checkable
 class SupportsFactor(Protocol):
-    """Optional, beside `SupportsLikeness`: factors that stay on the device, so that the host need not wait for one."""
+    """Optional, beside `SupportsLikeness`: factors that stay on the device, so that the host need not wait for one.
+
+    Of large images a few planes are stepped by themselves then, so that the factor is there when all others are."""
 
     def factor(self, likeness: Likeness, *, most: float) -> SupportsFloat:
         """``product / square``, but at least 0 and at most `most`, and 0 where the square is: as `predict` takes it in

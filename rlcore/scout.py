@@ -1,8 +1,9 @@
 """What tells the next factor of an acceleration: how alike two steps are, in the planes that are looked at.
 
 Of large images these are every n-th plane, always the same ones whatever the blocks, and they tell the quotient as well
-as all. No more of a point is carried to the next iteration. And where they are few they are stepped by themselves,
-before all the others: so the next point is known when the step of these begins, and may be made in the same pass.
+as all. No more of a point is carried to the next iteration. And where they are few, and the factor stays on the device,
+they are stepped by themselves, before all the others: so the next point is known when the step of these begins, and may
+be made in the same pass.
 """
 
 from __future__ import annotations
@@ -15,7 +16,16 @@ from typing import Any
 import numpy as np
 
 from rlcore.acceleration import LEAST_DIVISOR, LEAST_SHARE
-from rlcore.backend import Backend, Likeness, Shape, SupportsFit, SupportsLikeness, SupportsPrediction, Volume
+from rlcore.backend import (
+    Backend,
+    Likeness,
+    Shape,
+    SupportsFactor,
+    SupportsFit,
+    SupportsLikeness,
+    SupportsPrediction,
+    Volume,
+)
 from rlcore.blocks import Block, Box
 from rlcore.fitness import Lattice, Looker, View
 from rlcore.steps import Steps
@@ -78,7 +88,8 @@ class Scouting:
         self._lattice, self._looker = Lattice.over(image_shape), Looker(backend)
         self._stays = isinstance(backend, SupportsFit)
         """Whether planes that are looked at stay on the device."""
-        self._few = self._stays and isinstance(backend, SupportsPrediction) and self._lattice.step >= FEW
+        joins = isinstance(backend, SupportsFactor) and isinstance(backend, SupportsPrediction)
+        self._few = self._stays and joins and self._lattice.step >= FEW
         self.carried = self._lattice if self._stays else Lattice(image_shape, 1)
         """Which planes of points are carried from one iteration to the next."""
         self._likeness = backend.likeness if isinstance(backend, SupportsLikeness) else _on_host(backend)

@@ -29,9 +29,9 @@ def share_heap() -> bool:
 def keep_little(memory: str | None) -> bool:
     """Have glibc give back every array that is freed, if so little memory is given to a run; whether that was done.
 
-    By itself it keeps arrays of up to 32 MiB in the heap for the next, how many depends on how threads take turns: a run
-    by a plan of 62 MiB took up to 82. Memory that is got anew for each array costs time, up to two fifths where blocks
-    are tiny, so runs that have more are left alone.
+    By itself it keeps arrays of up to 32 MiB in the heap for the next; how many depends on how threads take turns: a
+    run by a plan of 62 MiB took up to 82. Memory got anew for each array costs time, up to two fifths where blocks are
+    tiny, so runs that have more are left alone.
     """
     given = None if memory is None else parse_memory(memory)
     if not isinstance(given, int) or given >= SHORT or platform.libc_ver()[0] != "glibc":
