@@ -54,8 +54,7 @@ class Lattice:
 
     def of(self, block: Block) -> View:
         """What is looked at of a block: planes of the image that it keeps, within what it keeps of them."""
-        part = block.keep.intersect(Box((0,) * len(self.shape), self.shape))
-        begin, end = self._numbers(part)
+        part, (begin, end) = self._kept(block)
         first = self.step // 2
         planes = range(first + begin * self.step, first + end * self.step, self.step)
         inside = part.seen_from(block.read)
@@ -68,17 +67,18 @@ class Lattice:
         """The same, as a block of a volume that has no other planes: the first of them is its plane 0."""
         if self.step == 1:
             return block
-        begin, end = self._numbers(block.keep.intersect(Box((0,) * len(self.shape), self.shape)))
+        _, (begin, end) = self._kept(block)
         read, keep = (Box((begin, *box.start[1:]), (end, *box.stop[1:])) for box in (block.read, block.keep))
         return Block(read, keep)
 
-    def _numbers(self, part: Box) -> tuple[int, int]:
-        """Which of the planes that are looked at lie in a part of the image: from the first up to, not including, the
+    def _kept(self, block: Block) -> tuple[Box, tuple[int, int]]:
+        """What a block keeps of the image, and which of the planes lie there: from the first up to, not including, the
         last."""
+        part = block.keep.intersect(Box((0,) * len(self.shape), self.shape))
         if not part.size:
-            return 0, 0
+            return part, (0, 0)
         begin, end = (-(-(at - self.step // 2) // self.step) for at in (part.start[0], part.stop[0]))
-        return begin, end
+        return part, (begin, end)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,9 +68,7 @@ class Pace:
     def _factor_of(self, told: list[Likeness]) -> SupportsFloat:
         if len(told) == 1 and isinstance(self._backend, SupportsFactor):
             return self._backend.factor(told[0], most=MOST)
-        square = math.fsum(float(one.square) for one in told)
-        product = math.fsum(float(one.product) for one in told)
-        return min(max(product / square, 0.0), MOST) if square > 0 else 0.0
+        return Likeness(*(math.fsum(map(float, part)) for part in zip(*told, strict=True))).factor(MOST)
 
     def forget(self, finished: int) -> None:
         """The run goes on from so many iterations, by another plan."""

@@ -46,6 +46,11 @@ class Likeness(NamedTuple):
     square: SupportsFloat
     """Of the older with itself."""
 
+    def factor(self, most: float) -> float:
+        """``product / square``, but at least 0 and at most `most`, and 0 where the square is."""
+        product, square = map(float, self)
+        return min(max(product / square, 0.0), most) if square > 0 else 0.0
+
 
 @runtime_checkable
 class SupportsLikeness(Protocol[A_contra]):
@@ -66,8 +71,7 @@ class SupportsFactor(Protocol):
     Of large images a few planes are stepped by themselves then, so that the factor is there when all others are."""
 
     def factor(self, likeness: Likeness, *, most: float) -> SupportsFloat:
-        """``product / square``, but at least 0 and at most `most`, and 0 where the square is: as `predict` takes it in
-        place of a number. `float` waits for it."""
+        """As `Likeness.factor`, for `predict` to take in place of a number. `float` waits for it."""
         ...
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -35,21 +36,14 @@ FEW = 8
 than the array that it saves, since all the others are stepped in place."""
 
 
-@dataclass(slots=True)
 class Planes:
-    """Those planes of a block that are stepped by themselves, from one iteration of a sweep to the next."""
+    """Those planes of a block that are stepped by themselves, from one iteration of a sweep to the next; `weigh` gives
+    the block's weight there."""
 
-    weigh: Callable[[View], Any]
-    """Gives the block's weight in planes."""
-    estimates: tuple[Any, Any] | None = None
-    """The newest and the one before, once they are known."""
-    _weight: tuple[Any] | None = None
-
-    def weight(self, view: View) -> Any:
-        """The block's weight there."""
-        if self._weight is None:
-            self._weight = (self.weigh(view),)
-        return self._weight[0]
+    def __init__(self, weigh: Callable[[View], Any]) -> None:
+        self.weight = cache(weigh)
+        self.estimates: tuple[Any, Any] | None = None
+        """The newest and the one before, once they are known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 import rlcore
-from rlcore.planner.needs import FIXED
 
 MIB = 1 << 20
 
@@ -63,7 +62,7 @@ def test_a_run_takes_what_its_plan_says(backend, memory, to_disk, tmp_path):
     planned, peak = told["plan"]["memory_bytes"], told["peak"]
     said = f"{peak / MIB:.1f} of {planned / MIB:.1f} MiB: {told['plan']['text']}"
     assert peak <= planned, said
-    assert peak >= 0.75 * (planned - FIXED), said  # of all that grows with the volume
+    assert peak >= 0.6 * planned, said
 
 
 def test_the_plans_that_are_measured_go_from_the_whole_to_many_blocks():

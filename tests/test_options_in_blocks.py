@@ -68,11 +68,7 @@ def look_at_every_third_plane(monkeypatch, *, early):
     monkeypatch.setattr("rlcore.scout.FEW", 3)
     if early:
         for kind in {type(backend) for backend in BACKENDS.values()}:
-            monkeypatch.setattr(kind, "factor", factor, raising=False)
-
-
-def factor(_, likeness, *, most):
-    return min(max(likeness.product / likeness.square, 0.0), most) if likeness.square else 0.0
+            monkeypatch.setattr(kind, "factor", lambda _, likeness, *, most: likeness.factor(most), raising=False)
 
 
 @pytest.mark.parametrize(("backend", "bound"), [("double", 1e-12), ("numpy", 2e-5), ("pyfftw", 2e-5)])

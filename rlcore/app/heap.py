@@ -21,9 +21,7 @@ def share_heap() -> bool:
     twice the largest block freed so far: with a thread that reads blocks, one that writes them and several that decode
     chunks, that is more than all arrays of a run by a small plan. Arrays are large and few, so threads hardly wait.
     """
-    if platform.libc_ver()[0] != "glibc":
-        return False
-    return bool(ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1))
+    return _tell_glibc(_M_ARENA_MAX, 1)
 
 
 def keep_little(memory: str | None) -> bool:
@@ -34,6 +32,9 @@ def keep_little(memory: str | None) -> bool:
     tiny, so runs that have more are left alone.
     """
     given = None if memory is None else parse_memory(memory)
-    if not isinstance(given, int) or given >= SHORT or platform.libc_ver()[0] != "glibc":
-        return False
-    return bool(ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 1 << 20))
+    return isinstance(given, int) and given < SHORT and _tell_glibc(_M_MMAP_THRESHOLD, 1 << 20)
+
+
+def _tell_glibc(option: int, value: int) -> bool:
+    """Set an option of its heap; whether that could be done."""
+    return platform.libc_ver()[0] == "glibc" and bool(ctypes.CDLL(None).mallopt(option, value))

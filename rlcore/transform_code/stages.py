@@ -59,11 +59,6 @@ class Stage:
                 yield from access(self._name(turn, r), f"({self._item(turn)} + {r * self.items})")
             yield "}"
 
-    def declare(self, prefix: str) -> Statements:
-        """Another variable for every value, under its name with the prefix."""
-        for turn, r in itertools.product(self._rounds, range(self.radix)):
-            yield f"float2 {prefix}{self._name(turn, r)} = make_float2(0.0f, 0.0f);"
-
     def write(self, store: Access, inside: str = "") -> Statements:
         """Results in order: those of a last stage come to the places that its values came from."""
         for turn in self._rounds:

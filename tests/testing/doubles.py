@@ -57,7 +57,7 @@ class Full(NumPyBackend):
         return replace(plain, scratch=4 * plain.spectrum)
 
     def factor(self, likeness, *, most):
-        return min(max(likeness.product / likeness.square, 0.0), most) if likeness.square else 0.0
+        return likeness.factor(most)
 
     def convolve(self, array, transfer, *, out=None):
         product = self.fft(array)

@@ -61,6 +61,12 @@ def pointer(array):
     return array.ctypes.data_as(ctypes.c_void_p)
 
 
+ROWS = "const float* d, long long from, float* e, long long to, int count, const float2* t, const float2* u"
+ESTIMATE = ", float* f, long long line"
+AHEAD = ", const float* p, long long apart, float factor, const double* sums, float share"
+"""What kernels of rows take: of all, of updates, and of those of a point ahead."""
+
+
 def complex_normal(rng, *shape):
     return (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)).astype(np.complex64)
 
@@ -91,7 +97,7 @@ def test_rows_are_transformed_with_the_ratio_on_the_way(tmp_path, n, origin, tar
     """Rows of two planes of two rows and part of a third; the ratio in a box that leaves out voxels on every side."""
     tiling, count, line, rng = row_tilings.row_tiling_for(n), 5, n + 4, np.random.default_rng(n)
     step = "none" if origin == "reals" else "ratio"
-    parameters = "const float* d, long long from, float* e, long long to, int count, const float2* t, const float2* u"
+    parameters = ROWS
     if step == "ratio":
         parameters += ", const float* g, long long line, float b, float least, int ny, int z0, int z1, int y0, int y1"
         parameters += ", int x0, int x1"
@@ -125,8 +131,7 @@ def test_rows_are_updated_and_go_on(tmp_path, n, target, ahead):
     spectra of the point ahead of that."""
     sums = [np.array([c, 1.0]) for c in (0.4, 0.6)]
     tiling, count, line, rng = row_tilings.row_tiling_for(n), 5, n + 4, np.random.default_rng(n)
-    parameters = "const float* d, long long from, float* e, long long to, int count, const float2* t, const float2* u"
-    parameters += ", float* f, long long line"
+    parameters = ROWS + ESTIMATE
     change = 3 * rng.random((count, n)) - 2
     before, newest = (rng.random((count, line)).astype(np.float32) for _ in range(2))
     halves = np.zeros((count, line), np.float32)
@@ -135,7 +140,7 @@ def test_rows_are_updated_and_go_on(tmp_path, n, target, ahead):
     tables = [np.array(turns(k), np.complex64) for k in (n // 2, n)]
     arguments = [count, *map(pointer, tables), pointer(before), wide]
     if ahead:
-        parameters += ", const float* p, long long apart, float factor, const double* sums, float share"
+        parameters += AHEAD
         arguments += [pointer(newest), wide, *factor_as(ahead, sums[0]), ctypes.c_float(0.75)]
         start = ahead_of(newest[:, :n], start, 0.4)
     if ahead and target == "halves":
@@ -158,9 +163,7 @@ def test_rows_are_updated_and_leave_the_point_in_the_place_of_the_estimate_befor
     """Rows of every third plane of three rows, from the second plane on."""
     n, count, line, rng = 60, 6, 64, np.random.default_rng(0)
     tiling, wide = row_tilings.row_tiling_for(n), ctypes.c_longlong(line)
-    parameters = "const float* d, long long from, float* e, long long to, int count, const float2* t, const float2* u"
-    parameters += ", float* f, long long line, const float* p, long long apart, float factor, const double* sums"
-    parameters += ", float share, int high, long long first, long long between"
+    parameters = ROWS + ESTIMATE + AHEAD + ", int high, long long first, long long between"
     change = 3 * rng.random((count, n)) - 2
     before, newest, goal = (rng.random((count, line)).astype(np.float32) for _ in range(3))
     halves = np.zeros((5, 3, line), np.float32)
@@ -181,8 +184,7 @@ def test_rows_are_updated_and_leave_the_point_in_the_place_of_the_estimate_befor
 def test_rows_of_a_point_are_made_on_the_way(tmp_path):
     n, count, line, rng = 60, 5, 64, np.random.default_rng(0)
     tiling, wide = row_tilings.row_tiling_for(n), ctypes.c_longlong(line)
-    parameters = "const float* d, long long from, float* e, long long to, int count, const float2* t, const float2* u"
-    parameters += ", const float* p, long long apart, float factor, const double* sums, float share"
+    parameters = ROWS + AHEAD
     before, newest = (rng.random((count, line)).astype(np.float32) for _ in range(2))
     truth = np.fft.rfft(ahead_of(newest[:, :n], before[:, :n], 0.4))
     tables = [np.array(turns(k), np.complex64) for k in (n // 2, n)]

@@ -78,8 +78,8 @@ class Columns:
             array.buffer.view(np.complex128)[...] *= factor if kind == "convolve" else factor.conj()
 
 
-def point(newest, before, factor, place, least):
-    assert not place
+def point(newest, before, factor, sums, least):
+    assert not sums
     return np.maximum(newest + factor * (newest - before), least * newest)
 
 

@@ -8,6 +8,8 @@ import pytest
 
 import rlcore
 from rlcore.array_api import ArrayAPIBackend
+from rlcore.transform_code.columns import tiling_for
+from rlcore_reikna import mirrored
 from rlcore_reikna.columns import ColumnTransforms
 from rlcore_reikna.transfers import Transfers
 
@@ -33,12 +35,17 @@ def problem(shape):
     return image, np.exp(-sum(axis**2 for axis in axes) / (2 * 1.3**2))
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_filters_equal_double_precision(backend, shape):
+def random_pair(shape):
+    """An image and a kernel, and their spectra in double precision."""
     rng = np.random.default_rng(sum(shape))
     image, kernel = rng.random(shape, np.float32), rng.random(shape, np.float32)
     kernel /= kernel.sum()
-    transfer, spectrum = np.fft.fftn(kernel.astype(float)), np.fft.fftn(image.astype(float))
+    return image, kernel, np.fft.fftn(image.astype(float)), np.fft.fftn(kernel.astype(float))
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_filters_equal_double_precision(backend, shape):
+    image, kernel, spectrum, transfer = random_pair(shape)
     array, factor = backend.upload(image), backend.fft(backend.upload(kernel))
     for filtered, truth in (
         (backend.convolve(array, factor), spectrum * transfer),
@@ -77,10 +84,7 @@ def test_columns_meet_their_mirror_images(opencl, shape, local, monkeypatch):
     if not columns.fit(shape[0]):
         pytest.skip(f"columns of {shape[0]} have no room in {limits[0]} bytes")
     monkeypatch.setattr(backend._transforms, "_columns", columns)
-    rng = np.random.default_rng(sum(shape))
-    image, kernel = rng.random(shape, np.float32), rng.random(shape, np.float32)
-    kernel /= kernel.sum()
-    transfer, spectrum = np.fft.fftn(kernel.astype(float)), np.fft.fftn(image.astype(float))
+    image, kernel, spectrum, transfer = random_pair(shape)
     array, factor = backend.upload(image), backend.fft(backend.upload(kernel))
     for filtered, truth in (
         (backend.convolve(array, factor), spectrum * transfer),
@@ -179,3 +183,11 @@ def test_it_finds_as_many_iterations_as_double_precision_whole_and_in_blocks(bac
         ours, info = rlcore.deconvolve(image, psf, iterations="auto", backend=backend, plan=plan, **options)
         assert info.iterations == told.iterations
         assert np.abs(ours - truth).max() <= 5e-4 * truth.max()  # single precision, many iterations
+
+
+@pytest.mark.parametrize(("local", "threads"), [(32 << 10, 256), (48 << 10, 1024), (1 << 19, 4096)])
+def test_columns_that_can_be_transformed_can_meet_their_mirror_images(local, threads):
+    for length in range(2, 1600):
+        found = mirrored.tiling_for(length, local, threads)
+        assert (found is None) == (tiling_for(length, local, threads) is None)
+        assert found is None or (8 * length * found.width <= local and found.threads <= threads)

@@ -199,16 +199,7 @@ class CuPyBackend(Regularizing, Volumes):
 
     def planes(self, array: Array, first: int, step: int, count: int) -> Padded:
         with self._place.here():
-            source = self._written(array)
-            ahead = source.ahead
-            if (
-                ahead is not None and not ahead.newest.waits
-            ):  # a point is made of what it is to be made of, and stays so
-                newest, before = (one.planes(first, step, count) for one in (ahead.newest, source))
-                return elementwise.run("predict", before, newest, before, also=ahead.numbers)
-            if source.waits or not source.has_room:
-                source = self._padded(source)
-            return self._transforms.planes(source, first, step, count)
+            return self._transforms.planes(self._written(array), first, step, count)
 
     # --- summary, streams
 

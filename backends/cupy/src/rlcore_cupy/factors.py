@@ -52,8 +52,7 @@ class Factor:
         self.sums, self.most = likeness.product.both, most
 
     def __float__(self) -> float:
-        product, square = self.sums.host
-        return min(max(product / square, 0.0), self.most) if square > 0 else 0.0
+        return Likeness(*self.sums.host).factor(self.most)
 
 
 def as_taken(factor: SupportsFloat) -> tuple[Any, Any]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import weakref
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, SupportsFloat
 
 import numpy as np
 
 from rlcore.backend import Shape
 from rlcore.blocks import Box
+from rlcore_cupy.factors import as_taken
 from rlcore_cupy.library import cupy
 
 SECTOR = 4
@@ -55,16 +56,13 @@ class Ahead:
     """A step that waits: the point ahead of an estimate, in place of the estimate before it."""
 
     newest: Padded
-    factor: tuple[Any, Any]
-    """As `factors.as_taken` gives it."""
+    factor: SupportsFloat
     least: float
-    held: Any = None
-    """What must not be freed before the step is done."""
 
     @property
     def numbers(self) -> tuple[Any, ...]:
         """What kernels take."""
-        return *self.factor, np.float32(self.least)
+        return *as_taken(self.factor), np.float32(self.least)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -89,13 +89,13 @@ class Transforms:
         """``estimate * max(1 + weight * correction, 0)``; put off if it is in place."""
         arrays = [correction, estimate, out, *([weight] if isinstance(weight, Padded) else [])]
         joined = correction.state == "rows" and correction.step is None and self._rows.can_step(*arrays)
-        if joined and out is estimate and estimate.state == "real" and estimate.update is None:
-            correction.copy_part()
-            self._put_off_update(estimate, correction, weight)
-            return
-        if joined and estimate.ahead is not None and self._update_and_keep(estimate, correction, weight, out):
+        ahead = estimate.ahead is not None and out is not estimate
+        if joined and ahead and self._update_and_keep(estimate, correction, weight, out):
             return
         correction.copy_part()
+        if joined and out is estimate and estimate.state == "real" and estimate.update is None:
+            self._put_off_update(estimate, correction, weight)
+            return
         self.settle(estimate)
         self.before_writing(out)
         if joined:
@@ -109,9 +109,8 @@ class Transforms:
         """The update of a point that is not made yet, and the point itself, in one pass; whether that can be."""
         assert point.ahead is not None
         newest = self._newest(point.ahead)
-        if any(out is one for one in (point, newest, correction, weight)) or not self._rows.can_step(
-            correction, newest
-        ):
+        apart = not any(out is one for one in (newest, correction, weight))
+        if not (apart and self._rows.can_step(correction, newest)):
             return False
         self._free(point)
         self.before_writing(out)
@@ -136,7 +135,7 @@ class Transforms:
 
     def predict(self, estimate: Padded, previous: Padded, factor: SupportsFloat, least: float, out: Padded) -> None:
         """``max(estimate + factor * (estimate - previous), least * estimate)``; put off if `previous` becomes it."""
-        ahead = Ahead(estimate, as_taken(factor), least, factor)
+        ahead = Ahead(estimate, factor, least)
         plain = estimate.state == previous.state == "real" and not previous.waits and estimate.ahead is None
         if plain and out is previous and out is not estimate and self._rows.can_step(previous, estimate):
             previous.ahead = ahead
@@ -150,8 +149,12 @@ class Transforms:
         out.become("real")
 
     def planes(self, array: Padded, first: int, step: int, count: int) -> Padded:
-        """As `Padded.planes`, of an array with nothing that waits."""
-        taken = array.planes(first, step, count)
+        """As `Padded.planes`, but of a point what it is to be made of is taken, and made there; it goes on to wait."""
+        ahead = array.ahead
+        if ahead is not None and not ahead.newest.waits:
+            newest, before = (one.planes(first, step, count) for one in (ahead.newest, array))
+            return elementwise.run("predict", before, newest, before, also=ahead.numbers)
+        taken = (self.settle(array) if array.waits or not array.has_room else array).planes(first, step, count)
         if taken.waits:
             array.awaiting.add(taken)
             self._waiting.arrays.add(taken)
@@ -220,7 +223,7 @@ class Transforms:
             further: tuple[object, ...] = ()
             fits = waits.ahead is None
         else:
-            further = array.ahead.factor
+            further = as_taken(array.ahead.factor)
             fits = waits.ahead is not None and waits.ahead.newest is array and waits.ahead.least == array.ahead.least
         if not fits or any(other is not estimate and other.needs(out) for other in out.awaiting):
             return False

@@ -60,7 +60,7 @@ class ColumnTransforms:
 
     def fit(self, length: int) -> bool:
         """Whether columns of this length can be done: no large prime factor, and room for them in local memory."""
-        return self._tiling(length, "transform") is not None and self._tiling(length, "packed filter") is not None
+        return self._tiling(length, "transform") is not None
 
     def load(self, length: int, name: Kernel) -> None:
         """Compile a kernel for a length. Inside `quiet_compiler`; in any thread."""

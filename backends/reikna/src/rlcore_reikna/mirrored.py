@@ -10,6 +10,7 @@ import itertools
 from functools import lru_cache
 from importlib.resources import files
 
+from rlcore.transform_code import columns
 from rlcore.transform_code.columns import Tiling, body, in_tile, tilings
 from rlcore.transform_code.stages import Access, Statements
 
@@ -23,8 +24,8 @@ mirror image is short of."""
 
 @lru_cache(maxsize=4096)
 def tiling_for(length: int, local: int, threads: int) -> Tiling | None:
-    """The tiling for columns of this length, as wide as can be, since a mirror image lies across two cache lines; None
-    if there is none with that little local memory and that few work-items."""
+    """The tiling for columns of this length, as wide as can be, since a mirror image lies across two cache lines; where
+    that is not to be had with so little local memory and so few work-items, that of any transform, if there is one."""
     for width, (stages, values) in itertools.product((32, 16, 8, 4), _LIMITS):
         if 8 * length * width > local:
             continue
@@ -32,7 +33,7 @@ def tiling_for(length: int, local: int, threads: int) -> Tiling | None:
         fitting = [way for way in ways if way.values <= values]
         if fitting:
             return min(fitting, key=lambda way: (len(way.radices), way.values, way.threads, way.radices))
-    return None
+    return columns.tiling_for(length, local, threads)
 
 
 def groups_for(tiling: Tiling, lines: int, line: int) -> int:
