@@ -7,6 +7,8 @@ import subprocess
 import numpy as np
 import pytest
 
+from rlcore.blocks import Box
+from rlcore.scout import likeness
 from rlcore.transform_code.butterflies import is_product_of_primes
 from rlcore.transform_code.columns import SHARED_BYTES, tiling_for, turns
 from rlcore_cupy import columns, row_tilings, rows
@@ -21,13 +23,18 @@ HOST = r"""
 #include <vector>
 struct float2 { float x, y; };
 struct Index { int x, y; };
+struct Size { int x; };
 static inline float2 make_float2(float x, float y) { return {x, y}; }
 static thread_local Index threadIdx, blockIdx;
 static pthread_barrier_t barrier;
 static float2 tile[1 << 15];
+static Size gridDim;
+static unsigned atomicAdd(unsigned* place, unsigned more) { unsigned old = *place; *place += more; return old; }
 #define __syncthreads() pthread_barrier_wait(&barrier)
 #define __global__
 #define __device__
+#define __shared__ static
+#define __threadfence()
 using std::fmin; using std::fmax;
 #define __restrict__
 #define __launch_bounds__(n)
@@ -35,6 +42,7 @@ template<class T> static T __ldg(const T* p) { return *p; }
 KERNEL
 extern "C" void launch(int blocks, int threads, PARAMETERS)
 {
+    gridDim = {blocks};
     for (int at = 0; at < blocks; ++at) {
         std::vector<std::thread> all;
         pthread_barrier_init(&barrier, nullptr, threads);
@@ -64,7 +72,9 @@ def pointer(array):
 ROWS = "const float* d, long long from, float* e, long long to, int count, const float2* t, const float2* u"
 ESTIMATE = ", float* f, long long line"
 AHEAD = ", const float* p, long long apart, float factor, const double* sums, float share"
-"""What kernels of rows take: of all, of updates, and of those of a point ahead."""
+TELLING = ", const float* q, long long gone, int wide, int z0, int z1, int y0, int y1, int x0, int x1"
+TELLING += ", Likeness* found, Likeness* told, unsigned* through"
+"""What kernels of rows take: of all, of updates, of those of a point ahead, and to tell how alike two steps are."""
 
 
 def complex_normal(rng, *shape):
@@ -159,25 +169,37 @@ def test_rows_are_updated_and_go_on(tmp_path, n, target, ahead):
 
 
 @needs_compiler
-def test_rows_are_updated_and_leave_the_point_in_the_place_of_the_estimate_before(tmp_path):
-    """Rows of every third plane of three rows, from the second plane on."""
-    n, count, line, rng = 60, 6, 64, np.random.default_rng(0)
+@pytest.mark.parametrize("tells", [False, True])
+def test_rows_are_updated_and_leave_the_point_in_the_place_of_the_estimate_before(tmp_path, tells):
+    """Rows of every third plane of three rows, from the second plane on; steps are compared in a box that leaves out
+    voxels on every side, and sums of the blocks of threads are added in the last one."""
+    n, count, line, rng = 180, 60, 184, np.random.default_rng(0)
     tiling, wide = row_tilings.row_tiling_for(n), ctypes.c_longlong(line)
-    parameters = ROWS + ESTIMATE + AHEAD + ", int high, long long first, long long between"
+    blocks = -(-count // tiling.rows)
+    assert blocks > 1
+    parameters = ROWS + ESTIMATE + AHEAD + ", int high, long long first, long long between" + TELLING
     change = 3 * rng.random((count, n)) - 2
-    before, newest, goal = (rng.random((count, line)).astype(np.float32) for _ in range(3))
-    halves = np.zeros((5, 3, line), np.float32)
-    halves.view(np.complex64)[1::3, :, : n // 2 + 1] = np.fft.rfft(change).reshape(2, 3, -1) / n
+    before, newest, past, goal = (rng.random((count, line)).astype(np.float32) for _ in range(4))
+    halves = np.zeros((59, 3, line), np.float32)
+    halves.view(np.complex64)[1::3, :, : n // 2 + 1] = np.fft.rfft(change).reshape(20, 3, -1) / n
     point = ahead_of(newest[:, :n], before[:, :n], 0.4)
     tables = [np.array(turns(k), np.complex64) for k in (n // 2, n)]
+    found, sums, through = np.zeros((blocks, 2)), np.zeros(2), np.zeros(1, np.uint32)
     launch = on_host(tmp_path, "rows", rows.row_source(tiling, "halves", "update, ahead, kept", "reals"), parameters)
     launch(
-        -(-count // tiling.rows), tiling.threads, pointer(halves), wide, pointer(goal), wide, count,
+        blocks, tiling.threads, pointer(halves), wide, pointer(goal), wide, count,
         *map(pointer, tables), pointer(before), wide, pointer(newest), wide, ctypes.c_float(0.4), None,
         ctypes.c_float(0.75), 3, ctypes.c_longlong(3 * line), ctypes.c_longlong(9 * line),
+        pointer(past) if tells else None, wide, 3, 1, 19, 1, 3, 5, 178, *map(pointer, (found, sums, through)),
     )  # fmt: skip
+    estimate = point * np.maximum(1 + change, 0)
     np.testing.assert_allclose(before[:, :n], point, atol=1e-6)
-    np.testing.assert_allclose(goal[:, :n], point * np.maximum(1 + change, 0), atol=4e-6)
+    np.testing.assert_allclose(goal[:, :n], estimate, atol=4e-6)
+    first = past[:, :n].reshape(20, 3, n)
+    stacks = estimate.reshape(first.shape), point.reshape(first.shape), newest[:, :n].reshape(first.shape), first
+    truth = likeness(*stacks, inside=Box((1, 1, 5), (19, 3, 178)))
+    np.testing.assert_allclose(sums, truth if tells else 0.0, rtol=1e-5)
+    assert through == 0
 
 
 @needs_compiler

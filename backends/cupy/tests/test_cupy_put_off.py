@@ -7,10 +7,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from rlcore import scout
+from rlcore.backend import Likeness
+from rlcore.blocks import Box
 from rlcore.richardson_lucy import Data, Optics, State, Turn, iterate
 from rlcore.scout import Planes, Scout
 from rlcore.steps import steps_for
-from rlcore_cupy import CuPyBackend, elementwise, layout
+from rlcore_cupy import CuPyBackend, elementwise, layout, regularize, waiting
 from rlcore_cupy.layout import Padded
 from rlcore_cupy.transforms import Transforms
 
@@ -59,6 +62,7 @@ class Rows:
             start = point(newest, estimate, *also[2:5]) if ahead else estimate
             values = start * np.maximum(1 + weight * values, 0)
             if "kept" in marks:
+                tell(values, start, newest, also[8:])
                 estimate[...] = start
             if target == "halves":
                 estimate[...] = values
@@ -83,6 +87,19 @@ def point(newest, before, factor, sums, least):
     return np.maximum(newest + factor * (newest - before), least * newest)
 
 
+def tell(estimate, start, newest, also):
+    """As `likeness` does, if there is a point before."""
+    past, line, wide, *ends, _, sums, _ = also
+    if isinstance(past, np.ndarray):
+        there, x = np.arange(len(estimate)), slice(*ends[4:])
+        rows = (there // wide >= ends[0]) & (there // wide < ends[1])
+        rows &= (there % wide >= ends[2]) & (there % wide < ends[3])
+        before = rows_of(past, line, estimate.shape[1])
+        pairs = zip((estimate, newest), (start, before), strict=True)
+        u, v = ((a - b)[rows, x] for a, b in pairs)
+        sums[:] = (u * v / before[rows, x]).sum(), (v * v / before[rows, x]).sum()
+
+
 def run(name, out, *operands, also=()):
     values = [operand.reals.copy() for operand in operands]
     if name == "predict":
@@ -95,10 +112,30 @@ def run(name, out, *operands, also=()):
     return out
 
 
+class Told:
+    """Where `tell` writes to."""
+
+    def __init__(self, blocks):
+        self.sums = np.zeros(2)
+        self.arguments = None, self.sums, None
+
+    @property
+    def likeness(self):
+        return Likeness(*self.sums)
+
+
+def likeness(arrays, inside):
+    """As it is told of arrays where nothing waits."""
+    return scout.likeness(*(array.reals for array in arrays), inside=inside)
+
+
 @pytest.fixture
 def backend(monkeypatch):
     monkeypatch.setattr(layout, "cupy", SimpleNamespace(empty=lambda n, _: np.zeros(n), float32=np.float64))
     monkeypatch.setattr(elementwise, "run", run)
+    monkeypatch.setattr(waiting, "Total", Told)
+    monkeypatch.setattr(waiting, "blocks_of", lambda array: 1)
+    monkeypatch.setattr(regularize, "likeness", likeness)
     made = object.__new__(CuPyBackend)
     made._place = SimpleNamespace(here=nullcontext)
     made._transforms = Transforms(0)
@@ -140,6 +177,15 @@ class Machine:
         arrays = self.arrays[estimate], self.arrays[previous]
         self.backend.predict(*arrays, factor, least=LEAST, out=self.arrays[out])
         self.truth[out] = point(self.truth[estimate], self.truth[previous], factor, 0, LEAST)
+
+    def likeness(self, estimate, point, previous, before):
+        """Of a box that leaves out voxels on every side; dark ones hang on rounding."""
+        if self.truth[before].min() < 1e-3:
+            return
+        names, box = (estimate, point, previous, before), Box((1, 2), (3, 11))
+        told = self.backend.likeness(*(self.arrays[name] for name in names), inside=box)
+        truth = scout.likeness(*(self.truth[name] for name in names), inside=box)
+        np.testing.assert_allclose(told, truth, rtol=1e-6, atol=1e-6 * truth.square)
 
     def planes(self, array):
         """What is looked at of an array changes nothing of it, nor of what waits; and stays what it was."""
@@ -193,7 +239,10 @@ class Machine:
             case 7:  # as planes are stepped by themselves
                 self.predict(a, b, b)
                 self.filter("correlate", c, c)
-                self.update(b, c, weight if weight != c else None, self.rng.choice([e, a, c, d]))
+                out = self.rng.choice([e, a, c, d])
+                self.update(b, c, weight if weight != c else None, out)
+                if self.rng.integers(4):
+                    self.likeness(out, *([b, a, d] if self.rng.integers(4) else self.rng.permutation([a, b, d])))
 
 
 @pytest.mark.parametrize("seed", range(300))
@@ -263,7 +312,7 @@ def test_an_iteration_passes_through_memory_as_seldom_as_it_can(backend, acceler
 def test_a_factor_told_by_planes_adds_no_pass_over_the_others(backend, monkeypatch):
     """As for Biggs' acceleration of large images."""
     machine, passes = Machine(backend, np.random.default_rng(0)), []
-    step, small = Rows.step, {"told": 0, "run": 0}
+    step, small = Rows.step, {"told": 0, "run": 0, "passes": 0}
 
     def counted(self, array, *given):
         if array.shape == SHAPE:
@@ -272,7 +321,13 @@ def test_a_factor_told_by_planes_adds_no_pass_over_the_others(backend, monkeypat
 
     def tell(*taken):
         assert all(one.shape == (1, SHAPE[1]) for one in taken if one is not None)
+        if taken[-1] is not None:
+            backend.likeness(*taken, inside=Box((0, 0), (1, SHAPE[1])))
         small["told"] += 1
+
+    def told_by_a_pass_of_its_own(*_):
+        small["passes"] += 1
+        return Likeness(0.0, 0.0)
 
     def run_small(name, out, *operands, also=()):
         assert out.shape != SHAPE
@@ -281,14 +336,19 @@ def test_a_factor_told_by_planes_adds_no_pass_over_the_others(backend, monkeypat
 
     monkeypatch.setattr(Rows, "step", counted)
     monkeypatch.setattr(elementwise, "run", run_small)
+    monkeypatch.setattr(regularize, "likeness", told_by_a_pass_of_its_own)
     take, weight = (lambda array: backend.planes(array, 1, 2, 1)), machine.arrays["e"]
-    scout = Scout(None, Planes(lambda _: take(weight)), take, tell)
+    look = Scout(None, Planes(lambda _: take(weight)), take, tell)
     newest, before, image = (machine.arrays[name] for name in "abd")
-    turns = [Turn(0.5 * min(number, 1), scout=scout) for number in range(5)]
+    turns = [Turn(0.5 * min(number, 1), scout=look) for number in range(5)]
     optics = Optics(machine.transfer, 0.5, 0.25)
     run_of = iterate(steps_for(backend, SHAPE), State(newest, before), Data(image, None), weight, optics, turns)
     for number, _ in enumerate(run_of):
         if number:
             assert passes == ["weighted, ahead", "ratio"]
         passes.clear()
-    assert small == {"told": 5, "run": 1}  # the first point of the planes; all others are made in their update
+    assert small == {
+        "told": 5,
+        "run": 1,
+        "passes": 0,
+    }  # the first point of the planes; all others are made in their update

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache, cached_property
 from typing import Any, SupportsFloat
 
 import numpy as np
 
 from rlcore.backend import Likeness
-from rlcore_cupy.library import cupy
-from rlcore_cupy.small import on_device
+from rlcore_cupy.sums import Sum
 
 FACTOR = """
 static __device__ float factor_of(const float number, const double* sums)
@@ -19,29 +17,6 @@ static __device__ float factor_of(const float number, const double* sums)
 }
 """
 """CUDA C: a factor as kernels take it, which is a number, or the most that the quotient of two sums may be."""
-
-
-class Sums:
-    """Two sums on the device, which the host waits for only if it asks for them."""
-
-    def __init__(self, numbers: Any) -> None:
-        self.numbers, self._stream = numbers, cupy.cuda.get_current_stream()
-
-    @cached_property
-    def host(self) -> tuple[float, float]:
-        with self.numbers.device:
-            product, square = self.numbers.get(stream=self._stream)
-            return float(product), float(square)
-
-
-class Sum:
-    """One of them."""
-
-    def __init__(self, both: Sums, which: int) -> None:
-        self.both, self._which = both, which
-
-    def __float__(self) -> float:
-        return self.both.host[self._which]
 
 
 class Factor:
@@ -60,10 +35,3 @@ def as_taken(factor: SupportsFloat) -> tuple[Any, Any]:
     if isinstance(factor, Factor):
         return np.float32(factor.most), np.uint64(factor.sums.numbers.data.ptr)
     return np.float32(factor), np.uint64(0)
-
-
-@cache
-def counter(device: int, stream: int) -> Any:
-    """Counts the blocks of threads that are through: a stream runs one such kernel at a time, whose last block begins
-    anew."""
-    return on_device(0, np.uint32)

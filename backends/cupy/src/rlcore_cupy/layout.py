@@ -31,6 +31,13 @@ def bytes_of(shape: Shape) -> int:
     return 4 * math.prod(shape[:-1]) * line_of(shape[-1])
 
 
+def box_of(shape: Shape, box: Box) -> tuple[Any, ...]:
+    """A box in an array of this shape as kernels take it: rows of a plane, and its ends along three axes."""
+    lead = 3 - len(shape)
+    ends = zip((0,) * lead + box.start, (1,) * lead + box.stop, strict=True)
+    return np.int32(shape[-2]), *(np.int32(at) for side in ends for at in side)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Ratio:
     """A step that waits: ``image / max(array + background, floor) - 1`` inside the box, 0 outside it."""
@@ -45,10 +52,7 @@ class Ratio:
         """What kernels take: background, floor, rows of a plane, and the box along three axes."""
         shape = self.image.shape
         box = self.inside or Box((0,) * len(shape), shape)
-        lead = 3 - len(shape)
-        ends = zip((0,) * lead + box.start, (1,) * lead + box.stop, strict=True)
-        sides = [np.int32(at) for side in ends for at in side]
-        return np.float32(self.background), np.float32(self.floor), np.int32(shape[-2]), *sides
+        return np.float32(self.background), np.float32(self.floor), *box_of(shape, box)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,6 +78,8 @@ class Update:
     """As arrays come to an update; settled."""
     ahead: Ahead | None
     """How the point is made of what is in its place; None where it is there itself."""
+    point: Padded | None = None
+    """Its place, where the update is in another, and where the point is left; None where the update takes it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,7 +141,7 @@ class Padded:
         read: list[Any] = [self.step.image] if self.step else []
         ahead = self.ahead
         if self.update is not None:
-            read += [self.update.correction, self.update.weight]
+            read += [self.update.correction, self.update.weight, self.update.point]
             ahead = self.update.ahead
         if ahead is not None:
             read.append(ahead.newest)

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from rlcore.backend import Likeness, Shape
 from rlcore.blocks import Box
 from rlcore_cupy.elementwise import THREADS, kernel, row_kernel, run
-from rlcore_cupy.factors import Sum, Sums, counter
-from rlcore_cupy.layout import Padded
-from rlcore_cupy.library import cupy
-from rlcore_cupy.small import room_on_device
+from rlcore_cupy.layout import Padded, box_of
+from rlcore_cupy.sums import TOTAL, Total
 
 _BOX = "const int ny, const int z0, const int z1, const int y0, const int y1, const int x0, const int x1"
 """What kernels take of a box: rows of a plane of the array, and its ends."""
 
 SOURCE = (
-    """
+    TOTAL
+    + """
 typedef unsigned long long word_t;
 
 // Forward differences of a voxel along x, y and z, divided by their common length; none across the faces of the box,
@@ -88,41 +86,17 @@ __device__ float3 slopes(const float* f, const int line, const int wraps, const 
 extern "C" __global__ void likeness(const float* estimate, const int le, const float* point, const int lp,
                                     const float* previous, const int lr, const float* before, const int lb,
                                     const int ny, const int z0, const int z1, const int y0, const int y1,
-                                    const int x0, const int x1, double* found, double* sums, unsigned* through)
+                                    const int x0, const int x1, Likeness* found, Likeness* sums, unsigned* through)
 {
-    __shared__ double products[256], squares[256];
-    __shared__ bool last;
-    double product = 0.0, square = 0.0;
+    __shared__ Likeness room[256];
+    Likeness seen = {0.0, 0.0};
     const int high = y1 - y0, rows = (z1 - z0) * high;
     for (int k = blockIdx.x; k < rows; k += gridDim.x) {
         const long long row = (long long)(z0 + k / high) * ny + y0 + k % high;
-        for (int x = x0 + threadIdx.x; x < x1; x += blockDim.x) {
-            const float newer = estimate[row * le + x] - point[row * lp + x];
-            const float older = previous[row * lr + x] - before[row * lb + x];
-            const float share = older / fmaxf(before[row * lb + x], 1e-30f);
-            product += (double)newer * share; square += (double)older * share;
-        }
+        for (int x = x0 + threadIdx.x; x < x1; x += blockDim.x)
+            compare(seen, estimate[row * le + x], point[row * lp + x], previous[row * lr + x], before[row * lb + x]);
     }
-    const int t = threadIdx.x;
-    for (int turn = 0; turn < 2; ++turn) {  // of a block; then, in the last block to be through, of all blocks
-        products[t] = product; squares[t] = square;
-        for (int half = blockDim.x / 2; half > 0; half /= 2) {
-            __syncthreads();
-            if (t < half) { products[t] += products[t + half]; squares[t] += squares[t + half]; }
-        }
-        if (turn) break;
-        if (t == 0) {
-            found[2 * blockIdx.x] = products[0]; found[2 * blockIdx.x + 1] = squares[0];
-            __threadfence();
-            last = atomicAdd(through, 1u) == gridDim.x - 1;
-        }
-        __syncthreads();
-        if (!last) return;
-        __threadfence();
-        product = square = 0.0;
-        for (int k = t; k < gridDim.x; k += blockDim.x) { product += found[2 * k]; square += found[2 * k + 1]; }
-    }
-    if (t == 0) { sums[0] = products[0]; sums[1] = squares[0]; *through = 0u; }
+    total(seen, blockDim.x, room, found, sums, through);
 }
 """
 )
@@ -134,7 +108,7 @@ def smooth(
 ) -> Padded:
     """``array / (1 - share * div(slopes of the estimate))`` in the box, the array outside it."""
     box = inside or Box((0,) * len(out.shape), out.shape)
-    numbers = *map(np.float32, (share, slack, least)), np.int32(inside is None), *_of_box(out.shape, box)
+    numbers = *map(np.float32, (share, slack, least)), np.int32(inside is None), *box_of(out.shape, box)
     return run("smooth", out, array, estimate, also=numbers, source=SOURCE)
 
 
@@ -156,16 +130,7 @@ def agree(out: Padded, first: Padded, second: Padded) -> Padded:
 def likeness(arrays: tuple[Padded, ...], inside: Box) -> Likeness:
     """As `SupportsLikeness.likeness`: estimate, point, previous and before."""
     blocks = min(math.prod(inside.shape[:-1]), 264)
-    found = cupy.empty((blocks, 2), cupy.float64)
     places = [part for array in arrays for part in (array.buffer, np.int32(array.line))]
-    numbers = _of_box(arrays[0].shape, inside)
-    sums = Sums(room_on_device(2, cupy.float64))
-    through = counter(cupy.cuda.runtime.getDevice(), cupy.cuda.get_current_stream().ptr)
-    kernel("likeness", SOURCE)((blocks,), (THREADS,), (*places, *numbers, found, sums.numbers, through))
-    return Likeness(Sum(sums, 0), Sum(sums, 1))
-
-
-def _of_box(shape: Shape, box: Box) -> tuple[Any, ...]:
-    lead = 3 - len(shape)
-    ends = zip((0,) * lead + box.start, (1,) * lead + box.stop, strict=True)
-    return np.int32(shape[-2]), *(np.int32(at) for side in ends for at in side)
+    total = Total(blocks)
+    kernel("likeness", SOURCE)((blocks,), (THREADS,), (*places, *box_of(arrays[0].shape, inside), *total.arguments))
+    return total.likeness

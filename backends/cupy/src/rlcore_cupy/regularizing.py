@@ -10,12 +10,17 @@ from rlcore_cupy import regularize
 from rlcore_cupy.factors import Factor
 from rlcore_cupy.layout import Padded
 from rlcore_cupy.place import Place
+from rlcore_cupy.transforms import Transforms
 
 
 class Regularizing:
     """`SupportsLikeness`, `SupportsFactor`, `SupportsVariation`, `SupportsHalving` and `SupportsAgreement`."""
 
     _place: Place
+    _transforms: Transforms
+
+    def _written(self, array: Any) -> Padded:
+        raise NotImplementedError
 
     def _padded(self, array: Any) -> Padded:
         raise NotImplementedError
@@ -25,7 +30,11 @@ class Regularizing:
 
     def likeness(self, estimate: Any, point: Any, previous: Any, before: Any, *, inside: Box) -> Likeness:
         with self._place.here():
-            return regularize.likeness(tuple(map(self._padded, (estimate, point, previous, before))), inside)
+            newest, start, older, first = map(self._written, (estimate, point, previous, before))
+            told = self._transforms.likeness(newest, start, older, first, inside)
+            if told is None:
+                told = regularize.likeness(tuple(map(self._padded, (newest, start, older, first))), inside)
+            return told
 
     def factor(self, likeness: Likeness, *, most: float) -> Factor:
         with self._place.here():

@@ -12,8 +12,9 @@ from rlcore_cupy.elementwise import Spread
 from rlcore_cupy.kept import BATCH_BYTES, Kept
 from rlcore_cupy.layout import Padded
 from rlcore_cupy.library import cupy
+from rlcore_cupy.row_steps import Form, Step
 from rlcore_cupy.row_tilings import row_tiling_for
-from rlcore_cupy.rows import Form, Step, row_source
+from rlcore_cupy.rows import row_source
 from rlcore_cupy.small import on_device
 
 
@@ -51,8 +52,7 @@ class RowTransforms:
         )
         source = array if array.part is None else array.part.source
         places = (source.buffer, np.int64(source.line), out.buffer, np.int64(out.line), np.int32(array.rows))
-        grid = (math.ceil(array.rows / tiling.rows),)
-        kernel(grid, (tiling.threads,), (*places, *tables, *also), shared_mem=tiling.shared_bytes)
+        kernel((blocks_of(array),), (tiling.threads,), (*places, *tables, *also), shared_mem=tiling.shared_bytes)
 
     def _by_cufft(self, array: Padded, out: Padded, *, forward: bool) -> None:
         size = max(1, BATCH_BYTES // (4 * out.line))
@@ -72,6 +72,13 @@ class RowTransforms:
 def place_of(array: Padded) -> tuple[Any, Any]:
     """An array as kernels of rows take it: where it is, and the spacing of its rows."""
     return array.buffer, np.int64(array.line)
+
+
+def blocks_of(array: Padded) -> int:
+    """How many blocks of threads go through an array's rows."""
+    tiling = row_tiling_for(array.shape[-1])
+    assert tiling is not None
+    return math.ceil(array.rows / tiling.rows)
 
 
 def planes_of(array: Padded) -> tuple[Any, Any, Any]:

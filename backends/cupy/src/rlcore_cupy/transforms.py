@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import threading
-import weakref
-from typing import SupportsFloat, cast
+from typing import SupportsFloat
 
 from rlcore.backend import Shape
 from rlcore.transform_code.columns import Kind, tiling_for
@@ -16,8 +14,8 @@ from rlcore_cupy.factors import as_taken
 from rlcore_cupy.kept import BATCH_BYTES, Kept
 from rlcore_cupy.layout import Ahead, Padded, Ratio, Update, bytes_of
 from rlcore_cupy.row_tilings import row_tiling_for
-from rlcore_cupy.row_transforms import RowTransforms, place_of, planes_of
-from rlcore_cupy.rows import AHEAD, KEPT, Step, Weighing
+from rlcore_cupy.row_transforms import RowTransforms, place_of
+from rlcore_cupy.waiting import Waiting, ratio_of, update_of, weighing_of
 
 
 def work_area_of(shape: Shape) -> int:
@@ -26,14 +24,7 @@ def work_area_of(shape: Shape) -> int:
     return 0 if all(ours) else 6 * min(2 * bytes_of(shape), BATCH_BYTES)
 
 
-class PutOff(threading.local):
-    """Arrays whose step a thread has put off."""
-
-    def __init__(self) -> None:
-        self.arrays: weakref.WeakSet[Padded] = weakref.WeakSet()
-
-
-class Transforms:
+class Transforms(Waiting):
     """What one device does with arrays; used by one thread after another.
 
     The first axis is the last to be transformed, so that a filter meets its transfer there; rows are the last to come
@@ -42,9 +33,8 @@ class Transforms:
 
     def __init__(self, shared_bytes: int) -> None:
         self.kept = Kept()
-        self._rows = RowTransforms(self.kept)
+        super().__init__(RowTransforms(self.kept))
         self._columns = ColumnTransforms(self.kept, shared_bytes)
-        self._waiting = PutOff()
 
     def forward(self, array: Padded, out: Padded) -> None:
         """The spectrum of `array`, in `out`."""
@@ -78,60 +68,48 @@ class Transforms:
             elementwise.ratio(step, self.settle(blurred), out)
         elif out is blurred:
             blurred.step = step
-            image.awaiting.add(blurred)
-            self._waiting.arrays.add(blurred)
+            self.put_off(blurred, image)
             return
         else:
-            self._rows.step(blurred, "halves", "ratio", out, "reals", *_arguments(step))
+            self._rows.step(blurred, "halves", "ratio", out, "reals", *ratio_of(step))
         out.become("real")
 
     def update(self, estimate: Padded, correction: Padded, weight: Padded | Spread | None, out: Padded) -> None:
-        """``estimate * max(1 + weight * correction, 0)``; put off if it is in place."""
+        """``estimate * max(1 + weight * correction, 0)``; put off if it is in place, or of a point that is not made."""
         arrays = [correction, estimate, out, *([weight] if isinstance(weight, Padded) else [])]
         joined = correction.state == "rows" and correction.step is None and self._rows.can_step(*arrays)
-        ahead = estimate.ahead is not None and out is not estimate
-        if joined and ahead and self._update_and_keep(estimate, correction, weight, out):
+        beside = estimate.ahead is not None and not any(out is one for one in (estimate, correction, weight))
+        if joined and beside and self._put_off_beside(estimate, correction, weight, out):
             return
         correction.copy_part()
         if joined and out is estimate and estimate.state == "real" and estimate.update is None:
-            self._put_off_update(estimate, correction, weight)
+            self.free(estimate)
+            if estimate.ahead is not None:
+                self.newest(estimate.ahead)
+            estimate.become("real").update = Update(correction, weight, estimate.ahead)
+            self.put_off(estimate, correction, weight)
             return
         self.settle(estimate)
         self.before_writing(out)
         if joined:
-            name, also = _weighing(weight)
+            name, also = weighing_of(weight)
             self._rows.step(correction, "halves", name, out, "reals", *place_of(estimate), *also)
         else:
             elementwise.update(estimate, self.settle(correction), weight, out)
         out.become("real")
 
-    def _update_and_keep(self, point: Padded, correction: Padded, weight: Padded | Spread | None, out: Padded) -> bool:
-        """The update of a point that is not made yet, and the point itself, in one pass; whether that can be."""
+    def _put_off_beside(self, point: Padded, correction: Padded, weight: Padded | Spread | None, out: Padded) -> bool:
+        """Put off the update of a point that is not made yet, to another array; whether that can be."""
         assert point.ahead is not None
-        newest = self._newest(point.ahead)
-        apart = not any(out is one for one in (newest, correction, weight))
-        if not (apart and self._rows.can_step(correction, newest)):
+        newest = self.newest(point.ahead)
+        if out is newest or not self._rows.can_step(correction, newest):
             return False
-        self._free(point)
         self.before_writing(out)
-        name, also = _weighing(weight)
-        kept = cast("Step", name + AHEAD + KEPT)
-        ahead = (*place_of(newest), *point.ahead.numbers, *planes_of(correction))
-        self._rows.step(correction, "halves", kept, out, "reals", *place_of(point), *also, *ahead)
-        point.become("real")
-        out.become("real")
+        if point.ahead is None:
+            return False
+        out.become("real").update = Update(correction, weight, point.ahead, point)
+        self.put_off(out, correction, weight, newest, point)
         return True
-
-    def _put_off_update(self, estimate: Padded, correction: Padded, weight: Padded | Spread | None) -> None:
-        self._free(estimate)
-        ahead = estimate.ahead
-        if ahead is not None:
-            self._newest(ahead)
-        estimate.become("real").update = Update(correction, weight, ahead)
-        correction.awaiting.add(estimate)
-        if isinstance(weight, Padded):
-            weight.awaiting.add(estimate)
-        self._waiting.arrays.add(estimate)
 
     def predict(self, estimate: Padded, previous: Padded, factor: SupportsFloat, least: float, out: Padded) -> None:
         """``max(estimate + factor * (estimate - previous), least * estimate)``; put off if `previous` becomes it."""
@@ -139,8 +117,7 @@ class Transforms:
         plain = estimate.state == previous.state == "real" and not previous.waits and estimate.ahead is None
         if plain and out is previous and out is not estimate and self._rows.can_step(previous, estimate):
             previous.ahead = ahead
-            estimate.awaiting.add(previous)
-            self._waiting.arrays.add(previous)
+            self.put_off(previous, estimate)
             return
         self.settle(estimate)
         self.settle(previous)
@@ -156,61 +133,8 @@ class Transforms:
             return elementwise.run("predict", before, newest, before, also=ahead.numbers)
         taken = (self.settle(array) if array.waits or not array.has_room else array).planes(first, step, count)
         if taken.waits:
-            array.awaiting.add(taken)
-            self._waiting.arrays.add(taken)
+            self.put_off(taken, array)
         return taken
-
-    def finish(self) -> None:
-        """Do the steps that this thread has put off: other threads may be given what they need, and write to it."""
-        for array in list(self._waiting.arrays):
-            if array.waits:
-                self.settle(array)
-        self._waiting.arrays.clear()
-
-    def settle(self, array: Padded) -> Padded:
-        """Do what was put off, in place, so that the array's voxels are in memory."""
-        if array.update is not None:
-            self._update(array, array.update)
-        if array.ahead is not None:
-            self._free(array)
-            elementwise.run("predict", array, self._newest(array.ahead), array, also=array.ahead.numbers)
-            array.become("real")
-        if array.state != "rows":
-            return array
-        array.copy_part()
-        self._free(array)
-        if array.step is not None:
-            self._rows.step(array, "halves", "ratio", array, "reals", *_arguments(array.step))
-            array.taken = array.step
-        else:
-            self._rows.backward(array)
-        return array.become("real")
-
-    def before_writing(self, array: Padded) -> None:
-        """Do what was put off to the array, and what was put off and needs it as it is."""
-        if array.update is not None or array.ahead is not None:
-            self.settle(array)
-        array.part = None
-        self._free(array)
-
-    def _free(self, array: Padded) -> None:
-        """Do what was put off and needs the array as it is in memory."""
-        for other in list(array.awaiting):
-            if other.needs(array):
-                self.settle(other)
-        array.awaiting.clear()
-
-    def _newest(self, ahead: Ahead) -> Padded:
-        """The estimate that a point lies ahead of, in memory. A point that is to take its place is not made yet."""
-        if ahead.newest.update is not None:
-            self._update(ahead.newest, ahead.newest.update)
-        return ahead.newest
-
-    def _update(self, array: Padded, waits: Update) -> None:
-        """The update that waits."""
-        step, also = _update_of(waits)
-        self._rows.step(waits.correction, "halves", step, array, "reals", *place_of(array), *also)
-        array.become("real")
 
     def _goes_on(self, array: Padded, out: Padded) -> bool:
         """The update that waits for the correction in `out`, and the rows of the array after it, in one pass; whether
@@ -227,7 +151,7 @@ class Transforms:
             fits = waits.ahead is not None and waits.ahead.newest is array and waits.ahead.least == array.ahead.least
         if not fits or any(other is not estimate and other.needs(out) for other in out.awaiting):
             return False
-        step, also = _update_of(waits)
+        step, also = update_of(waits)
         self._rows.step(out, "halves", step, out, "halves", *place_of(estimate), *also, *further)
         estimate.become("real")
         out.become("rows")
@@ -236,12 +160,14 @@ class Transforms:
 
     def _to_rows(self, array: Padded, out: Padded) -> None:
         """Half spectra of the rows of `array`, with the step that waits."""
-        if out is not array or array.ahead is None:
+        if out is array and array.ahead is not None:
+            self.free(array)  # which may make the point
+        else:
             self.before_writing(out)
         if array.ahead is not None:
             self._point_to_rows(array, array.ahead, out)
         elif array.step is not None:
-            self._rows.step(array, "halves", "ratio", out, "halves", *_arguments(array.step))
+            self._rows.step(array, "halves", "ratio", out, "halves", *ratio_of(array.step))
             out.taken = array.step
         else:
             self._rows.forward(self.settle(array), out)
@@ -249,33 +175,12 @@ class Transforms:
 
     def _point_to_rows(self, array: Padded, ahead: Ahead, out: Padded) -> None:
         """Half spectra of the rows of a point that is still to be made."""
-        newest = self._newest(ahead)
+        newest = self.newest(ahead)
         if not self._rows.can_step(array, newest, out):
             self._rows.forward(self.settle(array), out)
             return
-        if out is array:
-            self._free(array)
         self._rows.step(array, "reals", "point", out, "halves", *place_of(newest), *ahead.numbers)
 
     def _planes(self, array: Padded, kind: Kind) -> None:
         if len(array.shape) == 3:
             self._columns.run(array, Columns.of_planes(array), kind)
-
-
-def _weighing(weight: Padded | Spread | None) -> tuple[Weighing, tuple[object, ...]]:
-    """The update for this weight, and what its kernel takes of it."""
-    if weight is None:
-        return "update", ()
-    return ("tabled", weight.arguments) if isinstance(weight, Spread) else ("weighted", place_of(weight))
-
-
-def _update_of(waits: Update) -> tuple[Step, tuple[object, ...]]:
-    """The update that waits, and what its kernel takes of weight and point."""
-    name, also = _weighing(waits.weight)
-    if waits.ahead is None:
-        return name, also
-    return cast("Step", name + AHEAD), (*also, *place_of(waits.ahead.newest), *waits.ahead.numbers)
-
-
-def _arguments(step: Ratio) -> tuple[object, ...]:
-    return *place_of(step.image), *step.numbers
