@@ -1,6 +1,10 @@
 // What the kernels of all files use: volumes are float, C order, x fastest. Elementwise kernels run over one index, the
 // others over (x, y, z); work-items beyond the end do nothing, so that global sizes can be rounded up to whole
-// work-groups.
+// work-groups. Where memory is all that counts, a work-item does some voxels of a row, so that more reads are under way.
 
 #define EACH(i, n) const size_t i = get_global_id(0); if (i >= (n)) return
 #define AT(z, y, x, ny, nx) (((size_t)(z) * (ny) + (y)) * (nx) + (x))
+
+// SOME is how many.
+#define FOR_SOME(k, x) for (int k = 0, x = get_group_id(0) * SOME * get_local_size(0) + get_local_id(0); k < SOME; \
+                            ++k, x += get_local_size(0))

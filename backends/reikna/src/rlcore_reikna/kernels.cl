@@ -51,11 +51,16 @@ kernel void ratio_inside(global float *out, global const float *image, global co
                          const float background, const float floor, const int ny, const int nx,
                          const int az, const int ay, const int ax, const int bz, const int by, const int bx)
 {
-    const int x = get_global_id(0), y = get_global_id(1), z = get_global_id(2);
-    if (x >= nx || y >= ny) return;
-    const int inside = x >= ax && x < bx && y >= ay && y < by && z >= az && z < bz;
-    const size_t i = AT(z, y, x, ny, nx);
-    out[i] = inside ? less_one(image[i], blurred[i], background, floor) : 0.0f;
+    const int y = get_global_id(1), z = get_global_id(2);
+    if (y >= ny) return;
+    const int within = y >= ay && y < by && z >= az && z < bz;
+    const size_t row = AT(z, y, 0, ny, nx);
+    float ratio[SOME];
+    FOR_SOME(k, x) {
+        const int inside = within && x >= ax && x < bx;
+        ratio[k] = inside ? less_one(image[row + x], blurred[row + x], background, floor) : 0.0f;
+    }
+    FOR_SOME(k, x) if (x < nx) out[row + x] = ratio[k];
 }
 
 // --- a small table spread over a volume: index holds nz, ny and nx positions in the table, which is ty by tx a plane
@@ -72,12 +77,17 @@ kernel void update_spread(global float *out, global const float *estimate, globa
                           global const float *table, global const int *index, const int ty, const int tx,
                           const int nz, const int ny, const int nx)
 {
-    const int x = get_global_id(0), y = get_global_id(1), z = get_global_id(2);
-    if (x >= nx || y >= ny) return;
-    const size_t i = AT(z, y, x, ny, nx);
-    const float weight = table[AT(index[z], index[nz + y], index[nz + ny + x], ty, tx)];
-    if (weight == 0.0f && out == estimate) return; // it stays what it is: nothing is read or written
-    out[i] = updated(estimate[i], correction[i], weight);
+    const int y = get_global_id(1), z = get_global_id(2);
+    if (y >= ny) return;
+    const size_t row = AT(z, y, 0, ny, nx), weights = AT(index[z], index[nz + y], 0, ty, tx);
+    float new[SOME];
+    int stays[SOME]; // what it is: nothing is read or written
+    FOR_SOME(k, x) {
+        const float weight = x < nx ? table[weights + index[nz + ny + x]] : 0.0f;
+        stays[k] = x >= nx || (weight == 0.0f && out == estimate);
+        new[k] = stays[k] ? 0.0f : updated(estimate[row + x], correction[row + x], weight);
+    }
+    FOR_SOME(k, x) if (!stays[k]) out[row + x] = new[k];
 }
 
 // --- geometry
@@ -90,33 +100,38 @@ kernel void flip(global float *out, global const float *a, const int nz, const i
 }
 
 // out[z, y, x] = volume[z + sz, y + sy, x + sx]; outside the volume (mz by my by mx) it is 0
-kernel void cut(global float *out, global const float *volume, const int ny, const int nx,
+kernel void cut(global float *restrict out, global const float *restrict volume, const int ny, const int nx,
                 const int sz, const int sy, const int sx, const int mz, const int my, const int mx)
 {
-    const int x = get_global_id(0), y = get_global_id(1), z = get_global_id(2);
-    if (x >= nx || y >= ny) return;
-    const int vx = x + sx, vy = y + sy, vz = z + sz;
-    const int inside = vx >= 0 && vx < mx && vy >= 0 && vy < my && vz >= 0 && vz < mz;
-    out[AT(z, y, x, ny, nx)] = inside ? volume[AT(vz, vy, vx, my, mx)] : 0.0f;
+    const int y = get_global_id(1), z = get_global_id(2);
+    if (y >= ny) return;
+    const int vy = y + sy, vz = z + sz, within = vy >= 0 && vy < my && vz >= 0 && vz < mz;
+    const size_t row = AT(z, y, 0, ny, nx), from = within ? AT(vz, vy, 0, my, mx) : 0;
+    FOR_SOME(k, x) {
+        const int vx = x + sx;
+        if (x < nx) out[row + x] = within && vx >= 0 && vx < mx ? volume[from + vx] : 0.0f;
+    }
 }
 
 // The same of a volume that repeats; the start lies inside it.
-kernel void cut_wrapped(global float *out, global const float *volume, const int ny, const int nx,
+kernel void cut_wrapped(global float *restrict out, global const float *restrict volume, const int ny, const int nx,
                         const int sz, const int sy, const int sx, const int mz, const int my, const int mx)
 {
-    const int x = get_global_id(0), y = get_global_id(1), z = get_global_id(2);
-    if (x >= nx || y >= ny) return;
-    out[AT(z, y, x, ny, nx)] = volume[AT((z + sz) % mz, (y + sy) % my, (x + sx) % mx, my, mx)];
+    const int y = get_global_id(1), z = get_global_id(2);
+    if (y >= ny) return;
+    const size_t row = AT(z, y, 0, ny, nx), from = AT((z + sz) % mz, (y + sy) % my, 0, my, mx);
+    FOR_SOME(k, x) if (x < nx) out[row + x] = volume[from + (x + sx) % mx];
 }
 
 // volume[z + tz, ...] = block[z + sz, ...] for a box of (any number of planes) by ny by nx
-kernel void paste(global float *volume, global const float *block, const int ny, const int nx,
+kernel void paste(global float *restrict volume, global const float *restrict block, const int ny, const int nx,
                   const int sz, const int sy, const int sx, const int by, const int bx,
                   const int tz, const int ty, const int tx, const int my, const int mx)
 {
-    const int x = get_global_id(0), y = get_global_id(1), z = get_global_id(2);
-    if (x >= nx || y >= ny) return;
-    volume[AT(z + tz, y + ty, x + tx, my, mx)] = block[AT(z + sz, y + sy, x + sx, by, bx)];
+    const int y = get_global_id(1), z = get_global_id(2);
+    if (y >= ny) return;
+    const size_t to = AT(z + tz, y + ty, tx, my, mx), from = AT(z + sz, y + sy, sx, by, bx);
+    FOR_SOME(k, x) if (x < nx) volume[to + x] = block[from + x];
 }
 
 // --- spectra

@@ -15,8 +15,8 @@ from rlcore.transform_code.columns import Tiling, body, in_tile, tilings
 from rlcore.transform_code.stages import Access, Statements
 
 THREADS = 512
-"""Of a work-group, at most: with 576 for 288 planes it took 62 registers a work-item instead of 56, so that only one
-group found room in a multiprocessor, and a quarter longer."""
+"""Of a work-group, at most, so that two have room in a multiprocessor: with 576 for 288 planes it took a quarter
+longer."""
 _LIMITS = (3, 12), (3, 16), (4, 12), (4, 16)
 """Stages, and values of a work-item, at most: the first that there is. Registers are what a product of a value and its
 mirror image is short of."""

@@ -55,6 +55,11 @@ _ARGUMENTS: dict[str, dict[str, str]] = {
 }
 """Arguments of every kernel, by the file it is in: buffer, float, int, unsigned int, number of voxels (ulong)."""
 
+_SOME = frozenset({"ratio_inside", "update_spread", "cut", "cut_wrapped", "paste"})
+"""Kernels whose work-items do some voxels of a row each,"""
+_EACH = 4
+"""so many."""
+
 _FILE_OF = {name: file for file, kernels in _ARGUMENTS.items() for name in kernels}
 
 _DTYPES: dict[str, Any] = {"b": None, "f": np.float32, "i": np.int32, "u": np.uint32, "n": np.uint64}
@@ -84,7 +89,7 @@ class Program:
         with self._loading:
             if file not in self._loaded:
                 source = "".join(files(__package__).joinpath(f"{name}.cl").read_text() for name in (*_BEFORE, file))
-                program = cl.Program(self._queue.context, source).build()
+                program = cl.Program(self._queue.context, source).build([f"-DSOME={_EACH}"])
                 self._kernels |= {
                     name: _kernel(program, name, arguments) for name, arguments in _ARGUMENTS[file].items()
                 }
@@ -108,7 +113,8 @@ class Program:
         nz, ny, nx = cubic(shape)
         wide = min(_WIDTH, self._line, power_of_two(nx))
         high = min(self._line // wide, power_of_two(ny))
-        size = (-(-nx // wide) * wide, -(-ny // high) * high, nz)
+        span = wide * _EACH if name in _SOME else wide
+        size = (-(-nx // span) * wide, -(-ny // high) * high, nz)
         self._launch(name, size, (wide, high, 1), *arguments)
 
     def _launch(self, name: str, size: tuple[int, ...], local: tuple[int, ...] | None, *arguments: Any) -> None:
