@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard
+from typing import Any, Literal, TypeAlias, TypeGuard
 
 from rlcore.backend import Shape
-
-if TYPE_CHECKING:
-    from rlcore_reikna.line_steps import End
 
 Kind = Literal["real", "spectrum"]
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Array:
     """A real volume, or a spectrum in the layout of the transforms that made it, in one buffer."""
 
@@ -22,8 +19,6 @@ class Array:
     shape: Shape
     """Of the real volume."""
     kind: Kind = "real"
-    end: End | None = None
-    """What brings the lines of a real volume back, where a filter has left them as spectra."""
 
     @property
     def size(self) -> int:

@@ -14,7 +14,6 @@ from rlcore.errors import BackendError
 from rlcore_reikna import host_volumes
 from rlcore_reikna.arrays import Array, Kind, Real, Spread, cubic, is_spectrum, real_bytes
 from rlcore_reikna.devices import choose, described, is_cpu, title
-from rlcore_reikna.line_steps import NO_STEP, End, LineStep
 from rlcore_reikna.memory import rounded
 from rlcore_reikna.regularizing import Regularizing
 from rlcore_reikna.runtime import Runtime, runtime_of
@@ -149,12 +148,9 @@ class OpenCLBackend(Regularizing):
         inside: Box | None = None,
         out: Array | None = None,
     ) -> Array:
-        data = self._dense(image)
-        if isinstance(blurred, Array) and blurred.end and blurred.shape == data.shape:
-            return self._take_along(blurred.end, out, LineStep.ratio(data, background, floor, inside), data.shape)
         if inside is None:
-            return self._each("ratio", out, data, blurred, numbers=(background, floor))
-        divisor = self._dense(blurred)
+            return self._each("ratio", out, image, blurred, numbers=(background, floor))
+        data, divisor = self._dense(image), self._dense(blurred)
         target = self._target(out, data.shape, "real")
         (_, *plane), first = cubic(data.shape), cubic(inside.start, fill=0)
         last = cubic(inside.stop)
@@ -163,19 +159,14 @@ class OpenCLBackend(Regularizing):
         return target
 
     def update(self, estimate: Real, correction: Real, weight: Real | None, *, out: Array | None = None) -> Array:
-        before = self._dense(estimate)
-        weighing = self._dense(weight) if isinstance(weight, Array) else weight
-        alike = before.shape == correction.shape and (weighing is None or weighing.shape == before.shape)
-        if alike and isinstance(correction, Array) and correction.end:
-            return self._take_along(correction.end, out, LineStep.update(before, weighing, out), before.shape)
-        if weighing is None:
-            return self._each("update", out, before, correction)
-        if not isinstance(weighing, Spread):
-            return self._each("update_weighted", out, before, correction, weighing)
-        factor = self._dense(correction)
+        if weight is None:
+            return self._each("update", out, estimate, correction)
+        if not isinstance(weight, Spread):
+            return self._each("update_weighted", out, estimate, correction, weight)
+        before, factor = self._dense(estimate), self._dense(correction)
         target = self._target(out, before.shape, "real")
         self._program.over(
-            "update_spread", before.shape, target.buffer, before.buffer, factor.buffer, *weighing.arguments
+            "update_spread", before.shape, target.buffer, before.buffer, factor.buffer, *weight.arguments
         )
         return target
 
@@ -229,9 +220,7 @@ class OpenCLBackend(Regularizing):
         part = self._dense(block)
         (_, *plane), at, to = cubic(tuple(shape)), cubic(source, fill=0), cubic(target, fill=0)
         (_, *inner), (_, *outer) = cubic(part.shape), cubic(volume.shape)
-        self._program.over(
-            "paste", tuple(shape), self._dense(volume).buffer, part.buffer, *plane, *at, *inner, *to, *outer
-        )
+        self._program.over("paste", tuple(shape), volume.buffer, part.buffer, *plane, *at, *inner, *to, *outer)
 
     def read(
         self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False, out: Array | None = None
@@ -272,17 +261,9 @@ class OpenCLBackend(Regularizing):
     def _filter(self, array: Real, transfer: Array, out: Array | None, *, mirrored: bool) -> Array:
         source = self._dense(array)
         target = self._target(out, source.shape, "real")
-        target.end = self._transforms.filter(
-            target.buffer, source.buffer, transfer.buffer, source.shape, mirrored=mirrored
-        )
+        self._transforms.filter(target.buffer, source.buffer, transfer.buffer, source.shape, mirrored=mirrored)
         if self.on_host:
             self._runtime.queue.finish()  # else a run is told to be over while most of it waits on the queue
-        return target
-
-    def _take_along(self, end: End, out: Array | None, step: LineStep, shape: Shape) -> Array:
-        """The step, on the way of lines from their spectra to `out`."""
-        target = self._target(out, shape, "real")
-        end(target.buffer, step)
         return target
 
     def _each(self, kernel: str, out: Array | None, *operands: Real, numbers: tuple[float, ...] = ()) -> Array:
@@ -299,7 +280,6 @@ class OpenCLBackend(Regularizing):
             return self._new(shape, kind)
         if out.shape != shape or out.kind != kind:
             raise BackendError(f"out of shape {out.shape} ({out.kind}) cannot take a result of shape {shape} ({kind})")
-        out.end = None
         return out
 
     def _new(self, shape: Shape, kind: Kind = "real") -> Array:
@@ -309,9 +289,6 @@ class OpenCLBackend(Regularizing):
     def _dense(self, array: Any) -> Array:
         """The array with its voxels in memory."""
         if isinstance(array, Array):
-            if array.end is not None:
-                array.end(array.buffer, NO_STEP)
-                array.end = None
             return array
         dense = self._new(array.shape)
         self._program.over("expand", dense.shape, dense.buffer, *array.arguments)

@@ -17,8 +17,6 @@ from reikna.fft import FFT
 
 from rlcore.backend import Shape
 from rlcore_reikna.arrays import power_of_two
-from rlcore_reikna.line_code import connect
-from rlcore_reikna.line_steps import NO_STEP, LineStep
 from rlcore_reikna.memory import Memory
 from rlcore_reikna.program import quiet_compiler
 
@@ -44,18 +42,13 @@ class ReiknaFFT:
         self._queue, self._memory = queue, memory
         self._plans: OrderedDict[tuple[Shape, int], _AxisPlan] = OrderedDict()
 
-    def run(
-        self, target: Any, source: Any, shape: Shape, axis: int, *, inverse: bool, step: LineStep = NO_STEP
-    ) -> None:
-        """Transform the complex volume in buffer `source` into `target`, which may be the same.
-
-        Along the last axis with a step that the voxels take on their way, if it is a packed volume.
-        """
+    def run(self, target: Any, source: Any, shape: Shape, axis: int, *, inverse: bool) -> None:
+        """Transform the complex volume in buffer `source` into `target`, which may be the same."""
         if (shape, axis) not in self._plans:
             with quiet_compiler():
                 self.load(shape, axis)
         self._plans.move_to_end((shape, axis))
-        self._plans[shape, axis].run(target, source, step, inverse=inverse)
+        self._plans[shape, axis].run(target, source, inverse=inverse)
 
     def load(self, shape: Shape, axis: int) -> None:
         """Compile a transform. Inside `quiet_compiler`; in any thread, but one at a time."""
@@ -100,39 +93,33 @@ class _AxisPlan:
         self._thread = _OclThread(queue, temp_alloc={"cls": _Borrowed})
         self._thread.temp_alloc.memory = memory
         outer, inner = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
-        form = (outer, shape[axis], inner)[: 2 + (inner > 1)]  # reikna drops a last axis of length 1 half-way
+        self._shape = (outer, shape[axis], inner)[: 2 + (inner > 1)]  # reikna drops a last axis of length 1 half-way
         self._none = cl.Buffer(queue.context, cl.mem_flags.READ_WRITE, 8)
-        transform = FFT(Type(np.complex64, form), axes=(1,))
-        connect(transform, Type(np.complex64, form))
-        # an array that a buffer is put under when it is used: making one takes longer than starting a kernel
-        lines = {name: self._thread.array(form, np.complex64, data=self._none) for name in _LINES}
-        small = {name: self._thread.array((1,), np.int32, data=self._none) for name in _SMALL}
-        self._arrays = {**lines, **small}
-        self._transform = transform.compile(self._thread)
-        self._transform.signature = _AsGiven
+        self._target, self._source = self._view(), self._view()
+        self._transform = FFT(Type(np.complex64, self._shape), axes=(1,)).compile(self._thread)
+        self._transform.signature = _AsGiven(self._transform.signature)
 
-    def run(self, target: Any, source: Any, step: LineStep, *, inverse: bool) -> None:
-        buffers = {"out": target, "input": source, **step.buffers}
-        for name, buffer in buffers.items():
-            self._arrays[name].base_data = buffer
+    def run(self, target: Any, source: Any, *, inverse: bool) -> None:
+        self._target.base_data, self._source.base_data = target, source
         with self._thread.temp_alloc:
-            self._transform({**self._arrays, **step.numbers, "inverse": np.int32(inverse)})
-        for name in buffers:
-            self._arrays[name].base_data = self._none
+            self._transform(self._target, self._source, int(inverse))
+        self._target.base_data = self._source.base_data = self._none
 
-
-_LINES, _SMALL = ("out", "input", "operand", "weight"), ("table", "index")
-"""The arrays that a transform is given."""
+    def _view(self) -> Any:
+        """An array that a buffer is put under when it is used: making one takes longer than starting a kernel."""
+        return self._thread.array(self._shape, np.complex64, data=self._none)
 
 
 class _AsGiven:
-    """The arguments of a transform, by their names: reikna's own signature takes longer to make sure of them than the
-    kernel takes to start."""
+    """The arguments of a transform, all of them given in their order: reikna's own signature takes longer to find that
+    out than the kernel takes to start."""
 
-    @staticmethod
-    def bind_with_defaults(args: tuple[Any, ...], _: Any, *, cast: bool) -> Any:
-        (arguments,) = args
-        return SimpleNamespace(arguments=arguments)
+    def __init__(self, signature: Any) -> None:
+        self._names = tuple(signature.parameters)
+
+    def bind_with_defaults(self, args: tuple[Any, ...], _: Any, *, cast: bool) -> Any:
+        *arrays, inverse = args
+        return SimpleNamespace(arguments=dict(zip(self._names, (*arrays, np.int32(inverse)), strict=True)))
 
 
 class _Borrowed(TemporaryManager):  # type: ignore[misc]

@@ -29,21 +29,40 @@ float less_one(const float image, const float blurred, const float background, c
 
 kernel void ratio(global float *out, global const float *image, global const float *blurred,
                   const float background, const float floor, const ulong n)
-{ EACH(i, n); out[i] = less_one(image[i], blurred[i], background, floor); }
+{
+    float result[SOME];
+    FOR_SOME_OF(n, k, i) result[k] = less_one(image[i], blurred[i], background, floor);
+    FOR_SOME_OF(n, k, i) out[i] = result[k];
+}
 
 float updated(const float estimate, const float correction, const float weight)
 { return estimate * at_least(1.0f + weight * correction, 0.0f); }
 
 kernel void update(global float *out, global const float *estimate, global const float *correction, const ulong n)
-{ EACH(i, n); out[i] = updated(estimate[i], correction[i], 1.0f); }
+{
+    float result[SOME];
+    FOR_SOME_OF(n, k, i) result[k] = updated(estimate[i], correction[i], 1.0f);
+    FOR_SOME_OF(n, k, i) out[i] = result[k];
+}
 
 kernel void update_weighted(global float *out, global const float *estimate, global const float *correction,
                             global const float *weight, const ulong n)
-{ EACH(i, n); out[i] = updated(estimate[i], correction[i], weight[i]); }
+{
+    float result[SOME];
+    FOR_SOME_OF(n, k, i) result[k] = updated(estimate[i], correction[i], weight[i]);
+    FOR_SOME_OF(n, k, i) out[i] = result[k];
+}
+
+float ahead(const float estimate, const float previous, const float factor, const float least)
+{ return at_least(estimate + factor * (estimate - previous), least * estimate); }
 
 kernel void predict(global float *out, global const float *estimate, global const float *previous,
                     const float factor, const float least, const ulong n)
-{ EACH(i, n); const float f = estimate[i]; out[i] = at_least(f + factor * (f - previous[i]), least * f); }
+{
+    float result[SOME];
+    FOR_SOME_OF(n, k, i) result[k] = ahead(estimate[i], previous[i], factor, least);
+    FOR_SOME_OF(n, k, i) out[i] = result[k];
+}
 
 // --- inside a box, from (az, ay, ax) up to (bz, by, bx); outside it nothing is read and 0 is written
 
@@ -80,14 +99,14 @@ kernel void update_spread(global float *out, global const float *estimate, globa
     const int y = get_global_id(1), z = get_global_id(2);
     if (y >= ny) return;
     const size_t row = AT(z, y, 0, ny, nx), weights = AT(index[z], index[nz + y], 0, ty, tx);
-    float new[SOME];
+    float result[SOME];
     int stays[SOME]; // what it is: nothing is read or written
     FOR_SOME(k, x) {
         const float weight = x < nx ? table[weights + index[nz + ny + x]] : 0.0f;
         stays[k] = x >= nx || (weight == 0.0f && out == estimate);
-        new[k] = stays[k] ? 0.0f : updated(estimate[row + x], correction[row + x], weight);
+        result[k] = stays[k] ? 0.0f : updated(estimate[row + x], correction[row + x], weight);
     }
-    FOR_SOME(k, x) if (!stays[k]) out[row + x] = new[k];
+    FOR_SOME(k, x) if (!stays[k]) out[row + x] = result[k];
 }
 
 // --- geometry

@@ -16,7 +16,6 @@ from rlcore.lengths import smooth_length
 from rlcore_reikna.arrays import cubic, power_of_two
 from rlcore_reikna.columns import Columns, ColumnTransforms
 from rlcore_reikna.fft import ReiknaFFT, passes, scratch_bytes
-from rlcore_reikna.line_steps import End, LineStep
 from rlcore_reikna.program import at_once
 from rlcore_reikna.runtime import Runtime
 
@@ -92,31 +91,25 @@ class PackedTransforms:
         else:
             self._program.each("product_full", math.prod(shape), out, a, b, int(mirrored))
 
-    def filter(self, out: Any, real: Any, transfer: Any, shape: Shape, *, mirrored: bool) -> End | None:
+    def filter(self, out: Any, real: Any, transfer: Any, shape: Shape, *, mirrored: bool) -> None:
         with self._program.lock:
             if self._is_one_pass(shape):
                 self._filter_packed(out, real, transfer, _complex(shape), mirrored=mirrored)
-                return partial(self._end, out, shape) if shape[-1] > 2 else None
+                return
             spectrum = out if _is_packed(shape) else self._memory.allocate(self.spectrum_bytes(shape))
             self.forward(spectrum, real, shape)
             self.multiply(spectrum, spectrum, transfer, shape, mirrored=mirrored)
             self.inverse(out, spectrum, shape, keep=False)
-            return None
-
-    def _end(self, lines: Any, shape: Shape, out: Any, step: LineStep) -> None:
-        with self._program.lock:
-            lengths = _complex(shape)
-            self._fft.run(out, lines, lengths, len(lengths) - 1, inverse=True, step=step)
 
     def _filter_packed(self, out: Any, real: Any, transfer: Any, lengths: Shape, *, mirrored: bool) -> None:
-        """In place but for the first pass, so that the last transform there and the first one back are the product.
-        Lines stay spectra."""
+        """In place but for the first pass, so that the last transform there and the first one back are the product."""
         others = range(1, len(lengths) - 1)
         self._lines(out, real, lengths, inverse=False)
         self._through(out, lengths, others, inverse=False)
         plane = lengths[0], math.prod(lengths[1:-1]), lengths[-1]
         self._columns.filter_packed(out, transfer, plane, mirrored=mirrored)
         self._through(out, lengths, others, inverse=True)
+        self._lines(out, out, lengths, inverse=True)
 
     def _is_one_pass(self, shape: Shape) -> bool:
         """Whether a filter passes through the volume along its first axis once."""

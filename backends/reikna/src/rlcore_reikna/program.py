@@ -55,10 +55,14 @@ _ARGUMENTS: dict[str, dict[str, str]] = {
 }
 """Arguments of every kernel, by the file it is in: buffer, float, int, unsigned int, number of voxels (ulong)."""
 
-_SOME = frozenset({"ratio_inside", "update_spread", "cut", "cut_wrapped", "paste"})
-"""Kernels whose work-items do some voxels of a row each,"""
-_EACH = 4
-"""so many."""
+_SOME = 4
+_BY_SOME = frozenset(
+    {
+        *("ratio", "update", "update_weighted", "predict"),
+        *("ratio_inside", "update_spread", "cut", "cut_wrapped", "paste"),
+    }
+)
+"""Kernels whose work-items do so many voxels each."""
 
 _FILE_OF = {name: file for file, kernels in _ARGUMENTS.items() for name in kernels}
 
@@ -89,7 +93,7 @@ class Program:
         with self._loading:
             if file not in self._loaded:
                 source = "".join(files(__package__).joinpath(f"{name}.cl").read_text() for name in (*_BEFORE, file))
-                program = cl.Program(self._queue.context, source).build([f"-DSOME={_EACH}"])
+                program = cl.Program(self._queue.context, source).build([f"-DSOME={_SOME}"])
                 self._kernels |= {
                     name: _kernel(program, name, arguments) for name, arguments in _ARGUMENTS[file].items()
                 }
@@ -97,7 +101,8 @@ class Program:
 
     def each(self, name: str, count: int, *arguments: Any) -> None:
         """Launch an elementwise kernel over `count` voxels; the count is its last argument."""
-        size = -(-count // self._line) * self._line
+        span = self._line * _some(name)
+        size = -(-count // span) * self._line
         self._launch(name, (size,), (self._line,), *arguments, count)
 
     def strided(self, name: str, items: int, count: int, *arguments: Any) -> None:
@@ -113,7 +118,7 @@ class Program:
         nz, ny, nx = cubic(shape)
         wide = min(_WIDTH, self._line, power_of_two(nx))
         high = min(self._line // wide, power_of_two(ny))
-        span = wide * _EACH if name in _SOME else wide
+        span = wide * _some(name)
         size = (-(-nx // span) * wide, -(-ny // high) * high, nz)
         self._launch(name, size, (wide, high, 1), *arguments)
 
@@ -141,6 +146,11 @@ def at_once(tasks: Sequence[Callable[[], object]]) -> None:
     with quiet_compiler(), ThreadPoolExecutor(len(tasks)) as threads:
         for done in [threads.submit(task) for task in tasks]:
             done.result()
+
+
+def _some(name: str) -> int:
+    """Voxels that a work-item of this kernel does."""
+    return _SOME if name in _BY_SOME else 1
 
 
 def _kernel(program: cl.Program, name: str, arguments: str) -> cl.Kernel:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from rlcore.backend import Shape
-from rlcore_reikna.line_steps import End
 
 
 class Transforms(Protocol):
@@ -39,7 +38,6 @@ class Transforms(Protocol):
         """Product of two spectra, of which the first may be `out`; with `mirrored`, by the conjugate of the second."""
         ...
 
-    def filter(self, out: Any, real: Any, transfer: Any, shape: Shape, *, mirrored: bool) -> End | None:
-        """Transform, product and transform back; `out` may be the volume itself. What brings its lines back, if they
-        are left as spectra."""
+    def filter(self, out: Any, real: Any, transfer: Any, shape: Shape, *, mirrored: bool) -> None:
+        """Transform, product and transform back; `out` may be the volume itself."""
         ...
