@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 from rlcore.transform_code.butterflies import is_product_of_primes
-from rlcore.transform_code.stages import Access, indented, stages_of, through, times
+from rlcore.transform_code.stages import Access, Stage, indented, stages_of, through, times
 
 LARGEST_RADIX = 16
 """Longest transform that a thread holds in its registers."""
@@ -43,10 +43,12 @@ class Tiling:
     width: int
     """Columns in a tile."""
     threads: int
+    halves: bool = False
+    """Whether values pass through shared memory in halves, real parts first: twice as many columns have room."""
 
     @property
     def shared_bytes(self) -> int:
-        return 8 * self.length * self.width if len(self.radices) > 1 else 0
+        return (4 if self.halves else 8) * self.length * self.width if len(self.radices) > 1 else 0
 
     def rounds(self, radix: int) -> int:
         """Transforms of one stage that each thread does."""
@@ -105,20 +107,25 @@ def _teams(length: int, radices: tuple[int, ...], width: int, most: int) -> Iter
             yield tiling
 
 
-def body(tiling: Tiling, kind: Kind, product: Access | None = None) -> str:
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """A product of every value with another of the tile."""
+
+    mate: Callable[[str], tuple[str, str]]
+    """Of the value at a place: the place and the column of the other."""
+    product: Callable[[str, str, str], Iterator[str]]
+    """Changes a value, given the other and the place."""
+
+
+def body(tiling: Tiling, kind: Kind, meeting: Meeting | None = None) -> str:
     """Statements of a kernel that works in place, on value k of its column at ``data[k * stride]``.
 
     They use the variables `data`, `transfer` (both at the column), `stride`, `scale` (not for "forward"), maybe `way`,
     `turns`, the shared array `tile`, and for each thread `c`, its column in the tile, `lane`, its number in the column,
-    and `inside`, whether there is such a column. A filter's `product` changes a value, and may use what all columns of
-    the tile have: it is in `tile`, whatever the length, as `in_tile` says.
+    and `inside`, whether there is such a column. The tile is of float2, or of float if values pass in halves. It must
+    have room even for lengths of one stage if a filter's product is a `meeting`.
     """
-    return indented(_statements(tiling, kind, product))
-
-
-def in_tile(tiling: Tiling, at: str, column: str) -> str:
-    """Value `at` of a column of the tile."""
-    return f"tile[{at} * {tiling.width} + {column}]"
+    return indented(_statements(tiling, kind, meeting))
 
 
 def turns(length: int) -> list[complex]:
@@ -126,36 +133,70 @@ def turns(length: int) -> list[complex]:
     return [complex(math.cos(2 * math.pi * k / length), -math.sin(2 * math.pi * k / length)) for k in range(length)]
 
 
-def _statements(tiling: Tiling, kind: Kind, product: Access | None) -> Iterator[str]:
+def _statements(tiling: Tiling, kind: Kind, meeting: Meeting | None) -> Iterator[str]:
     """The stages, one after the other; a filter turns round in the middle, with the values in registers."""
     lanes, filters = tiling.threads // tiling.width, kind in ("convolve", "correlate", "filter")
     stages = stages_of(tiling.length, lanes, tiling.radices, +1 if kind == "backward" else -1, "a")
     yield from stages[0].read(_from_memory(either_way=kind == "transform"), "inside")
     yield from stages[0].compute()
-    load, store = _tile(tiling)
-    yield from through(stages, load, store)
+    passages = [_Passage(tiling, part) for part in (("x", "y") if tiling.halves else ("",))]
+    yield from through(stages, [(passage.load(), passage.store()) for passage in passages])
     if filters:
         back = stages_of(tiling.length, lanes, tiling.radices[::-1], +1, "b")
-        if product is None:
+        if meeting is None:
             yield from stages[-1].change(_product(kind), "inside")
         else:
-            yield from stages[-1].change(store)
-            yield "__syncthreads();"
-            yield from stages[-1].change(product, "inside")
-            yield "__syncthreads();"
+            yield from _meet(stages[-1], passages, meeting)
         yield from stages[-1].following(back[0])
         yield from back[0].compute()
-        yield from through(back, load, store)
+        yield from through(back, [(passage.load(), passage.store()) for passage in passages])
         stages = back
     yield from stages[-1].change(_to_memory(kind), "inside")
 
 
-def _tile(tiling: Tiling) -> tuple[Access, Access]:
-    """Load from and store to shared memory, columns side by side: threads of a warp never meet in a bank."""
-    return (
-        lambda name, at: iter([f"{name} = {in_tile(tiling, at, 'c')};"]),
-        lambda name, at: iter([f"{in_tile(tiling, at, 'c')} = {name};"]),
-    )
+def _meet(stage: Stage, passages: list[_Passage], meeting: Meeting) -> Iterator[str]:
+    """The last stage's values are multiplied with others of the tile."""
+
+    def multiply(name: str, at: str) -> Iterator[str]:
+        yield from passages[-1].load(_mate, meeting.mate)(name, at)
+        yield from meeting.product(name, _mate(name), at)
+
+    yield from stage.declare(_mate)
+    for passage in passages:
+        yield from stage.change(passage.store())
+        yield "__syncthreads();"
+        last = passage is passages[-1]
+        yield from stage.change(multiply if last else passage.load(_mate, meeting.mate), "inside")
+        yield "__syncthreads();"
+
+
+def _mate(name: str) -> str:
+    return f"m{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Passage:
+    """Through shared memory, columns side by side: threads of a warp never meet in a bank."""
+
+    tiling: Tiling
+    part: str
+    """The part of a value that passes; all of it if empty."""
+
+    def load(
+        self,
+        named: Callable[[str], str] = lambda name: name,
+        place: Callable[[str], tuple[str, str]] = lambda at: (at, "c"),
+    ) -> Access:
+        return lambda name, at: iter([f"{self._of(named(name))} = {self._at(*place(at))};"])
+
+    def store(self) -> Access:
+        return lambda name, at: iter([f"{self._at(at, 'c')} = {self._of(name)};"])
+
+    def _at(self, at: str, column: str) -> str:
+        return f"tile[{at} * {self.tiling.width} + {column}]"
+
+    def _of(self, name: str) -> str:
+        return f"{name}.{self.part}" if self.part else name
 
 
 def _product(kind: Kind) -> Access:

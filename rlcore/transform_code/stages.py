@@ -32,15 +32,16 @@ class Stage:
     def items(self) -> int:
         return self.length // self.radix
 
-    def read(self, load: Access, inside: str = "") -> Statements:
-        """Values a stride apart; 0 where a thread has none."""
+    def declare(self, named: Callable[[str], str] = lambda name: name) -> Statements:
+        """Variables for all values, or for what is named after them; 0."""
         for turn in self._rounds:
             for r in range(self.radix):
-                yield f"float2 {self._name(turn, r)} = make_float2(0.0f, 0.0f);"
-            yield f"if ({self._guard(turn, inside)}) {{"
-            for r in range(self.radix):
-                yield from load(self._name(turn, r), f"({self._item(turn)} + {r * self.items})")
-            yield "}"
+                yield f"float2 {named(self._name(turn, r))} = make_float2(0.0f, 0.0f);"
+
+    def read(self, load: Access, inside: str = "") -> Statements:
+        """Values a stride apart; 0 where a thread has none."""
+        yield from self.declare()
+        yield from self.change(load, inside)
 
     def compute(self) -> Statements:
         """Turn the values by their place among the stages, and transform them."""
@@ -119,12 +120,19 @@ def stages_of(length: int, lanes: int, radices: Sequence[int], sign: int, label:
     ]
 
 
-def through(stages: Sequence[Stage], load: Access, store: Access) -> Statements:
-    """Pass values from each stage to the next through shared memory: from the first, computed, to the last, read."""
+def through(stages: Sequence[Stage], passages: Sequence[tuple[Access, Access]]) -> Statements:
+    """Pass values from each stage to the next through shared memory: from the first, computed, to the last, computed.
+
+    One passage after another, each of which loads and stores a part of every value, or all of it.
+    """
     for earlier, later in itertools.pairwise(stages):
-        yield from earlier.write(store)
-        yield "__syncthreads();"
-        yield from later.read(load)
+        yield from later.declare()
+        for number, (load, store) in enumerate(passages):
+            if number:
+                yield "__syncthreads();"
+            yield from earlier.write(store)
+            yield "__syncthreads();"
+            yield from later.change(load)
         yield from later.compute()
         yield "__syncthreads();"
 

@@ -63,7 +63,7 @@ def _statements(tiling: RowTiling, origin: Form, step: Step, target: Form) -> St
         yield from back[0].read(_from_halves(n), "inside")
         yield from back[0].compute()
         yield "__syncthreads();"
-        yield from through(back, load, store)
+        yield from through(back, [(load, store)])
         if step != "none":
             yield from back[-1].change(ratio if step == "ratio" else updates(step), "inside")
         if target == "halves" and step not in ("none", "ratio"):  # after all loads, which cannot pass stores
@@ -80,7 +80,7 @@ def _statements(tiling: RowTiling, origin: Form, step: Step, target: Form) -> St
         yield from on[0].read(from_point if step == "point" else _from_reals, "inside")
     yield from on[0].compute()
     yield "__syncthreads();"
-    yield from through(on, load, store)
+    yield from through(on, [(load, store)])
     yield from on[-1].change(store)
     yield "__syncthreads();"
     yield from _to_halves(tiling)

@@ -11,8 +11,8 @@ from functools import lru_cache
 from importlib.resources import files
 
 from rlcore.transform_code import columns
-from rlcore.transform_code.columns import Tiling, body, in_tile, tilings
-from rlcore.transform_code.stages import Access, Statements
+from rlcore.transform_code.columns import Meeting, Tiling, body, tilings
+from rlcore.transform_code.stages import Statements
 
 THREADS = 512
 """Of a work-group, at most, so that two have room in a multiprocessor: with 576 for 288 planes it took a quarter
@@ -55,7 +55,7 @@ kernel {sized}
 void columns(global float2* data, global const float2* transfer, global const float2* restrict turns,
              const int lines, const int line, const int mirrored, const float scale)
 {{
-    local float2 tile[{tiling.length * tiling.width}];
+    local {"float" if tiling.halves else "float2"} tile[{tiling.length * tiling.width}];
     const int c = get_local_id(0) % {tiling.width}, lane = get_local_id(0) / {tiling.width};
     const int parts = ((line + 1) / 2 + {half - 1}) / {half}, group = get_group_id(0);
     const bool even = line % 2 == 0, left = group == lines * parts;
@@ -70,7 +70,7 @@ void columns(global float2* data, global const float2* transfer, global const fl
     const uint own = first ? y1 * line + x1 : y2 * line + x2, other = first ? y2 * line + x2 : y1 * line + x1;
     const float2 turn = turned(first ? x1 : x2, line);
     data += own;
-{body(tiling, "convolve", _product(tiling))}
+{body(tiling, "convolve", _meeting(tiling))}
 }}
 """
 
@@ -80,14 +80,17 @@ def _parts(tiling: Tiling, line: int) -> int:
     return -(-((line + 1) // 2) // half)
 
 
-def _product(tiling: Tiling) -> Access:
-    def access(name: str, at: str) -> Statements:
+def _meeting(tiling: Tiling) -> Meeting:
+    def mate(at: str) -> tuple[str, str]:
+        return f"({at} ? {tiling.length} - {at} : 0)", "mate"
+
+    def product(name: str, other: str, at: str) -> Statements:
         yield "{"
-        yield f"const int back = {at} ? {tiling.length} - {at} : 0;"
+        yield f"const int back = {mate(at)[0]};"
         yield "float2 even, odd;"
-        yield f"packed_product({name}, {in_tile(tiling, 'back', 'mate')}, transfer[{at} * stride + own],"
-        yield "    transfer[back * stride + other], turn, mirrored, &even, &odd);"
+        yield f"packed_product({name}, {other}, transfer[{at} * stride + own], transfer[back * stride + other], turn,"
+        yield "    mirrored, &even, &odd);"
         yield f"{name} = even + odd;"
         yield "}"
 
-    return access
+    return Meeting(mate, product)
