@@ -100,12 +100,15 @@ class Looker:
 
     def __init__(self, backend: Backend[Any]) -> None:
         self._backend = backend
+        self._stays = isinstance(backend, SupportsFit)
+        """Whether planes stay on the device."""
 
     def take(self, array: Any, view: View) -> Any:
         """Planes of a block's array: all of them as they are where none is left out."""
-        if not isinstance(self._backend, SupportsFit):
+        if not self._stays:
             return self._backend.download(array)[view.first :: view.step][: view.count]
-        return array if view.step == 1 else self._backend.planes(array, view.first, view.step, view.count)
+        backend: Any = self._backend
+        return array if view.step == 1 else backend.planes(array, view.first, view.step, view.count)
 
     def bring(self, planes: Volume) -> Any:
         """Planes that lie on the host, for `fit`."""

@@ -16,13 +16,13 @@ over every n-th plane of it (`rlcore.scout`), and the sums are added exactly, so
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, SupportsFloat
 
 from rlcore.acceleration import TELLING, Acceleration
 from rlcore.backend import Backend, Likeness, Shape, SupportsFactor
 from rlcore.blocks import Block, Box
-from rlcore.scout import Planes, Scout, Scouting
+from rlcore.scout import Scout, Scouting, Weigh
 
 MOST = 0.999
 """The largest factor, below 1."""
@@ -32,7 +32,8 @@ class Pace:
     """The factors of one run. What blocks tell of an iteration counts when all of them have told."""
 
     def __init__(self, acceleration: Acceleration, backend: Backend[Any], image_shape: Shape) -> None:
-        self._acceleration, self._backend = acceleration, backend
+        self._acceleration = acceleration
+        self._on_device = backend.factor if isinstance(backend, SupportsFactor) else None
         self._scouting = Scouting(backend, image_shape)
         self._factors: dict[int, SupportsFloat] = {}
         self._told: dict[int, Likeness] = {}
@@ -46,28 +47,34 @@ class Pace:
             return self._factors.get(finished, 0.0)
         return finished / (finished + 3)
 
-    def scout(self, iteration: int, number: int, blocks: int, block: Block, part: Box, planes: Planes) -> Scout | None:
-        """What looks at the step of one block in an iteration, over its own `part`, as its arrays count it; None where
-        no factor needs it. `planes` is the same for all iterations of a sweep."""
+    def scouts(self, number: int, blocks: int, block: Block, part: Box, weigh: Weigh) -> Callable[[int], Scout | None]:
+        """What looks at the steps of one block in a sweep's iterations, over its own `part`, as its arrays count it;
+        None where no factor needs it."""
         if self._acceleration not in TELLING:
-            return None
+            return lambda _: None
+        over = self._scouting.over(block, part, weigh)
 
-        def note(likeness: Likeness) -> None:
-            self._told[number] = likeness
-            if len(self._told) == blocks:
-                self._factors[iteration] = self._factor_of(list(self._told.values()))
-                self._told = {}
+        def scout(iteration: int) -> Scout | None:
+            known = iteration in self._factors  # a run that goes on does the last blocks of a sweep again
+            return over(
+                None if known or iteration == 1 else lambda likeness: self._note(iteration, number, blocks, likeness)
+            )
 
-        known = iteration in self._factors  # a run that goes on does the last blocks of a sweep again
-        return self._scouting.scout(block, part, planes, None if known or iteration == 1 else note)
+        return scout
+
+    def _note(self, iteration: int, number: int, blocks: int, likeness: Likeness) -> None:
+        self._told[number] = likeness
+        if len(self._told) == blocks:
+            self._factors[iteration] = self._factor_of(list(self._told.values()))
+            self._told = {}
 
     def carried(self, block: Block) -> Block:
         """What of a block's point is carried to the next iteration, as a block of a volume of the planes looked at."""
         return self._scouting.carried.thin(block)
 
     def _factor_of(self, told: list[Likeness]) -> SupportsFloat:
-        if len(told) == 1 and isinstance(self._backend, SupportsFactor):
-            return self._backend.factor(told[0], most=MOST)
+        if len(told) == 1 and self._on_device is not None:
+            return self._on_device(told[0], most=MOST)
         return Likeness(*(math.fsum(map(float, part)) for part in zip(*told, strict=True))).factor(MOST)
 
     def forget(self, finished: int) -> None:

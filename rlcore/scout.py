@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -36,11 +36,14 @@ FEW = 8
 than the array that it saves, since all the others are stepped in place."""
 
 
-class Planes:
-    """Those planes of a block that are stepped by themselves, from one iteration of a sweep to the next; `weigh` gives
-    the block's weight there."""
+Weigh = Callable[[View], Any]
+"""Gives a block's weight in planes of it."""
 
-    def __init__(self, weigh: Callable[[View], Any]) -> None:
+
+class Planes:
+    """Those planes of a block that are stepped by themselves, from one iteration of a sweep to the next."""
+
+    def __init__(self, weigh: Callable[[], Any]) -> None:
         self.weight = cache(weigh)
         self.estimates: tuple[Any, Any] | None = None
         """The newest and the one before, once they are known."""
@@ -50,7 +53,6 @@ class Planes:
 class Scout:
     """A look at one block's step in one iteration."""
 
-    view: View
     planes: Planes | None
     """What is stepped by itself; None where all is stepped at once."""
     take: Callable[[Any], Any]
@@ -69,10 +71,13 @@ class Scout:
         else:
             latest, older = self.planes.estimates
             ours = steps.predict(latest, older, factor, least=LEAST_SHARE, out=older)
-        estimate = steps.update(ours, self.take(correction), self.planes.weight(self.view))
+        estimate = steps.update(ours, self.take(correction), self.planes.weight())
         self.tell(estimate, ours, latest, before)
         self.planes.estimates = estimate, latest
         return ours
+
+
+Note = Callable[[Likeness], None]
 
 
 class Scouting:
@@ -88,20 +93,25 @@ class Scouting:
         """Which planes of points are carried from one iteration to the next."""
         self._likeness = backend.likeness if isinstance(backend, SupportsLikeness) else _on_host(backend)
 
-    def scout(self, block: Block, part: Box, planes: Planes, note: Callable[[Likeness], None] | None) -> Scout:
-        """A look at a block's step over its own part of it; `note` takes what it tells, if there was a step before."""
+    def over(self, block: Block, part: Box, weigh: Weigh) -> Callable[[Note | None], Scout]:
+        """Makes looks at the steps of a block, over its own part of it, given what takes note of what one tells; None
+        where there was no step before."""
         view = self._lattice.of(block)
+        planes = Planes(partial(weigh, view)) if self._few and view.count else None
 
         def take(array: Any) -> Any:
             if self.carried.step == 1:
                 return array
             return self._looker.take(array, view) if view.count else None
 
-        def tell(*taken: Any) -> None:
-            if note is not None:
-                note(self._alike(view, part, taken))
+        def look(note: Note | None) -> Scout:
+            def tell(*taken: Any) -> None:
+                if note is not None:
+                    note(self._alike(view, part, taken))
 
-        return Scout(view, planes if self._few and view.count else None, take, tell)
+            return Scout(planes, take, tell)
+
+        return look
 
     def _alike(self, view: View, part: Box, taken: tuple[Any, ...]) -> Likeness:
         if self._lattice.step == 1:

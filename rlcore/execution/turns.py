@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from rlcore.blocks import Block
@@ -14,7 +15,6 @@ from rlcore.pace import Pace
 from rlcore.planner.plan import Plan
 from rlcore.regularization import Regularizer
 from rlcore.richardson_lucy import Data, Optics, Turn
-from rlcore.scout import Planes
 from rlcore.steps import Steps
 
 
@@ -35,7 +35,7 @@ class Turns:
         fit is noted."""
         whole = self.plan.is_whole  # outside its domain all is 0 and changes no sum
         part = (block.read if whole else block.keep).seen_from(block.read)
-        planes = Planes(lambda view: self._weight(block, view))
+        scouts = self.pace.scouts(number, blocks, block, part, partial(self._weight, block))
         record, prior, last = None if data is None else self.record, self.regularizer, self.plan.iterations
 
         def turn(finished: int) -> Turn:
@@ -43,7 +43,7 @@ class Turns:
             return Turn(
                 self.pace.factor(finished),
                 record.watch(after, number, blocks, block, data, self.optics) if record and data else None,
-                self.pace.scout(after, number, blocks, block, part, planes) if after < last else None,
+                scouts(after) if after < last else None,
                 prior.split(after, box),
                 prior.agree(),
                 prior.smooth(box),

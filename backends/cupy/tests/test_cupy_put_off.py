@@ -134,7 +134,7 @@ def backend(monkeypatch):
     monkeypatch.setattr(layout, "cupy", SimpleNamespace(empty=lambda n, _: np.zeros(n), float32=np.float64))
     monkeypatch.setattr(elementwise, "run", run)
     monkeypatch.setattr(waiting, "Total", Told)
-    monkeypatch.setattr(waiting, "blocks_of", lambda array, step: 1)
+    monkeypatch.setattr(waiting, "blocks_of", lambda array: 1)
     monkeypatch.setattr(regularize, "likeness", likeness)
     made = object.__new__(CuPyBackend)
     made._place = SimpleNamespace(here=nullcontext)
@@ -338,7 +338,7 @@ def test_a_factor_told_by_planes_adds_no_pass_over_the_others(backend, monkeypat
     monkeypatch.setattr(elementwise, "run", run_small)
     monkeypatch.setattr(regularize, "likeness", told_by_a_pass_of_its_own)
     take, weight = (lambda array: backend.planes(array, 1, 2, 1)), machine.arrays["e"]
-    look = Scout(None, Planes(lambda _: take(weight)), take, tell)
+    look = Scout(Planes(lambda: take(weight)), take, tell)
     newest, before, image = (machine.arrays[name] for name in "abd")
     turns = [Turn(0.5 * min(number, 1), scout=look) for number in range(5)]
     optics = Optics(machine.transfer, 0.5, 0.25)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from rlcore.backend import Shape
 from rlcore.transform_code.columns import SHARED_BYTES, Kind, tiling_for, turns
 from rlcore_cupy.columns import source
 from rlcore_cupy.elementwise import multiply
@@ -33,15 +35,30 @@ class Columns:
     @classmethod
     def of_planes(cls, array: Padded) -> Columns:
         """Along the middle axis."""
-        planes, length = array.shape[:2]
-        stride = array.line // 2
-        return cls(length, array.columns, stride, planes, length * stride)
+        return _of_planes(array.shape, array.line)
 
     @classmethod
     def through_planes(cls, array: Padded) -> Columns:
         """Along the first axis."""
-        stride = array.buffer.size // 2 // array.shape[0]
-        return cls(array.shape[0], stride, stride, 1, 0)
+        return _through_planes(array.shape, array.line)
+
+
+@lru_cache(maxsize=256)
+def _of_planes(shape: Shape, line: int) -> Columns:
+    planes, length, n = shape
+    return Columns(length, n // 2 + 1, line // 2, planes, length * (line // 2))
+
+
+@lru_cache(maxsize=256)
+def _through_planes(shape: Shape, line: int) -> Columns:
+    stride = math.prod(shape[1:-1]) * line // 2
+    return Columns(shape[0], stride, stride, 1, 0)
+
+
+@lru_cache(maxsize=1024)
+def _numbers(columns: Columns, scale: float) -> tuple[Any, ...]:
+    """What kernels take of columns."""
+    return np.int32(columns.count), np.int64(columns.stride), np.int64(columns.apart), np.float32(scale)
 
 
 class ColumnTransforms:
@@ -61,9 +78,9 @@ class ColumnTransforms:
             ("columns", columns.length, kind), lambda: _kernel(columns.length, kind, self._shared)
         )
         factor = array.buffer if transfer is None else transfer.buffer
-        numbers = (np.int32(columns.count), np.int64(columns.stride), np.int64(columns.apart), np.float32(scale))
+        numbers = _numbers(columns, scale)
         for first in range(0, columns.planes, _MOST_PLANES):
-            part = array.buffer[2 * first * columns.apart :]
+            part = array.buffer[2 * first * columns.apart :] if first else array.buffer
             grid = (math.ceil(columns.count / tiling.width), min(columns.planes - first, _MOST_PLANES))
             kernel(grid, (tiling.threads,), (part, factor, table, *numbers), shared_mem=tiling.shared_bytes)
 

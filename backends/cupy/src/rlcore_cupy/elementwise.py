@@ -181,9 +181,9 @@ class Spread:
     """A real array of few different values: a small table and three index vectors. It is read, never written."""
 
     shape: tuple[int, ...]
-    table: Any
-    index: tuple[Any, Any, Any]
-    """int32, one for each axis; 0 throughout for the first of a 2D array."""
+    arguments: tuple[Any, ...]
+    """What kernels take of it: the table, an int32 index for each axis, 0 throughout for the first of a 2D array, rows
+    of a plane, rows and columns of the table."""
 
     @classmethod
     def of(cls, table: Any, index: tuple[Any, ...]) -> Spread:
@@ -191,12 +191,8 @@ class Spread:
         three = (np.zeros(1, np.int32),) * (3 - len(index)) + tuple(index)
         values = on_device(table.reshape((1,) * (3 - table.ndim) + table.shape), np.float32)
         first, second, third = (on_device(axis, np.int32) for axis in three)
-        return cls(tuple(map(len, index)), values, (first, second, third))
-
-    @property
-    def arguments(self) -> tuple[Any, ...]:
-        """What the kernels take of it."""
-        return (self.table, *self.index, *map(np.int32, (len(self.index[1]), *self.table.shape[1:])))
+        sizes = map(np.int32, (len(second), *values.shape[1:]))
+        return cls(tuple(map(len, index)), (values, first, second, third, *sizes))
 
 
 def ratio(step: Ratio, blurred: Padded, out: Padded) -> Padded:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import weakref
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, SupportsFloat
 
 import numpy as np
@@ -31,6 +32,7 @@ def bytes_of(shape: Shape) -> int:
     return 4 * math.prod(shape[:-1]) * line_of(shape[-1])
 
 
+@lru_cache(maxsize=256)
 def box_of(shape: Shape, box: Box) -> tuple[Any, ...]:
     """A box in an array of this shape as kernels take it: rows of a plane, and its ends along three axes."""
     lead = 3 - len(shape)
@@ -96,9 +98,9 @@ class Padded:
 
     __slots__ = (
         "__weakref__",
+        "_buffer",
         "ahead",
         "awaiting",
-        "buffer",
         "line",
         "part",
         "shape",
@@ -111,7 +113,7 @@ class Padded:
     def __init__(self, shape: Shape, buffer: Any = None) -> None:
         self.shape = tuple(shape)
         self.line = line_of(shape[-1]) if buffer is None else shape[-1]
-        self.buffer = cupy.empty(self.rows * self.line, cupy.float32) if buffer is None else buffer
+        self._buffer = buffer
         self.state: State = "real"
         self.step: Ratio | None = None
         """What is still to be done to an array in the state "rows"."""
@@ -125,6 +127,18 @@ class Padded:
         """What is still to be copied to an array in the state "rows", before all else."""
         self.awaiting: weakref.WeakSet[Padded] = weakref.WeakSet()
         """Arrays whose step needs this one as it is now."""
+
+    @property
+    def buffer(self) -> Any:
+        """Its memory, which is taken when it is first needed: a copy that waits may never need any."""
+        if self._buffer is None:
+            self._buffer = cupy.empty(self.rows * self.line, cupy.float32)
+        return self._buffer
+
+    @property
+    def aligned(self) -> bool:
+        """Whether two voxels can be read at once."""
+        return self.line % 2 == 0 and (self._buffer is None or self._buffer.data.ptr % 8 == 0)
 
     def become(self, state: State) -> Padded:
         """Note what the array holds now, with nothing left to be done."""

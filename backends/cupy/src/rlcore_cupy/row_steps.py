@@ -65,12 +65,30 @@ _BEGIN |= {
 }
 
 
+FETCH = """
+static __device__ void fetch(const float2* row, const int length, const int lane, const int lanes)
+{
+#ifdef __CUDA_ARCH__
+    for (int k = 16 * lane; k < length; k += 16 * lanes) asm volatile("prefetch.global.L2 [%0];" :: "l"(row + k));
+#endif
+}
+"""
+"""CUDA C: have a row brought to the L2 cache while its spectrum is transformed. Where the rows are few nothing else
+hides what waiting for memory takes."""
+
+
 def parameters(step: Step, target: Form) -> str:
     return _PARAMETERS[step] + (_NEXT if goes_on(step, target) else "")
 
 
-def begin(step: Step, target: Form) -> str:
-    return _BEGIN[step] + (" const float next = factor_of(number_next, sums_next);" if goes_on(step, target) else "")
+def begin(step: Step, target: Form, length: int, lanes: int) -> str:
+    statements = [_BEGIN[step]]
+    if step.endswith(KEPT):
+        fetched = (f"fetch({row}, {length}, lane, {lanes});" for row in ("operand", "latest", "ago"))
+        statements.append(f"if (inside) {{ {' '.join(fetched)} }}")
+    if goes_on(step, target):
+        statements.append("const float next = factor_of(number_next, sums_next);")
+    return " ".join(statements)
 
 
 def goes_on(step: Step, target: Form) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,13 +12,10 @@ from rlcore_cupy.elementwise import Spread
 from rlcore_cupy.kept import BATCH_BYTES, Kept
 from rlcore_cupy.layout import Padded
 from rlcore_cupy.library import cupy
-from rlcore_cupy.row_steps import KEPT, Form, Step
-from rlcore_cupy.row_tilings import RowTiling, row_tiling_for
+from rlcore_cupy.row_steps import Form, Step
+from rlcore_cupy.row_tilings import row_tiling_for
 from rlcore_cupy.rows import row_source
 from rlcore_cupy.small import on_device
-
-FEWER = 4
-"""Rows of a block of threads that steps a few planes by themselves, to one of those that step all."""
 
 
 class RowTransforms:
@@ -30,9 +26,10 @@ class RowTransforms:
 
     def can_step(self, *arrays: Padded | Spread) -> bool:
         """Whether our own kernels take rows of these arrays, so that a step can be joined to their transform."""
-        places = [array for array in arrays if isinstance(array, Padded)]
-        aligned = all(array.line % 2 == 0 and array.buffer.data.ptr % 8 == 0 for array in places)
-        return aligned and row_tiling_for(arrays[0].shape[-1]) is not None
+        for array in arrays:
+            if isinstance(array, Padded) and not array.aligned:
+                return False
+        return row_tiling_for(arrays[0].shape[-1]) is not None
 
     def forward(self, array: Padded, out: Padded) -> None:
         """Half spectra of an array's rows."""
@@ -56,7 +53,7 @@ class RowTransforms:
         )
         source = array if array.part is None else array.part.source
         places = (source.buffer, np.int64(source.line), out.buffer, np.int64(out.line), np.int32(array.rows))
-        kernel((blocks_of(array, step),), (tiling.threads,), (*places, *tables, *also), shared_mem=tiling.shared_bytes)
+        kernel((blocks_of(array),), (tiling.threads,), (*places, *tables, *also), shared_mem=tiling.shared_bytes)
 
     def _by_cufft(self, array: Padded, out: Padded, *, forward: bool) -> None:
         size = max(1, BATCH_BYTES // (4 * out.line))
@@ -78,16 +75,11 @@ def place_of(array: Padded) -> tuple[Any, Any]:
     return array.buffer, np.int64(array.line)
 
 
-def blocks_of(array: Padded, step: Step) -> int:
-    """How many blocks of threads take an array's rows through a step."""
-    return math.ceil(array.rows / _tiling(array.shape[-1], step).rows)
-
-
-def _tiling(n: int, step: Step) -> RowTiling:
-    """A few planes are spread over all multiprocessors by small blocks."""
-    tiling = row_tiling_for(n)
+def blocks_of(array: Padded) -> int:
+    """How many blocks of threads go through an array's rows."""
+    tiling = row_tiling_for(array.shape[-1])
     assert tiling is not None
-    return replace(tiling, rows=math.ceil(tiling.rows / FEWER)) if step.endswith(KEPT) else tiling
+    return math.ceil(array.rows / tiling.rows)
 
 
 def planes_of(array: Padded) -> tuple[Any, Any, Any]:
@@ -100,7 +92,8 @@ def planes_of(array: Padded) -> tuple[Any, Any, Any]:
 
 def _kernel(n: int, origin: Form, step: Step, target: Form) -> tuple[Any, ...]:
     """The tiling for rows of n voxels, its kernel and its tables."""
-    tiling = _tiling(n, step)
+    tiling = row_tiling_for(n)
+    assert tiling is not None
     kernel = cupy.RawKernel(row_source(tiling, origin, step, target), "rows")
     if tiling.shared_bytes > 48 << 10:
         kernel.max_dynamic_shared_size_bytes = tiling.shared_bytes

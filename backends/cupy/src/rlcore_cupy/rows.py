@@ -11,6 +11,7 @@ from __future__ import annotations
 from rlcore.transform_code.stages import Access, Statements, indented, stages_of, through, times
 from rlcore_cupy.factors import FACTOR
 from rlcore_cupy.row_steps import (
+    FETCH,
     KEPT,
     Form,
     Step,
@@ -37,7 +38,7 @@ def row_source(tiling: RowTiling, origin: Form, step: Step, target: Form) -> str
     For a point ahead, what is read as the estimate is the one before, and `newest` is the other. An update that goes on
     to half spectra, those of the next point, writes the new estimate to `first`.
     """
-    return f"""{FACTOR}{TOTAL if step.endswith(KEPT) else ""}
+    return f"""{FACTOR}{FETCH + TOTAL if step.endswith(KEPT) else ""}
 extern "C" __global__ void __launch_bounds__({tiling.threads})
 rows(const float* source, const long long from, float* target, const long long to, const int count,
      const float2* __restrict__ turns, const float2* __restrict__ ends{parameters(step, target)})
@@ -49,7 +50,7 @@ rows(const float* source, const long long from, float* target, const long long t
     const float2* origin = (const float2*)(source + {_ORIGIN[step.endswith(KEPT)]});
     float2* goal = (float2*)(target + row * to);
     float2* own = tile + local * {tiling.pitch};
-    {begin(step, target)}
+    {begin(step, target, tiling.length, tiling.lanes)}
 {indented(_statements(tiling, origin, step, target))}
 }}
 """

@@ -74,6 +74,8 @@ class Waiting:
 
     def free(self, array: Padded) -> None:
         """Do what was put off and needs the array as it is in memory."""
+        if not array.awaiting:
+            return
         for other in list(array.awaiting):
             if other.needs(array):
                 self.settle(other)
@@ -104,7 +106,7 @@ class Waiting:
         self.settle(before)
         if estimate.update is not waits or not self._rows.can_step(before):
             return None
-        total = Total(blocks_of(estimate, _kept(waits)))
+        total = Total(blocks_of(estimate))
         self._update_beside(estimate, waits, *place_of(before), *box_of(estimate.shape, inside), *total.arguments)
         return total.likeness
 
@@ -112,11 +114,11 @@ class Waiting:
         """The update of a point that is made in its own place, and what `telling` is there for."""
         point, correction = waits.point, waits.correction
         assert point is not None
-        kept, (_, also) = _kept(waits), update_of(waits)
+        step, also = update_of(waits)
         array.become("real")
         self.free(point)
         there = (*place_of(point), *also, *planes_of(correction), *(telling or NOT_TOLD))
-        self._rows.step(correction, "halves", kept, array, "reals", *there)
+        self._rows.step(correction, "halves", cast("Step", step + KEPT), array, "reals", *there)
         point.become("real")
 
 
@@ -137,11 +139,6 @@ def update_of(waits: Update) -> tuple[Step, tuple[object, ...]]:
     if waits.ahead is None:
         return name, also
     return cast("Step", name + AHEAD), (*also, *place_of(waits.ahead.newest), *waits.ahead.numbers)
-
-
-def _kept(waits: Update) -> Step:
-    """The same that keeps the point."""
-    return cast("Step", update_of(waits)[0] + KEPT)
 
 
 def ratio_of(step: Ratio) -> tuple[Any, ...]:

@@ -17,9 +17,16 @@ import pyopencl as cl
 from rlcore_reikna.arrays import cubic, power_of_two
 
 _ARGUMENTS: dict[str, dict[str, str]] = {
-    "kernels": {
+    "geometry": {
         "fill": "bfn",
         "copy": "bbn",
+        "flip": "bbiii",
+        "cut": "bbiiiiiiii",
+        "cut_wrapped": "bbiiiiiiii",
+        "paste": "bbiiiiiiiiiiii",
+        "expand": "bbbiiiii",
+    },
+    "kernels": {
         "multiply": "bbbn",
         "add": "bbbn",
         "add_number": "bbfn",
@@ -30,12 +37,7 @@ _ARGUMENTS: dict[str, dict[str, str]] = {
         "update": "bbbn",
         "update_weighted": "bbbbn",
         "predict": "bbbffn",
-        "expand": "bbbiiiii",
         "update_spread": "bbbbbiiiii",
-        "flip": "bbiii",
-        "cut": "bbiiiiiiii",
-        "cut_wrapped": "bbiiiiiiii",
-        "paste": "bbiiiiiiiiiiii",
         "product_full": "bbbin",
         "product_packed": "bbbiiii",
         "widen": "bbn",
@@ -68,10 +70,8 @@ _FILE_OF = {name: file for file, kernels in _ARGUMENTS.items() for name in kerne
 
 _DTYPES: dict[str, Any] = {"b": None, "f": np.float32, "i": np.int32, "u": np.uint32, "n": np.uint64}
 
-_BEFORE = "common", "packed"
-"""What the kernels of all files use."""
-_PROBE = "kernel void probe(global float *out) { out[get_global_id(0)] = 1.0f; }"
-"""Tells whether a device's compiler works at all."""
+_BEFORE = {"kernels": ("common", "packed")}
+"""What the kernels of a file use; of others only what is common."""
 _WIDTH = 32
 """Work-items side by side along x: a cache line, and few left over at the end of a row."""
 
@@ -86,13 +86,16 @@ class Program:
         self._kernels: dict[str, cl.Kernel] = {}
         self._loaded: set[str] = set()
         self._line = 1 << (min(256, queue.device.max_work_group_size).bit_length() - 1)
-        at_once([self.load, cl.Program(queue.context, _PROBE).build])
+        with quiet_compiler():
+            self.load("geometry")
 
     def load(self, file: str = "kernels") -> None:
-        """Compile the kernels of a file, if that has not been done. Inside `quiet_compiler`; in any thread."""
+        """Compile the kernels of a file, if that has not been done: what making arrays needs is there from the start,
+        the others can be compiled beside what a shape needs. Inside `quiet_compiler`; in any thread."""
         with self._loading:
             if file not in self._loaded:
-                source = "".join(files(__package__).joinpath(f"{name}.cl").read_text() for name in (*_BEFORE, file))
+                names = *_BEFORE.get(file, ("common",)), file
+                source = "".join(files(__package__).joinpath(f"{name}.cl").read_text() for name in names)
                 program = cl.Program(self._queue.context, source).build([f"-DSOME={_SOME}"])
                 self._kernels |= {
                     name: _kernel(program, name, arguments) for name, arguments in _ARGUMENTS[file].items()
