@@ -67,10 +67,13 @@ PACKED = [
     (16, 6, 14),
     (64, 8, 66),
     (96, 3, 40),
+    (200, 3, 8),
     (270, 5, 12),
+    (400, 2, 12),
     (512, 4, 36),
 ]
-"""Odd and even numbers of lines, and of complex numbers in a line; a column in the middle, or none."""
+"""Odd and even numbers of lines, and of complex numbers in a line; a column in the middle, or none; lengths whose values
+pass through local memory in halves."""
 
 
 @pytest.mark.parametrize("shape", PACKED, ids=str)
@@ -190,4 +193,12 @@ def test_columns_that_can_be_transformed_can_meet_their_mirror_images(local, thr
     for length in range(2, 1600):
         found = mirrored.tiling_for(length, local, threads)
         assert (found is None) == (tiling_for(length, local, threads) is None)
-        assert found is None or (8 * length * found.width <= local and found.threads <= threads)
+        if found is not None:
+            assert (4 if found.halves else 8) * length * found.width <= local
+            assert found.threads <= threads
+
+
+def test_values_pass_in_halves_where_that_makes_room_for_wider_tiles():
+    wide, whole = (mirrored.tiling_for(length, 48 << 10, 1024) for length in (576, 288))
+    assert (wide.halves, wide.width) == (True, 16)
+    assert (whole.halves, whole.width) == (False, 16)

@@ -37,8 +37,7 @@ class Regularizing:
             return told
 
     def factor(self, likeness: Likeness, *, most: float) -> Factor:
-        with self._place.here():
-            return Factor(likeness, most)
+        return Factor(likeness, most)
 
     def smooth(
         self,

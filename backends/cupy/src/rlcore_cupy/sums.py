@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -86,18 +86,24 @@ class Total:
     """Where a kernel of so many blocks of threads sums up, on the current device and stream."""
 
     def __init__(self, blocks: int) -> None:
-        self._found, self._sums = cupy.empty((blocks, 2), cupy.float64), Sums(room_on_device(2, cupy.float64))
+        self._place = cupy.cuda.runtime.getDevice(), cupy.cuda.get_current_stream().ptr
+        self._blocks, self._sums = blocks, Sums(room_on_device(2, cupy.float64))
 
     @property
     def arguments(self) -> tuple[Any, ...]:
         """What kernels take of it."""
-        through = _counter(cupy.cuda.runtime.getDevice(), cupy.cuda.get_current_stream().ptr)
-        return self._found, self._sums.numbers, through
+        return _found(*self._place, self._blocks), self._sums.numbers, _counter(*self._place)
 
     @property
     def likeness(self) -> Likeness:
         """The sums, maybe still under way."""
         return Likeness(Sum(self._sums, 0), Sum(self._sums, 1))
+
+
+@lru_cache(maxsize=64)
+def _found(device: int, stream: int, blocks: int) -> Any:
+    """Where blocks leave their sums for the last one, kernel after kernel."""
+    return room_on_device((blocks, 2), cupy.float64)
 
 
 @cache

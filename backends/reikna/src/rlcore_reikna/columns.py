@@ -86,7 +86,7 @@ class ColumnTransforms:
         a multiprocessor, or one if that leaves too few: that takes a fifth to a third off its time. NVIDIA's compiler
         would not go so far alone, and heeds its own option only where the group's size is not told.
         """
-        if not self._nvidia or name == "transform":
+        if not self._nvidia or name == "transform" or tiling.halves:
             return f"__attribute__((reqd_work_group_size({tiling.threads}, 1, 1)))", []
         shares = (_NVIDIA_REGISTERS // (groups * tiling.threads) // 8 * 8 for groups in (2, 1))
         registers = min(next((share for share in shares if share >= _NVIDIA_LEAST), _NVIDIA_LEAST), _NVIDIA_MOST)

@@ -26,9 +26,9 @@ float less_one(const float image, const float blurred, const float background, c
 kernel void ratio(global float *out, global const float *image, global const float *blurred,
                   const float background, const float floor, const ulong n)
 {
-    float result[SOME];
-    FOR_SOME_OF(n, k, i) result[k] = less_one(image[i], blurred[i], background, floor);
-    FOR_SOME_OF(n, k, i) out[i] = result[k];
+    float counts[SOME], model[SOME]; // read before any is divided, which takes long
+    FOR_SOME_OF(n, k, i) { counts[k] = image[i]; model[k] = blurred[i]; }
+    FOR_SOME_OF(n, k, i) out[i] = less_one(counts[k], model[k], background, floor);
 }
 
 float updated(const float estimate, const float correction, const float weight)
@@ -70,12 +70,16 @@ kernel void ratio_inside(global float *out, global const float *image, global co
     if (y >= ny) return;
     const int within = y >= ay && y < by && z >= az && z < bz;
     const size_t row = AT(z, y, 0, ny, nx);
-    float ratio[SOME];
+    float counts[SOME], model[SOME];
     FOR_SOME(k, x) {
         const int inside = within && x >= ax && x < bx;
-        ratio[k] = inside ? less_one(image[row + x], blurred[row + x], background, floor) : 0.0f;
+        counts[k] = inside ? image[row + x] : 0.0f;
+        model[k] = inside ? blurred[row + x] : 0.0f;
     }
-    FOR_SOME(k, x) if (x < nx) out[row + x] = ratio[k];
+    FOR_SOME(k, x) {
+        const int inside = within && x >= ax && x < bx;
+        if (x < nx) out[row + x] = inside ? less_one(counts[k], model[k], background, floor) : 0.0f;
+    }
 }
 
 // --- weighed by a small table spread over a volume, as geometry.cl has it
@@ -114,10 +118,9 @@ kernel void product_packed(global float2 *out, global const float2 *a, global co
     const int x2 = x ? mx - x : 0, y2 = y ? my - y : 0, z2 = z ? mz - z : 0;
     const size_t i = AT(z, y, x, my, mx), j = AT(z2, y2, x2, my, mx);
     if (x == x2 && j < i) return;
-    float2 even, odd;
-    packed_product(a[i], a[j], b[i], b[j], turned(x, mx), mirrored, &even, &odd);
-    out[i] = even + odd;
-    if (j != i) out[j] = conjugate(even - odd);
+    const float2 first = a[i], second = a[j];
+    out[i] = packed_product(first, second, b[i], b[j], turned(x, mx), mirrored);
+    if (j != i) out[j] = packed_product(second, first, b[j], b[i], turned(x2, mx), mirrored);
 }
 
 // A real volume as a complex one and back, for lines of odd length.

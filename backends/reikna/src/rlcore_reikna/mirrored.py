@@ -6,33 +6,37 @@ goes with frequency -k of column (-y, -x), so half of a work-group's columns are
 
 from __future__ import annotations
 
-import itertools
+from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import files
 
 from rlcore.transform_code import columns
-from rlcore.transform_code.columns import Meeting, Tiling, body, tilings
+from rlcore.transform_code.columns import MOST_VALUES, Meeting, Tiling, body, tilings
 from rlcore.transform_code.stages import Statements
+from rlcore_reikna.arrays import power_of_two
 
-THREADS = 512
-"""Of a work-group, at most, so that two have room in a multiprocessor: with 576 for 288 planes it took a quarter
-longer."""
-_LIMITS = (3, 12), (3, 16), (4, 12), (4, 16)
-"""Stages, and values of a work-item, at most: the first that there is. Registers are what a product of a value and its
-mirror image is short of."""
+_LIMITS = (512, 3, 12), (512, 3, 16), (512, 4, 12), (512, 4, 16)
+"""Work-items of a group, stages, and values of a work-item, at most: the first that there is. Registers are what a
+product of a value and its mirror image is short of, and two groups shall have room in a multiprocessor: with 576 for
+288 planes it took a quarter longer."""
+_HALVES = ((384, 3, MOST_VALUES),)
+"""The same where values pass through local memory in halves, so that 16 columns have room: of 576 planes that takes a
+quarter less, if few work-items have many registers. Powers of two gain nothing."""
 
 
 @lru_cache(maxsize=4096)
 def tiling_for(length: int, local: int, threads: int) -> Tiling | None:
     """The tiling for columns of this length, as wide as can be, since a mirror image lies across two cache lines; where
     that is not to be had with so little local memory and so few work-items, that of any transform, if there is one."""
-    for width, (stages, values) in itertools.product((32, 16, 8, 4), _LIMITS):
-        if 8 * length * width > local:
+    for width, halves in ((32, False), (16, False), (16, True), (8, False), (4, False)):
+        if (4 if halves else 8) * length * width > local or (halves and length == power_of_two(length)):
             continue
-        ways = (way for count in range(1, stages + 1) for way in tilings(length, count, width, min(THREADS, threads)))
-        fitting = [way for way in ways if way.values <= values]
-        if fitting:
-            return min(fitting, key=lambda way: (len(way.radices), way.values, way.threads, way.radices))
+        for most, stages, values in _HALVES if halves else _LIMITS:
+            ways = (way for count in range(1, stages + 1) for way in tilings(length, count, width, min(most, threads)))
+            fitting = [way for way in ways if way.values <= values]
+            if fitting:
+                best = min(fitting, key=lambda way: (len(way.radices), way.values, way.threads, way.radices))
+                return replace(best, halves=halves)
     return columns.tiling_for(length, local, threads)
 
 
@@ -87,10 +91,8 @@ def _meeting(tiling: Tiling) -> Meeting:
     def product(name: str, other: str, at: str) -> Statements:
         yield "{"
         yield f"const int back = {mate(at)[0]};"
-        yield "float2 even, odd;"
-        yield f"packed_product({name}, {other}, transfer[{at} * stride + own], transfer[back * stride + other], turn,"
-        yield "    mirrored, &even, &odd);"
-        yield f"{name} = even + odd;"
+        yield f"{name} = packed_product({name}, {other}, transfer[{at} * stride + own],"
+        yield "    transfer[back * stride + other], turn, mirrored);"
         yield "}"
 
     return Meeting(mate, product)
