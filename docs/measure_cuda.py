@@ -24,10 +24,10 @@ from rlcore_cupy import CuPyBackend
 
 PROBLEMS = [((256, 256, 256), 32), ((64, 1024, 1024), 32), ((512, 512, 512), 64), ((256, 2048, 2048), 64)]
 PARTS = ("exactness", "whole", "call", "streaming", "small")
-ITERATIONS, MORE = 10, {True: 40, False: 310}
+ITERATIONS, MORE = 10, {True: 70, False: 310}
 """Of whole calls; an iteration is what they take more with the other number, of large volumes and of small ones."""
-PLAIN = "none"
-"""No acceleration, which other programs have not; one row tells what acceleration adds."""
+PLAIN, FAST = "none", ("heavy-ball", "biggs")
+"""No acceleration, which other programs have not; and what it adds."""
 GIB = 1 << 30
 LONGEST = 100
 """Seconds for small calls."""
@@ -92,7 +92,8 @@ def whole(shape: tuple[int, int, int], size: int) -> Any:
         repeats = 3 if np.prod(shape) > 1e8 else 5
         few = timed(lambda: rlcore.deconvolve(given, psf, **run), repeats)
         bare = bare_transforms(plan.block_shape)
-        iteration = iteration_of(given, psf, run, few, repeats)
+        times = in_turns(given, psf, run, repeats)
+        iteration = times[PLAIN]
         row: dict[str, Any] = {
             "what": "x".join(map(str, shape)) + f", psf {size}^3",
             "block": plan.block_shape,
@@ -104,31 +105,30 @@ def whole(shape: tuple[int, int, int], size: int) -> Any:
             "peak / plan": peak / plan.device_bytes,
             "peak / volume of the block": peak / volume,
         }
-        for name in ("heavy-ball", "biggs"):
-            row |= accelerated(name, given, psf, run, repeats, iteration, volume)
+        for name in FAST:
+            free()
+            peak = peak_of(lambda name=name: rlcore.deconvolve(given, psf, **{**run, "acceleration": name}))
+            row |= {f"{name} / plain": times[name] / iteration, f"{name}, peak / volume of the block": peak / volume}
         row |= other_program(given, psf, few) if np.prod(shape) < 2e8 else {}
         return told(row)
 
     return part
 
 
-def accelerated(
-    name: str, given: Any, psf: np.ndarray, run: dict[str, Any], repeats: int, plain: float, volume: int
-) -> dict[str, Any]:
-    """What acceleration adds to an iteration and to memory; `plain` is the time of an iteration without."""
-    few = {**run, "acceleration": name}
-    least = timed(lambda: rlcore.deconvolve(given, psf, **few), repeats)
-    ratio = iteration_of(given, psf, few, least, repeats) / plain
-    free()
-    peak = peak_of(lambda: rlcore.deconvolve(given, psf, **few))
-    return {f"{name} / plain": ratio, f"{name}, peak / volume of the block": peak / volume}
-
-
-def iteration_of(given: Any, psf: np.ndarray, run: dict[str, Any], few: float, repeats: int) -> float:
-    """Milliseconds of an iteration; `few` are those of a call as it is."""
+def in_turns(given: Any, psf: np.ndarray, run: dict[str, Any], turns: int) -> dict[str, float]:
+    """Milliseconds of an iteration by acceleration: runs take turns, so that changes of the card's pace meet all."""
     more = MORE[bool(given.size > 5e7)]
-    many = timed(lambda: rlcore.deconvolve(given, psf, **{**run, "iterations": more}), repeats)
-    return (many - few) / (more - ITERATIONS)
+    times: dict[str, list[float]] = {name: [] for name in (PLAIN, *FAST)}
+    for turn, name in itertools.product(range(turns + 1), times):
+        few, many = (
+            once(
+                lambda options={**run, "acceleration": name, "iterations": n}: rlcore.deconvolve(given, psf, **options)
+            )
+            for n in (ITERATIONS, more)
+        )
+        if turn:  # the first warms up
+            times[name].append((many - few) / (more - ITERATIONS))
+    return {name: statistics.median(found) for name, found in times.items()}
 
 
 def call() -> dict[str, Any]:
@@ -252,15 +252,17 @@ def other_program(image: Any, psf: Any, ours: float) -> dict[str, Any]:
 def timed(work: Any, repeats: int) -> float:
     """Median milliseconds on the device, after one run to warm up."""
     work()
-    times = []
-    for _ in range(repeats):
-        begin, end = cupy.cuda.Event(), cupy.cuda.Event()
-        begin.record()
-        work()
-        end.record()
-        end.synchronize()
-        times.append(cupy.cuda.get_elapsed_time(begin, end))
-    return statistics.median(times)
+    return statistics.median(once(work) for _ in range(repeats))
+
+
+def once(work: Any) -> float:
+    """Milliseconds on the device."""
+    begin, end = cupy.cuda.Event(), cupy.cuda.Event()
+    begin.record()
+    work()
+    end.record()
+    end.synchronize()
+    return float(cupy.cuda.get_elapsed_time(begin, end))
 
 
 def peak_of(work: Any) -> int:

@@ -113,8 +113,10 @@ class Meeting:
 
     mate: Callable[[str], tuple[str, str]]
     """Of the value at a place: the place and the column of the other."""
-    product: Callable[[str, str, str], Iterator[str]]
-    """Changes a value, given the other and the place."""
+    fetch: Callable[[str, str], Iterator[str]]
+    """Reads what the product takes besides into a variable, given its name and the place."""
+    product: Callable[[str, str, str, str], Iterator[str]]
+    """Changes a value, given the other, what was fetched, and the place."""
 
 
 def body(tiling: Tiling, kind: Kind, meeting: Meeting | None = None) -> str:
@@ -155,13 +157,25 @@ def _statements(tiling: Tiling, kind: Kind, meeting: Meeting | None) -> Iterator
 
 
 def _meet(stage: Stage, passages: list[_Passage], meeting: Meeting) -> Iterator[str]:
-    """The last stage's values are multiplied with others of the tile."""
+    """The last stage's values are multiplied with others of the tile.
+
+    What that takes besides is fetched before they meet, if values pass in halves: the few threads that then have a
+    multiprocessor hide nothing. Where there are more, registers are worth more than time.
+    """
+    early = len(passages) > 1
 
     def multiply(name: str, at: str) -> Iterator[str]:
+        yield "{"
+        if not early:
+            yield from meeting.fetch(f"const float2 {_fetched(name)}", at)
         yield from passages[-1].load(_mate, meeting.mate)(name, at)
-        yield from meeting.product(name, _mate(name), at)
+        yield from meeting.product(name, _mate(name), _fetched(name), at)
+        yield "}"
 
     yield from stage.declare(_mate)
+    if early:
+        yield from stage.declare(_fetched)
+        yield from stage.change(lambda name, at: meeting.fetch(_fetched(name), at), "inside")
     for passage in passages:
         yield from stage.change(passage.store())
         yield "__syncthreads();"
@@ -172,6 +186,10 @@ def _meet(stage: Stage, passages: list[_Passage], meeting: Meeting) -> Iterator[
 
 def _mate(name: str) -> str:
     return f"m{name}"
+
+
+def _fetched(name: str) -> str:
+    return f"f{name}"
 
 
 @dataclass(frozen=True, slots=True)

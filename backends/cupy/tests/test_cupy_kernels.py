@@ -174,7 +174,7 @@ def test_rows_are_updated_and_leave_the_point_in_the_place_of_the_estimate_befor
     """Rows of every third plane of three rows, from the second plane on; steps are compared in a box that leaves out
     voxels on every side, and sums of the blocks of threads are added in the last one."""
     n, count, line, rng = 180, 60, 184, np.random.default_rng(0)
-    tiling, wide = row_tilings.row_tiling_for(n), ctypes.c_longlong(line)
+    tiling, wide = row_tilings.quick_tiling_for(n), ctypes.c_longlong(line)
     blocks = -(-count // tiling.rows)
     assert blocks > 1
     parameters = ROWS + ESTIMATE + AHEAD + ", int high, long long first, long long between" + TELLING
@@ -236,7 +236,9 @@ def test_every_length_of_small_factors_has_a_tiling_that_fits():
         assert tiling.threads <= 1024
         row = row_tilings.row_tiling_for(2 * n)
         if row is not None:
-            assert np.prod(row.radices) == n
-            assert row.shared_bytes <= row_tilings.SHARED_BYTES * 5 // 4
+            quick = row_tilings.quick_tiling_for(2 * n)
+            assert np.prod(row.radices) == np.prod(quick.radices) == n
+            assert max(row.shared_bytes, quick.shared_bytes) <= row_tilings.SHARED_BYTES * 5 // 4
+            assert 16 * quick.threads <= quick.shared_bytes  # where sums of all threads are taken
     assert tiling_for(17) is tiling_for(97) is row_tilings.row_tiling_for(34) is None
     assert row_tilings.row_tiling_for(33) is None

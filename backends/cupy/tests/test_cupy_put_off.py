@@ -134,7 +134,7 @@ def backend(monkeypatch):
     monkeypatch.setattr(layout, "cupy", SimpleNamespace(empty=lambda n, _: np.zeros(n), float32=np.float64))
     monkeypatch.setattr(elementwise, "run", run)
     monkeypatch.setattr(waiting, "Total", Told)
-    monkeypatch.setattr(waiting, "blocks_of", lambda array: 1)
+    monkeypatch.setattr(waiting, "blocks_of", lambda array, step: 1)
     monkeypatch.setattr(regularize, "likeness", likeness)
     made = object.__new__(CuPyBackend)
     made._place = SimpleNamespace(here=nullcontext)

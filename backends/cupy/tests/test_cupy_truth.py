@@ -118,9 +118,11 @@ def test_arrays_of_the_device_come_back_as_such(backend):
         np.testing.assert_allclose(result.get(), truth, rtol=1e-5)
         np.testing.assert_array_equal(given.get(), before.get())
     counts = cupy.asarray((image * 100).astype(np.uint16))
+    cupy.cuda.Device().synchronize()  # this stream waits for no other
     stream = cupy.cuda.Stream(non_blocking=True)
     with stream:
         result = rlcore.deconvolve(counts, psf, iterations=5)
+    stream.synchronize()
     np.testing.assert_allclose(
         result.get(), rlcore.deconvolve(counts.get(), psf, iterations=5, backend=backend), rtol=1e-5
     )

@@ -72,8 +72,8 @@ PACKED = [
     (400, 2, 12),
     (512, 4, 36),
 ]
-"""Odd and even numbers of lines, and of complex numbers in a line; a column in the middle, or none; lengths whose values
-pass through local memory in halves."""
+"""Odd and even numbers of lines, and of complex numbers in a line; a column in the middle, or none; lengths whose
+values pass through local memory in halves."""
 
 
 @pytest.mark.parametrize("shape", PACKED, ids=str)

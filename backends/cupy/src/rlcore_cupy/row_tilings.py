@@ -34,6 +34,11 @@ class RowTiling:
         return self.lanes * self.rows
 
     @property
+    def values(self) -> int:
+        """Complex values that a thread has at once, at most."""
+        return max(math.ceil(self.length // radix / self.lanes) * radix for radix in self.radices)
+
+    @property
     def gap(self) -> int:
         """A value is left free after every ``2**gap`` in shared memory, so that threads do not meet in its banks."""
         return _gap(self.radices[0], self.radices[-1])
@@ -61,14 +66,23 @@ def row_tiling_for(n: int) -> RowTiling | None:
     return None
 
 
+@lru_cache(maxsize=4096)
+def quick_tiling_for(n: int) -> RowTiling | None:
+    """The same for a few rows only, whose threads have the device to themselves: each does as little as can be."""
+    tiling = row_tiling_for(n)
+    if tiling is None:
+        return None
+    ways = [way for stages in (2, 3) for radices in factored(n // 2, stages) for way in _teams(n // 2, radices, 16)]
+    return min((*ways, tiling), key=lambda way: (way.values, len(way.radices), way.lanes, way.radices))
+
+
 def _teams(length: int, radices: tuple[int, ...], most: int) -> Iterator[RowTiling]:
     """Numbers of threads that keep to so many values each. Large radices take registers, so fewer threads fit."""
     threads = THREADS if max(radices) < 16 else THREADS * 9 // 16
     for radix, share in itertools.product(radices, (1, 2, 3, 4)):
         lanes = math.ceil(length // radix / share)
-        values = max(math.ceil(length // r / lanes) * r for r in radices)
         tiling = RowTiling(length, radices, lanes, max(1, round(threads / lanes)))
-        if values <= most and tiling.threads <= 512 and tiling.shared_bytes <= SHARED_BYTES:
+        if tiling.values <= most and tiling.threads <= 512 and tiling.shared_bytes <= SHARED_BYTES:
             yield tiling
 
 

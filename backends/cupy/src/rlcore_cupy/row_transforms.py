@@ -12,8 +12,8 @@ from rlcore_cupy.elementwise import Spread
 from rlcore_cupy.kept import BATCH_BYTES, Kept
 from rlcore_cupy.layout import Padded
 from rlcore_cupy.library import cupy
-from rlcore_cupy.row_steps import Form, Step
-from rlcore_cupy.row_tilings import row_tiling_for
+from rlcore_cupy.row_steps import KEPT, Form, Step
+from rlcore_cupy.row_tilings import RowTiling, quick_tiling_for, row_tiling_for
 from rlcore_cupy.rows import row_source
 from rlcore_cupy.small import on_device
 
@@ -53,7 +53,7 @@ class RowTransforms:
         )
         source = array if array.part is None else array.part.source
         places = (source.buffer, np.int64(source.line), out.buffer, np.int64(out.line), np.int32(array.rows))
-        kernel((blocks_of(array),), (tiling.threads,), (*places, *tables, *also), shared_mem=tiling.shared_bytes)
+        kernel((blocks_of(array, step),), (tiling.threads,), (*places, *tables, *also), shared_mem=tiling.shared_bytes)
 
     def _by_cufft(self, array: Padded, out: Padded, *, forward: bool) -> None:
         size = max(1, BATCH_BYTES // (4 * out.line))
@@ -75,11 +75,15 @@ def place_of(array: Padded) -> tuple[Any, Any]:
     return array.buffer, np.int64(array.line)
 
 
-def blocks_of(array: Padded) -> int:
-    """How many blocks of threads go through an array's rows."""
-    tiling = row_tiling_for(array.shape[-1])
+def blocks_of(array: Padded, step: Step) -> int:
+    """How many blocks of threads take an array's rows through a step."""
+    return math.ceil(array.rows / _tiling(array.shape[-1], step).rows)
+
+
+def _tiling(n: int, step: Step) -> RowTiling:
+    tiling = quick_tiling_for(n) if step.endswith(KEPT) else row_tiling_for(n)
     assert tiling is not None
-    return math.ceil(array.rows / tiling.rows)
+    return tiling
 
 
 def planes_of(array: Padded) -> tuple[Any, Any, Any]:
@@ -92,8 +96,7 @@ def planes_of(array: Padded) -> tuple[Any, Any, Any]:
 
 def _kernel(n: int, origin: Form, step: Step, target: Form) -> tuple[Any, ...]:
     """The tiling for rows of n voxels, its kernel and its tables."""
-    tiling = row_tiling_for(n)
-    assert tiling is not None
+    tiling = _tiling(n, step)
     kernel = cupy.RawKernel(row_source(tiling, origin, step, target), "rows")
     if tiling.shared_bytes > 48 << 10:
         kernel.max_dynamic_shared_size_bytes = tiling.shared_bytes

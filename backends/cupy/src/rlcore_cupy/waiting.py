@@ -106,7 +106,7 @@ class Waiting:
         self.settle(before)
         if estimate.update is not waits or not self._rows.can_step(before):
             return None
-        total = Total(blocks_of(estimate))
+        total = Total(blocks_of(estimate, _kept(update_of(waits)[0])))
         self._update_beside(estimate, waits, *place_of(before), *box_of(estimate.shape, inside), *total.arguments)
         return total.likeness
 
@@ -118,7 +118,7 @@ class Waiting:
         array.become("real")
         self.free(point)
         there = (*place_of(point), *also, *planes_of(correction), *(telling or NOT_TOLD))
-        self._rows.step(correction, "halves", cast("Step", step + KEPT), array, "reals", *there)
+        self._rows.step(correction, "halves", _kept(step), array, "reals", *there)
         point.become("real")
 
 
@@ -139,6 +139,11 @@ def update_of(waits: Update) -> tuple[Step, tuple[object, ...]]:
     if waits.ahead is None:
         return name, also
     return cast("Step", name + AHEAD), (*also, *place_of(waits.ahead.newest), *waits.ahead.numbers)
+
+
+def _kept(step: Step) -> Step:
+    """The same that keeps the point."""
+    return cast("Step", step + KEPT)
 
 
 def ratio_of(step: Ratio) -> tuple[Any, ...]:

@@ -118,9 +118,9 @@ kernel void product_packed(global float2 *out, global const float2 *a, global co
     const int x2 = x ? mx - x : 0, y2 = y ? my - y : 0, z2 = z ? mz - z : 0;
     const size_t i = AT(z, y, x, my, mx), j = AT(z2, y2, x2, my, mx);
     if (x == x2 && j < i) return;
-    const float2 first = a[i], second = a[j];
-    out[i] = packed_product(first, second, b[i], b[j], turned(x, mx), mirrored);
-    if (j != i) out[j] = packed_product(second, first, b[j], b[i], turned(x2, mx), mirrored);
+    const float2 first = a[i], second = a[j], own = b[i], other = b[j]; // before any is written: out may be either
+    out[i] = packed_product(first, second, own, other, turned(x, mx), mirrored);
+    if (j != i) out[j] = packed_product(second, first, other, own, turned(x2, mx), mirrored);
 }
 
 // A real volume as a complex one and back, for lines of odd length.

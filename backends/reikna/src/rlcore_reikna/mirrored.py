@@ -88,11 +88,12 @@ def _meeting(tiling: Tiling) -> Meeting:
     def mate(at: str) -> tuple[str, str]:
         return f"({at} ? {tiling.length} - {at} : 0)", "mate"
 
-    def product(name: str, other: str, at: str) -> Statements:
-        yield "{"
-        yield f"const int back = {mate(at)[0]};"
-        yield f"{name} = packed_product({name}, {other}, transfer[{at} * stride + own],"
-        yield "    transfer[back * stride + other], turn, mirrored);"
-        yield "}"
+    def fetch(name: str, at: str) -> Statements:
+        yield f"{name} = transfer[{at} * stride + own];"
 
-    return Meeting(mate, product)
+    def product(name: str, other: str, fetched: str, at: str) -> Statements:
+        """What the transfer has at -k the group has fetched too, for the mirror image."""
+        back = f"transfer[{mate(at)[0]} * stride + other]"
+        yield f"{name} = packed_product({name}, {other}, {fetched}, {back}, turn, mirrored);"
+
+    return Meeting(mate, fetch, product)
