@@ -78,10 +78,12 @@ hides what waiting for memory takes."""
 
 
 def parameters(step: Step, target: Form) -> str:
+    """What the kernel of a step takes besides rows and tables, as text to go on with."""
     return _PARAMETERS[step] + (_NEXT if goes_on(step, target) else "")
 
 
 def begin(step: Step, target: Form, length: int, lanes: int) -> str:
+    """Where a row's operands are, for rows of so many pairs of voxels and threads."""
     statements = [_BEGIN[step]]
     if step.endswith(KEPT):
         fetched = (f"fetch({row}, {length}, lane, {lanes});" for row in ("operand", "latest", "ago"))
@@ -97,6 +99,7 @@ def goes_on(step: Step, target: Form) -> bool:
 
 
 def ratio(name: str, at: str) -> Statements:
+    """``first / max(value + background, least) - 1`` in the box, 0 outside it."""
     yield "if (within) {"
     yield f"const float2 g = operand[{at}];"
     for number, part in enumerate("xy"):
@@ -113,6 +116,7 @@ def _ahead(newest: str, before: str, factor: str) -> str:
 
 
 def from_point(name: str, at: str) -> Statements:
+    """The point ahead of the newest estimate."""
     yield f"{{ const float2 a = latest[{at}], b = origin[{at}]; {name} = {_ahead('a', 'b', 'factor')}; }}"
 
 
@@ -122,10 +126,12 @@ def next_point(name: str, at: str) -> Statements:
 
 
 def to_estimate(name: str, at: str) -> Statements:
+    """The new estimate in its place."""
     yield f"operand[{at}] = {name};"
 
 
 def updates(step: Step) -> Access:
+    """``point * max(1 + weight * value, 0)``, the point as it is or ahead of the newest estimate."""
     kept = step.endswith(KEPT)
     weighing = step.removesuffix(KEPT).removesuffix(AHEAD)
 
