@@ -155,7 +155,7 @@ def test_host_arrays_of_any_type_and_strides_cross_the_bus(backend, dtype):
 
 
 def test_volumes_larger_than_a_piece_cross_the_bus_whole(backend):
-    transfers = Transfers(backend._runtime.queue, piece=1 << 10)
+    transfers = Transfers(backend._runtime.queue, backend._program.lock, piece=1 << 10)
     for shape in ((7, 20, 30), (2, 50, 60), (3, 1500), (40, 41)):
         volume = np.random.default_rng(2).random(shape, np.float32)
         array, back = backend.full(shape, 0.0), np.empty(shape)

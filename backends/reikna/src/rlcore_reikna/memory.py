@@ -11,6 +11,7 @@ from pyopencl.tools import ImmediateAllocator, MemoryPool, PooledBuffer
 from rlcore.budget import format_bytes, host_free
 from rlcore.errors import OutOfMemory
 from rlcore_reikna import nvml
+from rlcore_reikna.arrays import Lock
 from rlcore_reikna.devices import is_cpu, title
 
 _SHARE = 0.8
@@ -32,8 +33,8 @@ class Memory:
     are kept for the next of their size and given back when an allocation fails.
     """
 
-    def __init__(self, queue: cl.CommandQueue) -> None:
-        self._device = queue.device
+    def __init__(self, queue: cl.CommandQueue, lock: Lock) -> None:
+        self._device, self._lock = queue.device, lock
         self._pool = MemoryPool(ImmediateAllocator(queue), _EXACT)
         self._relief: list[Callable[[], None]] = []
         self._unified = is_cpu(self._device)
@@ -55,10 +56,11 @@ class Memory:
                 f"device {title(self._device)} allows {format_bytes(limit)} per buffer, "
                 f"and {format_bytes(count)} are needed; give a smaller memory"
             )
-        try:
-            return self._pool.allocate(max(count, 1))
-        except cl.MemoryError:
-            return self._allocate_again(count)
+        with self._lock:  # new buffers are touched by way of the queue
+            try:
+                return self._pool.allocate(max(count, 1))
+            except cl.MemoryError:
+                return self._allocate_again(count)
 
     def close(self) -> None:
         """Give back what nobody holds; and keep nothing from now on."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pyopencl as cl
 
-from rlcore_reikna.arrays import cubic, power_of_two
+from rlcore_reikna.arrays import Lock, cubic, power_of_two
 
 _ARGUMENTS: dict[str, dict[str, str]] = {
     "geometry": {
@@ -79,9 +79,9 @@ _WIDTH = 32
 class Program:
     """Kernels on one queue; launches of several threads do not mix up their arguments."""
 
-    def __init__(self, queue: cl.CommandQueue) -> None:
+    def __init__(self, queue: cl.CommandQueue, lock: Lock) -> None:
         self._queue = queue
-        self.lock = threading.RLock()
+        self.lock = lock
         self._loading = threading.Lock()
         self._kernels: dict[str, cl.Kernel] = {}
         self._loaded: set[str] = set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import threading
 from collections.abc import Callable
 from functools import cache
 
@@ -20,9 +21,12 @@ class Runtime:
     def __init__(self, device: cl.Device) -> None:
         self.device = device
         self.queue = cl.CommandQueue(cl.Context([device]))
-        self.memory = Memory(self.queue)
-        self.program = Program(self.queue)
-        self.transfers = Transfers(self.queue)
+        lock = threading.RLock()
+        """Held while anything is enqueued. pyopencl does that under the interpreter's lock, VkFFT does not; and with
+        NVIDIA's driver, runs that read and write in other threads beside it failed now and then."""
+        self.memory = Memory(self.queue, lock)
+        self.program = Program(self.queue, lock)
+        self.transfers = Transfers(self.queue, lock)
         self._releases: list[Callable[[], None]] = []
         atexit.register(self.close)
 

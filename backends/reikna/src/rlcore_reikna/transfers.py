@@ -15,7 +15,7 @@ import pyopencl as cl
 
 from rlcore.backend import Volume
 from rlcore.budget import processors
-from rlcore_reikna.arrays import cubic
+from rlcore_reikna.arrays import Lock, cubic
 
 _PIECE = 8 << 20
 """Voxels that cross at a time (32 MiB)."""
@@ -33,8 +33,8 @@ class Transfers:
     pinned pieces, filled and emptied by several threads, hide both.
     """
 
-    def __init__(self, queue: cl.CommandQueue, *, piece: int = _PIECE) -> None:
-        self._queue, self._piece = queue, piece
+    def __init__(self, queue: cl.CommandQueue, lock: Lock, *, piece: int = _PIECE) -> None:
+        self._queue, self._enqueueing, self._piece = queue, lock, piece
         self._slots: list[_Slot] = []
         self._lock = threading.Lock()
         self._threads = min(8, processors())
@@ -48,8 +48,11 @@ class Transfers:
                 slot.wait()
                 held = slot.host[: piece.size]
                 self._copy(held.reshape(piece.voxels.shape), piece.voxels)
-                slot.event = cl.enqueue_copy(self._queue, buffer, held, dst_offset=4 * piece.first, is_blocking=False)
-                self._queue.flush()
+                with self._enqueueing:
+                    slot.event = cl.enqueue_copy(
+                        self._queue, buffer, held, dst_offset=4 * piece.first, is_blocking=False
+                    )
+                    self._queue.flush()
 
     def download(self, buffer: Any, volume: Volume) -> None:
         """Copy a buffer into a host array."""
@@ -77,8 +80,9 @@ class Transfers:
         slot = self._slot(number)
         slot.wait()
         held = slot.host[: piece.size]
-        slot.event = cl.enqueue_copy(self._queue, held, buffer, src_offset=4 * piece.first, is_blocking=False)
-        self._queue.flush()
+        with self._enqueueing:
+            slot.event = cl.enqueue_copy(self._queue, held, buffer, src_offset=4 * piece.first, is_blocking=False)
+            self._queue.flush()
         return slot
 
     def _take(self, slot: _Slot, piece: _Piece) -> None:
@@ -87,7 +91,8 @@ class Transfers:
 
     def _slot(self, number: int) -> _Slot:
         while len(self._slots) <= min(number, _SLOTS - 1):
-            self._slots.append(_Slot(self._queue, self._piece))
+            with self._enqueueing:
+                self._slots.append(_Slot(self._queue, self._piece))
         return self._slots[number % _SLOTS]
 
     def _copy(self, target: Volume, source: Volume) -> None:
