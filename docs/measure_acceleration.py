@@ -24,7 +24,6 @@ from rlcore.fitness import View
 from rlcore.kernel import on_device
 from rlcore.pace import Pace
 from rlcore.richardson_lucy import Data, Optics, State, Turn, iterate
-from rlcore.scout import Planes
 from rlcore.steps import steps_for
 from rlcore.testing.metrics import i_divergence, nrmse, pearson
 from rlcore.testing.optics import confocal_psf, wide_field_psf
@@ -81,8 +80,8 @@ def path(made: Phantom, acceleration: str, backend, *, background: float) -> Ite
     def thin(view: View) -> Any:
         return steps.weight(table.planes(view.first, view.step, view.count))
 
-    planes = Planes(thin)
-    turns = (Turn(pace.factor(k), scout=pace.scout(k + 1, 1, 1, block, part, planes)) for k in itertools.count())
+    scout = pace.scouts(1, 1, block, part, thin)
+    turns = (Turn(pace.factor(k), scout=scout(k + 1)) for k in itertools.count())
     for state in iterate(steps, first, data, steps.weight(table), optics, turns):
         blurred = backend.download(steps.convolve(state.estimate, optics.transfer))[inside] + background
         yield backend.download(state.estimate)[inside], blurred
