@@ -99,27 +99,27 @@ class Looker:
     """Looks at arrays on the device, there if the backend can do it, and on the host if not."""
 
     def __init__(self, backend: Backend[Any]) -> None:
-        self._backend = backend
-        self._stays = isinstance(backend, SupportsFit)
+        self._backend: Any = backend
+        self.stays = isinstance(backend, SupportsFit)
         """Whether planes stay on the device."""
 
     def take(self, array: Any, view: View) -> Any:
         """Planes of a block's array: all of them as they are where none is left out."""
-        if not self._stays:
+        if not self.stays:
             return self._backend.download(array)[view.first :: view.step][: view.count]
-        backend: Any = self._backend
-        return array if view.step == 1 else backend.planes(array, view.first, view.step, view.count)
+        return array if view.step == 1 else self._backend.planes(array, view.first, view.step, view.count)
 
     def bring(self, planes: Volume) -> Any:
         """Planes that lie on the host, for `fit`."""
-        return self._backend.upload(planes) if isinstance(self._backend, SupportsFit) else planes
+        return self._backend.upload(planes) if self.stays else planes
 
     def fit(self, counts: Any, blurred: Any, view: View, *, background: float, floor: float) -> Fit:
         """The counts against the model, both as `take` gave them."""
         if view.inside.size == 0:
             return Fit(0.0, 0.0, 0.0)
-        if isinstance(self._backend, SupportsFit):
-            return self._backend.fit(counts, blurred, background=background, floor=floor, inside=view.inside)
+        if self.stays:
+            told: Fit = self._backend.fit(counts, blurred, background=background, floor=floor, inside=view.inside)
+            return told
         part = view.inside.slices((0,) * counts.ndim)
         return fit(counts[part], blurred[part], background=background, floor=floor)
 

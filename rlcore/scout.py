@@ -22,7 +22,6 @@ from rlcore.backend import (
     Likeness,
     Shape,
     SupportsFactor,
-    SupportsFit,
     SupportsLikeness,
     SupportsPrediction,
     Volume,
@@ -85,11 +84,9 @@ class Scouting:
 
     def __init__(self, backend: Backend[Any], image_shape: Shape) -> None:
         self._lattice, self._looker = Lattice.over(image_shape), Looker(backend)
-        self._stays = isinstance(backend, SupportsFit)
-        """Whether planes that are looked at stay on the device."""
         joins = isinstance(backend, SupportsFactor) and isinstance(backend, SupportsPrediction)
-        self._few = self._stays and joins and self._lattice.step >= FEW
-        self.carried = self._lattice if self._stays else Lattice(image_shape, 1)
+        self._few = self._looker.stays and joins and self._lattice.step >= FEW
+        self.carried = self._lattice if self._looker.stays else Lattice(image_shape, 1)
         """Which planes of points are carried from one iteration to the next."""
         self._likeness = backend.likeness if isinstance(backend, SupportsLikeness) else _on_host(backend)
 
@@ -118,7 +115,7 @@ class Scouting:
             return self._likeness(*taken, inside=part)
         if not view.inside.size:
             return Likeness(0.0, 0.0)
-        if self._stays:
+        if self._looker.stays:
             return self._likeness(*taken, inside=view.inside)
         return likeness(*(self._looker.take(array, view) for array in taken), inside=view.inside)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import rlcore
+from rlcore.planner.needs import FIXED
 
 MIB = 1 << 20
 
@@ -62,7 +63,8 @@ def test_a_run_takes_what_its_plan_says(backend, memory, to_disk, tmp_path):
     planned, peak = told["plan"]["memory_bytes"], told["peak"]
     said = f"{peak / MIB:.1f} of {planned / MIB:.1f} MiB: {told['plan']['text']}"
     assert peak <= planned, said
-    assert peak >= 0.55 * planned, said  # the smallest take 0.59 to 0.63, by what is left over from imports
+    least = max(0.55 * planned, 0.75 * (planned - FIXED))  # of all, and of what grows with the volume
+    assert peak >= least, said
 
 
 def test_the_plans_that_are_measured_go_from_the_whole_to_many_blocks():

@@ -142,7 +142,8 @@ def _statements(tiling: Tiling, kind: Kind, meeting: Meeting | None) -> Iterator
     yield from stages[0].read(_from_memory(either_way=kind == "transform"), "inside")
     yield from stages[0].compute()
     passages = [_Passage(tiling, part) for part in (("x", "y") if tiling.halves else ("",))]
-    yield from through(stages, [(passage.load(), passage.store()) for passage in passages])
+    both = [(passage.load(), passage.store()) for passage in passages]
+    yield from through(stages, both)
     if filters:
         back = stages_of(tiling.length, lanes, tiling.radices[::-1], +1, "b")
         if meeting is None:
@@ -151,7 +152,7 @@ def _statements(tiling: Tiling, kind: Kind, meeting: Meeting | None) -> Iterator
             yield from _meet(stages[-1], passages, meeting)
         yield from stages[-1].following(back[0])
         yield from back[0].compute()
-        yield from through(back, [(passage.load(), passage.store()) for passage in passages])
+        yield from through(back, both)
         stages = back
     yield from stages[-1].change(_to_memory(kind), "inside")
 

@@ -19,10 +19,13 @@ KEPT = ", kept"
 """Marks one that puts the point in that place, and the update elsewhere; its rows are of planes `high` rows high, and
 these are so far apart. With `past`, the point before, it also tells how alike the two steps are in a box."""
 
+_BOX = "const int z0, const int z1, const int y0, const int y1, const int x0, const int x1"
+_WITHIN = "z >= z0 && z < z1 && y >= y0 && y < y1"
+"""A box, and whether a row lies in it."""
 _PARAMETERS = {
     "none": "",
     "ratio": ", const float* first, const long long line, const float background, const float least, const int ny, "
-    "const int z0, const int z1, const int y0, const int y1, const int x0, const int x1",
+    + _BOX,
     "update": ", float* first, const long long line",
 }
 _PARAMETERS["weighted"] = _PARAMETERS["update"] + ", const float* second, const long long other"
@@ -36,8 +39,8 @@ _PARAMETERS["point"] = (
 _PARAMETERS |= {name + AHEAD: _PARAMETERS[name] + _PARAMETERS["point"] for name in get_args(Weighing)}
 _PARAMETERS |= {
     name + KEPT: _PARAMETERS[name] + ", const int high, const long long first_plane, const long long between, "
-    "const float* past, const long long gone, const int wide, const int z0, const int z1, const int y0, const int y1, "
-    "const int x0, const int x1, Likeness* found, Likeness* sums_told, unsigned* through"
+    f"const float* past, const long long gone, const int wide, {_BOX}, "
+    "Likeness* found, Likeness* sums_told, unsigned* through"
     for name in get_args(Ahead)
 }
 _NEXT = ", const float number_next, const double* sums_next"
@@ -47,8 +50,7 @@ _FIRST = "const float2* operand = (const float2*)(first + row * line);"
 _ESTIMATE = "float2* operand = (float2*)(first + row * line);"
 _BEGIN = {
     "none": "",
-    "ratio": _FIRST
-    + " const int z = row / ny, y = row % ny; const bool within = z >= z0 && z < z1 && y >= y0 && y < y1;",
+    "ratio": _FIRST + f" const int z = row / ny, y = row % ny; const bool within = {_WITHIN};",
     "point": "const float2* latest = (const float2*)(newest + row * apart); "
     "const float factor = factor_of(number, sums);",
     "update": _ESTIMATE,
@@ -60,7 +62,7 @@ _BEGIN |= {name + AHEAD: f"{_BEGIN[name]} {_BEGIN['point']}" for name in get_arg
 _BEGIN |= {
     name + KEPT: _BEGIN[name]
     + " const float2* ago = past ? (const float2*)(past + row * gone) : latest; Likeness seen = {0.0, 0.0}; "
-    "const int z = row / wide, y = row % wide; const bool counted = past && z >= z0 && z < z1 && y >= y0 && y < y1;"
+    f"const int z = row / wide, y = row % wide; const bool counted = past && {_WITHIN};"
     for name in get_args(Ahead)
 }
 

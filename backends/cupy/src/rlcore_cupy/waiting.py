@@ -106,20 +106,23 @@ class Waiting:
         self.settle(before)
         if estimate.update is not waits or not self._rows.can_step(before):
             return None
-        total = Total(blocks_of(estimate, _kept(update_of(waits)[0])))
-        self._update_beside(estimate, waits, *place_of(before), *box_of(estimate.shape, inside), *total.arguments)
-        return total.likeness
+        total = self._update_beside(estimate, waits, *place_of(before), *box_of(estimate.shape, inside))
+        return None if total is None else total.likeness
 
-    def _update_beside(self, array: Padded, waits: Update, *telling: object) -> None:
-        """The update of a point that is made in its own place, and what `telling` is there for."""
+    def _update_beside(self, array: Padded, waits: Update, *telling: object) -> Total | None:
+        """The update of a point that is made in its own place; it sums up if `telling`, the point before and a box."""
         point, correction = waits.point, waits.correction
         assert point is not None
         step, also = update_of(waits)
+        kept = cast("Step", step + KEPT)
         array.become("real")
         self.free(point)
-        there = (*place_of(point), *also, *planes_of(correction), *(telling or NOT_TOLD))
-        self._rows.step(correction, "halves", _kept(step), array, "reals", *there)
+        total = Total(blocks_of(array, kept)) if telling else None
+        told = NOT_TOLD if total is None else (*telling, *total.arguments)
+        there = (*place_of(point), *also, *planes_of(correction), *told)
+        self._rows.step(correction, "halves", kept, array, "reals", *there)
         point.become("real")
+        return total
 
 
 NOT_TOLD = np.uint64(0), np.int64(0), *(np.int32(1),) * 7, *(np.uint64(0),) * 3
@@ -139,11 +142,6 @@ def update_of(waits: Update) -> tuple[Step, tuple[object, ...]]:
     if waits.ahead is None:
         return name, also
     return cast("Step", name + AHEAD), (*also, *place_of(waits.ahead.newest), *waits.ahead.numbers)
-
-
-def _kept(step: Step) -> Step:
-    """The same that keeps the point."""
-    return cast("Step", step + KEPT)
 
 
 def ratio_of(step: Ratio) -> tuple[Any, ...]:

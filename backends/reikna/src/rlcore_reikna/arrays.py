@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, TypeGuard
 
 from rlcore.backend import Shape
 
 Kind = Literal["real", "spectrum"]
-Lock: TypeAlias = AbstractContextManager[Any]
-"""One that a thread may take again."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

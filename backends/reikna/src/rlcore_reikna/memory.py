@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pyopencl as cl
@@ -11,7 +12,6 @@ from pyopencl.tools import ImmediateAllocator, MemoryPool, PooledBuffer
 from rlcore.budget import format_bytes, host_free
 from rlcore.errors import OutOfMemory
 from rlcore_reikna import nvml
-from rlcore_reikna.arrays import Lock
 from rlcore_reikna.devices import is_cpu, title
 
 _SHARE = 0.8
@@ -33,7 +33,7 @@ class Memory:
     are kept for the next of their size and given back when an allocation fails.
     """
 
-    def __init__(self, queue: cl.CommandQueue, lock: Lock) -> None:
+    def __init__(self, queue: cl.CommandQueue, lock: AbstractContextManager[Any]) -> None:
         self._device, self._lock = queue.device, lock
         self._pool = MemoryPool(ImmediateAllocator(queue), _EXACT)
         self._relief: list[Callable[[], None]] = []

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pyopencl as cl
 
-from rlcore_reikna.arrays import Lock, cubic, power_of_two
+from rlcore_reikna.arrays import cubic, power_of_two
 
 _ARGUMENTS: dict[str, dict[str, str]] = {
     "geometry": {
@@ -79,7 +79,7 @@ _WIDTH = 32
 class Program:
     """Kernels on one queue; launches of several threads do not mix up their arguments."""
 
-    def __init__(self, queue: cl.CommandQueue, lock: Lock) -> None:
+    def __init__(self, queue: cl.CommandQueue, lock: contextlib.AbstractContextManager[Any]) -> None:
         self._queue = queue
         self.lock = lock
         self._loading = threading.Lock()

@@ -21,9 +21,9 @@ class Runtime:
     def __init__(self, device: cl.Device) -> None:
         self.device = device
         self.queue = cl.CommandQueue(cl.Context([device]))
+        # held while anything is enqueued: pyopencl does that under the interpreter's lock, VkFFT does not, and with
+        # NVIDIA's driver runs that read and write in other threads beside it failed now and then
         lock = threading.RLock()
-        """Held while anything is enqueued. pyopencl does that under the interpreter's lock, VkFFT does not; and with
-        NVIDIA's driver, runs that read and write in other threads beside it failed now and then."""
         self.memory = Memory(self.queue, lock)
         self.program = Program(self.queue, lock)
         self.transfers = Transfers(self.queue, lock)

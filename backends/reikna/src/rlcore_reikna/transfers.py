@@ -6,6 +6,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ import pyopencl as cl
 
 from rlcore.backend import Volume
 from rlcore.budget import processors
-from rlcore_reikna.arrays import Lock, cubic
+from rlcore_reikna.arrays import cubic
 
 _PIECE = 8 << 20
 """Voxels that cross at a time (32 MiB)."""
@@ -33,7 +34,7 @@ class Transfers:
     pinned pieces, filled and emptied by several threads, hide both.
     """
 
-    def __init__(self, queue: cl.CommandQueue, lock: Lock, *, piece: int = _PIECE) -> None:
+    def __init__(self, queue: cl.CommandQueue, lock: AbstractContextManager[Any], *, piece: int = _PIECE) -> None:
         self._queue, self._enqueueing, self._piece = queue, lock, piece
         self._slots: list[_Slot] = []
         self._lock = threading.Lock()
