@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from rlcore.backend import Box, Device, Fit, Footprint, Shape, Summary, Volume
+from rlcore.backend import Box, Device, Fit, Footprint, Shape, Summary
 from rlcore.errors import BackendError
-from rlcore_reikna import host_volumes
-from rlcore_reikna.arrays import Array, Kind, Real, Spread, cubic, is_spectrum, real_bytes
+from rlcore_reikna.arrays import Array, Real, Spread, cubic, is_spectrum, real_bytes
 from rlcore_reikna.devices import choose, described, is_cpu, title
 from rlcore_reikna.memory import rounded
 from rlcore_reikna.regularizing import Regularizing
 from rlcore_reikna.runtime import Runtime, runtime_of
 from rlcore_reikna.transforms import Transforms
+from rlcore_reikna.volumes import Volumes
 
 _LOOKERS = 1 << 17
 """Work-items that look at a volume together."""
@@ -25,7 +22,7 @@ _ADDERS = 1 << 13
 """Work-items that add up a fit together: enough to keep a device busy, few enough to be brought to the host often."""
 
 
-class OpenCLBackend(Regularizing):
+class OpenCLBackend(Regularizing, Volumes):
     """All of the protocol on one OpenCL device; a subclass names its transforms.
 
     Parameters
@@ -41,7 +38,6 @@ class OpenCLBackend(Regularizing):
     """
 
     name: str
-    dtype = np.dtype(np.float32)
 
     def __init__(self, device: str | int | None = None) -> None:
         self._runtime = choose(self.name, device, runtime_of)
@@ -81,17 +77,6 @@ class OpenCLBackend(Regularizing):
         return self._transforms.cost(tuple(shape))
 
     # --- what the algorithm does
-
-    def upload(self, volume: Volume, *, out: Array | None = None) -> Array:
-        array = self._target(out, tuple(volume.shape), "real")
-        self._runtime.transfers.upload(volume, array.buffer)
-        return array
-
-    def download(self, array: Real, *, out: Volume | None = None) -> Volume:
-        dense = self._dense(array)
-        volume = np.empty(dense.shape, self.dtype) if out is None else out
-        self._runtime.transfers.download(dense.buffer, volume)
-        return volume
 
     def fft(self, array: Real, *, out: Array | None = None) -> Array:
         source = self._dense(array)
@@ -195,56 +180,7 @@ class OpenCLBackend(Regularizing):
         self._program.each("planes", taken.size, taken.buffer, source.buffer, size, first, step)
         return taken
 
-    # --- residence, host volumes, expansion, summary
-
-    def full(self, shape: Shape, value: float) -> Array:
-        array = self._new(tuple(shape))
-        self.fill(array, value)
-        return array
-
-    def fill(self, array: Array, value: float) -> None:
-        """Give all voxels of an array one value."""
-        self._program.each("fill", array.size, array.buffer, value)
-
-    def cut(self, volume: Real, start: Shape, shape: Shape, *, wrap: bool = False, out: Array | None = None) -> Array:
-        source = self._dense(volume)
-        block = self._target(out, tuple(shape), "real")
-        if wrap:
-            start = tuple(at % n for at, n in zip(start, source.shape, strict=True))
-        (_, *plane), at, whole = cubic(block.shape), cubic(start, fill=0), cubic(source.shape)
-        kernel = "cut_wrapped" if wrap else "cut"
-        self._program.over(kernel, block.shape, block.buffer, source.buffer, *plane, *at, *whole)
-        return block
-
-    def paste(self, block: Real, source: Shape, volume: Array, target: Shape, shape: Shape) -> None:
-        part = self._dense(block)
-        (_, *plane), at, to = cubic(tuple(shape)), cubic(source, fill=0), cubic(target, fill=0)
-        (_, *inner), (_, *outer) = cubic(part.shape), cubic(volume.shape)
-        self._program.over("paste", tuple(shape), volume.buffer, part.buffer, *plane, *at, *inner, *to, *outer)
-
-    def read(
-        self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False, out: Array | None = None
-    ) -> Array:
-        block = self._target(out, tuple(shape), "real")
-        host_volumes.read(self, volume, start, block, wrap=wrap)
-        return block
-
-    def write(self, block: Real, source: Shape, volume: Volume, target: Shape, shape: Shape) -> None:
-        host_volumes.write(self, self._dense(block), source, volume, target, tuple(shape))
-
-    def expand(self, table: Volume, index: tuple[npt.NDArray[np.intp], ...]) -> Spread:
-        axes = (np.zeros(1, np.int32),) * (3 - len(index)) + index
-        memory, transfers = self._runtime.memory, self._runtime.transfers
-        places = np.concatenate(axes).astype(np.int32)
-        spread = Spread(
-            memory.allocate(4 * table.size),
-            memory.allocate(places.nbytes),
-            cubic(table.shape)[1:],
-            tuple(len(axis) for axis in index),
-        )
-        transfers.upload(table, spread.table)
-        transfers.upload(places.view(np.float32), spread.index)
-        return spread
+    # --- a look at a whole array
 
     def summary(self, array: Real) -> Summary:
         """Minimum, maximum and sum; the sum is compensated in single precision and ended in double."""
@@ -262,34 +198,5 @@ class OpenCLBackend(Regularizing):
         source = self._dense(array)
         target = self._target(out, source.shape, "real")
         self._transforms.filter(target.buffer, source.buffer, transfer.buffer, source.shape, mirrored=mirrored)
-        if self.on_host:
-            self._runtime.queue.finish()  # else a run is told to be over while most of it waits on the queue
+        self._runtime.lead.keep()
         return target
-
-    def _each(self, kernel: str, out: Array | None, *operands: Real, numbers: tuple[float, ...] = ()) -> Array:
-        dense = [self._dense(operand) for operand in operands]
-        if any(operand.shape != dense[0].shape for operand in dense):
-            raise BackendError(f"arrays of shapes {', '.join(str(a.shape) for a in dense)} do not go together")
-        target = self._target(out, dense[0].shape, "real")
-        self._program.each(kernel, target.size, target.buffer, *(a.buffer for a in dense), *numbers)
-        return target
-
-    def _target(self, out: Array | None, shape: Shape, kind: Kind) -> Array:
-        """Where a result goes: `out`, or a new array."""
-        if out is None:
-            return self._new(shape, kind)
-        if out.shape != shape or out.kind != kind:
-            raise BackendError(f"out of shape {out.shape} ({out.kind}) cannot take a result of shape {shape} ({kind})")
-        return out
-
-    def _new(self, shape: Shape, kind: Kind = "real") -> Array:
-        size: Callable[[Shape], int] = real_bytes if kind == "real" else self._transforms.spectrum_bytes
-        return Array(self._runtime.memory.allocate(size(shape)), shape, kind)
-
-    def _dense(self, array: Any) -> Array:
-        """The array with its voxels in memory."""
-        if isinstance(array, Array):
-            return array
-        dense = self._new(array.shape)
-        self._program.over("expand", dense.shape, dense.buffer, *array.arguments)
-        return dense

@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from rlcore.backend import Box, Likeness, Shape, Volume
-from rlcore_reikna.arrays import Array, Kind, Real, cubic
-from rlcore_reikna.program import Program
+from rlcore.backend import Box, Likeness, Shape
+from rlcore_reikna.arrays import Array, Real, cubic
+from rlcore_reikna.on_device import OnDevice
 
 _COMPARERS = 1 << 17
 """Work-items that compare steps together."""
 
 
-class Regularizing:
+class Regularizing(OnDevice):
     """`SupportsLikeness`, `SupportsVariation`, `SupportsHalving` and `SupportsAgreement`."""
-
-    _program: Program
-
-    def download(self, array: Real, *, out: Volume | None = None) -> Volume:
-        raise NotImplementedError
-
-    def _dense(self, array: Any) -> Array:
-        raise NotImplementedError
-
-    def _new(self, shape: Shape, kind: Kind = "real") -> Array:
-        raise NotImplementedError
-
-    def _target(self, out: Array | None, shape: Shape, kind: Kind) -> Array:
-        raise NotImplementedError
-
-    def _each(self, kernel: str, out: Array | None, *operands: Real, numbers: tuple[float, ...] = ()) -> Array:
-        raise NotImplementedError
 
     def likeness(self, estimate: Real, point: Real, previous: Real, before: Real, *, inside: Box) -> Likeness:
         """Sums over a box, compensated in single precision and ended in double."""

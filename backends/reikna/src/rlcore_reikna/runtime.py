@@ -10,9 +10,15 @@ from functools import cache
 
 import pyopencl as cl
 
+from rlcore_reikna.devices import is_cpu
+from rlcore_reikna.lead import Lead
 from rlcore_reikna.memory import Memory
 from rlcore_reikna.program import Program
 from rlcore_reikna.transfers import Transfers
+
+_AHEAD = 3
+"""Filters that a GPU is given beyond those that it has done: it never waits for the host, nor a user for it. A CPU is
+given none: the host is the device."""
 
 
 class Runtime:
@@ -27,6 +33,7 @@ class Runtime:
         self.memory = Memory(self.queue, lock)
         self.program = Program(self.queue, lock)
         self.transfers = Transfers(self.queue, lock)
+        self.lead = Lead(self.queue, lock, 0 if is_cpu(device) else _AHEAD)
         self._releases: list[Callable[[], None]] = []
         atexit.register(self.close)
 
