@@ -1,5 +1,6 @@
 """What a developer runs: ``nox -s demo``, ``nox -s tests``, and the checks that CI adds."""
 
+import os
 from pathlib import Path
 
 import nox
@@ -12,6 +13,9 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 BACKENDS = sorted(path.parent for path in Path("backends").glob("*/pyproject.toml"))
 HEAVY = {"torch"}
 """Backends whose library is gigabytes from a package index: only a session of their own installs them."""
+
+SIDE_BY_SIDE = ("-n", str(min(4, os.cpu_count() or 1)), "--dist", "worksteal")
+"""How the tests are shared out: among few processes, since many of them use several threads and a lot of memory."""
 
 
 def install(session: nox.Session, *groups: str) -> None:
@@ -41,7 +45,8 @@ def tests(session: nox.Session) -> None:
     others = nox.project.dependency_groups(PROJECT, "optics")
     session.install(*others, success_codes=(0, 1, 2))  # wheels for some machines only: their tests skip without them
     examples = ("--doctest-modules", "--doctest-glob=*.md", "--ignore-glob=docs/*.py", "rlcore", "docs")
-    session.run("pytest", "tests", *(str(path / "tests") for path in BACKENDS), *examples, *session.posargs)
+    folders = ("tests", *(str(path / "tests") for path in BACKENDS))
+    session.run("pytest", *SIDE_BY_SIDE, *folders, *examples, *session.posargs)
 
 
 @nox.session

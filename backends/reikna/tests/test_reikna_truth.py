@@ -1,6 +1,7 @@
 """Filters against NumPy in double precision, restorations against a double-precision run, and blocks against it."""
 
 from dataclasses import replace
+from functools import partial
 
 import array_api_compat.numpy
 import numpy as np
@@ -8,10 +9,11 @@ import pytest
 
 import rlcore
 from rlcore.array_api import ArrayAPIBackend
+from rlcore.staging import Staging
 from rlcore.transform_code.columns import tiling_for
 from rlcore_reikna import mirrored
 from rlcore_reikna.columns import ColumnTransforms
-from rlcore_reikna.transfers import Transfers
+from rlcore_reikna.pinned import Slot
 
 SHAPES = [
     *[(12, 10), (11, 9), (4, 6, 7), (16, 8, 32), (3, 256, 8)],
@@ -155,13 +157,15 @@ def test_host_arrays_of_any_type_and_strides_cross_the_bus(backend, dtype):
 
 
 def test_volumes_larger_than_a_piece_cross_the_bus_whole(backend):
-    transfers = Transfers(backend._runtime.queue, backend._program.lock, piece=1 << 10)
+    slot = partial(Slot, backend._runtime.queue, backend._program.lock)
+    transfers = Staging(slot, piece=1 << 10)
     for shape in ((7, 20, 30), (2, 50, 60), (3, 1500), (40, 41)):
         volume = np.random.default_rng(2).random(shape, np.float32)
         array, back = backend.full(shape, 0.0), np.empty(shape)
         transfers.upload(volume, array.buffer)
         transfers.download(array.buffer, back)
         np.testing.assert_array_equal(back, volume)
+    transfers.close()
 
 
 def test_summary_of_a_large_volume_is_exact_to_double_precision(backend):

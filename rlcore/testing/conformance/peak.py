@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,11 @@ from rlcore.backend import Backend, on_host
 
 _PROBE = 64 << 20
 """Bytes that a device's `free_bytes` has to notice before it is believed."""
+
+_M_MMAP_THRESHOLD = -3
+"""glibc's name, in malloc.h, for the size from which memory is not from the heap."""
+_SMALL, _LARGE = 1 << 20, 32 << 20
+"""Bytes: smaller than any array that counts, and the most that glibc would choose by itself."""
 
 Work = Callable[[], object]
 
@@ -35,7 +41,8 @@ def _peak_of_process(work: Work) -> int | None:
     before = resident()
     if before is None or not _reset_mark():
         return None
-    work()
+    with _pages_of_their_own():
+        work()
     highest = _status("VmHWM")
     return None if highest is None else max(0, highest - before)
 
@@ -90,3 +97,17 @@ def _give_back() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
+
+
+@contextlib.contextmanager
+def _pages_of_their_own() -> Iterator[None]:
+    """Have glibc give arrays pages of their own, so that what was freed is gone. By itself it keeps arrays in its heap
+    for the next ones, and how many hangs on all that the process did before."""
+    tell = getattr(ctypes.CDLL(None), "mallopt", None)
+    if tell is not None:
+        tell(_M_MMAP_THRESHOLD, _SMALL)
+    try:
+        yield
+    finally:
+        if tell is not None:
+            tell(_M_MMAP_THRESHOLD, _LARGE)

@@ -6,15 +6,16 @@ import atexit
 import ctypes
 import threading
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 
 import pyopencl as cl
 
+from rlcore.staging import Staging
 from rlcore_reikna.devices import is_cpu
 from rlcore_reikna.lead import Lead
 from rlcore_reikna.memory import Memory
+from rlcore_reikna.pinned import Slot
 from rlcore_reikna.program import Program
-from rlcore_reikna.transfers import Transfers
 
 _AHEAD = 3
 """Filters that a GPU is given beyond those that it has done: it never waits for the host, nor a user for it. A CPU is
@@ -32,7 +33,7 @@ class Runtime:
         lock = threading.RLock()
         self.memory = Memory(self.queue, lock)
         self.program = Program(self.queue, lock)
-        self.transfers = Transfers(self.queue, lock)
+        self.transfers = Staging(partial(Slot, self.queue, lock))
         self.lead = Lead(self.queue, lock, 0 if is_cpu(device) else _AHEAD)
         self._releases: list[Callable[[], None]] = []
         atexit.register(self.close)

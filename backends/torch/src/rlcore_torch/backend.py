@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from functools import partial
+from typing import Any
 
 import array_api_compat.torch
+import numpy as np
 import torch
 
 from rlcore.array_api import ArrayAPIBackend
-from rlcore.backend import Device, Footprint, Shape
+from rlcore.backend import Device, Footprint, Shape, Volume
 from rlcore.errors import BackendUnavailable
+from rlcore.staging import Staging
+from rlcore_torch.pinned import Slot
 
 
 class TorchBackend(ArrayAPIBackend):
@@ -32,6 +37,7 @@ class TorchBackend(ArrayAPIBackend):
         on_host = self._place.type == "cpu"
         super().__init__(array_api_compat.torch, self._place, name="torch", on_host=on_host)
         self.device = shown
+        self._staging = Staging(partial(Slot, self._place)) if self._place.type == "cuda" else None
 
     @classmethod
     def devices(cls) -> tuple[Device, ...]:
@@ -51,6 +57,20 @@ class TorchBackend(ArrayAPIBackend):
         spectrum = math.prod(shape[:-1]) * (shape[-1] // 2 + 1) * 2 * self.dtype.itemsize
         work = 8 * spectrum if self.on_host else 3 * spectrum + real  # MKL's is far larger than cuFFT's
         return Footprint(real, spectrum, scratch=work)
+
+    def upload(self, volume: Any) -> torch.Tensor:
+        if self._staging is None or not isinstance(volume, np.ndarray):
+            return super().upload(volume)
+        tensor = torch.empty(volume.shape, dtype=torch.float32, device=self._place)
+        self._staging.upload(volume, tensor.view(-1))
+        return tensor
+
+    def download(self, array: torch.Tensor, *, out: Volume | None = None) -> Volume:
+        if self._staging is None:
+            return super().download(array, out=out)
+        volume = np.empty(array.shape, self.dtype) if out is None else out
+        self._staging.download(array.contiguous().view(-1), volume)
+        return volume
 
 
 def _present() -> list[tuple[torch.device, str]]:
