@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -67,6 +68,11 @@ class ColumnTransforms:
     def __init__(self, kept: Kept, shared_bytes: int) -> None:
         self._kept, self._shared = kept, min(shared_bytes, SHARED_BYTES)
 
+    def load(self, length: int, kind: Kind) -> None:
+        """Have a kernel compiled beside what goes on."""
+        if tiling_for(length, self._shared) is not None:
+            self._kept.make_ahead(*self._wanted(length, kind))
+
     def run(
         self, array: Padded, columns: Columns, kind: Kind, *, transfer: Padded | None = None, scale: float = 1.0
     ) -> None:
@@ -74,15 +80,17 @@ class ColumnTransforms:
         if tiling_for(columns.length, self._shared) is None:
             self._by_cufft(array, columns, kind, transfer, scale)
             return
-        tiling, kernel, table = self._kept.get(
-            ("columns", columns.length, kind), lambda: _kernel(columns.length, kind, self._shared)
-        )
+        tiling, kernel, table = self._kept.get(*self._wanted(columns.length, kind))
         factor = array.buffer if transfer is None else transfer.buffer
         numbers = _numbers(columns, scale)
         for first in range(0, columns.planes, _MOST_PLANES):
             part = array.buffer[2 * first * columns.apart :] if first else array.buffer
             grid = (math.ceil(columns.count / tiling.width), min(columns.planes - first, _MOST_PLANES))
             kernel(grid, (tiling.threads,), (part, factor, table, *numbers), shared_mem=tiling.shared_bytes)
+
+    def _wanted(self, length: int, kind: Kind) -> tuple[Hashable, Callable[[], tuple[Any, Any, Any]]]:
+        """A kernel for columns of a length: under which key it is kept, and how it is made."""
+        return ("columns", length, kind), lambda: _kernel(length, kind, self._shared)
 
     def _by_cufft(self, array: Padded, columns: Columns, kind: Kind, transfer: Padded | None, scale: float) -> None:
         if kind != "backward":
@@ -120,6 +128,7 @@ def _kernel(length: int, kind: Kind, shared: int) -> tuple[Any, Any, Any]:
     tiling = tiling_for(length, shared)
     assert tiling is not None
     kernel = cupy.RawKernel(source(tiling, kind), "columns")
+    kernel.compile()
     if tiling.shared_bytes > 48 << 10:
         kernel.max_dynamic_shared_size_bytes = tiling.shared_bytes
     return tiling, kernel, on_device(turns(length), np.complex64)

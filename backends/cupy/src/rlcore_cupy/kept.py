@@ -5,16 +5,18 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from rlcore.budget import processors
 from rlcore_cupy.library import cupy
 
 T = TypeVar("T")
 
 BATCH_BYTES = 32 << 20
 """cuFFT works on so much at a time, because it may want several times as much again as a work area."""
-KEPT = 64
-"""A shape takes four to twelve; the least recently used go first."""
+KEPT = 128
+"""A shape takes four to sixteen; the least recently used go first."""
 
 
 class Kept:
@@ -25,6 +27,7 @@ class Kept:
         self._area: Any = None
         self._stream: Any = None
         self._lock = threading.RLock()
+        self._compilers = ThreadPoolExecutor(processors(), thread_name_prefix="rlcore-cupy-compiler")
 
     def __len__(self) -> int:
         return len(self._made)
@@ -37,14 +40,30 @@ class Kept:
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
         """What is kept under the key; made now if it is not there."""
         with self._lock:
-            if key not in self._made:
-                self._made[key] = make()
-                if len(self._made) > KEPT:
-                    self._made.popitem(last=False)
+            if isinstance(self._made.get(key), (Future, type(None))):
+                coming = self._made.pop(key, None)
+                self._keep(key, make() if coming is None else coming.result())
                 cupy.cuda.Device().synchronize()  # other streams use what is new, or used what is gone
             self._made.move_to_end(key)
             found: T = self._made[key]
             return found
+
+    def make_ahead(self, key: Hashable, make: Callable[[], object]) -> None:
+        """Have what will be wanted made in another thread: compiling takes a processor for up to half a second."""
+        device = cupy.cuda.Device()
+
+        def there() -> object:
+            with device:
+                return make()
+
+        with self._lock:
+            if key not in self._made:
+                self._keep(key, self._compilers.submit(there))
+
+    def _keep(self, key: Hashable, value: object) -> None:
+        self._made[key] = value
+        if len(self._made) > KEPT:
+            self._made.popitem(last=False)
 
     def clear(self) -> None:
         """Forget everything, the work area too."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,11 @@ class RowTransforms:
                 return False
         return row_tiling_for(arrays[0].shape[-1]) is not None
 
+    def load(self, n: int, origin: Form, step: Step, target: Form) -> None:
+        """Have a kernel for rows of n voxels compiled beside what goes on."""
+        if row_tiling_for(n) is not None:
+            self._kept.make_ahead(*_wanted(n, origin, step, target))
+
     def forward(self, array: Padded, out: Padded) -> None:
         """Half spectra of an array's rows."""
         if self.can_step(array, out):
@@ -47,10 +53,7 @@ class RowTransforms:
 
     def step(self, array: Padded, origin: Form, step: Step, out: Padded, target: Form, *also: Any) -> None:
         """Take the rows of `array` through a step to `out`; `also` is what the step's kernel takes."""
-        n = array.shape[-1]
-        tiling, kernel, *tables = self._kept.get(
-            ("rows", n, origin, step, target), lambda: _kernel(n, origin, step, target)
-        )
+        tiling, kernel, *tables = self._kept.get(*_wanted(array.shape[-1], origin, step, target))
         source = array if array.part is None else array.part.source
         places = (source.buffer, np.int64(source.line), out.buffer, np.int64(out.line), np.int32(array.rows))
         kernel((blocks_of(array, step),), (tiling.threads,), (*places, *tables, *also), shared_mem=tiling.shared_bytes)
@@ -94,10 +97,16 @@ def planes_of(array: Padded) -> tuple[Any, Any, Any]:
     return np.int32(high), np.int64(first * plane), np.int64(step * plane)
 
 
+def _wanted(n: int, origin: Form, step: Step, target: Form) -> tuple[Hashable, Callable[[], tuple[Any, ...]]]:
+    """A kernel for rows of n voxels: under which key it is kept, and how it is made."""
+    return ("rows", n, origin, step, target), lambda: _kernel(n, origin, step, target)
+
+
 def _kernel(n: int, origin: Form, step: Step, target: Form) -> tuple[Any, ...]:
     """The tiling for rows of n voxels, its kernel and its tables."""
     tiling = _tiling(n, step)
     kernel = cupy.RawKernel(row_source(tiling, origin, step, target), "rows")
+    kernel.compile()
     if tiling.shared_bytes > 48 << 10:
         kernel.max_dynamic_shared_size_bytes = tiling.shared_bytes
     tables = (turns(tiling.length), turns(n)[: tiling.length + 1])

@@ -6,6 +6,7 @@ import math
 from typing import SupportsFloat
 
 from rlcore.backend import Shape
+from rlcore.budget import processors
 from rlcore.transform_code.columns import Kind, tiling_for
 from rlcore_cupy import elementwise
 from rlcore_cupy.column_transforms import Columns, ColumnTransforms
@@ -13,9 +14,23 @@ from rlcore_cupy.elementwise import Spread
 from rlcore_cupy.factors import as_taken
 from rlcore_cupy.kept import BATCH_BYTES, Kept
 from rlcore_cupy.layout import Ahead, Padded, Ratio, Update, bytes_of
+from rlcore_cupy.row_steps import Form, Step
 from rlcore_cupy.row_tilings import row_tiling_for
 from rlcore_cupy.row_transforms import RowTransforms, place_of
 from rlcore_cupy.waiting import Waiting, ratio_of, update_of, weighing_of
+
+WITHIN_PLANES: tuple[Kind, ...] = ("forward", "backward")
+THROUGH_PLANES: tuple[Kind, ...] = ("forward", "convolve", "correlate")
+"""What is done to the columns of a run's arrays."""
+CERTAIN: tuple[tuple[Form, Step, Form], ...] = (("halves", "ratio", "halves"),)
+LIKELY: tuple[tuple[Form, Step, Form], ...] = (
+    ("halves", "tabled", "halves"),
+    ("halves", "tabled", "reals"),
+    ("reals", "point", "halves"),
+    ("halves", "tabled, ahead", "halves"),
+    ("halves", "tabled, ahead", "reals"),
+)
+"""Steps that a run takes, and those that most runs do: with a border and its weights, plain or accelerated."""
 
 
 def work_area_of(shape: Shape) -> int:
@@ -38,6 +53,7 @@ class Transforms(Waiting):
 
     def forward(self, array: Padded, out: Padded) -> None:
         """The spectrum of `array`, in `out`."""
+        self._load(out.shape)
         self._to_rows(array, out)
         self._planes(out, "forward")
         self._columns.run(out, Columns.through_planes(out), "forward")
@@ -135,6 +151,15 @@ class Transforms(Waiting):
         if taken.waits:
             self.put_off(taken, array)
         return taken
+
+    def _load(self, shape: Shape) -> None:
+        """Have compiled, side by side, what a run on arrays of this shape will need, in the order in which it will."""
+        self._rows.load(shape[-1], "reals", "none", "halves")
+        for length, kinds in ((shape[1], WITHIN_PLANES), (shape[0], THROUGH_PLANES))[len(shape) < 3 :]:
+            for kind in kinds:
+                self._columns.load(length, kind)
+        for origin, step, target in CERTAIN + (LIKELY if processors() > len(LIKELY) else ()):
+            self._rows.load(shape[-1], origin, step, target)
 
     def _goes_on(self, array: Padded, out: Padded) -> bool:
         """The update that waits for the correction in `out`, and the rows of the array after it, in one pass; whether
