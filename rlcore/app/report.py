@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,12 +55,9 @@ class Report:
 
     def _count(self) -> str:
         """How many iterations, and why so many if the run found out."""
-        if not self.stops:
-            return "1 iteration" if self.iterations == 1 else f"{self.iterations} iterations"
-        numbers = [info.iterations for info in self.info]
-        if len(numbers) == 1:
-            return f"{numbers[0]} iterations ({self.info[0].stopped})"
-        return f"{min(numbers, default=0)} to {max(numbers, default=0)} iterations as each was found to need"
+        if self.stops:
+            return found(self.info)
+        return "1 iteration" if self.iterations == 1 else f"{self.iterations} iterations"
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, in types that JSON has."""
@@ -86,3 +84,12 @@ class Report:
         """Of one volume what was told of it, of several a list."""
         told = [info.to_dict() for info in self.info]
         return told if self.volumes > 1 and told else told[0] if told else None
+
+
+def found(info: Sequence[Info]) -> str:
+    """How many iterations volumes were found to need, and of a single one why."""
+    numbers = [told.iterations for told in info]
+    if len(numbers) == 1:
+        return f"{numbers[0]} iterations ({info[0].stopped})"
+    low, high = min(numbers, default=0), max(numbers, default=0)
+    return f"{low if low == high else f'{low} to {high}'} iterations as each was found to need"

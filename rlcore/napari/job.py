@@ -16,16 +16,19 @@ import numpy as np
 from rlcore.app import speed
 from rlcore.app.psf import files
 from rlcore.app.psf.fitting import prepare_mended
+from rlcore.app.report import found
 from rlcore.backend import Volume
 from rlcore.boundary import check_boundary
 from rlcore.choice import choose_backend
 from rlcore.deconvolve import deconvolve
 from rlcore.errors import Cancelled, InputError, RLCoreError
-from rlcore.execution.progress import Progress
+from rlcore.execution.progress import Callback, Progress
 from rlcore.napari.devices import AUTO, Engine
 from rlcore.optics.resample import resample_psf
 from rlcore.planning import make_plan
 from rlcore.psf import PSF, prepare_psf
+from rlcore.regularization import Regularization
+from rlcore.stopping import Iterations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,7 +44,8 @@ class Job:
     """Micrometres along the last axes of the image, and of a PSF that is an array, where known."""
     mend: bool = True
     """Whether a pedestal is taken off the PSF, and its peak put in the middle."""
-    iterations: int = 15
+    iterations: Iterations = 15
+    regularization: Regularization = "none"
     engine: Engine = AUTO
     boundary: str = "extended"
     background: float = 0.0
@@ -55,6 +59,7 @@ class Job:
         """As `rlcore.deconvolve` and `rlcore.make_plan` have them."""
         return {
             "iterations": self.iterations,
+            "regularization": self.regularization,
             "boundary": check_boundary(self.boundary),
             "memory": self.memory.strip() or None,
         }
@@ -109,13 +114,19 @@ def describe(job: Job) -> str:
         backend = choose_backend(job.engine.backend, job.engine.device).backend
         plan = make_plan(job.image.shape[-psf.values.ndim :], psf.values.shape, backend=backend, **job.options)
         count = len(job.volumes(psf))
-        seconds = speed.predict(backend, plan)
+        took = _takes(job, speed.predict(backend, plan), count)
     except (RLCoreError, MemoryError) as error:
         return str(error)
-    took = "Time unknown until it has run here." if seconds is None else f"About {speed.duration(seconds * count)}."
     several = f"{count} volumes, one after the other. Each: " if count > 1 else ""
     notes = f" PSF: {'; '.join(psf.notes)}." if psf.notes else ""
     return f"{several}{plan} {took}{notes}"
+
+
+def _takes(job: Job, seconds: float | None, count: int) -> str:
+    """How long so many volumes take, in words."""
+    if job.iterations == "auto":
+        return "That is for the most iterations; how many it takes, the run finds out."
+    return "Time unknown until it has run here." if seconds is None else f"About {speed.duration(seconds * count)}."
 
 
 def run(job: Job, cancel: threading.Event) -> Iterator[Step | Result | Failure]:
@@ -151,27 +162,39 @@ def _whole(job: Job, cancel: threading.Event, told: queue.SimpleQueue[Step | Res
     psf = job.prepare()
     backend = choose_backend(job.engine.backend, job.engine.device).backend
     places = job.volumes(psf)
-    out = np.empty(job.image.shape, np.float32)
+    out, infos, finds = np.empty(job.image.shape, np.float32), [], job.iterations == "auto"
     for number, place in enumerate(places):
-
-        def tell(progress: Progress, number: int = number) -> None:
-            several = f"volume {number + 1}/{len(places)}, " if len(places) > 1 else ""
-            text = f"{several}iteration {progress.iteration}/{progress.iterations}"
-            told.put(Step((number + progress.fraction) / len(places), text))
-
-        watch = speed.Stopwatch(tell)
+        watch = speed.Stopwatch(_teller(told, number, len(places)))
         volume = np.asarray(job.image[place])
-        deconvolve(
+        result = deconvolve(
             volume, psf, backend=backend, background=job.background, out=out[place], callback=watch, cancel=cancel,
-            **job.options,
+            return_info=finds, **job.options,
         )  # fmt: skip
-    if watch.seconds_per_run:
+        if finds:
+            infos.append(result[1])
+    if watch.seconds_per_run and not finds:
         plan = make_plan(volume.shape, psf.values.shape, backend=backend, **job.options)
         speed.remember(backend, plan, watch.seconds_per_run)
     made = {**job.options, "background": job.background, "backend": backend.name, "device": backend.device}
     made["psf"] = list(psf.notes)
-    result = _as_type(out, np.dtype(job.image.dtype)) if job.keep_type else out
-    return Result(result, f"{job.iterations} iterations on {backend.name} ({backend.device})", made)
+    if finds:
+        made["found"] = [info.iterations for info in infos]
+    volumes = _as_type(out, np.dtype(job.image.dtype)) if job.keep_type else out
+    count = found(infos) if finds else f"{job.iterations} iterations"
+    return Result(volumes, f"{count} on {backend.name} ({backend.device})", made)
+
+
+def _teller(told: queue.SimpleQueue[Step | Result | Failure], number: int, count: int) -> Callback:
+    """Tells the steps of one volume among so many."""
+    several = f"volume {number + 1}/{count}, " if count > 1 else ""
+
+    def tell(progress: Progress) -> None:
+        text = f"iteration {progress.iteration}/{progress.iterations}"
+        if progress.looking:
+            text = f"looking how many: iteration {progress.iteration} of at most {progress.iterations}"
+        told.put(Step((number + progress.fraction) / count, several + text))
+
+    return tell
 
 
 def _as_type(volume: Volume, dtype: np.dtype[Any]) -> Volume:

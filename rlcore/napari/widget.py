@@ -11,6 +11,7 @@ from rlcore.napari import layers
 from rlcore.napari.beside import notify, start
 from rlcore.napari.devices import AUTO, Engine, engines
 from rlcore.napari.job import Failure, Job, Result, Step, describe, run
+from rlcore.regularization import REGULARIZATIONS
 
 _PLAN_HEIGHT = 150
 """Pixels: room for the longest plan, so that the window does not jump when one is shown."""
@@ -35,6 +36,8 @@ class Desk:
         self.psf = widgets.ComboBox(label="PSF", choices=self._images, nullable=True)
         self.psf_file = widgets.FileEdit(label="or PSF file", mode="r", nullable=True)
         self.iterations = widgets.SpinBox(label="iterations", value=15, min=1, max=100_000)
+        self.auto = widgets.CheckBox(text="find out how many", value=False)
+        self.regularization = widgets.ComboBox(label="regularization", choices=REGULARIZATIONS)
         self.engine = widgets.ComboBox(label="runs on", choices=[AUTO])
         self.boundary = widgets.ComboBox(label="boundary", choices=BOUNDARIES)
         self.background = widgets.FloatSpinBox(label="background", value=0.0, min=0.0, max=1e9)
@@ -47,8 +50,8 @@ class Desk:
         self.progress = widgets.ProgressBar(label="", value=0, max=1000)
         self.go = widgets.PushButton(text="Restore")
         self.stop = widgets.PushButton(text="Cancel", enabled=False)
-        options = [self.image, self.psf, self.psf_file, self.mend, self.iterations, self.engine, self.boundary]
-        options += [self.background, self.memory]
+        options = [self.image, self.psf, self.psf_file, self.mend, self.iterations, self.auto]
+        options += [self.regularization, self.engine, self.boundary, self.background, self.memory]
         shown = [*options, self.keep_type, self.plan, self.progress, self.go, self.stop]
         self.container = widgets.Container(widgets=shown, labels=True)
         self.container.desk = self  # lives as long as the container
@@ -77,12 +80,17 @@ class Desk:
         self._viewer.layers.events.removed.connect(self._refresh)
         for option in options:
             option.changed.connect(self._ask_for_plan)
+        self.auto.changed.connect(lambda found: setattr(self.iterations, "enabled", not found))
         self.go.changed.connect(self.restore)
         self.stop.changed.connect(self.cancel)
 
     def _explain(self) -> None:
         self.image.tooltip = "Axes before those of the PSF, such as time, are restored one entry after the other."
         self.mend.tooltip = "Take off a pedestal, and put a peak that is off in the middle; the plan says if it was."
+        self.auto.tooltip = "Hold 30 % of the photons out until they are explained no better. Takes twice the time."
+        self.regularization.tooltip = (
+            "What keeps from fitting noise: tv prefers little variation, consensus asks two halves of the counts."
+        )
         self.boundary.tooltip = "What lies outside the image: light that it tells of, nothing, or its repetition."
         self.background.tooltip = "Counts that are no light, in the image's units."
         self.memory.tooltip = "What may be used, as 4 GiB or 50%; what is free if empty."
@@ -118,7 +126,8 @@ class Desk:
             voxel=layers.micrometres(self.image.value),
             psf_voxel=None if psf is file else layers.micrometres(self.psf.value),
             mend=self.mend.value,
-            iterations=self.iterations.value,
+            iterations="auto" if self.auto.value else self.iterations.value,
+            regularization=self.regularization.value,
             engine=self.engine.value or AUTO,
             boundary=self.boundary.value,
             background=self.background.value,

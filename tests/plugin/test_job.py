@@ -38,6 +38,27 @@ def test_axes_before_those_of_the_psf_are_restored_one_by_one():
     assert describe(job(image=series)).startswith("2 volumes, one after the other. Each: The whole volume in one block")
 
 
+def test_it_finds_out_how_many_iterations_each_volume_is_worth():
+    counts = np.random.default_rng(1).poisson(SCENE.image).astype(np.float32)
+    *steps, result = run(job(image=np.stack([counts, counts]), iterations="auto"), threading.Event())
+    expected, info = rlcore.deconvolve(counts, SCENE.psf, iterations="auto", backend="numpy", return_info=True)
+    assert describe(job(iterations="auto")).endswith("for the most iterations; how many it takes, the run finds out.")
+    assert result.provenance["iterations"] == "auto"
+    assert result.provenance["found"] == [info.iterations] * 2
+    assert result.text.startswith(f"{info.iterations} iterations as each was found to need on numpy")
+    assert steps[0].text == "volume 1/2, looking how many: iteration 1 of at most 200"
+    assert steps[-1].text == f"volume 2/2, iteration {info.iterations}/{info.iterations}"
+    assert [step.fraction for step in steps] == sorted(step.fraction for step in steps)
+    assert error(result.volume[1], expected) <= 1e-5
+
+
+def test_regularization_is_that_of_deconvolve():
+    *_, result = run(job(regularization="tv", iterations=4), threading.Event())
+    expected = rlcore.deconvolve(SCENE.image, SCENE.psf, iterations=4, regularization="tv", backend="numpy")
+    assert error(result.volume, expected) <= 1e-5
+    assert result.provenance["regularization"] == "tv"
+
+
 def test_cancelled_within_one_iteration():
     cancel, seen = threading.Event(), []
     for said in run(job(iterations=100_000), cancel):

@@ -56,6 +56,18 @@ def test_the_result_is_a_layer_like_its_image(app, desk):
     assert restored.metadata["background"] == 5.0
 
 
+def test_it_finds_out_how_many_iterations(app, desk):
+    desk.auto.value, desk.regularization.value = True, "tv"
+    assert not desk.iterations.enabled
+    until(app, lambda: "200 iterations" in desk.plan.value)
+    desk.restore()
+    until(app, lambda: desk.go.enabled)
+    made = desk.viewer.layers["blurred cell restored"].metadata["rlcore"]
+    assert (made["iterations"], made["regularization"]) == ("auto", "tv")
+    desk.auto.value = False
+    assert desk.iterations.enabled
+
+
 def test_cancel_stops_and_leaves_no_layer(app, desk):
     desk.iterations.value = 100_000
     desk.restore()
