@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import rlcore
+from rlcore.lead import FILTERS, Lead
 from rlcore.testing import BackendTests
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed; try: nox -s torch")
@@ -40,3 +41,25 @@ def test_tensors_come_back_as_tensors_of_their_device(index):
         restored = rlcore.deconvolve(tensor, psf, backend=chosen, memory="1 GiB")
         assert restored.device == tensor.device
         np.testing.assert_allclose(restored.cpu().numpy(), truth, atol=1e-5 * truth.max())
+
+
+def test_the_host_runs_few_filters_ahead_of_a_card(monkeypatch):
+    """On a stand-in for CUDA's events, which count."""
+    recorded, awaited = [], []
+
+    class Event:
+        def record(self, stream):
+            recorded.append(self)
+
+        def synchronize(self):
+            awaited.append(self)
+
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda place: None)
+    backend = TorchBackend("cpu")
+    backend._lead = Lead(backend._mark)
+    spectrum = backend.fft(backend.upload(np.ones((4, 4))))
+    for _ in range(10):
+        backend.ifft(spectrum, (4, 4))
+    assert len(recorded) == 10
+    assert awaited == recorded[:-FILTERS]

@@ -10,16 +10,12 @@ from functools import cache, partial
 
 import pyopencl as cl
 
+from rlcore.lead import FILTERS, Lead
 from rlcore.staging import Staging
 from rlcore_reikna.devices import is_cpu
-from rlcore_reikna.lead import Lead
 from rlcore_reikna.memory import Memory
 from rlcore_reikna.pinned import Slot
 from rlcore_reikna.program import Program
-
-_AHEAD = 3
-"""Filters that a GPU is given beyond those that it has done: it never waits for the host, nor a user for it. A CPU is
-given none: the host is the device."""
 
 
 class Runtime:
@@ -28,15 +24,21 @@ class Runtime:
     def __init__(self, device: cl.Device) -> None:
         self.device = device
         self.queue = cl.CommandQueue(cl.Context([device]))
-        # held while anything is enqueued: pyopencl does that under the interpreter's lock, VkFFT does not, and with
-        # NVIDIA's driver runs that read and write in other threads beside it failed now and then
-        lock = threading.RLock()
+        # held while anything is enqueued: pyopencl does that under the interpreter's lock, VkFFT does not, and NVIDIA's
+        # driver crashes now and then where several threads enqueue at once
+        self._lock = lock = threading.RLock()
         self.memory = Memory(self.queue, lock)
         self.program = Program(self.queue, lock)
         self.transfers = Staging(partial(Slot, self.queue, lock))
-        self.lead = Lead(self.queue, lock, 0 if is_cpu(device) else _AHEAD)
+        self.lead = Lead(self._mark, 0 if is_cpu(device) else FILTERS)
         self._releases: list[Callable[[], None]] = []
         atexit.register(self.close)
+
+    def _mark(self) -> Callable[[], None]:
+        with self._lock:
+            end = cl.enqueue_marker(self.queue)
+            self.queue.flush()
+        return end.wait
 
     def before_exit(self, release: Callable[[], None]) -> None:
         """Call `release` before the process ends."""

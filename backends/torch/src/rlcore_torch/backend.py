@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 from rlcore.array_api import ArrayAPIBackend
 from rlcore.backend import Device, Footprint, Shape, Volume
 from rlcore.errors import BackendUnavailable
+from rlcore.lead import Lead
 from rlcore.staging import Staging
 from rlcore_torch.pinned import Slot
 
@@ -38,6 +40,7 @@ class TorchBackend(ArrayAPIBackend):
         super().__init__(array_api_compat.torch, self._place, name="torch", on_host=on_host)
         self.device = shown
         self._staging = Staging(partial(Slot, self._place)) if self._place.type == "cuda" else None
+        self._lead = Lead(self._mark) if self._place.type == "cuda" else None
 
     @classmethod
     def devices(cls) -> tuple[Device, ...]:
@@ -71,6 +74,18 @@ class TorchBackend(ArrayAPIBackend):
         volume = np.empty(array.shape, self.dtype) if out is None else out
         self._staging.download(array.contiguous().view(-1), volume)
         return volume
+
+    def ifft(self, spectrum: torch.Tensor, shape: Shape, *, out: torch.Tensor | None = None) -> torch.Tensor:
+        result: torch.Tensor = super().ifft(spectrum, shape, out=out)
+        if self._lead is not None:
+            self._lead.keep()
+        return result
+
+    def _mark(self) -> Callable[[], None]:
+        end = torch.cuda.Event()
+        end.record(torch.cuda.current_stream(self._place))
+        wait: Callable[[], None] = end.synchronize
+        return wait
 
 
 def _present() -> list[tuple[torch.device, str]]:
