@@ -15,6 +15,7 @@ from rlcore.backend import Backend
 from rlcore.budget import processors
 from rlcore.execution.progress import Callback, Progress
 from rlcore.planner import Plan
+from rlcore.planner.needs import cost_of_whole
 
 _LEAST_SHARE = 0.3
 """Of a run's work, what has to be timed for a figure worth keeping."""
@@ -87,9 +88,7 @@ def duration(seconds: float) -> str:
 
 def _cost(backend: Backend[Any], plan: Plan) -> float:
     """A plan's time in the backend's own units, as the planner reckoned it."""
-    least = plan.geometry.least_shape
-    whole = least if plan.geometry.wraps else backend.fast_shape(least)
-    return (1 + plan.overhead) * 4 * plan.iterations * backend.cost(whole)
+    return (1 + plan.overhead) * cost_of_whole(plan.geometry, plan.iterations, backend)
 
 
 def _key(backend: Backend[Any]) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rlcore.acceleration import TELLING
-from rlcore.backend import Backend, Shape, SupportsBufferLimit, SupportsResidence, on_host
+from rlcore.backend import Backend, SupportsBufferLimit, SupportsResidence, on_host
 from rlcore.budget import Budget, format_bytes
 from rlcore.errors import BudgetError
 from rlcore.planner.cuts import Ways, halo_for, ways_to_cut
@@ -19,6 +19,8 @@ from rlcore.planner.needs import (
     Candidate,
     Job,
     Needs,
+    cost_of_call,
+    cost_of_whole,
     cost_unit,
     least_bytes,
     least_cost,
@@ -26,6 +28,7 @@ from rlcore.planner.needs import (
     needs_of,
     overlaps,
     relative_move_cost,
+    shape_of_whole,
     share_moved,
 )
 from rlcore.planner.plan import Plan, Residence
@@ -94,13 +97,9 @@ def _whole(job: Job, backend: Backend[Any], budgets: Budgets) -> tuple[Candidate
     if residence is None:
         return None
     domain = job.geometry.domain.shape
-    candidate = Candidate(_whole_shape(job, backend), domain, (0,) * len(domain), 1, residence)
+    candidate = Candidate(shape_of_whole(job.geometry, backend), domain, (0,) * len(domain), 1, residence)
     needs = needs_of(candidate, job, backend)
     return (candidate, needs) if _fits(needs, backend, budgets) else None
-
-
-def _whole_shape(job: Job, backend: Backend[Any]) -> Shape:
-    return job.geometry.least_shape if job.geometry.wraps else tuple(backend.fast_shape(job.geometry.least_shape))
 
 
 def _least_transforms(job: Job, backend: Backend[Any]) -> float:
@@ -184,9 +183,10 @@ def _fits(needs: Needs, backend: Backend[Any], budgets: Budgets) -> bool:
 def _plan(
     candidate: Candidate, needs: Needs, job: Job, backend: Backend[Any], budgets: Budgets, tolerance: float | None
 ) -> Plan:
-    blocks = candidate.blocks(job.geometry.domain.shape)
+    geometry, blocks = job.geometry, candidate.blocks(job.geometry.domain.shape)
+    call = cost_of_call(needs.cost, candidate.residence if blocks > 1 else None, geometry, backend)
     return Plan(
-        geometry=job.geometry,
+        geometry=geometry,
         iterations=job.iterations,
         backend=backend.name,
         device=backend.device,
@@ -202,7 +202,7 @@ def _plan(
         host_bytes=needs.host,
         host_budget=budgets.host,
         scratch_bytes=needs.scratch,
-        overhead=needs.cost / (4 * job.iterations * backend.cost(_whole_shape(job, backend))) - 1,
+        overhead=call / cost_of_whole(geometry, job.iterations, backend) - 1,
         tolerance=tolerance if blocks > 1 else None,
         acceleration=job.acceleration,
         regularization=job.regularization,

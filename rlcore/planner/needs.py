@@ -187,6 +187,26 @@ def _cost(candidate: Candidate, job: Job, backend: Backend[Any], blocks: int) ->
     return transforms + cost_unit(backend) * relative_move_cost(candidate.residence, backend) * moved
 
 
+def cost_of_call(cost: float, residence: Residence | None, geometry: Geometry, backend: Backend[Any]) -> float:
+    """The same with the image's way in and the result's way out, which blocks in host memory or files pay anyway.
+
+    `residence` is None for a whole volume.
+    """
+    if residence in ("host", "scratch"):
+        return cost
+    return cost + 2 * cost_unit(backend) * relative_move_cost("host", backend) * math.prod(geometry.image_shape)
+
+
+def cost_of_whole(geometry: Geometry, iterations: int, backend: Backend[Any]) -> float:
+    """Time of a call that does the volume at once, in the backend's own units."""
+    return cost_of_call(4 * iterations * backend.cost(shape_of_whole(geometry, backend)), None, geometry, backend)
+
+
+def shape_of_whole(geometry: Geometry, backend: Backend[Any]) -> Shape:
+    """The block that holds all of it."""
+    return geometry.least_shape if geometry.wraps else tuple(backend.fast_shape(geometry.least_shape))
+
+
 def least_cost(job: Job, half_steps: int, residence: Residence, backend: Backend[Any]) -> float:
     """What blocks cost at the very least: every voxel is moved, if it is cut at all."""
     moved = moves(half_steps, job) * job.geometry.domain.size

@@ -44,7 +44,8 @@ class Plan:
     host_budget: Budget
     scratch_bytes: int
     overhead: float
-    """Predicted extra time against the whole volume: 0.5 means half as much again."""
+    """Predicted extra time against the whole volume, image and result brought to the device and back: 0.5 means half as
+    much again."""
     tolerance: float | None = None
     """None where blocks are exact; else the error that independent blocks may make, as a share of the maximum."""
     acceleration: Acceleration = "none"
@@ -176,9 +177,13 @@ class Plan:
         if self.scratch_bytes:
             text += f", and {format_bytes(self.scratch_bytes)} of disk"
         if not self.is_whole:
-            how = f"{abs(self.overhead):.0%} {'more' if self.overhead >= 0 else 'less'} time than"
-            text += f"; predicted to take {how} the whole volume at once"
+            text += f"; predicted to take {self._longer()} the whole volume at once"
         return text + "."
+
+    def _longer(self) -> str:
+        if self.overhead >= 2:
+            return f"{1 + self.overhead:.3g} times as long as"
+        return f"{abs(self.overhead):.0%} {'more' if self.overhead >= 0 else 'less'} time than"
 
 
 def _by(shape: Shape) -> str:

@@ -3,6 +3,7 @@
 import math
 import re
 import time
+from dataclasses import replace
 
 import pytest
 from doubles import LimitedBackend, PowersOfTwo
@@ -15,6 +16,7 @@ from rlcore.boundary import Geometry
 from rlcore.budget import Budget
 from rlcore.numpy_backend import NumPyBackend
 from rlcore.planner import Budgets, Job, choose_plan
+from rlcore.planner.needs import cost_of_whole, cost_unit, relative_move_cost
 
 MIB = 1 << 20
 ASKED = "asked for by the caller"
@@ -207,6 +209,19 @@ def test_blocks_of_powers_of_two_are_taken_where_they_cost_less_than_one_padded_
     assert all(n & (n - 1) == 0 for n in plan.block_shape)
     assert math.prod(blocks) * math.prod(plan.block_shape) < 0.7 * 128 * 2048 * 2048
     assert plan.overhead < -0.2
+
+
+def test_a_whole_volume_has_to_be_brought_to_a_card_too():
+    """What blocks take is told against a call, not against its transforms."""
+    backend, job = OnACard(), job_of((64, 200, 300), (9, 21, 21), 10)
+    whole = choose_plan(job, backend, budgets(1 << 40))
+    assert whole.overhead == pytest.approx(0)
+    blocks = choose_plan(job, backend, replace(budgets(1 << 40), device=Budget(60 * MIB, "asked for")))
+    assert blocks.residence == "host"
+    transforms = 4 * job.iterations * backend.cost(whole.block_shape)
+    moved = 2 * math.prod(job.geometry.image_shape) * relative_move_cost("host", backend) * cost_unit(backend)
+    assert cost_of_whole(job.geometry, job.iterations, backend) == pytest.approx(transforms + moved)
+    assert blocks.overhead > 0
 
 
 @pytest.mark.parametrize("backend", [NumPyBackend(), OnACard()], ids=["host", "card"])
