@@ -42,8 +42,10 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Every test, those of the backends too, and the examples in docstrings and docs."""
     install(session, "test")
-    others = nox.project.dependency_groups(PROJECT, "optics")
-    session.install(*others, success_codes=(0, 1, 2))  # wheels for some machines only: their tests skip without them
+    # wheels for some machines only, and what has to be compiled: their tests skip without them
+    optics = nox.project.dependency_groups(PROJECT, "optics")
+    for others, environment in ((optics, {}), (("-e", "./backends/reikna[vkfft]"), {"VKFFT_BACKEND": "opencl"})):
+        session.install(*others, env=environment, success_codes=(0, 1, 2))
     examples = ("--doctest-modules", "--doctest-glob=*.md", "--ignore-glob=docs/*.py", "rlcore", "docs")
     folders = ("tests", *(str(path / "tests") for path in BACKENDS))
     session.run("pytest", *SIDE_BY_SIDE, *folders, *examples, *session.posargs)
