@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from rlcore.backend import Shape, Volume
+from rlcore.backend import Volume
 from rlcore.budget import processors
 
 PIECE = 8 << 20
@@ -143,15 +143,11 @@ class _Piece:
 
 def _pieces(volume: Volume, most: int) -> Iterator[_Piece]:
     """Pieces that lie on the device without a gap, in order; a row longer than a piece is cut too."""
-    nz, ny, nx = _cubic(volume.shape)
-    whole = volume.reshape(nz, ny, nx) if volume.ndim < 3 else volume
+    whole = volume[(None,) * (3 - volume.ndim)]
+    nz, ny, nx = whole.shape
     planes, rows = max(1, most // (ny * nx)), max(1, min(ny, most // nx))
     for z in range(0, nz, planes):
         for y in range(0, ny, rows if planes == 1 else ny):
             for x in range(0, nx, most):
                 box = slice(z, z + planes), slice(y, y + (rows if planes == 1 else ny)), slice(x, x + most)
                 yield _Piece(whole[box], (z * ny + y) * nx + x)
-
-
-def _cubic(shape: Shape) -> Shape:
-    return (1,) * (3 - len(shape)) + tuple(shape)

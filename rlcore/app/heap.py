@@ -3,13 +3,9 @@ where memory is short."""
 
 from __future__ import annotations
 
-import ctypes
-import platform
-
 from rlcore.budget import parse_memory
+from rlcore.glibc import M_ARENA_MAX, M_MMAP_THRESHOLD, tell_heap
 
-_M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3
-"""glibc's names for the number of heaps and for the size from which memory is not from the heap, in malloc.h."""
 SHORT = 512 << 20
 """Bytes given to a run, below which it matters what the heap keeps."""
 
@@ -21,7 +17,7 @@ def share_heap() -> bool:
     twice the largest block freed so far: with a thread that reads blocks, one that writes them and several that decode
     chunks, that is more than all arrays of a run by a small plan. Arrays are large and few, so threads hardly wait.
     """
-    return _tell_glibc(_M_ARENA_MAX, 1)
+    return tell_heap(M_ARENA_MAX, 1)
 
 
 def keep_little(memory: str | None) -> bool:
@@ -32,9 +28,4 @@ def keep_little(memory: str | None) -> bool:
     tiny, so runs that have more are left alone.
     """
     given = None if memory is None else parse_memory(memory)
-    return isinstance(given, int) and given < SHORT and _tell_glibc(_M_MMAP_THRESHOLD, 1 << 20)
-
-
-def _tell_glibc(option: int, value: int) -> bool:
-    """Set an option of its heap; whether that could be done."""
-    return platform.libc_ver()[0] == "glibc" and bool(ctypes.CDLL(None).mallopt(option, value))
+    return isinstance(given, int) and given < SHORT and tell_heap(M_MMAP_THRESHOLD, 1 << 20)

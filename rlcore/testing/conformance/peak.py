@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from rlcore.backend import Backend, on_host
+from rlcore.glibc import M_MMAP_THRESHOLD, tell_heap
 
 _PROBE = 64 << 20
 """Bytes that a device's `free_bytes` has to notice before it is believed."""
 
-_M_MMAP_THRESHOLD = -3
-"""glibc's name, in malloc.h, for the size from which memory is not from the heap."""
 _SMALL, _LARGE = 1 << 20, 32 << 20
 """Bytes: smaller than any array that counts, and the most that glibc would choose by itself."""
 
@@ -103,11 +102,8 @@ def _give_back() -> None:
 def _pages_of_their_own() -> Iterator[None]:
     """Have glibc give arrays pages of their own, so that what was freed is gone. By itself it keeps arrays in its heap
     for the next ones, and how many hangs on all that the process did before."""
-    tell = getattr(ctypes.CDLL(None), "mallopt", None)
-    if tell is not None:
-        tell(_M_MMAP_THRESHOLD, _SMALL)
+    tell_heap(M_MMAP_THRESHOLD, _SMALL)
     try:
         yield
     finally:
-        if tell is not None:
-            tell(_M_MMAP_THRESHOLD, _LARGE)
+        tell_heap(M_MMAP_THRESHOLD, _LARGE)
