@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 
 import rlcore
-from rlcore.acceleration import ACCELERATIONS
-from rlcore.blocks import Block, Box
-from rlcore.boundary import Geometry, Weights
-from rlcore.fitness import View
-from rlcore.kernel import on_device
-from rlcore.pace import Pace
-from rlcore.richardson_lucy import Data, Optics, State, Turn, iterate
-from rlcore.steps import steps_for
+from rlcore.algorithm.acceleration import ACCELERATIONS
+from rlcore.algorithm.boundary import Geometry, Weights
+from rlcore.algorithm.momentum import MomentumSchedule
+from rlcore.algorithm.richardson_lucy import Data, Optics, State, IterationContext, iterate
+from rlcore.algorithm.sampled_planes import View
+from rlcore.algorithm.steps import steps_for
+from rlcore.backend.boxes import Block, Box
+from rlcore.optics.psf_on_grid import on_device
 from rlcore.testing.metrics import i_divergence, nrmse, pearson
 from rlcore.testing.optics import confocal_psf, wide_field_psf
 from rlcore.testing.phantoms import Phantom, phantom
@@ -65,7 +65,7 @@ def path(made: Phantom, acceleration: str, backend, *, background: float) -> Ite
     """The estimate inside the image after each iteration, and its blur; `extended`, the whole volume."""
     image, psf = made.image, rlcore.prepare_psf(made.psf)
     geometry = Geometry(image.shape, psf.values.shape, psf.centre, "extended")
-    shape = backend.fast_shape(geometry.least_shape)
+    shape = backend.fast_shape(geometry.minimum_shape)
     box = Box(geometry.domain.start, tuple(a + n for a, n in zip(geometry.domain.start, shape, strict=True)))
     inside, steps = geometry.image.slices(box.start), steps_for(backend, shape)
     start, counts = np.zeros(shape), np.zeros(shape)
@@ -74,14 +74,14 @@ def path(made: Phantom, acceleration: str, backend, *, background: float) -> Ite
     data = Data(backend.upload(counts), steps.inside(geometry.image.seen_from(box)))
     table = Weights(psf.values, geometry).of(box)
     first = State(backend.upload(start), backend.upload(start))
-    pace, block = Pace(acceleration, backend, geometry.image_shape), Block(box, geometry.domain)
+    pace, block = MomentumSchedule(acceleration, backend, geometry.image_shape), Block(box, geometry.domain)
     part = geometry.domain.seen_from(box)
 
     def thin(view: View) -> Any:
         return steps.weight(table.planes(view.first, view.step, view.count))
 
     scout = pace.scouts(1, 1, block, part, thin)
-    turns = (Turn(pace.factor(k), scout=scout(k + 1)) for k in itertools.count())
+    turns = (IterationContext(pace.factor(k), scout=scout(k + 1)) for k in itertools.count())
     for state in iterate(steps, first, data, steps.weight(table), optics, turns):
         blurred = backend.download(steps.convolve(state.estimate, optics.transfer))[inside] + background
         yield backend.download(state.estimate)[inside], blurred

@@ -17,10 +17,11 @@ import time
 import numpy as np
 
 import rlcore
+from rlcore.algorithm.boundary import Geometry
 from rlcore.app.bench.problems import make_image, make_psf
-from rlcore.boundary import Geometry
-from rlcore.budget import Budget, format_bytes
+from rlcore.backend.host.memory import format_bytes
 from rlcore.planner import Budgets, Job, choose_plan
+from rlcore.planner.budget import Budget
 
 DISK = Budget(1 << 62, "disk")
 

@@ -19,7 +19,7 @@ import cupy
 import numpy as np
 
 import rlcore
-from rlcore.array_api import ArrayAPIBackend
+from rlcore.backend.array_api import ArrayAPIBackend
 from rlcore_cupy import CuPyBackend
 
 PROBLEMS = [((256, 256, 256), 32), ((64, 1024, 1024), 32), ((512, 512, 512), 64), ((256, 2048, 2048), 64)]

@@ -23,7 +23,7 @@ import array_api_compat.numpy
 import numpy as np
 
 import rlcore
-from rlcore.array_api import ArrayAPIBackend
+from rlcore.backend.array_api import ArrayAPIBackend
 
 SIZES = {
     "40": ((40,) * 3, (9,) * 3),

@@ -19,7 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rlcore.budget import format_bytes, parse_memory
+from rlcore.backend.host.memory import format_bytes
+from rlcore.planner.budget import parse_memory
 from rlcore.testing.optics import confocal_psf
 
 SPOT = 8
@@ -130,7 +131,7 @@ def spots(shape: tuple[int, ...], plan: dict) -> list[tuple[int, ...]]:
     before = [p - 1 - c for p, c in zip(plan["geometry"]["psf_shape"], plan["geometry"]["centre"], strict=True)]
     middle = [n // 2 for n in shape]
     places = [(0, 0, 0), tuple(n - SPOT for n in shape), tuple(middle)]
-    for axis, (keep, reach) in enumerate(zip(plan["keep_shape"], before, strict=True)):
+    for axis, (keep, reach) in enumerate(zip(plan["core_shape"], before, strict=True)):
         seam = keep - reach - SPOT // 2
         if 0 < seam < shape[axis] - SPOT:
             places.append(tuple(seam if a == axis else m for a, m in enumerate(middle)))

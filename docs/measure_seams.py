@@ -71,11 +71,11 @@ def in_eight(image: np.ndarray, psf: rlcore.PSF, options: dict, half_steps: int,
     return replace(
         plan,
         geometry=geometry,
-        keep_shape=keep,
+        core_shape=keep,
         block_shape=block,
         halo=halo,
         half_steps=half_steps,
-        residence="host",
+        placement="host",
     )
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from measure_acceleration import cases, path
 
 import rlcore
-from rlcore.fitness import Looker
+from rlcore.algorithm.sampled_planes import PlaneSampler
 from rlcore.testing.metrics import nrmse
 from rlcore.testing.optics import confocal_psf
 from rlcore.testing.phantoms import phantom
@@ -109,7 +109,7 @@ def cost(backend, shape: tuple[int, ...] = (64, 256, 256), rounds: int = 7) -> N
     """
     made = phantom("mixed", shape, psf=confocal_psf((15, 15, 15)))
     options = {"iterations": 20, "backend": backend, "background": made.background, "return_info": True}
-    take, fit, spent = Looker.take, Looker.fit, [0.0]
+    take, fit, spent = PlaneSampler.take, PlaneSampler.fit, [0.0]
 
     def timed(look):
         def clocked(*arguments, **named):
@@ -120,13 +120,13 @@ def cost(backend, shape: tuple[int, ...] = (64, 256, 256), rounds: int = 7) -> N
 
         return clocked
 
-    Looker.take, Looker.fit = timed(take), timed(fit)
+    PlaneSampler.take, PlaneSampler.fit = timed(take), timed(fit)
     shares = []
     for _ in range(rounds):
         spent[0], began = 0.0, time.perf_counter()
         _, info = rlcore.deconvolve(made.image, made.psf, **options)
         shares.append(spent[0] / (time.perf_counter() - began - spent[0]))
-    Looker.take, Looker.fit = take, fit
+    PlaneSampler.take, PlaneSampler.fit = take, fit
     quarters = statistics.quantiles(shares[1:], n=4)
     print(
         f"\nLooking at the fit, {backend.name}, {shape}, at {info.share:.1%} of its voxels: {quarters[1]:.1%} of a run "

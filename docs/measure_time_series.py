@@ -22,7 +22,8 @@ import numpy as np
 import zarr
 from measure_out_of_core import RUN, report_and_peak
 
-from rlcore.budget import format_bytes, parse_memory
+from rlcore.backend.host.memory import format_bytes
+from rlcore.planner.budget import parse_memory
 from rlcore.testing.optics import confocal_psf
 
 TIMES, CHANNELS = 4, 2

@@ -1,9 +1,12 @@
 """Richardson-Lucy deconvolution of microscope volumes of any size, on any hardware."""
 
-from rlcore.acceleration import ACCELERATIONS
-from rlcore.boundary import BOUNDARIES
-from rlcore.choice import Choice, choose_backend
-from rlcore.deconvolve import deconvolve
+from rlcore.algorithm.acceleration import ACCELERATIONS
+from rlcore.algorithm.boundary import BOUNDARIES
+from rlcore.algorithm.regularization import REGULARIZATIONS
+from rlcore.api.deconvolve import deconvolve
+from rlcore.api.make_plan import make_plan
+from rlcore.backend.discovery.registry import Finding, load_backend, survey
+from rlcore.backend.discovery.selection import Choice, choose_backend
 from rlcore.errors import (
     BackendError,
     BackendUnavailable,
@@ -14,13 +17,12 @@ from rlcore.errors import (
     OutOfMemory,
     RLCoreError,
 )
-from rlcore.execution import Info, Progress, ReplanWarning
+from rlcore.execution.engine import ReplanWarning
+from rlcore.execution.history import Info
+from rlcore.execution.progress import Progress
+from rlcore.execution.volumes.image import ImageWarning
+from rlcore.optics.psf import PSF, PSFWarning, prepare_psf
 from rlcore.planner import Plan
-from rlcore.planning import make_plan
-from rlcore.psf import PSF, PSFWarning, prepare_psf
-from rlcore.registry import Finding, load_backend, survey
-from rlcore.regularization import REGULARIZATIONS
-from rlcore.source import ImageWarning
 
 __all__ = [
     "ACCELERATIONS",

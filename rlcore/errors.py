@@ -1,4 +1,15 @@
-"""What goes wrong, in a few names. Every message is one sentence a user can act on."""
+"""The errors that rlcore raises, and warnings that point at the caller's line.
+
+Every message is one sentence that its reader can act on.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+
+_PACKAGE = str(Path(__file__).parent)
 
 
 class RLCoreError(Exception):
@@ -15,6 +26,10 @@ class BackendError(RLCoreError, RuntimeError):
 
 class BackendUnavailable(BackendError):
     """The backend is installed but has nothing to run on: no driver, no device."""
+
+
+class IncompleteBackend(BackendError):
+    """A backend that lacks members of the contract."""
 
 
 class PSFModelError(RLCoreError, RuntimeError):
@@ -39,3 +54,11 @@ class CheckpointError(RLCoreError):
 
 class Cancelled(RLCoreError):
     """The run was stopped by its callback or cancel event."""
+
+
+def caution(message: str, category: type[UserWarning]) -> None:
+    """Warn on behalf of the first caller outside this package, however deep inside it the warning arises."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)

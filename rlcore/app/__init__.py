@@ -1,1 +1,1 @@
-"""The command line: files in, files out, and what people are shown meanwhile."""
+"""The application: command line, files, reports, benchmark and napari plugin, all built on the public library."""

@@ -1,4 +1,4 @@
-"""Which PSF restores which channel: one for all, one a channel, a file that has as many, or computed ones."""
+"""PSFs assigned to channels: one for all, one for each, a file with as many channels, or computed PSFs."""
 
 from __future__ import annotations
 
@@ -13,26 +13,43 @@ from rlcore.app.files.opening import Opened, open_file
 from rlcore.app.psf.generating import compute_for
 from rlcore.errors import InputError
 from rlcore.optics.generate import DEFAULT_MODEL
-from rlcore.psf import PSF
+from rlcore.optics.psf import PSF
 
 AUTO = "auto"
-"""Instead of a file: a PSF computed from what the image says of its microscope."""
+"""Replaces a file name: the PSF is then computed from the microscope in the image's metadata."""
 
 _ONLY = Place()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChannelPSF:
-    """A PSF file, and which of its volumes is meant."""
+    """A PSF file and the volume in it that is used."""
 
     opened: Opened
     place: Place = _ONLY
     computed: str = ""
-    """What it was computed from, and who said so; empty for a file's."""
+    """Parameters that the PSF was computed from, with their sources; empty for a PSF read from a file."""
 
 
 def open_psfs(one: Path | None, several: Sequence[str], image: Opened, model: str | None = None) -> list[ChannelPSF]:
-    """The PSF of every channel that is wanted, in their order."""
+    """Returns the PSF of every selected channel, in channel order.
+
+    Parameters
+    ----------
+    one : Path or None
+        The PSF file given as the second argument, for all channels.
+    several : sequence of str
+        Values of ``--psf``: ``FILE``, ``auto`` or ``CHANNEL=FILE``.
+    image : Opened
+        The image, with its selected channels.
+    model : str, optional
+        Model of computed PSFs.
+
+    Raises
+    ------
+    InputError
+        If a channel has no PSF or two, or a file cannot be read.
+    """
     one, several = _one_for_all(one, several)
     if (one is None) == (not several):
         problem = "is missing" if one is None else "is given twice"
@@ -49,6 +66,7 @@ def open_psfs(one: Path | None, several: Sequence[str], image: Opened, model: st
     if missing:
         raise InputError(f"channel {missing[0]} has no psf; give it one by --psf {missing[0]}=FILE, or leave it out")
     files = {name: ChannelPSF(open_file(Path(name), "psf")) for name in dict.fromkeys(named.values()) if name != AUTO}
+    # a file with several volumes is refused now, not after other channels have been computed
     for file in files.values():
         file.opened.only("psf")
     return [
@@ -58,33 +76,34 @@ def open_psfs(one: Path | None, several: Sequence[str], image: Opened, model: st
 
 
 def _one_for_all(one: Path | None, several: Sequence[str]) -> tuple[Path | None, Sequence[str]]:
-    """A single ``--psf FILE`` is the one for all channels."""
+    """Treats a single ``--psf FILE`` as the PSF of all channels."""
     if one is None and len(several) == 1 and several[0] != AUTO and "=" not in several[0]:
         return Path(several[0]), ()
     return one, several
 
 
-def tell(psfs: Sequence[ChannelPSF], say: Callable[[str], None]) -> None:
-    """Say what those that are computed were computed from."""
+def report_computed(psfs: Sequence[ChannelPSF], say: Callable[[str], None]) -> None:
+    """Prints the parameters of every computed PSF, each line once."""
     for line in dict.fromkeys(psf.computed for psf in psfs if psf.computed):
         say(line)
 
 
 def files_of(one: Path | None, several: Sequence[str]) -> list[Path]:
-    """The files, before anything is opened."""
+    """Returns the paths of all PSF files without opening them."""
     one, several = _one_for_all(one, several)
     named = [text.partition("=")[2] for text in several if text != AUTO]
     return [*([one] if one else []), *(Path(name) for name in named if name != AUTO)]
 
 
 def _computed(image: Opened, channel: int, model: str) -> ChannelPSF:
-    opened, told = compute_for(image, channel, model)
-    return ChannelPSF(opened, computed=told)
+    opened, parameters = compute_for(image, channel, model)
+    return ChannelPSF(opened, computed=parameters)
 
 
 def _shared(psf: Opened, image: Opened) -> list[ChannelPSF]:
-    """One for all, or a channel each of a file that has as many channels as the image's file."""
+    """Assigns one PSF file to all channels, or channel by channel if it has as many channels as the image's file."""
     wanted = image.layout.channels
+    # compared with all channels of the file, not the selected ones: channel 2 takes PSF 2 whatever is selected
     if 1 < len(psf.layout.places) == len(psf.layout.channels) == image.layout.size_in_file("C"):
         return [ChannelPSF(psf, Place(channel=channel)) for channel in wanted]
     psf.only("psf")
@@ -92,11 +111,12 @@ def _shared(psf: Opened, image: Opened) -> list[ChannelPSF]:
 
 
 def _by_channel(several: Sequence[str], image: Opened) -> dict[int, str]:
-    """The file, or AUTO, by the channel's number in the image's file."""
+    """Parses ``CHANNEL=FILE`` into the file, or AUTO, by the channel's index in the image's file."""
     size, names = image.layout.size_in_file("C"), image.about.channels
     found: dict[int, str] = {}
     for text in several:
         channel, equals, file = text.partition("=")
+        # names come first, as a channel may be named "488"
         number = names.index(channel) if channel in names else int(channel) if channel.isdigit() else -1
         if not equals or not file or not 0 <= number < size:
             known = f" or {', '.join(map(repr, names))}" if names else ""
@@ -108,7 +128,7 @@ def _by_channel(several: Sequence[str], image: Opened) -> dict[int, str]:
 
 
 def to_one_extent(psfs: Sequence[PSF]) -> list[PSF]:
-    """The same PSFs with zeros around them, so that their extent and centre agree and one plan serves all."""
+    """Pads PSFs with zeros to one shape and centre, so that one plan serves all channels."""
     before = np.max([psf.centre for psf in psfs], axis=0)
     after = np.max([np.subtract(psf.values.shape, psf.centre) for psf in psfs], axis=0)
     return [_padded(psf, before - psf.centre, after - np.subtract(psf.values.shape, psf.centre)) for psf in psfs]
@@ -118,5 +138,5 @@ def _padded(psf: PSF, before: np.ndarray, after: np.ndarray) -> PSF:
     if not before.any() and not after.any():
         return psf
     values = np.pad(psf.values, list(zip(before, after, strict=True)))
-    values.setflags(write=False)
+    values.setflags(write=False)  # a prepared PSF is immutable: its fingerprint goes into provenance and run log
     return replace(psf, values=values, centre=tuple(int(c + b) for c, b in zip(psf.centre, before, strict=True)))

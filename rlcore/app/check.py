@@ -1,4 +1,4 @@
-"""The conformance kit run on an installed backend."""
+"""The command `rlcore check`: runs the conformance kit on an installed backend."""
 
 from __future__ import annotations
 
@@ -6,12 +6,23 @@ from dataclasses import asdict
 
 import click
 
-from rlcore.app.program import FAILED, print_json
-from rlcore.registry import load_backend
+from rlcore.app.command_group import FAILED, print_json
+from rlcore.backend.discovery.registry import load_backend
 
 
 def check(name: str, *, device: str | None, without: tuple[str, ...], as_json: bool) -> int:
-    """Print the verdict on a backend; the exit code is 0 if it passes, 1 if it fails.
+    """Prints the verdict on a backend and returns the exit code: 0 if it passes, 1 if it fails.
+
+    Parameters
+    ----------
+    name : str
+        Name of the backend, as `rlcore backends` lists it.
+    device : str, optional
+        Index or part of the name of a device.
+    without : tuple of str
+        Groups of tests to leave out.
+    as_json : bool
+        Print JSON instead of Markdown.
 
     Raises
     ------
@@ -20,6 +31,7 @@ def check(name: str, *, device: str | None, without: tuple[str, ...], as_json: b
     ClickException
         If the kit is not installed.
     """
+    # imported late: the kit needs pytest and hypothesis, which only the extra "testing" installs
     try:
         from rlcore.testing.verdict import examine
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""The demo: a phantom with known truth, written as a user's file, restored as a user's file, measured and shown."""
+"""The demo: writes a phantom of known truth to files, restores it as any file is restored, and measures the gain."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 import tifffile
 
 from rlcore.app import speed
-from rlcore.app.order import Order
-from rlcore.app.report import Report
+from rlcore.app.file_request import FileRequest
+from rlcore.app.run_summary import RunSummary
 from rlcore.app.restore import restore
 from rlcore.backend import Volume
 from rlcore.errors import InputError
@@ -26,18 +26,18 @@ ITERATIONS = 40
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What the demo made, and how near the truth it is before and after."""
+    """Files that the demo made, and their error against the truth before and after restoration."""
 
     folder: Path
-    report: Report
+    report: RunSummary
     iterations: int
     nrmse: tuple[float, float]
-    """Error against the truth of the image, its background taken off, and of the restored volume."""
+    """Normalised RMS error against the truth, of the image without its background and of the restored volume."""
     pearson: tuple[float, float]
-    """Correlation with the truth, of the same two."""
+    """Correlation with the truth, of the image and of the restored volume."""
 
     def lines(self) -> list[str]:
-        """What people read."""
+        """Returns the result as lines of text."""
         report = self.report
         size = " x ".join(map(str, report.shape))
         rate = speed.duration(report.seconds_per_iteration) if report.seconds_per_iteration else "unknown"
@@ -56,7 +56,7 @@ class Demo:
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """The same in types that JSON has."""
+        """Returns the result in types that JSON has."""
         before, after = ({"nrmse": e, "pearson": r} for e, r in zip(self.nrmse, self.pearson, strict=True))
         return {"folder": str(self.folder), "before": before, "after": after, "run": self.report.to_dict()}
 
@@ -71,25 +71,31 @@ def run_demo(
     callback: Callback | None = None,
     cancel: CancelEvent | None = None,
 ) -> Demo:
-    """Write a phantom to TIFF files, restore it by the same way as any file, and draw the picture.
+    """Writes a phantom to TIFF files, restores it as `rlcore deconvolve` does, and draws a picture.
 
     Parameters
     ----------
     folder : Path
-        Made if absent; files of an earlier demo are replaced.
+        Folder for all files; created if absent. Files of an earlier demo are replaced.
     iterations, backend, device, callback, cancel
         As for `rlcore.deconvolve`.
     seed : int
-        Of the phantom and its noise.
+        Seed of the phantom and its noise.
+
+    Raises
+    ------
+    InputError
+        If `folder` is a file.
     """
-    from rlcore.app.picture import draw
+    # imported late: matplotlib is slow to import, and other commands do without
+    from rlcore.app.demo_picture import draw
 
     if folder.exists() and not folder.is_dir():
         raise InputError(f"demo folder {str(folder)!r} is a file; name a folder")
     folder.mkdir(parents=True, exist_ok=True)
     made = phantom("mixed", SHAPE, seed=seed)
     _write(folder, made)
-    order = Order(
+    request = FileRequest(
         image=folder / "image.tif",
         psf=folder / "psf.tif",
         output=folder / "restored.tif",
@@ -99,8 +105,9 @@ def run_demo(
         background=made.background,
         force=True,
     )
-    report = restore(order, callback=callback, cancel=cancel)
-    restored = tifffile.imread(order.output)
+    report = restore(request, callback=callback, cancel=cancel)
+    restored = tifffile.imread(request.output)
+    # the image's constant background would dominate its error; the restored volume has none
     before = made.image - np.float32(made.background)
     draw(folder / "demo.png", made.truth, made.image, restored, VOXEL, iterations)
     return Demo(

@@ -1,31 +1,36 @@
-"""One heap for all threads of the program, so that what one of them has freed serves the others; and little kept in it
-where memory is short."""
+"""Settings of glibc's heap: one heap for all threads, and freed arrays returned at once where memory is short."""
 
 from __future__ import annotations
 
-from rlcore.budget import parse_memory
-from rlcore.glibc import M_ARENA_MAX, M_MMAP_THRESHOLD, tell_heap
+from rlcore.backend.host.glibc import M_ARENA_MAX, M_MMAP_THRESHOLD, tell_heap
+from rlcore.planner.budget import parse_memory
 
 SHORT = 512 << 20
-"""Bytes given to a run, below which it matters what the heap keeps."""
+"""Memory limit of a run in bytes, below which arrays that the heap retains would matter."""
 
 
 def share_heap() -> bool:
-    """Have glibc serve all threads from one heap; whether that could be done.
+    """Makes glibc serve all threads from one heap, and returns whether that succeeded.
 
-    By itself it gives threads heaps of their own, up to eight a processor, and each keeps of what was freed in it up to
-    twice the largest block freed so far: with a thread that reads blocks, one that writes them and several that decode
-    chunks, that is more than all arrays of a run by a small plan. Arrays are large and few, so threads hardly wait.
+    By default glibc gives threads their own heaps, up to eight per processor, and each retains freed memory up to
+    twice its largest freed block. With threads that read blocks, write blocks and decode chunks, that exceeds all
+    arrays of a run with a small plan.
     """
+    # contention for the one heap is low: arrays are large and few
     return tell_heap(M_ARENA_MAX, 1)
 
 
 def keep_little(memory: str | None) -> bool:
-    """Have glibc give back every array that is freed, if so little memory is given to a run; whether that was done.
+    """Makes glibc return every freed array to the system if the limit is small, and returns whether it did so.
 
-    By itself it keeps arrays of up to 32 MiB in the heap for the next; how many depends on how threads take turns: a
-    run by a plan of 62 MiB took up to 82. Memory got anew for each array costs time, up to two fifths where blocks are
-    tiny, so runs that have more are left alone.
+    By default glibc retains freed arrays of up to 32 MiB for reuse, and their number depends on the order in which
+    threads run: a run with a plan of 62 MiB used up to 82 MiB.
+
+    Parameters
+    ----------
+    memory : str or None
+        Memory limit of the run, as ``4 GiB`` or ``50%``; None for the free memory.
     """
+    # mapping each array anew costs up to 40 % of the time where blocks are tiny, so larger limits keep the default
     given = None if memory is None else parse_memory(memory)
     return isinstance(given, int) and given < SHORT and tell_heap(M_MMAP_THRESHOLD, 1 << 20)

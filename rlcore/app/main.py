@@ -1,4 +1,4 @@
-"""The program `rlcore`."""
+"""The program `rlcore`: its commands and their options; each imports its implementation when it is called."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import Any
 
 import click
 
-from rlcore.app.program import Program, options, print_json
+from rlcore.algorithm.boundary import BOUNDARIES
+from rlcore.app.command_group import CommandGroup, options, print_json
 from rlcore.app.psf.commands import psf
 from rlcore.app.run_options import backend_options, file_options, how_options
-from rlcore.boundary import BOUNDARIES
 from rlcore.errors import InputError
 
 PATH = click.Path(path_type=Path)
 
 
-@click.group(cls=Program, invoke_without_command=True)
+@click.group(cls=CommandGroup, invoke_without_command=True)
 @click.version_option(package_name="rlcore", message="%(prog)s %(version)s")
 @click.pass_context
 def main(context: click.Context) -> None:
     """Richardson-Lucy deconvolution of microscope volumes of any size, on any hardware.
 
-    Exit codes: 0 done, 1 the run failed, 2 refused before it began, 130 stopped.
+    Exit codes: 0 summary, 1 the run failed, 2 refused before it began, 130 stopped.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
@@ -34,51 +34,53 @@ def main(context: click.Context) -> None:
 @click.option("-o", "--output", type=PATH, required=True, help="A new .tif, .ome.tif, .ome.zarr or .npy file.")
 @how_options
 @options(
-    click.option("--background", type=float, default=0.0, show_default=True, help="Counts that are no light."),
+    click.option("--background", type=float, default=0.0, show_default=True, help="Constant camera offset, in the image's units."),
     click.option(
         "--dtype",
         type=click.Choice(["float32", "uint16"]),
         default="float32",
         show_default=True,
-        help="uint16 scales the maximum to 65535, and says by how much.",
+        help="uint16 scales the maximum to 65535, and prints the factor.",
     ),
 )
 @file_options
-@click.option("--checkpoint", type=PATH, help="A folder for the run's state: the same command later goes on from it.")
+@click.option("--checkpoint", type=PATH, help="A folder for the run's state: the same command resumes from it.")
 @click.option("--report", type=PATH, help="An .html or .png file that shows what was gained.")
 @click.option("--force", is_flag=True, help="Replace the output, and the report, if they exist.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on stdout.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing unless it fails.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 def deconvolve(*, report: Path | None, as_json: bool, quiet: bool, **options: Any) -> None:
     """Restore IMAGE, volumes or planes, with the point spread function PSF.
 
     Both are TIFF (plain, ImageJ, OME, BigTIFF), OME-Zarr or .npy. Every time point and channel is restored, with one
-    PSF for all or one a channel by --psf; --psf auto computes them from what IMAGE says of its microscope. Axes, scale,
-    channels and other metadata are kept. The output appears when it is finished, and never by halves.
+    PSF for all or one per channel by --psf; --psf auto computes them from the microscope in IMAGE's metadata. Axes,
+    scale, channels and other metadata are kept. The output appears only when it is complete.
     """
     from rlcore.app.heap import keep_little, share_heap
-    from rlcore.app.order import Order
+    from rlcore.app.file_request import FileRequest
     from rlcore.app.restore import restore
-    from rlcore.app.screen import Screen
-    from rlcore.app.stop import stoppable
+    from rlcore.app.terminal import Terminal
+    from rlcore.app.interruption import stoppable
 
+    # before any thread starts: glibc assigns a heap to a thread on its first allocation
     share_heap()
     keep_little(options["memory"])
-    order = Order(**options)
+    request = FileRequest(**options)
+    # refused before a run that may take hours
     if report is not None:
         from rlcore.app.before_after import check_report
 
-        check_report(report, force=order.force)
-    screen = Screen(quiet=quiet)
-    with screen.listening(), stoppable(screen.say) as cancel, screen.progress() as callback:
-        done = restore(order, callback=callback, cancel=cancel, info=as_json or report is not None, say=screen.say)
-    screen.say(str(done))
+        check_report(report, force=request.force)
+    terminal = Terminal(quiet=quiet)
+    with terminal.listening(), stoppable(terminal.say) as cancel, terminal.progress() as callback:
+        summary = restore(request, callback=callback, cancel=cancel, info=as_json or report is not None, say=terminal.say)
+    terminal.say(str(summary))
     if report is not None:
         from rlcore.app.before_after import write_report
 
-        write_report(report, order, done, screen.warned)
+        write_report(report, request, summary, terminal.warned)
     if as_json:
-        print_json({**done.to_dict(), "report": None if report is None else str(report), "warnings": screen.warned})
+        print_json({**summary.to_dict(), "report": None if report is None else str(report), "warnings": terminal.warned})
 
 
 @main.command()
@@ -89,14 +91,14 @@ def deconvolve(*, report: Path | None, as_json: bool, quiet: bool, **options: An
 @file_options
 @click.option("--checkpoint", type=PATH, help="Plan for a run whose state is kept in this folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON on stdout.")
-def plan(*, image: Path | None, psf: Path | None, shape: tuple[str, str] | None, as_json: bool, **order: Any) -> None:
-    """Say how IMAGE would be cut, what memory that needs and how long it takes, without running anything."""
-    from rlcore.app.planning import plan_order
-    from rlcore.app.screen import Screen
+def plan(*, image: Path | None, psf: Path | None, shape: tuple[str, str] | None, as_json: bool, **request: Any) -> None:
+    """Print how IMAGE would be divided into blocks, the memory needed and the time expected, without running."""
+    from rlcore.app.planning import plan_request
+    from rlcore.app.terminal import Terminal
 
-    screen = Screen()
-    with screen.listening():
-        forecast = plan_order(image, psf, shape, order, screen.say)
+    terminal = Terminal()
+    with terminal.listening():
+        forecast = plan_request(image, psf, shape, request, terminal.say)
     if as_json:
         print_json(forecast.to_dict())
     else:
@@ -108,10 +110,10 @@ main.add_command(psf)
 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the survey as JSON on stdout.")
-@click.option("--why", nargs=2, type=PATH, metavar="IMAGE PSF", help="Say what `auto` takes for these files, and why.")
+@click.option("--why", nargs=2, type=PATH, metavar="IMAGE PSF", help="Explain which backend `auto` chooses for these files.")
 @backend_options
 def backends(*, as_json: bool, why: tuple[Path, Path] | None, backend: str, device: str | None) -> None:
-    """List the installed backends, what they run on, and why some cannot."""
+    """List the installed backends, their devices, and why some cannot run."""
     from rlcore.app.survey import explain, show
 
     if why is None:
@@ -121,19 +123,19 @@ def backends(*, as_json: bool, why: tuple[Path, Path] | None, backend: str, devi
 
 
 @main.command()
-@click.option("--output", type=PATH, default=Path("demo_output"), show_default=True, help="A folder for what it makes.")
+@click.option("--output", type=PATH, default=Path("demo_output"), show_default=True, help="A folder for all files.")
 @click.option("-n", "--iterations", type=int, default=40, show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Another seed, another phantom.")
 @backend_options
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON on stdout.")
 def demo(*, output: Path, as_json: bool, **options: Any) -> None:
-    """Restore a phantom whose truth is known, and show before and after."""
+    """Restore a phantom whose truth is known, and compare before and after."""
     from rlcore.app.demo import run_demo
-    from rlcore.app.screen import Screen
-    from rlcore.app.stop import stoppable
+    from rlcore.app.terminal import Terminal
+    from rlcore.app.interruption import stoppable
 
-    screen = Screen()
-    with screen.listening(), stoppable(screen.say) as cancel, screen.progress() as callback:
+    terminal = Terminal()
+    with terminal.listening(), stoppable(terminal.say) as cancel, terminal.progress() as callback:
         made = run_demo(output, callback=callback, cancel=cancel, **options)
     if as_json:
         print_json(made.to_dict())
@@ -143,12 +145,12 @@ def demo(*, output: Path, as_json: bool, **options: Any) -> None:
 
 @main.command()
 @click.argument("name")
-@click.option("--device", help="Which of its devices: an index, or part of a name.")
+@click.option("--device", help="Device of the backend: an index, or part of a name.")
 @click.option("--without", multiple=True, metavar="GROUP", help="Leave out a group, such as memory on a shared GPU.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON on stdout.")
 @click.pass_context
 def check(context: click.Context, /, name: str, **options: Any) -> None:
-    """Run the conformance kit on the installed backend NAME, and say what it fails and what that means.
+    """Run the conformance kit on the installed backend NAME, and explain each failure.
 
     The verdict is Markdown, for a README. Exit code 1 if a test fails.
     """
@@ -159,7 +161,7 @@ def check(context: click.Context, /, name: str, **options: Any) -> None:
 
 @main.command()
 @click.argument("what", nargs=-1)
-@click.option("--size", "sizes", help="Names of problems with commas between them, in place of WHAT.")
+@click.option("--size", "sizes", help="Comma-separated names of problems, in place of WHAT.")
 @click.option("-n", "--iterations", type=click.IntRange(min=1), default=10, show_default=True)
 @click.option(
     "--backend",
@@ -169,20 +171,20 @@ def check(context: click.Context, /, name: str, **options: Any) -> None:
 )
 @click.option("--device", help="Only backends on this device: an index, or part of a name.")
 @click.option("--peer", "peer_names", multiple=True, help="Only this other program; may be repeated.  [all installed]")
-@click.option("--peers/--no-peers", default=True, show_default=True, help="Also other programs that are installed.")
+@click.option("--peers/--no-peers", default=True, show_default=True, help="Include other programs that are installed.")
 @click.option("--boundary", type=click.Choice(BOUNDARIES), default=BOUNDARIES[0], show_default=True)
 @click.option(
     "--minutes",
     type=click.FloatRange(min=0, min_open=True),
     default=9.0,
     show_default=True,
-    help="For everything together: what is slow is repeated less.",
+    help="Total time limit: slow programs are repeated less.",
 )
 @click.option(
-    "--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Turns at most, each a new process."
+    "--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Rounds at most; each measures every program in a new process."
 )
 @click.option(
-    "--cycles", type=click.IntRange(min=1), default=2, show_default=True, help="Warm calls in a turn, at most."
+    "--cycles", type=click.IntRange(min=1), default=2, show_default=True, help="Warm calls of a program in a round, at most."
 )
 @click.option("--reference/--no-reference", default=True, show_default=True, help="Measure errors against float64.")
 @click.option("-o", "--output", type=PATH, help="A JSON file for the results.")
@@ -202,13 +204,13 @@ def bench(
 ) -> None:
     """Time every backend here, and other programs, on the same problems.
 
-    WHAT names problems: tiny, small, cpu, paper, medium, large, all; or is an IMAGE and a PSF file; or, with --compare,
+    WHAT lists problems: tiny, small, cpu, paper, medium, large, all; or is an IMAGE and a PSF file; or, with --compare,
     result files of several machines or versions.
     """
     from rlcore.app.bench.run import run_bench, run_compare
-    from rlcore.app.screen import Screen
+    from rlcore.app.terminal import Terminal
 
-    shown: dict[str, Any] = {"as_json": as_json, "as_markdown": as_markdown, "say": Screen().say}
+    shown: dict[str, Any] = {"as_json": as_json, "as_markdown": as_markdown, "say": Terminal().say}
     if sizes is not None:
         if what or compare:
             raise InputError("--size names what is to be timed; give it alone, without WHAT or --compare")

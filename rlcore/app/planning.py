@@ -1,4 +1,4 @@
-"""A plan shown without running it: how a volume would be cut, what that needs, and how long it takes."""
+"""The command `rlcore plan`: the plan of a run, with its memory and predicted time, without running it."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rlcore.api.make_plan import make_plan
 from rlcore.app import speed
-from rlcore.app.channel_psfs import open_psfs, tell, to_one_extent
+from rlcore.app.channel_psfs import open_psfs, report_computed, to_one_extent
 from rlcore.app.files.layout import Place
-from rlcore.app.files.opening import not_at_all, open_file
-from rlcore.app.order import Order
-from rlcore.blocks import Shape
+from rlcore.app.files.opening import decode_nothing, open_file
+from rlcore.app.file_request import FileRequest
+from rlcore.backend.boxes import Shape
 from rlcore.errors import InputError
 from rlcore.planner import Plan
-from rlcore.planning import make_plan
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """A plan, and the seconds that its iterations will take; None where the backend has not been measured here."""
+    """A plan and the predicted time of its iterations."""
 
     plan: Plan
     seconds: float | None
-    """Of all volumes."""
+    """Predicted seconds for all volumes; None if the backend has not been measured on this machine."""
     volumes: int = 1
-    """How many there are, each restored by the plan."""
+    """Number of volumes, each restored by the plan."""
 
     def lines(self) -> list[str]:
-        """What people read."""
+        """Returns the forecast as lines of text."""
         plan = (
             str(self.plan) if self.volumes == 1 else f"{self.volumes} volumes, one after the other. Each: {self.plan}"
         )
@@ -39,40 +39,58 @@ class Forecast:
         return [plan, f"About {speed.duration(self.seconds)}, by what {self.plan.backend} has taken here."]
 
     def to_dict(self) -> dict[str, Any]:
-        """The same in types that JSON has."""
+        """Returns the forecast in types that JSON has."""
         return {**self.plan.to_dict(), "seconds": self.seconds, "volumes": self.volumes}
 
 
-def plan_order(
+def plan_request(
     image: Path | None,
     psf: Path | None,
     shapes: tuple[str, str] | None,
     options: dict[str, Any],
     say: Callable[[str], None],
 ) -> Forecast:
-    """The plan for two files or for two shapes; `options` are the fields of `Order` besides."""
+    """Plans a run for two files, or for two shapes.
+
+    Parameters
+    ----------
+    image, psf : Path or None
+        Files; both None if `shapes` are given.
+    shapes : tuple of str or None
+        Shapes of image and PSF, as ``64x1024x1024``.
+    options : dict
+        Other fields of `FileRequest`.
+    say : callable
+        Receives lines of text to print.
+
+    Raises
+    ------
+    InputError
+        If neither two files nor two shapes are given.
+    """
     if shapes is not None and image is None:
-        return plan_shapes(Order(image=Path(), **options), *shapes)
+        return plan_shapes(FileRequest(image=Path(), **options), *shapes)
     if image is None or not (psf or options.get("psfs")) or shapes is not None:
         raise InputError("plan needs two files, IMAGE and PSF, or else two shapes: --shape 64x1024x1024 31x31x31")
-    return plan_files(Order(image=image, psf=psf, **options), say)
+    return plan_files(FileRequest(image=image, psf=psf, **options), say)
 
 
-def plan_files(order: Order, say: Callable[[str], None]) -> Forecast:
-    """The plan of `rlcore deconvolve` for these files; their voxels are not read."""
-    order.settings()
-    image = open_file(order.image, "image", pick=order.pick, decode=not_at_all)
-    psfs = open_psfs(order.psf, order.psfs, image, order.psf_model)
-    tell(psfs, say)
-    backend = order.choose().backend
-    plan = order.plan(image.volume(Place()), to_one_extent(order.prepare(image, psfs))[0], backend)
+def plan_files(request: FileRequest, say: Callable[[str], None]) -> Forecast:
+    """Plans what `rlcore deconvolve` would run for these files, without reading the image's voxels."""
+    request.settings()  # options that contradict each other are refused before files are opened
+    image = open_file(request.image, "image", pick=request.pick, decode=decode_nothing)
+    psfs = open_psfs(request.psf, request.psfs, image, request.psf_model)
+    report_computed(psfs, say)
+    backend = request.choose().backend
+    # channels are padded to one extent and share one plan, so any of their PSFs will do
+    plan = request.plan(image.volume(Place()), to_one_extent(request.prepare(image, psfs))[0], backend)
     seconds, volumes = speed.predict(backend, plan), len(image.layout.places)
     return Forecast(plan, None if seconds is None else seconds * volumes, volumes)
 
 
-def plan_shapes(order: Order, image_shape: str, psf_shape: str) -> Forecast:
-    """The plan for an image and a PSF of these shapes, as in ``64x1024x1024``."""
-    settings, backend = order.settings(), order.choose().backend
+def plan_shapes(request: FileRequest, image_shape: str, psf_shape: str) -> Forecast:
+    """Plans a run for an image and a PSF of these shapes, written as ``64x1024x1024``."""
+    settings, backend = request.settings(), request.choose().backend
     plan = make_plan(
         _shape("image shape", image_shape),
         _shape("psf shape", psf_shape),

@@ -1,4 +1,4 @@
-"""From files to a file: what `rlcore deconvolve` does, and the demo with it."""
+"""Restoration of a file into a file, as `rlcore deconvolve` and the demo do it."""
 
 from __future__ import annotations
 
@@ -12,43 +12,48 @@ from pathlib import Path
 from typing import Any
 
 from rlcore.app import speed
-from rlcore.app.channel_psfs import ChannelPSF, files_of, open_psfs, tell, to_one_extent
+from rlcore.app.channel_psfs import ChannelPSF, files_of, open_psfs, report_computed, to_one_extent
 from rlcore.app.files.destination import check_output
 from rlcore.app.files.layout import Place
 from rlcore.app.files.opening import Opened, into, open_file
 from rlcore.app.files.output import Target
 from rlcore.app.files.provenance import Provenance, UsedPSF
-from rlcore.app.order import Order
-from rlcore.app.report import Report
-from rlcore.app.volumes import Done, Volumes
+from rlcore.app.file_request import FileRequest
+from rlcore.app.run_summary import RunSummary
+from rlcore.app.series_run import SeriesResult, SeriesRun
 from rlcore.backend import Backend
 from rlcore.execution.progress import Callback, CancelEvent
+from rlcore.optics.psf import PSF
 from rlcore.planner import Plan
-from rlcore.psf import PSF
 
 
 def restore(
-    order: Order,
+    request: FileRequest,
     *,
     callback: Callback | None = None,
     cancel: CancelEvent | None = None,
     info: bool = False,
     say: Callable[[str], None] | None = None,
-) -> Report:
-    """Deconvolve a file into a file; nothing is left of the output if it cannot be finished.
+) -> RunSummary:
+    """Deconvolves a file into a file; an output that cannot be completed is removed.
 
-    Every time point and channel is restored by itself, with its channel's PSF and by one plan.
+    Every time point and channel is restored separately, with its channel's PSF; all share one plan.
 
     Parameters
     ----------
-    order : Order
+    request : FileRequest
         Files and options.
     callback, cancel
-        As for `rlcore.deconvolve`; the progress is that of the whole file.
+        As for `rlcore.deconvolve`; progress refers to the whole file.
     info : bool, default False
-        Also tell how well the model fitted in each iteration.
+        Record how well the model fits in each iteration.
     say : callable, optional
-        Takes a line of what is known before the run: what PSFs were computed from.
+        Receives lines to print before the run: the parameters of computed PSFs.
+
+    Returns
+    -------
+    RunSummary
+        Result of the run, without its voxels.
 
     Raises
     ------
@@ -56,47 +61,48 @@ def restore(
         As `rlcore.deconvolve`; InputError if a file cannot be read or written.
     """
     began = time.perf_counter()
-    order.settings()
-    check_output(order.output, [order.image, *files_of(order.psf, order.psfs)], force=order.force)
-    with _passing(order.output, ".decoded.npy") as decoded:
-        image = open_file(order.image, "image", pick=order.pick, decode=into(decoded, order.memory))
-        image.volume(Place())  # a file whose voxels cannot be read is told of first
-        files = open_psfs(order.psf, order.psfs, image, order.psf_model)
+    request.settings()
+    check_output(request.output, [request.image, *files_of(request.psf, request.psfs)], force=request.force)
+    with _passing(request.output, ".decoded.npy") as decoded:
+        image = open_file(request.image, "image", pick=request.pick, decode=into(decoded, request.memory))
+        image.volume(Place())  # reports unreadable voxels before any fault of the PSF
+        files = open_psfs(request.psf, request.psfs, image, request.psf_model)
         if say is not None:
-            tell(files, say)
-        backend = order.choose().backend
-        prepared = order.prepare(image, files)
+            report_computed(files, say)
+        backend = request.choose().backend
+        prepared = request.prepare(image, files)
         psfs = to_one_extent(prepared)
-        plan = _plan_of(order, image, psfs[0], backend)
-        target = _target(order, image, plan, files, prepared)
-        run = Volumes(order, image, psfs, backend, target, callback, cancel, info=info)
+        plan = _plan_of(request, image, psfs[0], backend)
+        target = _target(request, image, plan, files, prepared)
+        run = SeriesRun(request, image, psfs, backend, target, callback, cancel, info=info)
         done = run.write()
-    if done.seconds_per_volume and order.settings().ends == "none":
+    # a run that may stop early cannot be timed per volume: its number of iterations is not known beforehand
+    if done.seconds_per_volume and request.settings().ends == "none":
         speed.remember(backend, plan, done.seconds_per_volume)
-    return _report(order, image, target, done, time.perf_counter() - began)
+    return _report(request, image, target, done, time.perf_counter() - began)
 
 
-def _target(order: Order, image: Opened, plan: Plan, files: list[ChannelPSF], psfs: list[PSF]) -> Target:
-    """What the output is to be, and what it says of itself."""
+def _target(request: FileRequest, image: Opened, plan: Plan, files: list[ChannelPSF], psfs: list[PSF]) -> Target:
+    """Describes the output: its layout, type and provenance."""
     used = tuple(
         UsedPSF.of(_name(image, number), file.opened.path.name, psf)
         for number, (file, psf) in enumerate(zip(files, psfs, strict=True))
     )
-    said = {key: None if value is None else str(value) for key, value in _picked(order).items()}
+    said = {key: None if value is None else str(value) for key, value in _picked(request).items()}
     provenance = Provenance.of(
-        plan, order.settings().prior, used,
-        image=order.image.name, background=order.background, **_counting(order), **said,
+        plan, request.settings().prior, used,
+        image=request.image.name, background=request.background, **_counting(request), **said,
     )  # fmt: skip
-    return Target(order.output, image.about, image.layout, order.dtype, provenance, plan)
+    return Target(request.output, image.about, image.layout, request.dtype, provenance, plan)
 
 
-def _counting(order: Order) -> dict[str, Any]:
-    """What decided how many iterations there were, and what they started from."""
-    return {name: getattr(order, name) for name in ("iterations", "stop", "threshold", "gain", "start")}
+def _counting(request: FileRequest) -> dict[str, Any]:
+    """Returns the options that determine the number of iterations and the initial estimate."""
+    return {name: getattr(request, name) for name in ("iterations", "stop", "threshold", "gain", "start")}
 
 
-def _picked(order: Order) -> dict[str, Any]:
-    return {"time": order.time, "channel": order.channel}
+def _picked(request: FileRequest) -> dict[str, Any]:
+    return {"time": request.time, "channel": request.channel}
 
 
 def _name(image: Opened, number: int) -> str:
@@ -104,19 +110,19 @@ def _name(image: Opened, number: int) -> str:
     return names[number] if number < len(names) and names[number] else str(image.layout.channels[number])
 
 
-def _report(order: Order, image: Opened, target: Target, done: Done, seconds: float) -> Report:
+def _report(request: FileRequest, image: Opened, target: Target, done: SeriesResult, seconds: float) -> RunSummary:
     per_volume = done.seconds_per_volume
     iterations = max((info.iterations for info in done.info), default=target.plan.iterations)
     notes = dict.fromkeys(note for used in target.provenance.psf for note in used.notes)
-    return Report(
-        output=order.output,
+    return RunSummary(
+        output=request.output,
         shape=image.layout.shape,
         axes=image.layout.axes,
         voxel=image.about.voxel,
-        dtype=order.dtype,
+        dtype=request.dtype,
         step=done.step,
         iterations=iterations,
-        stops=order.settings().ends != "none",
+        stops=request.settings().ends != "none",
         seconds=seconds,
         seconds_per_iteration=per_volume / iterations if per_volume else None,
         plan=target.plan,
@@ -129,20 +135,22 @@ def _report(order: Order, image: Opened, target: Target, done: Done, seconds: fl
 
 @contextmanager
 def _passing(output: Path, ending: str) -> Iterator[Path]:
-    """The name of a file beside the output that is gone afterwards."""
-    path = output.with_name(output.name + ending)
+    """Names a scratch file next to the output, and removes it on exit."""
+    path = output.with_name(output.name + ending)  # the output's disk has room for volumes; /tmp may not
     try:
         yield path
     finally:
         path.unlink(missing_ok=True)
+        # the name under which the file is created before it has its full size
         path.with_suffix(".new").unlink(missing_ok=True)
 
 
-def _plan_of(order: Order, image: Opened, psf: PSF, backend: Backend[Any]) -> Plan:
-    """The plan that will be run: that of the checkpoint, if there is one to go on from."""
+def _plan_of(request: FileRequest, image: Opened, psf: PSF, backend: Backend[Any]) -> Plan:
+    """Returns the plan of the checkpoint to resume from, else a new plan."""
+    # a run over several volumes keeps its plan in the run log, since each volume has its own checkpoint
     name = "state.json" if len(image.layout.places) == 1 else "run.json"
-    state = None if order.checkpoint is None else order.checkpoint / name
+    state = None if request.checkpoint is None else request.checkpoint / name
     if state is not None and state.exists():
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # the run itself says what is wrong with it
             return Plan.from_dict(json.loads(state.read_text())["plan"])
-    return order.plan(image.volume(Place()), psf, backend)
+    return request.plan(image.volume(Place()), psf, backend)

@@ -1,18 +1,18 @@
-"""Options that say how a volume is deconvolved, shared by the commands that run or plan it."""
+"""Command-line options of a deconvolution, shared by the commands that run or plan it."""
 
 from __future__ import annotations
 
 import click
 
-from rlcore.acceleration import ACCELERATIONS
-from rlcore.app.program import options
-from rlcore.boundary import BOUNDARIES
-from rlcore.regularization import REGULARIZATIONS
-from rlcore.start import STARTS
-from rlcore.stopping import STOPS, Iterations
+from rlcore.algorithm.acceleration import ACCELERATIONS
+from rlcore.algorithm.boundary import BOUNDARIES
+from rlcore.algorithm.regularization import REGULARIZATIONS
+from rlcore.algorithm.stopping import STOPS, Iterations
+from rlcore.app.command_group import options
+from rlcore.execution.volumes.initial_estimate import STARTS
 
 MEND = "mend"
-"""The centre and the background of a PSF where the user says nothing: what is wrong is mended, with a warning."""
+"""Default of --psf-centre and --psf-background: faults of the PSF are corrected, with a warning."""
 
 DEFAULT_ITERATIONS = 15
 
@@ -27,8 +27,8 @@ def _number_or_auto(context: click.Context, option: click.Parameter, value: str)
 
 
 backend_options = options(
-    click.option("--backend", default="auto", show_default=True, help="Its name, as `rlcore backends` lists it."),
-    click.option("--device", help="Which of the backend's devices: an index, or part of a name."),
+    click.option("--backend", default="auto", show_default=True, help="A name listed by `rlcore backends`."),
+    click.option("--device", help="Device of the backend: an index, or part of a name."),
 )
 
 how_options = options(
@@ -38,25 +38,25 @@ how_options = options(
         callback=_number_or_auto,
         default=str(DEFAULT_ITERATIONS),
         show_default=True,
-        help="A number, or auto: a share of the photons is held out to find out how many.",
+        help="A number, or auto: found by cross-validation on photons held out.",
     ),
     click.option(
         "--stop",
         type=click.Choice(STOPS),
         default=STOPS[0],
         show_default=True,
-        help="relative-change ends the run once the fit changes by no more than --threshold.",
+        help="relative-change stops once the I-divergence changes by less than --threshold, relative.",
     ),
-    click.option("--threshold", type=float, help="For --stop: a share of the divergence.  [0.01]"),
+    click.option("--threshold", type=float, help="For --stop: relative change of the I-divergence.  [0.01]"),
     click.option(
-        "--gain", help="For -n auto: image units per photon, or these and the offset, as 0.46,100.  [estimated]"
+        "--gain", help="For -n auto: image units per photon, or gain and offset, as 0.46,100.  [estimated]"
     ),
     click.option(
         "--start",
         type=click.Choice(STARTS),
         default=STARTS[0],
         show_default=True,
-        help="What the iterations start from.",
+        help="Initial estimate of the iterations.",
     ),
     click.option(
         "--acceleration",
@@ -70,21 +70,21 @@ how_options = options(
         type=click.Choice(REGULARIZATIONS),
         default=REGULARIZATIONS[0],
         show_default=True,
-        help="What keeps from fitting noise: tv prefers little variation, consensus asks two halves of the counts.",
+        help="Suppresses noise: tv penalises total variation, consensus keeps what two halves of the photons agree on.",
     ),
-    click.option("--tv-weight", type=float, help="How much total variation counts, up to 0.1.  [0.002]"),
-    click.option("--seed", type=int, default=0, show_default=True, help="Of coins that split or hold out photons."),
+    click.option("--tv-weight", type=float, help="Weight of total variation, up to 0.1.  [0.002]"),
+    click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random split of photons."),
     backend_options,
     click.option(
         "--boundary",
         type=click.Choice(BOUNDARIES),
         default=BOUNDARIES[0],
         show_default=True,
-        help="What lies outside the image: light that it tells of itself, nothing, or the image repeated.",
+        help="Outside the image: light estimated from the image, zero, or the image repeated.",
     ),
-    click.option("--memory", help="What may be used, as '4 GiB' or '50%'; what is free, less a tenth, by default."),
-    click.option("--independent", is_flag=True, help="Blocks that exchange nothing: quicker, but not exact."),
-    click.option("--tolerance", type=float, help="Error of independent blocks, as a share of the maximum.  [1e-3]"),
+    click.option("--memory", help="Memory limit, as '4 GiB' or '50%'.  [90 % of the free memory]"),
+    click.option("--independent", is_flag=True, help="Blocks do not exchange data: faster, but not exact."),
+    click.option("--tolerance", type=float, help="Error of independent blocks, relative to the maximum.  [1e-3]"),
 )
 
 file_options = options(
@@ -93,25 +93,25 @@ file_options = options(
         "psfs",
         multiple=True,
         metavar="[CHANNEL=]FILE",
-        help="The PSF of a channel, or of all; may be repeated. auto for FILE computes it from the image's metadata.",
+        help="PSF of a channel, or of all; may be repeated. auto for FILE computes it from the image's metadata.",
     ),
-    click.option("--psf-model", help="For auto, as `rlcore psf models` lists it.  [gibson-lanni]"),
-    click.option("--psf-as-is", is_flag=True, help="Mend no pedestal and no centre of a PSF; only warn of them."),
-    click.option("--channel", help="Which channels, from 0 or by name, as 1 or 0,2.  [all]"),
-    click.option("--time", help="Which time points, from 0, as 3 or 3:10 (which ends with 9).  [all]"),
-    click.option("--axes", help="What the axes of a file are that does not say it, as TZYX."),
+    click.option("--psf-model", help="Model of computed PSFs, as `rlcore psf models` lists it.  [gibson-lanni]"),
+    click.option("--psf-as-is", is_flag=True, help="Correct neither pedestal nor centre of a PSF; only warn."),
+    click.option("--channel", help="Channels, from 0 or by name, as 1 or 0,2.  [all]"),
+    click.option("--time", help="Time points, from 0, as 3 or 3:10 (which ends with 9).  [all]"),
+    click.option("--axes", help="Axes of a file that does not name them, as TZYX."),
     click.option(
         "--psf-centre",
         default=MEND,
         show_default=True,
-        help="Where light spreads from: middle, peak, mass, a voxel such as 15,16,16; or mend, which moves a peak that "
-        "is off to the middle.",
+        help="Centre of the PSF: middle, peak, mass, or a voxel such as 15,16,16; mend moves an off-centre peak to the "
+        "middle.",
     ),
     click.option(
         "--psf-background",
         default=MEND,
         show_default=True,
-        help="To take off the PSF: a number, auto, or mend, which takes off a pedestal if there is one.",
+        help="Subtracted from the PSF: a number, or auto; mend subtracts a pedestal if there is one.",
     ),
     click.option(
         "--psf-energy", type=float, default=1.0, show_default=True, help="Share of the PSF to keep, as 0.999."

@@ -1,4 +1,4 @@
-"""What backends there are, and which one would be taken."""
+"""The command `rlcore backends`: lists the installed backends, and explains which one `auto` chooses."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from rich.markup import escape
 from rich.table import Table
 
 import rlcore
-from rlcore.app.order import Order
+from rlcore.app.file_request import FileRequest
 from rlcore.app.planning import plan_files
-from rlcore.app.program import print_json
-from rlcore.app.screen import Screen
+from rlcore.app.command_group import print_json
+from rlcore.app.terminal import Terminal
 from rlcore.backend import Device
-from rlcore.budget import format_bytes
-from rlcore.registry import Finding
+from rlcore.backend.discovery.registry import Finding
+from rlcore.backend.host.memory import format_bytes
 
 COLOURS = {"usable": "green", "unavailable": "yellow"}
 
 
 def show(*, as_json: bool) -> None:
-    """Every installed backend, a row each."""
-    screen = Screen()
-    with screen.listening():
+    """Prints all installed backends, one per row, and the reasons of those that cannot run."""
+    terminal = Terminal()
+    with terminal.listening():
         found = rlcore.survey()
     if as_json:
         print_json([asdict(finding) for finding in found])
@@ -34,6 +34,7 @@ def show(*, as_json: bool) -> None:
     for finding in found:
         state = f"[{COLOURS.get(finding.state, 'red')}]{finding.state}[/]"
         memory = "" if finding.memory is None else format_bytes(finding.memory)
+        # names of devices may contain brackets, which rich would read as markup
         table.add_row(finding.name, state, escape(_devices(finding)), memory, finding.distribution)
     console = Console(highlight=False)
     console.print(table)
@@ -49,7 +50,7 @@ def _devices(finding: Finding) -> str:
 
 
 def _size(device: Device) -> str:
-    """Its memory and its largest buffer, as far as they are known."""
+    """Formats a device's memory and largest buffer, as far as they are known."""
     known = [
         f"{format_bytes(count)}{what}"
         for count, what in ((device.memory, ""), (device.buffer_limit, " a buffer"))
@@ -59,12 +60,12 @@ def _size(device: Device) -> str:
 
 
 def explain(image: Path, psf: Path, *, backend: str, device: str | None, as_json: bool) -> None:
-    """Which backend a run on these files would take, why, and by what plan."""
-    order = Order(image=image, psf=psf, backend=backend, device=device)
-    screen = Screen()
-    with screen.listening():
-        choice = order.choose()
-        forecast = plan_files(order, screen.say)
+    """Prints the backend that a run on these files would use, the reason, and its plan."""
+    request = FileRequest(image=image, psf=psf, backend=backend, device=device)
+    terminal = Terminal()
+    with terminal.listening():
+        choice = request.choose()
+        forecast = plan_files(request, terminal.say)
     if as_json:
         chosen = {"backend": choice.backend.name, "device": choice.backend.device}
         print_json({**chosen, "reason": choice.reason, "passed": choice.passed, "plan": forecast.to_dict()})

@@ -1,1 +1,1 @@
-"""Other programs' names over this engine: scripts change one import."""
+"""Functions with the names and signatures of other programs, over this engine: scripts change one import."""

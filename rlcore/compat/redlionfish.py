@@ -1,7 +1,8 @@
 """RedLionfish's functions, with its signatures, over this engine.
 
-``import rlcore.compat.redlionfish as rl`` in place of ``import RedLionfishDeconv as rl``. What differs, and why, is in
-docs/from-redlionfish.md. RedLionfish is by the Rosalind Franklin Institute; nothing of it is copied here.
+Scripts write ``import rlcore.compat.redlionfish as rl`` in place of ``import RedLionfishDeconv as rl``. The differences
+and their reasons are in docs/from-redlionfish.md. RedLionfish is by the Rosalind Franklin Institute; nothing of it is
+copied here.
 """
 
 from __future__ import annotations
@@ -15,16 +16,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rlcore.api.deconvolve import deconvolve
 from rlcore.backend import Backend, Volume, on_host
-from rlcore.choice import choose_backend
-from rlcore.deconvolve import deconvolve
+from rlcore.backend.discovery.selection import choose_backend
 from rlcore.errors import BackendError, InputError
 from rlcore.execution.progress import Progress
 
 Tick = Callable[[], object]
+"""Callback of RedLionfish, called without arguments once per iteration."""
 
 _log = logging.getLogger("rlcore.compat.redlionfish")
 _ON_CPU = ("pyfftw", "numpy")
+"""Backends for ``method="cpu"``, the fastest first."""
 
 
 def doRLDeconvolutionFromNpArrays(
@@ -42,27 +45,27 @@ def doRLDeconvolutionFromNpArrays(
     Parameters
     ----------
     data_np, psf_np : array_like
-        Volume and point spread function, (z, y, x).
+        Volume and point spread function, (z, y, x), of real numbers.
     niter : int
-        Iterations, without acceleration.
+        Plain iterations, so that their number means what it does in RedLionfish.
     method : {"gpu", "cpu"}
-        "gpu" takes the first GPU that works, and the CPU, with a warning in the log, where there is none.
+        "gpu" takes the first GPU that works; where there is none, the CPU, with a warning in the log.
     useBlockAlgorithm : bool
-        Of no effect: blocks are used where memory asks for them, and equal the whole.
+        Ignored: blocks are used where the memory is too small for the whole, and give the same result.
     callbkTickFunc : callable, optional
-        Called without arguments, `niter` times in all.
+        Called without arguments, `niter` times in all, however many blocks there are.
     resAsUint8 : bool
         Scale the result so that its minimum is 0 and its maximum 255.
 
     Returns
     -------
     ndarray of float32, or of uint8
-        Of the volume's shape.
+        Restored volume, of the shape of `data_np`.
 
     Raises
     ------
     RLCoreError
-        As `rlcore.deconvolve`; where RedLionfish returns None.
+        If `rlcore.deconvolve` raises it. RedLionfish returns None instead.
 
     Examples
     --------
@@ -84,13 +87,28 @@ def doRLDeconvolutionFromFiles(
 ) -> Volume:
     """Restore the volume in one file with the PSF in another, and save the result as an ImageJ TIFF with its scale.
 
-    Needs the extra `app`.
+    The extra `app` must be installed (``pip install 'rlcore[app]'``).
+
+    Parameters
+    ----------
+    datapath, psfpath : path
+        Files that `rlcore deconvolve` reads, each with a single volume.
+    niter : int
+        Plain iterations.
+    savepath : path, optional
+        A TIFF file to write; none by default.
 
     Returns
     -------
     ndarray of uint8
-        Its minimum is 0, its maximum 255.
+        Restored volume, scaled so that its minimum is 0 and its maximum 255.
+
+    Raises
+    ------
+    RLCoreError
+        If a file cannot be read, or `rlcore.deconvolve` raises it.
     """
+    # Imported here, because the rest of the module needs none of the file formats' libraries.
     from rlcore.app.files.opening import open_file
 
     image, psf = open_file(Path(datapath), "image"), open_file(Path(psfpath), "psf")
@@ -103,7 +121,7 @@ def doRLDeconvolutionFromFiles(
 def nonBlock_RLDeconvolutionReiknaOCL(
     data_np: npt.ArrayLike, psf_np: npt.ArrayLike, *, niter: int = 10, callbkTickFunc: Tick | None = None
 ) -> Volume:
-    """As `doRLDeconvolutionFromNpArrays` with ``method="gpu"``: float32."""
+    """Call `doRLDeconvolutionFromNpArrays` with ``method="gpu"``; the result is float32."""
     return _restore(data_np, psf_np, niter, _backend("gpu"), callbkTickFunc)
 
 
@@ -116,9 +134,9 @@ def block_RLDeconv3DReiknaOCL(
     psfpaddingfract: float = 1.2,
     callbkTickFunc: Tick | None = None,
 ) -> Volume:
-    """As `nonBlock_RLDeconvolutionReiknaOCL`: blocks are of the size that memory allows, and exchange their halos.
+    """Call `doRLDeconvolutionFromNpArrays` with ``method="gpu"``; the result is float32.
 
-    `max_dim_size` and `psfpaddingfract` are of no effect.
+    `max_dim_size` and `psfpaddingfract` are ignored: blocks are as large as memory allows, and exchange their halos.
     """
     return _restore(data, psfdata, niter, _backend("gpu"), callbkTickFunc)
 
@@ -126,7 +144,7 @@ def block_RLDeconv3DReiknaOCL(
 def doRLDeconvolution_DL2_4(
     data_np: npt.ArrayLike, psf_np: npt.ArrayLike, *, niter: int = 10, callbkTickFunc: Tick | None = None
 ) -> Volume:
-    """As `doRLDeconvolutionFromNpArrays` with ``method="cpu"``: float32."""
+    """Call `doRLDeconvolutionFromNpArrays` with ``method="cpu"``; the result is float32."""
     return _restore(data_np, psf_np, niter, _backend("cpu"), callbkTickFunc)
 
 
@@ -134,13 +152,13 @@ doRLDeconvolution = doRLDeconvolution_DL2_4
 
 
 def _restore(data: npt.ArrayLike, psf: npt.ArrayLike, niter: int, backend: Backend[Any], tick: Tick | None) -> Volume:
-    volume, kernel = np.asarray(data), np.asarray(psf)
-    for what, array in (("data", volume), ("psf", kernel)):
+    arrays = {"data": np.asarray(data), "psf": np.asarray(psf)}
+    for name, array in arrays.items():
         if array.ndim != 3:
-            raise InputError(f"{what} has {array.ndim} axes, shape {array.shape}; give it 3: (z, y, x)")
+            raise InputError(f"{name} has {array.ndim} axes, shape {array.shape}; give it 3: (z, y, x)")
     result = deconvolve(
-        volume,
-        kernel,
+        arrays["data"],
+        arrays["psf"],
         iterations=niter,
         acceleration="none",
         backend=backend,
@@ -150,14 +168,15 @@ def _restore(data: npt.ArrayLike, psf: npt.ArrayLike, niter: int, backend: Backe
 
 
 class _Ticks:
-    """Calls a function as often as there are iterations, however many blocks there are."""
+    """A progress callback that calls a `Tick` once per iteration, however many blocks there are."""
 
     def __init__(self, tick: Tick, count: int) -> None:
-        self._tick, self._count, self._told = tick, count, 0
+        self._tick, self._count, self._called = tick, count, 0
 
     def __call__(self, progress: Progress) -> None:
-        while self._told < round(progress.fraction * self._count, 6) // 1:
-            self._told += 1
+        # Rounded first, since the product may fall short of a whole number of iterations by a rounding error.
+        while self._called < round(progress.fraction * self._count, 6) // 1:
+            self._called += 1
             self._tick()
 
 
@@ -191,5 +210,5 @@ def _save(path: Path, result: Volume, voxel: Any) -> None:
     from rlcore.app.files.tiff_scale import imagej_entries, resolution
 
     entries = {"axes": "ZYX", **imagej_entries(voxel, "ZYX")}
-    with beside(path) as partial:
+    with beside(path) as partial:  # renamed when it is whole, so that no half-written file is taken for a result
         tifffile.imwrite(partial, result, imagej=True, metadata=entries, **resolution(voxel, "imagej"))

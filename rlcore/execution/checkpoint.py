@@ -26,8 +26,8 @@ class State:
 
     sweep: int = 0
     blocks: int = 0
-    pace: Mapping[str, Any] = field(default_factory=lambda: {"factors": [], "told": []})
-    """What `Pace.to_dict` said then."""
+    momentum: Mapping[str, Any] = field(default_factory=lambda: {"momentum": [], "products": []})
+    """State of the momentum schedule at that time."""
 
 
 class Checkpoint:
@@ -57,9 +57,9 @@ class Checkpoint:
         self.plan = plan
         self._write()
 
-    def reach(self, sweep: int, blocks: int, pace: Mapping[str, Any]) -> None:
+    def reach(self, sweep: int, blocks: int, momentum: Mapping[str, Any]) -> None:
         """Note that so many sweeps are finished, and so many blocks of the next are written."""
-        self.state = replace(self.state, sweep=sweep, blocks=blocks, pace=pace)
+        self.state = replace(self.state, sweep=sweep, blocks=blocks, momentum=momentum)
         self._write()
 
     def volume(self, name: str, shape: Shape, dtype: np.dtype[Any]) -> Volume:

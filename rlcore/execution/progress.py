@@ -1,4 +1,4 @@
-"""What is done and what remains, told to the caller's callback; and the caller's wish to stop."""
+"""Progress of a run, reported to the caller's callback; and the caller's wish to stop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rlcore.errors import Cancelled
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is."""
+    """The state of a run under way."""
 
     iteration: int
     """Iterations that are done everywhere."""
@@ -28,10 +28,10 @@ class Progress:
     elapsed: float
     """Seconds since the iterations began."""
     remaining: float
-    """Seconds still needed at the rate so far, which the first step tells only roughly."""
+    """Seconds still needed at the rate so far; a rough figure after the first step."""
     looking: bool = False
-    """Whether these are the iterations, `iterations` at most, by which the run finds out how many it takes. Then
-    `remaining` is for as many as that, at the most."""
+    """True while the run searches for the number of iterations, `iterations` at most; `remaining` then counts all of
+    them."""
 
 
 Callback = Callable[[Progress], object]
@@ -57,19 +57,19 @@ class Reporter:
     ) -> None:
         self._callback, self._cancel, self._iterations = callback, cancel, iterations
         self._looking = looking
-        self._began = self._set_out = time.perf_counter()
+        self._began = self._started = time.perf_counter()
         self._done = 0.0
         self._first: tuple[float, float] | None = None
-        """When the first step of this plan was done, and what was done then: making ready takes its own time."""
+        """Time at which the first step of this plan was done, and the work done by then: preparation is not at its rate."""
         self._total = 1.0
         self.iteration = 0
         self.sweep, self.sweeps, self.block, self.blocks = 1, 1, 1, 1
 
     def begin(self, units: list[int], past: int, before: float) -> None:
-        """Set out on sweeps of so much work, of which `past` are done; `before` is the share done by earlier plans."""
+        """Begin sweeps of so much work each, of which `past` are done; `before` is the share done by earlier plans."""
         self._total = sum(units) / (1 - before)
         self._done = self._total * before + sum(units[:past])
-        self._set_out, self._first = time.perf_counter(), None
+        self._started, self._first = time.perf_counter(), None
         self.sweep, self.sweeps = past + 1, len(units)
 
     def skip(self, units: float) -> None:
@@ -82,7 +82,7 @@ class Reporter:
         self.iteration = iteration
 
     def advance(self, units: float, iteration: int | None = None) -> None:
-        """Count work as done, tell the caller, and stop if that is wished."""
+        """Count work as done, call the callback, and stop the run if the caller wishes so."""
         self._done += units
         self.iteration = self.iteration if iteration is None else iteration
         wish = None if self._callback is None else self._callback(self._now(units))
@@ -93,7 +93,7 @@ class Reporter:
         now = time.perf_counter()
         self._first = self._first or (now, self._done)
         since, done = now - self._first[0], self._done - self._first[1]
-        pace = since / done if done > 0 else (now - self._set_out) / units
+        pace = since / done if done > 0 else (now - self._started) / units
         return Progress(
             iteration=self.iteration,
             iterations=self._iterations,

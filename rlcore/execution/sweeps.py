@@ -1,10 +1,10 @@
 """The order of a run: which sweeps there are, what each reads and writes, and over which blocks.
 
 Volumes that live between sweeps: estimates, called estimate-0, estimate-1 and so on, with acceleration the last two of
-them, and where factors depend on it what is carried of the point that the last step started from, point-0 or point-1;
-between the two half-steps also the ratio. A sweep of half-steps overwrites what is not needed after it, where it can,
-as it reads each voxel before it writes it, unless it needs the neighbours too; any other writes volumes that it does
-not read. Which volumes hold what is a `State` of names.
+them; with adaptive momentum the point that the last step started from, point-0 or point-1; between the two half-steps
+also the ratio. A sweep of half-steps overwrites volumes that are not needed after it, since it reads each voxel before
+it writes it, unless it needs the neighbours too; any other sweep writes volumes that it does not read. A `State` of
+names says which volumes hold the estimates and the point.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from rlcore.acceleration import TELLING
-from rlcore.blocks import Cut, Shape
+from rlcore.algorithm.acceleration import ADAPTIVE
+from rlcore.algorithm.regularization import reach_of
+from rlcore.algorithm.richardson_lucy import State
+from rlcore.backend import Shape
 from rlcore.planner.plan import Plan
-from rlcore.regularization import reach_of
-from rlcore.richardson_lucy import State
+from rlcore.planner.tilings import Tiling
 
 RATIO, OTHER_RATIO, RESULT, POINT = "ratio", "other-ratio", "result", "point"
 START = State("start", "start")
@@ -30,19 +31,19 @@ class Sweep:
     """One pass over all blocks, after which halos are fresh."""
 
     kind: Literal["iterate", "blur", "correct"]
-    cut: Cut
+    tiling: Tiling
     source: State
-    """The volumes that are read."""
+    """The volumes that it reads."""
     target: State
     """The volumes that hold the state after it."""
     before: int
     """Iterations that are done everywhere before this sweep."""
     finished: int
-    """And after it."""
+    """Iterations that are done everywhere after this sweep."""
 
     @property
     def written(self) -> tuple[tuple[int, str], ...]:
-        """What of the state after it is written: which of its parts, and the volumes they go to."""
+        """The parts of the next state that are written, by index, each with the volume that it goes to."""
         if self.kind == "blur":
             return ()
         estimate, previous, point = self.target
@@ -55,18 +56,18 @@ class Sweep:
 
     @property
     def in_place(self) -> bool:
-        """Whether it overwrites the state it reads, so that it cannot be done again once it has begun."""
+        """True if it overwrites the state it reads, so that it cannot be repeated once it has begun."""
         return any(name in self.source for _, name in self.written)
 
     @property
     def result(self) -> tuple[State, int]:
-        """The volumes that hold the state after it, and the iterations that this one has."""
+        """The volumes that hold the state after it, and the number of iterations done then."""
         return self.target, self.finished
 
     @property
     def units(self) -> int:
-        """Blocks times half-steps: the work there is in it."""
-        return len(self.cut) * (2 * (self.finished - self.before) if self.kind == "iterate" else 1)
+        """Work in it: blocks times half-steps."""
+        return len(self.tiling) * (2 * (self.finished - self.before) if self.kind == "iterate" else 1)
 
 
 def sweeps(
@@ -83,7 +84,7 @@ def sweeps(
     `chunks` are those of the result. `keep_last` never writes a state in place, so that a sweep that is cut short
     can be done again. `gather` leaves the last estimate in its own volume instead of the result, where it can.
     """
-    last, by_halves = plan.cut_to_result(chunks), plan.half_steps == 1 and not plan.is_whole
+    last, by_halves = plan.tiling_to_result(chunks), plan.half_steps == 1 and not plan.is_whole
     while finished < plan.iterations:
         step = min(1 if by_halves else _step(plan, keep_last), plan.iterations - finished)
         ends = finished + step == plan.iterations
@@ -92,15 +93,15 @@ def sweeps(
         target = _target(plan, state, step, in_place=in_place, ends=ends, to_result=to_result)
         after = finished + step
         if by_halves:
-            yield Sweep("blur", plan.cut_to_blur(), state, state, finished, finished)
-            yield Sweep("correct", last if to_result else plan.cut_to_correct(), state, target, finished, after)
+            yield Sweep("blur", plan.tiling_to_blur(), state, state, finished, finished)
+            yield Sweep("correct", last if to_result else plan.tiling_to_correct(), state, target, finished, after)
         else:
-            yield Sweep("iterate", last if to_result else plan.cut(), state, target, finished, after)
+            yield Sweep("iterate", last if to_result else plan.tiling(), state, target, finished, after)
         state, finished = target, after
 
 
 def _target(plan: Plan, state: State, step: int, *, in_place: bool, ends: bool, to_result: bool) -> State:
-    """Where a sweep of so many iterations that reads `state` puts the next; the last leaves an estimate alone."""
+    """The volumes for the state after a sweep of `step` iterations that reads `state`; the last leaves one estimate."""
     if to_result:
         estimate = RESULT
     elif in_place and state.previous != START.previous:
@@ -110,18 +111,18 @@ def _target(plan: Plan, state: State, step: int, *, in_place: bool, ends: bool, 
     if ends or plan.acceleration == "none":
         return State(estimate, estimate)
     previous = state.estimate if step == 1 else _unused("estimate", (*state, estimate))
-    if plan.acceleration not in TELLING:
+    if plan.acceleration not in ADAPTIVE:
         return State(estimate, previous)
     return State(estimate, previous, state.point if in_place and state.point else _unused(POINT, state))
 
 
 def _unused(kind: str, names: tuple[str | None, ...]) -> str:
-    """A volume that holds nothing of the state."""
+    """The first name of this kind that the state does not use."""
     return next(name for name in map(f"{kind}-{{}}".format, itertools.count()) if name not in names)
 
 
 def _step(plan: Plan, keep_last: bool) -> int:
-    """Iterations a sweep: for a whole volume all of them, or a tenth if there is a checkpoint to keep."""
+    """Iterations per sweep: of a whole volume all of them, or a tenth of the run if there is a checkpoint."""
     if plan.is_whole:
         return -(-plan.iterations // 10) if keep_last else plan.iterations
     return plan.iterations_per_sweep

@@ -1,4 +1,4 @@
-"""Finding beads in a stack, and choosing those that a point spread function can be had from."""
+"""Finding beads in a stack, and choosing those that can be averaged to a point spread function."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rlcore.errors import InputError
 from rlcore.optics.sampling import smooth
 
 REASONS = ("at the border", "too near another", "saturated")
+"""Reasons for leaving a bead out, as keys of `Selection.rejected`."""
 
 _SHARED = 2
 """Voxels that may share the stack's maximum by chance."""
@@ -18,20 +19,20 @@ _SHARED = 2
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Beads of a stack."""
+    """Beads found in a stack, usable or not, and the level and noise of the stack."""
 
     places: tuple[Shape, ...]
-    """The brightest voxel of each that can be used, the brightest bead first."""
+    """Brightest voxel of every usable bead, the brightest bead first."""
     rejected: dict[str, int] = field(default_factory=dict)
-    """How many cannot be used, by the reason."""
+    """Number of unusable beads for each of `REASONS`."""
     background: float = 0.0
-    """The stack's median."""
+    """Median of the stack, in counts."""
     noise: float = 0.0
-    """Standard deviation of the voxels that hold no bead."""
+    """Standard deviation of the smoothed stack away from beads, in counts."""
 
     @property
     def found(self) -> int:
-        """All beads, usable or not."""
+        """Number of beads, usable or not."""
         return len(self.places) + sum(self.rejected.values())
 
 
@@ -45,12 +46,17 @@ def find_beads(
     stack : ndarray
         Counts on 2 or 3 axes.
     window : tuple of int
-        Voxels about a bead that must be inside the stack and free of others.
+        Voxels about a bead, on each axis, that must be inside the stack and free of others.
     threshold : float, optional
-        Above the background, what counts as a bead after smoothing; by default a tenth of the brightest that is not
-        saturated, but at least 6 times the noise.
+        Counts above the background that a bead must exceed after smoothing; by default a tenth of the brightest bead
+        that is not saturated, but at least 6 times the noise.
     saturation : float, optional
-        Counts at which the camera is full; by default the maximum, if more than two voxels share it.
+        Counts at which the camera is full; by default the maximum if more than two voxels share it, else the largest
+        value of an integer type.
+
+    Returns
+    -------
+    Selection
 
     Raises
     ------
@@ -61,7 +67,9 @@ def find_beads(
         raise InputError(f"window {window!r} does not fit into the stack of shape {stack.shape!r}; give a smaller one")
     background = float(np.median(stack))
     soft = smooth(np.asarray(stack, dtype=np.float64) - background)
+    # 1.4826 median absolute deviations are a normal distribution's standard deviation, whatever a few beads add.
     noise = float(1.4826 * np.median(np.abs(soft - np.median(soft))))
+    # Beyond 6 standard deviations noise makes 1 peak in 10^9 voxels.
     peaks = np.argwhere((soft == _highest(soft, 2)) & (soft > 6 * noise))
     heights = soft[tuple(peaks.T)]
     saturation = _full_from(stack) if saturation is None else saturation
@@ -88,7 +96,7 @@ def find_beads(
 
 
 def _highest(volume: Volume, reach: int) -> Volume:
-    """The largest value within reach on every axis."""
+    """Largest value within `reach` voxels on every axis, for each voxel; axis by axis, since a maximum is separable."""
     for axis in range(volume.ndim):
         pad = [(reach * (other == axis),) * 2 for other in range(volume.ndim)]
         wide = np.pad(volume, pad, mode="edge")
@@ -97,7 +105,7 @@ def _highest(volume: Volume, reach: int) -> Volume:
 
 
 def _full_from(stack: Volume) -> float:
-    """The counts at which the camera is full: the type's largest, or a maximum that several voxels share."""
+    """Counts at which the camera is full: a maximum that several voxels share, else the largest value of the type."""
     top = float(stack.max())
     if int((stack == top).sum()) > _SHARED:
         return top
@@ -105,6 +113,7 @@ def _full_from(stack: Volume) -> float:
 
 
 def _is_full(stack: Volume, at: Shape, saturation: float) -> bool:
+    # The peak of the smoothed stack need not be the saturated voxel itself.
     near = stack[tuple(slice(max(p - 2, 0), p + 3) for p in at)]
     return bool(near.max() >= saturation)
 
@@ -115,5 +124,6 @@ def _why_not(at: Volume, others: Volume, full: bool, shape: Shape, window: Shape
     half = np.array(window) // 2
     if np.any(at - half < 0) or np.any(at - half + window > shape):
         return "at the border"
+    # Half a window more than the window itself is kept clear, for a neighbour spreads light beyond its peak.
     near = np.all(np.abs(others - at) <= 1.5 * half, axis=1)
-    return "too near another" if near.sum() > 1 else None
+    return "too near another" if near.sum() > 1 else None  # the bead itself is one of `others`

@@ -1,4 +1,4 @@
-"""A point spread function distilled from a stack of beads: aligned to a fraction of a voxel, and averaged."""
+"""Distilling a point spread function from a stack of beads, aligned to a fraction of a voxel and averaged."""
 
 from __future__ import annotations
 
@@ -13,34 +13,38 @@ from rlcore.optics.mend import without_floor
 from rlcore.optics.sampling import peak, shift, smooth
 
 _ROUNDS = 5
+"""Rounds of aligning beads to their average and averaging them anew."""
 _SIDE = 31
+"""Voxels of a PSF on each axis where no shape is given."""
 _UNLIKE = 5.0
-"""Of the usual deviation: a bead that is as much less like the average is left out."""
+"""Standard deviations, robustly estimated, by which a bead's correlation may fall below the median."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Distilled:
-    """A PSF, and the beads that it was had from."""
+    """A PSF distilled from beads, with figures of the beads."""
 
     psf: Volume
     """float64, sum 1, its peak at voxel P//2 on every axis."""
     beads: Selection
+    """Beads found in the stack."""
     used: int
+    """Number of beads that were averaged."""
     unlike: int
-    """Beads left out because they differ from the others: clumps, dirt."""
-    likeness: tuple[float, float]
-    """Correlation of the used beads with their average: the median, and the least."""
+    """Number of beads left out because they differ from the others: clumps, dirt."""
+    inner_products: tuple[float, float]
+    """Median and minimum of the used beads' correlation with their average."""
     background: float
-    """What was taken off, in counts."""
+    """Background subtracted from every bead, in counts."""
 
     def lines(self) -> list[str]:
-        """What people read."""
+        """Lines of text that report the beads to people."""
         reasons = [f"{count} {reason}" for reason, count in self.beads.rejected.items() if count]
         reasons += [f"{self.unlike} unlike the others"] if self.unlike else []
         left = f"; left out: {', '.join(reasons)}" if reasons else ""
         return [
             f"{self.beads.found} beads found, {self.used} used{left}",
-            f"correlation with their average: median {self.likeness[0]:.3f}, least {self.likeness[1]:.3f}",
+            f"correlation with their average: median {self.inner_products[0]:.3f}, least {self.inner_products[1]:.3f}",
             f"background {self.background:.4g} taken off",
         ]
 
@@ -50,9 +54,9 @@ def distil_psf(
 ) -> Distilled:
     """Average the beads of a stack.
 
-    Each bead is brought to the same place by the shift that fits it best to the average (least squares of shift, gain
-    and background, by Gauss and Newton), the average is made anew, and so on; beads that stay unlike are left out. The
-    average weighs beads by their light. What beads measure is the PSF blurred by the bead: take small ones.
+    Each bead is shifted to fit the average best (least squares in shift, gain and background, by Gauss-Newton steps),
+    the average is made anew, and so on; beads that still differ from the others are left out. The average weighs beads
+    by their light. It is the PSF blurred by the bead, so beads should be small.
 
     Parameters
     ----------
@@ -60,13 +64,17 @@ def distil_psf(
         Counts on 2 or 3 axes.
     window : tuple of int
         Shape of the PSF, odd or even.
-    threshold, saturation
-        As for `find_beads`.
+    threshold, saturation : float, optional
+        Options of `find_beads`.
+
+    Returns
+    -------
+    Distilled
 
     Raises
     ------
     InputError
-        If no bead can be used.
+        If no bead is found, or if none can be used.
     """
     beads = find_beads(stack, window, threshold=threshold, saturation=saturation)
     if not beads.places:
@@ -80,21 +88,23 @@ def distil_psf(
     for _ in range(_ROUNDS):
         shifts = np.array([_fit(piece, average, by) for piece, by in zip(pieces, shifts, strict=True)])
         average = _average(pieces, shifts)
-    alike = np.array([_likeness(piece, average, by) for piece, by in zip(pieces, shifts, strict=True)])
-    usual = float(np.median(alike))
-    kept = alike >= usual - _UNLIKE * max(1.4826 * float(np.median(np.abs(alike - usual))), 1e-3)
+    alike = np.array([_correlation(piece, average, by) for piece, by in zip(pieces, shifts, strict=True)])
+    median = float(np.median(alike))
+    # Beads without noise correlate alike to rounding; the 1e-3 keeps harmless differences from leaving them out.
+    kept = alike >= median - _UNLIKE * max(1.4826 * float(np.median(np.abs(alike - median))), 1e-3)
     average = _average(pieces[kept], shifts[kept])
+    # The noise of single beads has moved the place that they were aligned to; the average shows the middle.
     average = shift(average, _to_middle(average))
     psf, level = without_floor(average)
     used = int(kept.sum())
-    taken = beads.background + level / used
+    taken = beads.background + level / used  # `level` is that of a sum of beads
     return Distilled(
         psf / psf.sum(), beads, used, len(kept) - used, (float(np.median(alike[kept])), float(alike[kept].min())), taken
     )
 
 
 def usual_window(shape: Shape) -> Shape:
-    """Of the PSF where none is asked for: 31 voxels on each axis, or as many, odd, as the stack has."""
+    """Default shape of a PSF: 31 voxels on each axis, or as many as the stack has, made odd."""
     return tuple(min(_SIDE, size - 1 + size % 2) for size in shape)
 
 
@@ -108,7 +118,7 @@ def _to_middle(piece: Volume) -> list[float]:
 
 
 def _average(pieces: Volume, shifts: Volume) -> Volume:
-    """The sum: photons count alike whichever bead they came from."""
+    """Sum of the shifted beads, in which every photon counts alike, whichever bead it came from."""
     total = np.zeros(pieces.shape[1:])
     for piece, by in zip(pieces, shifts, strict=True):
         total += shift(piece, by.tolist())
@@ -116,15 +126,17 @@ def _average(pieces: Volume, shifts: Volume) -> Volume:
 
 
 def _fit(piece: Volume, average: Volume, by: Volume) -> Volume:
-    """A better shift: gain and background besides, linearised about the average moved to where the bead is."""
+    """Shift of a bead after one Gauss-Newton step, which fits gain and background as well."""
+    # The average is moved to the bead, not the bead to the average: it has less noise for interpolation to smooth.
     model = shift(average, (-by).tolist())
     slopes = np.gradient(model)
     columns = np.stack([model.ravel(), np.ones(model.size), *(slope.ravel() for slope in slopes)], axis=1)
+    # Normal equations: voxels are many, unknowns at most five; lstsq copes with a bead flat along an axis.
     solution = np.linalg.lstsq(columns.T @ columns, columns.T @ piece.ravel(), rcond=None)[0]
     step = solution[2:] / solution[0] if solution[0] > 0 else np.zeros(piece.ndim)
-    return by + np.clip(step, -0.5, 0.5)
+    return by + np.clip(step, -0.5, 0.5)  # the linearisation is no good for longer steps
 
 
-def _likeness(piece: Volume, average: Volume, by: Volume) -> float:
-    """Correlation of a bead, brought to the middle, with the average."""
+def _correlation(piece: Volume, average: Volume, by: Volume) -> float:
+    """Correlation of a bead, shifted to the middle, with the average; both smoothed against noise."""
     return float(np.corrcoef(smooth(shift(piece, by.tolist())).ravel(), smooth(average).ravel())[0, 1])

@@ -16,8 +16,8 @@ def gaussian(
 ) -> Volume:
     """A Gaussian as wide as the diffraction pattern near its peak: quick, smooth, and without its tails.
 
-    Zhang, Zerubia & Olivo-Marin, Appl. Opt. 46, 1819 (2007), the non-paraxial form; parameters and result as of
-    `gibson_lanni`. Aberrations are left out.
+    The widths are those of Zhang, Zerubia & Olivo-Marin, Appl. Opt. 46, 1819 (2007), in the non-paraxial form.
+    Aberrations are left out. Parameters and result are those of `PSFModel`.
     """
     lateral, axial = widths(microscope.na, microscope.index, wavelength)
     y, x = (((np.arange(size) - size // 2) * step / lateral) ** 2 for size, step in zip(shape, voxel, strict=True))
@@ -27,8 +27,8 @@ def gaussian(
 
 
 def widths(na: float, index: float, wavelength: float) -> tuple[float, float]:
-    """Standard deviations across and along the axis, in the wavelength's unit."""
-    c = math.sqrt(1 - (na / index) ** 2)
+    """Standard deviations across and along the optical axis, in the unit of the wavelength."""
+    c = math.sqrt(1 - (na / index) ** 2)  # cosine of the aperture's half angle
     k = 2 * math.pi * index / wavelength
     across = math.sqrt(7 * (1 - c**1.5) / (4 - 7 * c**1.5 + 3 * c**3.5)) / k
     curvature = 4 * c**5 - 25 * c**3.5 + 42 * c**2.5 - 25 * c**1.5 + 4

@@ -1,4 +1,4 @@
-"""A point spread function computed from what is known of the microscope."""
+"""Computing a point spread function from the properties of a microscope."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def generate_psf(
     model: str | PSFModel = DEFAULT_MODEL,
     focus: str = "brightest",
 ) -> Volume:
-    """Compute a PSF.
+    """Compute the PSF of a microscope.
 
     Parameters
     ----------
@@ -32,11 +32,11 @@ def generate_psf(
         Voxels along z, y, x, or along y, x for the plane in focus. The centre is voxel P//2. Planes follow one another
         as the focus goes deeper into the specimen.
     voxel : tuple of float
-        Micrometres along z, y, x, or along y, x; along z as the stage moves.
+        Micrometres along z, y, x, or along y, x; along z those that the stage moves.
     model : str or callable
         A name that `survey_models` lists, or a `PSFModel` itself.
     focus : {"brightest", "nominal"}
-        What lies at plane P//2: the plane where the axis is brightest, or that where rays near the axis meet. They
+        The focus that lies in plane P//2: the brightest point of the axis, or the point where paraxial rays meet. They
         differ with spherical aberration.
 
     Returns
@@ -46,8 +46,10 @@ def generate_psf(
 
     Raises
     ------
-    InputError, PSFModelError
-        If a figure is impossible, or the model cannot be used.
+    InputError
+        If a shape, voxel size or focus is impossible.
+    PSFModelError
+        If the model is not known, or fails.
     """
     _check(shape, voxel, focus)
     compute = load_model(model) if isinstance(model, str) else model
@@ -62,11 +64,12 @@ def generate_psf(
 
 
 def default_shape(microscope: Microscope, voxel: tuple[float, ...]) -> Shape:
-    """Odd lengths that hold most of the light.
+    """Odd lengths that hold most of the light, in voxels along the axes of `voxel` (micrometres).
 
-    Three focal depths and four Airy radii on each side; more along z with aberrations, and up to eight Airy radii where
-    light out of focus is seen.
+    They reach three focal depths and four Airy radii to each side; more along z with aberrations, and up to eight Airy
+    radii across where light out of focus is recorded.
     """
+    # Aberrated light is spread between the paraxial and the marginal focus; the brightest plane lies between the two.
     along = 3 * microscope.focal_depth + abs(microscope.marginal_shift) / 2
     cone = along * microscope.na / math.sqrt(microscope.index**2 - microscope.na**2)
     across = min(max(4 * microscope.airy_radius, cone / 2), 8 * microscope.airy_radius)
@@ -90,18 +93,19 @@ def _check(shape: Shape, voxel: tuple[float, ...], focus: str) -> None:
 def _record(
     microscope: Microscope, model: PSFModel, heights: Volume, shape: Shape, pixel: tuple[float, float]
 ) -> Volume:
-    """What is recorded of a point at each height: detection, times how much it was excited."""
+    """Recorded intensity of a point at each height: detection PSF times excitation."""
     if microscope.technique != "confocal":
-        seen = model(microscope, microscope.wavelength, heights.tolist(), shape, pixel)
+        detected = model(microscope, microscope.wavelength, heights.tolist(), shape, pixel)
         if microscope.technique == "light-sheet":
-            seen = seen * _sheet(microscope, heights)[:, None, None]
-        return seen
+            detected = detected * _sheet(microscope, heights)[:, None, None]
+        return detected
     excited = model(microscope, microscope.excitation or microscope.wavelength, heights.tolist(), shape, pixel)
     return excited * _through_pinhole(microscope, model, heights, shape, pixel)
 
 
 def _sheet(microscope: Microscope, heights: Volume) -> Volume:
-    """A Gaussian of the sheet's width, in focus where the objective is."""
+    """Excitation by a Gaussian light sheet, which is brightest in plane P//2, where the objective is focused."""
+    # exp(-4 ln 2 z^2 / w^2) falls to half at z = w / 2: w is the full width at half maximum.
     lit: Volume = np.exp(-4 * math.log(2) * (heights - heights[len(heights) // 2]) ** 2 / (microscope.sheet or 1) ** 2)
     return lit
 
@@ -109,28 +113,29 @@ def _sheet(microscope: Microscope, heights: Volume) -> Volume:
 def _through_pinhole(
     microscope: Microscope, model: PSFModel, heights: Volume, shape: Shape, pixel: tuple[float, float]
 ) -> Volume:
-    """The detection PSF, gathered over the pinhole's image in the specimen; on a finer grid where voxels are coarse."""
+    """Detection PSF convolved with the pinhole's image in the specimen, on a finer grid where voxels are coarse."""
     radius = microscope.pinhole * microscope.airy_radius
     if radius == 0:
         return model(microscope, microscope.wavelength, heights.tolist(), shape, pixel)
+    # A grid finer than 0.3 Airy radii resolves the PSF; odd factors put a fine sample on the middle of every voxel.
     finer = [2 * math.ceil(step / (0.3 * microscope.airy_radius)) - 1 for step in pixel]
     fine = (pixel[0] / finer[0], pixel[1] / finer[1])
-    reach = [math.ceil(radius / step) + 1 for step in fine]
+    reach = [math.ceil(radius / step) + 1 for step in fine]  # a pixel more, for the disc's rim
     whole = tuple(2 * (size // 2 * f + r) + 1 for size, f, r in zip(shape, finer, reach, strict=True))
-    seen = model(microscope, microscope.wavelength, heights.tolist(), whole, fine)
+    detected = model(microscope, microscope.wavelength, heights.tolist(), whole, fine)
     axes = range(1, 3)
     grid = tuple(size + 2 * r for size, r in zip(whole, reach, strict=True))
-    spectrum = np.fft.rfftn(seen, grid, axes) * np.fft.rfftn(_disc(radius, reach, fine), grid, range(2))
+    spectrum = np.fft.rfftn(detected, grid, axes) * np.fft.rfftn(_disc(radius, reach, fine), grid, range(2))
     gathered = np.fft.irfftn(spectrum, grid, axes)
     picked = [
         size // 2 + r + (np.arange(n) - n // 2) * f for size, r, n, f in zip(whole, reach, shape, finer, strict=True)
     ]
-    return np.maximum(gathered[:, picked[0][:, None], picked[1]], 0)
+    return np.maximum(gathered[:, picked[0][:, None], picked[1]], 0)  # rounding leaves dark voxels below 0
 
 
 def _disc(radius: float, reach: list[int], pixel: tuple[float, float]) -> Volume:
-    """How much of each pixel a disc covers."""
-    parts = 8
+    """Share of each pixel that a disc covers."""
+    parts = 8  # samples of a pixel along each axis: the area is then right within about a percent
     y, x = ((np.arange((2 * r + 1) * parts) + 0.5) / parts - r - 0.5 for r in reach)
     inside = np.hypot(y[:, None] * pixel[0], x * pixel[1]) <= radius
     covered: Volume = inside.reshape(2 * reach[0] + 1, parts, -1, parts).mean(axis=(1, 3))
@@ -138,7 +143,7 @@ def _disc(radius: float, reach: list[int], pixel: tuple[float, float]) -> Volume
 
 
 def _brightest(microscope: Microscope, model: PSFModel, pixel: tuple[float, float]) -> float:
-    """The height at which the axis is brightest: looked for coarsely, then finely about the best."""
+    """Height at which the axis is brightest, found on a coarse grid and then on a fine one about the best."""
     best, step = 0.0, microscope.focal_depth / 8
     reach = abs(microscope.marginal_shift) + 2 * microscope.focal_depth
     for _ in range(2):

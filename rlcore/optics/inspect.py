@@ -1,4 +1,4 @@
-"""What a point spread function is like, and what of it will hurt a deconvolution."""
+"""Inspecting a point spread function: its figures, and warnings of faults that harm a deconvolution."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 
 from rlcore.backend import Shape, Volume
-from rlcore.optics.mend import OFF_CENTRE, mend_psf, middle, stands_on
+from rlcore.optics.mend import OFF_CENTRE, mend_psf, middle, pedestal_share
+from rlcore.optics.psf import NEAR_PEAK, PEDESTAL, read_psf
 from rlcore.optics.sampling import peak, read_axis, shell, smooth
-from rlcore.psf import PEDESTAL, read_psf
 
 _FINER = 32
+"""Samples per voxel of the profiles that widths are measured on."""
 _UNDERSAMPLED, _CUT_OFF, _LOPSIDED, _NEGATIVE = 2.0, 0.05, 0.25, 0.01
-"""Voxels of the least FWHM; shares: of energy on the outer shell, of what differs when mirrored, of negative light."""
+"""Limits of the warnings: the minimum FWHM in voxels, and the maximum shares of energy on the outer shell, of energy
+that differs when mirrored, and of negative light."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,26 +25,26 @@ class Inspection:
 
     shape: Shape
     peak: tuple[float, ...]
-    """Where it is brightest, in voxels from 0."""
+    """Position of the brightest point, in voxels from 0, to a fraction of a voxel."""
     offset: tuple[float, ...]
-    """From the middle voxel P//2 to the peak."""
+    """Distance from the middle voxel P//2 to the peak, in voxels."""
     fwhm: tuple[float, ...]
-    """Full width at half maximum through the peak, in voxels; NaN where it does not fall to half inside."""
+    """Full width at half maximum through the peak, in voxels; NaN where the PSF does not fall to half inside."""
     background: float
     """Median of the outer shell, as a share of the maximum."""
     at_edge: float
-    """Share of the energy, background taken off, on the outer shell."""
+    """Share of the energy on the outer shell, after subtraction of a pedestal."""
     holds: Shape
-    """Of boxes about the peak, as long on each axis by its share, the smallest that holds 99 % of the energy."""
+    """Shape of the smallest box about the peak, in the proportions of the PSF, that holds 99 % of the energy."""
     asymmetry: tuple[float, ...]
     """Share of the energy that differs when each axis is mirrored about the peak: 0 for none, 1 for all."""
     negative: float
     """Sum of negative values over that of positive ones."""
     warnings: tuple[str, ...]
-    """What will hurt, with the remedy."""
+    """Faults that harm a deconvolution, each with its remedy."""
 
     def to_dict(self) -> dict[str, Any]:
-        """In types that JSON has; a width that is not known is null."""
+        """Figures by name, in types that JSON has; an unknown width is None."""
         widths = [None if np.isnan(width) else width for width in self.fwhm]
         return {**{name: getattr(self, name) for name in self.__slots__}, "fwhm": widths}
 
@@ -53,7 +55,12 @@ def inspect_psf(values: Volume) -> Inspection:
     Parameters
     ----------
     values : ndarray
-        On 2 or 3 axes, in any unit.
+        A PSF on 2 or 3 axes, in any unit.
+
+    Returns
+    -------
+    Inspection
+        Figures of the PSF without its pedestal, except those of background and negative values.
 
     Raises
     ------
@@ -61,9 +68,9 @@ def inspect_psf(values: Volume) -> Inspection:
         If it holds no light or values that are not finite.
     """
     given = read_psf(values, None)
-    bare = mend_psf(given, centre=False).values
+    bare = mend_psf(given, centre=False).values  # a pedestal of 1 % may hold most of the energy
     place = peak(bare)
-    level = stands_on(given)
+    level = pedestal_share(given)
     positive = given[given > 0].sum()
     energy = bare.sum()
     figures: dict[str, Any] = {
@@ -79,7 +86,7 @@ def inspect_psf(values: Volume) -> Inspection:
 
 
 def profile(values: Volume, place: tuple[float, ...], axis: int, finer: int = 1) -> tuple[Volume, Volume]:
-    """The line along an axis through a place between voxels: positions in voxels, and values."""
+    """Profile along an axis through `place`, which may lie between voxels: positions in voxels, and values."""
     for other, at in enumerate(place):
         if other != axis:
             values = read_axis(values, other, np.array([at]))
@@ -90,6 +97,7 @@ def profile(values: Volume, place: tuple[float, ...], axis: int, finer: int = 1)
 def _fwhm(values: Volume, place: tuple[float, ...], axis: int) -> float:
     positions, line = profile(values, place, axis, _FINER)
     top = int(np.abs(positions - place[axis]).argmin())
+    # `place` is the peak after smoothing; the line itself is highest within a voxel of it.
     top += int(line[max(top - _FINER, 0) : top + _FINER + 1].argmax()) - min(top, _FINER)
     low = np.flatnonzero(line < line[top] / 2)
     before, after = low[low < top], low[low > top]
@@ -101,7 +109,7 @@ def _fwhm(values: Volume, place: tuple[float, ...], axis: int) -> float:
 
 
 def _crossing(positions: Volume, line: Volume, at: int, half: float) -> float:
-    """Where the line passes half, between the samples before `at` and there."""
+    """Position at which the line crosses `half`, interpolated between samples `at - 1` and `at`."""
     share = (half - line[at - 1]) / (line[at] - line[at - 1])
     return float(positions[at - 1] + share * (positions[at] - positions[at - 1]))
 
@@ -110,11 +118,12 @@ def _asymmetry(values: Volume, at: float, axis: int) -> float:
     size = values.shape[axis]
     reach = int(min(at, size - 1 - at))
     ahead = read_axis(values, axis, at + np.arange(-reach, reach + 1))
+    # Half the sum: light that lies elsewhere in the mirror image differs in both places.
     return float(np.abs(ahead - np.flip(ahead, axis)).sum() / 2 / np.abs(ahead).sum())
 
 
 def _holds(values: Volume, place: tuple[float, ...]) -> Shape:
-    """Found by growing a box of the array's proportions about the peak."""
+    """Shape of the smallest box that holds 99 % of the energy, grown about the peak by 1 % of the array at a time."""
     at = [round(p) for p in place]
     total = values.sum()
     for share in np.linspace(0.02, 1, 99):
@@ -134,7 +143,7 @@ def _warnings(values: Volume, place: tuple[float, ...], figures: dict[str, Any])
             "takes light from everywhere"
         )
     soft = smooth(values)
-    if max(map(abs, figures["offset"])) > OFF_CENTRE and soft[middle(values.shape)] < 0.97 * soft.max():
+    if max(map(abs, figures["offset"])) > OFF_CENTRE and soft[middle(values.shape)] < NEAR_PEAK * soft.max():
         by = ", ".join(f"{axis} {step:+.1f}" for axis, step in zip(axes, figures["offset"], strict=True))
         found.append(f"off centre: the peak is {by} voxels from the middle; mend it, or the result moves by as much")
     for axis, width in zip(axes, figures["fwhm"], strict=True):
@@ -157,7 +166,8 @@ def _warnings(values: Volume, place: tuple[float, ...], figures: dict[str, Any])
 
 
 def _is_saturated(values: Volume) -> bool:
-    """Whether the peak is flat, though what surrounds it is not."""
+    """Test for a flat peak on flanks that are not flat, as a full camera records it."""
     top = values.max()
     level = int((values == top).sum())
+    # Four equal voxels may be a peak between voxels; a PSF that is level from edge to edge, like a box, is meant so.
     return level > 4 and level < int((values > 0.5 * top).sum()) / 2

@@ -1,4 +1,4 @@
-"""Mending a measured point spread function: its pedestal taken off, its noise quietened, its peak put in the middle."""
+"""Mending a measured point spread function: its pedestal is subtracted, its noise smoothed, its peak centred."""
 
 from __future__ import annotations
 
@@ -8,37 +8,33 @@ import numpy as np
 
 from rlcore.backend import Shape, Volume
 from rlcore.errors import InputError
+from rlcore.optics.psf import MIN_WITH_SHELL, NEAR_PEAK, PEDESTAL, read_psf
 from rlcore.optics.sampling import peak, shell, shift, smooth
-from rlcore.psf import PEDESTAL, read_psf
 
 OFF_CENTRE = 0.5
-"""Voxels between peak and middle beyond which a PSF moves what it restores."""
-
-_DIM = 0.97
-"""Share of the maximum: a middle as bright lies on the peak's plateau, and is none off."""
+"""Voxels between peak and middle beyond which a PSF counts as off centre; a restored object moves by as much."""
 
 _FAINT = 3.0
-"""Of the noise: what is less after smoothing is smoothed."""
-
+"""Standard deviations of the noise below which a smoothed value replaces the voxel's own."""
 
 _ROOMY = 15
-"""Voxels of an axis from which on smoothing does not bring the peak's light to the shell."""
+"""Voxels of the shortest axis from which on smoothing carries no light from the peak to the outer shell."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mended:
-    """A PSF without the faults that can be mended, and what they were."""
+    """A mended PSF, and the faults that it had."""
 
     values: Volume
-    """float64, non-negative, of the same shape; in the units it came in."""
+    """float64, in the shape and unit of the given PSF; non-negative if anything was mended."""
     pedestal: float
-    """What was taken off, as a share of the maximum; 0 if nothing was."""
+    """Background subtracted, as a share of the maximum; 0 if none was."""
     offset: tuple[float, ...]
-    """Voxels that the peak was moved by to come to the middle; all 0 if it was not moved."""
+    """Voxels by which the peak was moved to the middle; all 0 if it was not."""
 
     @property
     def faults(self) -> list[str]:
-        """What was wrong, with the figures."""
+        """Faults that were mended, with their figures; each continues a sentence that begins with the PSF."""
         found = []
         if self.pedestal:
             found.append(f"stands on a pedestal of {self.pedestal:.1%} of its maximum")
@@ -48,53 +44,58 @@ class Mended:
 
 
 def mend_psf(values: Volume, *, pedestal: bool = True, centre: bool = True) -> Mended:
-    """Mend what can be mended; a sound PSF comes back as it is.
+    """Subtract a pedestal and centre the peak; a sound PSF is returned as it is, to the last bit.
 
     Parameters
     ----------
     values : ndarray
         A PSF on 2 or 3 axes.
     pedestal : bool
-        Take off the median of the outer shell if it is more than 1 % of the maximum, and quieten what is then lost in
-        noise, which would otherwise be a pedestal again once its negative half is cut off.
+        Subtract the median of the outer shell if it is more than 1 % of the maximum, and smooth voxels that are then
+        lost in noise: noise would be a pedestal again once its negative half is cut off.
     centre : bool
         Move the peak to voxel P//2 if it is more than half a voxel off.
+
+    Returns
+    -------
+    Mended
 
     Raises
     ------
     InputError
-        If it is no PSF, or there is no light in it.
+        If the values are not finite real numbers on 2 or 3 axes, or hold no light.
     """
     mended = read_psf(values, None)
     top = float(mended.max())
     if not top > 0:
         raise InputError("psf has no positive sum; give one that holds light")
     level = 0.0
-    if pedestal and stands_on(mended) > PEDESTAL:
+    if pedestal and pedestal_share(mended) > PEDESTAL:
         mended, level = without_floor(mended)
     offset = _offset(mended) if centre else (0.0,) * mended.ndim
     if any(offset):
-        mended = np.maximum(shift(mended, offset), 0)
+        mended = np.maximum(shift(mended, offset), 0)  # interpolation rings below 0 beside a sharp peak
     return Mended(mended, level / top, offset)
 
 
-def stands_on(values: Volume) -> float:
+def pedestal_share(values: Volume) -> float:
     """Median of the outer shell as a share of the maximum; 0 for a PSF too small to have one."""
-    if min((size for size in values.shape if size > 2), default=0) < 5:
+    if min((size for size in values.shape if size > 2), default=0) < MIN_WITH_SHELL:
         return 0.0
     return float(np.median(shell(values)) / values.max())
 
 
 def without_floor(values: Volume) -> tuple[Volume, float]:
-    """The values less the median of their outer shell, none negative, and that median.
+    """Values less the median of their outer shell, clipped at 0; and that median.
 
-    Where they are lost in noise they are smoothed first, so that noise averages to nothing before it is cut off at 0.
+    Voxels that are lost in noise are smoothed first, so that noise averages to nothing before it is clipped.
     """
     level = float(np.median(shell(values)))
     bare = values - level
     if not _is_roomy(values):
         return np.maximum(bare, 0), level
     soft = smooth(bare, 4)
+    # The PSF is dark on its shell: what smoothing removes there is noise alone.
     rough = shell(bare - soft)
     noise = 1.4826 * float(np.median(np.abs(rough - np.median(rough))))
     faint = soft < _FAINT * noise
@@ -106,16 +107,16 @@ def _is_roomy(values: Volume) -> bool:
 
 
 def middle(shape: Shape) -> Shape:
-    """The voxel that a PSF is centred about unless something else is said."""
+    """Default centre of a PSF: voxel P//2 on each axis."""
     return tuple(size // 2 for size in shape)
 
 
 def _offset(values: Volume) -> tuple[float, ...]:
-    """What brings the peak to the middle; nothing if it is there."""
+    """Shift that brings the peak to the middle, in voxels; zeros if it is there, or on the same plateau."""
     at = middle(values.shape)
     soft = smooth(values)
     by = tuple(m - place for m, place in zip(at, peak(values), strict=True))
-    if max(map(abs, by)) <= OFF_CENTRE or soft[at] >= _DIM * soft.max():
+    if max(map(abs, by)) <= OFF_CENTRE or soft[at] >= NEAR_PEAK * soft.max():
         return (0.0,) * values.ndim
-    # Few voxels hold no more than a peak, which is seldom band-limited: it is moved by whole ones.
+    # A PSF of few voxels is seldom band-limited, and interpolation would ring: it is moved by whole voxels.
     return by if _is_roomy(values) else tuple(float(round(step)) for step in by)

@@ -1,4 +1,4 @@
-"""What of a microscope shapes its point spread function."""
+"""The properties of a microscope that determine its point spread function."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from rlcore.errors import InputError
 
 Technique = Literal["wide-field", "confocal", "light-sheet"]
 NEAR_CRITICAL = 0.98
-"""Share of the critical angle's sine up to which rays are followed; those beyond carry little light."""
+"""Share of the critical angle's sine up to which rays are traced; rays beyond carry little light."""
 
 TECHNIQUES: tuple[Technique, ...] = get_args(Technique)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Microscope:
-    """An objective, the light, the specimen, and how it is lit; lengths in micrometres.
+    """An objective, light, specimen and technique of illumination; lengths are in micrometres.
 
     Raises
     ------
@@ -28,21 +28,23 @@ class Microscope:
     na: float
     """Numerical aperture; below `index`."""
     wavelength: float
-    """Of the light that is recorded."""
+    """Wavelength of the recorded light, in vacuum."""
     index: float
     """Refractive index of the immersion medium, for which the objective is made."""
     technique: Technique = "wide-field"
+    """Way of illuminating the specimen and recording its light."""
     excitation: float | None = None
-    """Wavelength of the light that excites, for a confocal microscope; as `wavelength` if None."""
+    """Wavelength of the exciting light of a confocal microscope; that of `wavelength` if None."""
     sample_index: float | None = None
     """Refractive index of the specimen; that of the immersion medium if None."""
     depth: float = 0.0
-    """Of the point of light below the coverslip; matters where the indices differ."""
+    """Depth of the point of light below the coverslip; matters where `sample_index` differs from `index`."""
     coverslip_index: float = 1.515
+    """Refractive index of the coverslip."""
     coverslip_error: float = 0.0
-    """How much thicker the coverslip is than the objective is corrected for."""
+    """Thickness of the coverslip beyond that for which the objective is corrected; negative if thinner."""
     pinhole: float = 1.0
-    """Diameter in Airy units, 1.22 wavelength / na in the specimen; 0 is a closed one."""
+    """Diameter of the pinhole in Airy units (1.22 wavelength / na, in the specimen); 0 is the limit of a closed one."""
     sheet: float | None = None
     """Full width at half maximum of the light sheet along z."""
 
@@ -72,31 +74,32 @@ class Microscope:
 
     @property
     def aberrated(self) -> bool:
-        """Whether rays at large angles focus elsewhere than those near the axis."""
+        """True if rays at large angles focus elsewhere than paraxial ones."""
         return bool(self.layers)
 
     @property
     def layers(self) -> list[tuple[float, float]]:
-        """Thickness and index of what lies between point and objective besides what the objective is made for."""
+        """Thickness and index of every layer in the light's way for which the objective is not made."""
         all_layers = [(self.depth, self.in_sample), (self.coverslip_error, self.coverslip_index)]
         return [(thickness, index) for thickness, index in all_layers if thickness and index != self.index]
 
     @property
     def airy_radius(self) -> float:
-        """From the centre to the first dark ring, in micrometres."""
+        """Radius of the first dark ring in focus, in micrometres."""
         return 0.61 * self.wavelength / self.na
 
     @property
     def focal_depth(self) -> float:
-        """From the focus to the first dark point of the axis, in micrometres."""
+        """Distance from the focus to the first dark point of the axis, in micrometres; not a paraxial approximation."""
         return self.wavelength / (self.index - math.sqrt(self.index**2 - self.na**2))
 
     @property
     def marginal_shift(self) -> float:
-        """How much deeper than rays near the axis the outermost ones meet, in micrometres of the stage."""
+        """Depth at which marginal rays meet below paraxial ones, in micrometres of the stage."""
         shift = 0.0
         for thickness, index in self.layers:
             s = min(self.na, NEAR_CRITICAL * index)
+            # By Snell's law s is the sine times the index in every layer; the ratio of tangents is that of the depths.
             meets = math.sqrt(self.index**2 - s**2) / math.sqrt(index**2 - s**2)
             shift += thickness * (meets - self.index / index)
         return shift

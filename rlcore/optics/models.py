@@ -11,13 +11,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from rlcore.backend import Shape, Volume
+from rlcore.backend.discovery.plugins import Plugins, State, claimed, owners, say
 from rlcore.errors import PSFModelError, PSFModelUnavailable
 from rlcore.optics.microscope import Microscope
-from rlcore.plugins import Plugins, State, claimed, owners, say
 
 
 class IncompleteModel(PSFModelError):
-    """A model that cannot be called as one."""
+    """An object registered as a model that does not return a PSF when it is called."""
 
 
 MODELS = Plugins(
@@ -30,13 +30,15 @@ MODELS = Plugins(
 )
 
 _TRIAL = Microscope(na=0.8, wavelength=0.5, index=1.33, sample_index=1.38, depth=2.0)
+"""Microscope that a survey tries models on; aberrated, since that is what models differ in."""
 
 
 class PSFModel(Protocol):
-    """What is registered under ``rlcore.psf``: how light of one wavelength spreads from one point.
+    """A callable that computes how light of one wavelength spreads from one point.
 
-    Techniques are made of it: a wide-field PSF is the model at the recorded wavelength, a confocal one that times the
-    model at the exciting wavelength, a light-sheet one that times the sheet.
+    Packages register it under the entry-point group ``rlcore.psf``. Every technique is composed of it: a wide-field PSF
+    is the model at the recorded wavelength; a confocal one is that times the model at the exciting wavelength; a
+    light-sheet one is that times the sheet.
     """
 
     def __call__(
@@ -47,30 +49,55 @@ class PSFModel(Protocol):
         shape: Shape,
         voxel: tuple[float, float],
     ) -> Volume:
-        """Intensities (heights, y, x), none negative, all in one unit.
+        """Compute intensities.
 
-        ``heights`` are micrometres that the stage has moved the focus into the specimen, from where rays near the axis
-        meet; ``shape`` and ``voxel`` are voxels and micrometres along y and x, the axis at voxel P//2. Raise
-        `PSFModelUnavailable` with the remedy where something is missing.
+        Parameters
+        ----------
+        microscope : Microscope
+        wavelength : float
+            Micrometres, in vacuum; the model uses it in place of the microscope's wavelengths.
+        heights : sequence of float
+            Micrometres that the stage has moved the focus into the specimen; at 0 paraxial rays meet.
+        shape : tuple of int
+            Voxels along y and x; the optical axis is at voxel P//2.
+        voxel : tuple of float
+            Micrometres along y and x.
+
+        Returns
+        -------
+        ndarray
+            Intensities (heights, y, x), none negative, all in one unit.
+
+        Raises
+        ------
+        PSFModelUnavailable
+            If something that the model needs is missing; the message gives the remedy.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFinding:
-    """What one installed model did when it was tried."""
+    """Result of trying one installed model."""
 
     name: str
+    """Name that the model is registered under."""
     state: State
+    """``usable``, or the kind of trouble."""
     distribution: str
-    """Who brought it, as in ``rlcore 0.1.0``."""
+    """Distributions that registered it, as in ``rlcore 0.1.0``."""
     summary: str = ""
-    """The first line of what it says of itself."""
+    """First line of its docstring, if it is usable."""
     reason: str = ""
-    """Why it cannot be used."""
+    """Reason why it cannot be used; empty if it can."""
 
 
 def load_model(name: str) -> PSFModel:
     """Load a model by the name it is registered under.
+
+    Returns
+    -------
+    PSFModel
+        The model, whose results are checked at every call and whose errors name the distribution it came from.
 
     Raises
     ------
@@ -82,13 +109,13 @@ def load_model(name: str) -> PSFModel:
 
 
 def survey_models() -> tuple[ModelFinding, ...]:
-    """Try every installed model on a few voxels; none that fails disturbs the others."""
+    """Try every installed model on a few voxels. A model that fails does not disturb the others."""
     return tuple(_try(name, entries) for name, entries in MODELS.by_name())
 
 
 @dataclass(frozen=True, slots=True)
 class _Checked:
-    """A model whose failures are told with the name of the distribution that brought it."""
+    """A model whose results are checked, and whose errors name the distribution that registered it."""
 
     entry: EntryPoint
     model: Any
@@ -106,7 +133,7 @@ class _Checked:
             made = self.model(microscope, wavelength, heights, shape, voxel)
         except PSFModelUnavailable:
             raise
-        except (Exception, SystemExit) as error:  # the boundary to a plugin: its error is kept and told
+        except (Exception, SystemExit) as error:  # a plugin may raise anything, and exit; the cause is kept
             raise PSFModelError(f"{called} failed: {say(error)}") from error
         try:
             planes = np.asarray(made, dtype=np.float64)
@@ -128,6 +155,6 @@ def _try(name: str, entries: list[EntryPoint]) -> ModelFinding:
         model = MODELS.load(entries[0])
         _Checked(entries[0], model)(_TRIAL, _TRIAL.wavelength, (-0.5, 0.0, 0.5), (4, 5), (0.1, 0.1))
         return ModelFinding(name, "usable", by, (inspect.getdoc(model) or "").partition("\n")[0])
-    except Exception as error:  # noqa: BLE001 - the boundary to a plugin: its error is kept and told
+    except Exception as error:  # noqa: BLE001 - a plugin may raise anything; the finding reports it
         state, reason = MODELS.trouble(error)
         return ModelFinding(name, state, by, reason=reason)

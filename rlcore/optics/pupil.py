@@ -9,11 +9,11 @@ from dataclasses import replace
 import numpy as np
 
 from rlcore.backend import Shape, Volume
-from rlcore.lengths import smooth_length
+from rlcore.backend.kit.fft_lengths import smooth_length
 from rlcore.optics.microscope import NEAR_CRITICAL, Microscope
 
 PUPIL_RADIUS = 64
-"""Samples of the pupil's radius, at least: the intensity is then within 1e-3 of its peak from the integral."""
+"""Minimum samples along the pupil's radius, with which the intensity is within 1e-3 of its peak of the integral."""
 
 
 def gibson_lanni(
@@ -27,13 +27,13 @@ def gibson_lanni(
     Parameters
     ----------
     microscope : Microscope
-        Of which the objective and the specimen count.
+        Objective and specimen; light and technique are not used.
     wavelength : float
-        Micrometres.
+        Micrometres, in vacuum.
     heights : sequence of float
-        Micrometres that the stage has moved the focus into the specimen, from where rays near the axis meet.
+        Micrometres that the stage has moved the focus into the specimen; at 0 paraxial rays meet.
     shape : tuple of int
-        Voxels along y and x; the axis is at voxel P//2.
+        Voxels along y and x; the optical axis is at voxel P//2.
     voxel : tuple of float
         Micrometres along y and x.
 
@@ -64,17 +64,18 @@ def born_wolf(
 ) -> Volume:
     """Scalar diffraction without aberration, whatever the specimen's index and depth.
 
-    Born & Wolf, Principles of Optics, section 8.8, with the exact phase of defocus rather than its paraxial form;
-    parameters and result as of `gibson_lanni`.
+    Born & Wolf, Principles of Optics, section 8.8, with the exact phase of defocus rather than its paraxial form.
+    Parameters and result are those of `gibson_lanni`.
     """
     perfect = replace(microscope, sample_index=None, depth=0.0, coverslip_error=0.0)
     return gibson_lanni(perfect, wavelength, heights, shape, voxel)
 
 
 def _aberration(microscope: Microscope, wavelength: float, k: Volume, axial: Volume) -> Volume:
-    """The factor of the pupil for layers that the objective is not made for.
+    """Factor of the pupil for layers that the objective is not made for.
 
-    What they add to the path, less the immersion medium that gives way so that rays near the axis stay in focus.
+    Its phase is the path that they add, less that of the immersion medium which makes room for them: of so much that
+    paraxial rays stay in focus.
     """
     path = np.zeros(k.shape, dtype=complex)
     for thickness, index in microscope.layers:
@@ -85,7 +86,7 @@ def _aberration(microscope: Microscope, wavelength: float, k: Volume, axial: Vol
 
 
 def _spread(microscope: Microscope) -> float:
-    """How far from the axis aberrated rays arrive in the plane where those near the axis meet, in micrometres."""
+    """Largest distance from the axis of aberrated rays in the plane where paraxial ones meet, in micrometres."""
     spread = 0.0
     for thickness, index in microscope.layers:
         s = np.linspace(0, min(microscope.na, NEAR_CRITICAL * index), 200)
@@ -95,9 +96,14 @@ def _spread(microscope: Microscope) -> float:
 
 
 def _axis(size: int, step: float, cone: float, cutoff: float) -> tuple[Volume, Volume]:
-    """Frequencies of a grid fine enough for the field, wide enough for the cone of light and with enough samples of
-    the pupil; and where the voxels lie on it."""
+    """Frequencies of the grid that the field is computed on, and the indices of the voxels on it.
+
+    The grid is fine enough for the field, wide enough for the cone of light, and has enough samples of the pupil.
+    """
+    # The field's band ends at `cutoff`, so 2 samples a period suffice, and 2.1 leave room for the rim's soft fall. The
+    # intensity has twice the band, but it is only squared on the voxels and needs no grid of its own.
     finer = max(1, math.ceil(2.1 * step * cutoff))
-    least = max((size + cone / step + 8) * finer, PUPIL_RADIUS * finer / (step * cutoff))
-    length = smooth_length(math.ceil(least), multiple=2)
+    minimum = max((size + cone / step + 8) * finer, PUPIL_RADIUS * finer / (step * cutoff))
+    length = smooth_length(math.ceil(minimum), multiple=2)
+    # The axis is at index 0 of a discrete Fourier transform, so voxels before it wrap to the end.
     return np.fft.fftfreq(length, step / finer), (np.arange(size) - size // 2) * finer % length

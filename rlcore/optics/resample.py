@@ -1,4 +1,4 @@
-"""A point spread function brought to another voxel size."""
+"""Resampling a point spread function to another voxel size."""
 
 from __future__ import annotations
 
@@ -7,25 +7,27 @@ import math
 import numpy as np
 
 from rlcore.errors import InputError
+from rlcore.optics.psf import PSF
 from rlcore.optics.sampling import read_axis
-from rlcore.psf import PSF
 
 
 def resample_psf(psf: PSF, voxel: tuple[float, ...], target: tuple[float, ...]) -> PSF:
-    """Read a PSF on a grid of other voxels about the same centre, as far as it reaches.
+    """Resample a PSF to other voxels about the same centre, as far as it reaches.
+
+    Between voxels it is interpolated as a band-limited function, which a PSF is if its voxels are small enough.
+    Negative values become 0.
 
     Parameters
     ----------
     psf : PSF
-        Made by `prepare_psf`.
+        A PSF made by `prepare_psf`.
     voxel, target : tuple of float
-        Length of its voxels, and of those it shall have, along each axis in one unit.
+        Lengths of its voxels and of the new ones along each axis, in one unit.
 
     Returns
     -------
     PSF
-        Sum 1; says in its notes what was done. Between voxels it is interpolated as a band-limited function, which a
-        PSF is if its voxels are small enough; values that then are negative become 0.
+        Sum 1; its notes give both shapes.
 
     Raises
     ------
@@ -39,6 +41,7 @@ def resample_psf(psf: PSF, voxel: tuple[float, ...], target: tuple[float, ...]) 
     values, centre = psf.values, []
     for axis, (size, ours, theirs) in enumerate(zip(psf.values.shape, voxel, target, strict=True)):
         ratio, at = theirs / ours, psf.centre[axis]
+        # The 1e-6 keeps the outermost voxel where the ratio of lengths is rounded upwards.
         before = math.floor(at / ratio + 1e-6)
         after = math.floor((size - 1 - at) / ratio + 1e-6)
         values = read_axis(values, axis, at + ratio * np.arange(-before, after + 1))

@@ -1,6 +1,6 @@
-"""What a backend's author tests with: `BackendTests`, the conformance kit; phantoms, optics and metrics.
+"""Tests for authors of backends: `BackendTests`, the conformance kit; and phantoms, optics and metrics for any test.
 
-The kit needs pytest and hypothesis (``pip install 'rlcore[testing]'``), so it is imported when it is first asked for.
+The kit needs pytest and hypothesis (``pip install 'rlcore[testing]'``), so it is imported at its first use.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import pytest
 
+    # Before the import: pytest rewrites only modules not yet loaded, so that failed asserts show what they compared.
     pytest.register_assert_rewrite(f"{__name__}.conformance")
     from rlcore.testing.conformance import BackendTests
 

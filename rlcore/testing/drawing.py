@@ -1,4 +1,4 @@
-"""Drawing fibres, shells and spots into a volume, finer than its voxels."""
+"""Drawing fibres, shells and spots into a volume, at positions finer than its voxels."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from rlcore.backend import Volume
 
 STEP = 0.5
-"""Voxels between the points of a fibre."""
+"""Voxels between the points of a fibre: close enough that no gaps show between them."""
 
 Bend = Callable[[Volume, Volume], tuple[Volume, Volume]]
-"""Positions and directions (count, axes) in, those that obstacles leave of them out."""
+"""A function from positions and directions (count, axes) to those that obstacles allow."""
 
 
 def directions(rng: np.random.Generator, count: int, ndim: int) -> Volume:
-    """Unit vectors (count, axes), flatter than a sphere's in 3D: z is the short axis of most specimens."""
+    """Random unit vectors (count, axes), in 3D closer to the y-x plane: z is the short axis of most specimens."""
     vectors = rng.normal(size=(count, ndim))
     if ndim == 3:
         vectors[:, 0] *= 0.35
@@ -25,12 +25,13 @@ def directions(rng: np.random.Generator, count: int, ndim: int) -> Volume:
 
 
 def wander(rng: np.random.Generator, starts: Volume, towards: Volume, steps: int, bend: Bend | None = None) -> Volume:
-    """Smooth random paths: positions (steps, count, axes). The curvature drifts, so they bend and straighten."""
+    """Smooth random paths, as positions (steps, count, axes). Their curvature drifts, so they bend and straighten."""
     position, heading = starts, _unit(towards)
     curvature = np.zeros_like(heading)
     track = np.empty((steps, *starts.shape))
     for point in track:
         point[...] = position
+        # An autoregressive walk: curvature lasts for about 50 steps, with a standard deviation of 0.018 per voxel.
         curvature = 0.98 * curvature + 0.0035 * rng.normal(size=heading.shape)
         heading = _unit(heading + STEP * curvature)
         position = position + STEP * heading
@@ -40,7 +41,7 @@ def wander(rng: np.random.Generator, starts: Volume, towards: Volume, steps: int
 
 
 def between(middle: Volume, inner: Volume, outer: Volume) -> Bend:
-    """Keeps paths outside the ellipsoid of radii `inner` and inside that of `outer`: they slide along either wall."""
+    """Make a `Bend` that keeps paths between the ellipsoids of radii `inner` and `outer`, where they follow the walls."""
 
     def bend(position: Volume, heading: Volume) -> tuple[Volume, Volume]:
         for radii, outward in ((inner, 1.0), (outer, -1.0)):
@@ -49,6 +50,7 @@ def between(middle: Volume, inner: Volume, outer: Volume) -> Bend:
             normal = _unit(offset / radii)
             hit = outward * (depth - 1) < 0
             into = np.minimum(outward * np.sum(normal * heading, axis=1, keepdims=True), 0) * outward
+            # Back to the wall, and on along it: the part of the heading that leads through the wall is taken away.
             position = np.where(hit, middle + (position - middle) / depth, position)
             heading = np.where(hit, heading - into * normal, heading)
         return position, _unit(heading)
@@ -57,19 +59,22 @@ def between(middle: Volume, inner: Volume, outer: Volume) -> Bend:
 
 
 def fibres(points: Volume, track: Volume, brightness: Volume) -> None:
-    """Add the paths of `wander`: once softened, two voxels thick and about `brightness` (per path, or per step and
-    path) at their axis."""
+    """Add the paths of `wander` to `points`, which `soften` completes.
+
+    They are then two voxels thick, and about `brightness` (per path, or per step and path) at their axis.
+    """
+    # There are 1 / STEP points a voxel along a fibre, and softening halves its peak along each axis across it.
     weights = np.broadcast_to(brightness, track.shape[:2]) * STEP * 2.0 ** (points.ndim - 1)
     _splat(points, track.reshape(-1, points.ndim), weights.ravel())
 
 
 def spots(points: Volume, positions: Volume, brightness: Volume) -> None:
-    """Add spots: once softened, two voxels wide and about `brightness` high."""
+    """Add spots to `points`, which `soften` completes: they are then two voxels wide and about `brightness` high."""
     _splat(points, positions, brightness * 2.0**points.ndim)
 
 
 def soften(points: Volume) -> Volume:
-    """What `fibres` and `spots` drew, smoothed by 1, 2, 1 along every axis, so that no voxel raster shows."""
+    """Smooth points by the weights 1, 2, 1 along every axis, so that the raster of voxels does not show."""
     for axis in range(points.ndim):
         line = np.moveaxis(np.pad(points, [(int(other == axis),) * 2 for other in range(points.ndim)]), axis, 0)
         points = np.moveaxis(line[:-2] + 2 * line[1:-1] + line[2:], 0, axis) / 4
@@ -77,7 +82,8 @@ def soften(points: Volume) -> Volume:
 
 
 def shell(canvas: Volume, centre: Volume, radii: Volume, brightness: float, thickness: float = 1.0) -> None:
-    """Add the wall of an ellipsoid, about two voxels thick; what lies outside the canvas is left out."""
+    """Add the wall of an ellipsoid, about two voxels thick; the part outside the canvas is left out."""
+    # Four voxels beyond the radii hold the wall's Gaussian, which at the default thickness is less than 1e-5 beyond.
     low = np.clip(np.floor(centre - radii - 4), 0, canvas.shape).astype(int)
     high = np.clip(np.ceil(centre + radii + 5), 0, canvas.shape).astype(int)
     grid = np.meshgrid(*(np.arange(a, b) for a, b in zip(low, high, strict=True)), indexing="ij", sparse=True)
@@ -91,13 +97,14 @@ def shell(canvas: Volume, centre: Volume, radii: Volume, brightness: float, thic
 
 
 def _splat(points: Volume, positions: Volume, weights: Volume) -> None:
-    """Add points, each shared out among the voxels about it by linear weights; those outside are left out."""
+    """Add points, each distributed among the voxels about it by linear weights; voxels outside are left out."""
     base = np.floor(positions).astype(int)
     rest = positions - base
     for corner in itertools.product((0, 1), repeat=points.ndim):
         voxel = base + corner
         inside = np.all((voxel >= 0) & (voxel < points.shape), axis=1)
         share = weights * np.prod(np.where(corner, rest, 1 - rest), axis=1)
+        # `add.at` rather than `+=`: several points may fall on the same voxel.
         np.add.at(points, tuple(voxel[inside].T), share[inside])
 
 

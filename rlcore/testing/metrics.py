@@ -1,4 +1,4 @@
-"""How far an estimate is from the truth, and how well a model explains counts."""
+"""Errors of an estimate against the truth, and the divergence of counts from a model."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from rlcore.backend import Volume
 
 
 def nrmse(estimate: Volume, truth: Volume) -> float:
-    """Root mean square error over the truth's root mean square, after the gain that makes it least.
+    """Root mean square error, after the gain that minimises it, over the root mean square of the truth.
 
-    ``|g e - t| / |t|`` with ``g = <e, t> / <e, e>``: 0 is perfect, and 1 is no better than an empty estimate.
+    It is ``|g e - t| / |t|`` with ``g = <e, t> / <e, e>``: 0 is perfect, 1 is no better than an empty estimate. Arrays
+    may have any shape, the same for both; ValueError if they differ.
     """
     e, t = _doubles(estimate, truth)
     energy = e @ e
@@ -19,17 +20,18 @@ def nrmse(estimate: Volume, truth: Volume) -> float:
 
 
 def pearson(estimate: Volume, truth: Volume) -> float:
-    """Pearson's correlation of the voxels; 0 if the estimate is constant."""
+    """Pearson's correlation of the voxels of two arrays of one shape; 0 if either is constant."""
     e, t = (values - values.mean() for values in _doubles(estimate, truth))
     norms = np.linalg.norm(e) * np.linalg.norm(t)
     return float(e @ t / norms) if norms else 0.0
 
 
 def i_divergence(data: Volume, model: Volume) -> float:
-    """Csiszar's I-divergence per voxel, the mean of ``d ln(d/m) - d + m``; ``0 ln 0`` is 0.
+    """I-divergence of counts from a model per voxel, the mean of ``d ln(d/m) - d + m``; ``0 ln 0`` is 0.
 
-    Poisson counts of more than a few photons lie 0.5 per voxel from their own expectation; less is fitting noise.
-    Infinite where the model has no light but the data have.
+    Csiszár, Ann. Stat. 19, 2032 (1991). Poisson counts of more than a few photons lie 0.5 per voxel from their own
+    expectation; a smaller divergence is a fit to the noise. It is infinite where the model has no light but the data
+    have. Arrays may have any shape, the same for both; ValueError if they differ.
     """
     d, m = _doubles(data, model)
     lit = d > 0

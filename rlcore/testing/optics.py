@@ -1,4 +1,4 @@
-"""The microscopes that phantoms are looked at with."""
+"""PSFs of the microscopes that image the phantoms."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ def wide_field_psf(
     index: float = 1.33,
     voxel: tuple[float, ...] = VOXEL,
 ) -> Volume:
-    """The unaberrated PSF of a wide-field microscope, as `generate_psf` has it: float64, sum 1."""
+    """Compute the unaberrated PSF of a wide-field microscope.
+
+    Lengths are in micrometres, `shape` and `voxel` along z, y, x or y, x. The result is float64, has the sum 1 and its
+    centre at voxel P//2 (`generate_psf` by the model `born_wolf`). InputError if a figure is impossible.
+    """
     microscope = Microscope(na=na, wavelength=wavelength, index=index)
     return generate_psf(microscope, shape, voxel[-len(shape) :], model=born_wolf)
 
@@ -32,6 +36,9 @@ def confocal_psf(
     index: float = 1.33,
     voxel: tuple[float, ...] = VOXEL,
 ) -> Volume:
-    """The same with a closed pinhole and no Stokes shift: the square of `wide_field_psf`."""
+    """Compute the PSF of a confocal microscope with closed pinhole and no Stokes shift, the square of `wide_field_psf`.
+
+    Parameters and result are those of `wide_field_psf`.
+    """
     microscope = Microscope(na=na, wavelength=wavelength, index=index, technique="confocal", pinhole=0.0)
     return generate_psf(microscope, shape, voxel[-len(shape) :], model=born_wolf)

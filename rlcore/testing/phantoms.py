@@ -8,28 +8,28 @@ from dataclasses import dataclass
 import numpy as np
 
 from rlcore.backend import Shape, Volume
+from rlcore.backend.kit.fft_lengths import smooth_length
 from rlcore.errors import InputError
-from rlcore.kernel import on_grid
-from rlcore.lengths import smooth_length
-from rlcore.psf import prepare_psf
+from rlcore.optics.psf import prepare_psf
+from rlcore.optics.psf_on_grid import on_grid
 from rlcore.testing import drawing
 from rlcore.testing.optics import wide_field_psf
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Phantom:
-    """An object, and the image a microscope takes of it."""
+    """An object that is known exactly, and the image that a microscope takes of it."""
 
     truth: Volume
-    """The object inside the frame, float32, in expected counts: its blur plus the background is `expected`."""
+    """Object inside the frame, float32, in expected counts: its blur plus the background is `expected`."""
     expected: Volume
-    """The image without noise, float32."""
+    """Image without noise, float32, in counts."""
     image: Volume
     """Poisson counts about `expected`, float32."""
     psf: Volume
-    """What it was blurred with, float64, sum 1, centred at voxel P//2."""
+    """PSF that blurred it, float64, sum 1, centred at voxel P//2."""
     background: float
-    """Counts in every voxel that are no object's."""
+    """Expected counts of every voxel that do not come from the object."""
     photons: float
     """Expected counts of the object at the brightest voxel of the image."""
 
@@ -39,6 +39,7 @@ def filaments(shape: Shape, seed: int) -> Volume:
     rng = np.random.default_rng(seed)
     canvas = np.zeros(shape)
     size = np.array(shape, dtype=float)
+    # Fibres are longer on a larger canvas; so a number that grows with its side keeps a projection equally full.
     count = 12 + int(np.prod(size) ** (1 / len(shape)) / 3)
     starts = rng.uniform(-0.1, 1.1, (count, len(shape))) * size
     tracks = drawing.wander(rng, starts, drawing.directions(rng, count, len(shape)), steps=int(3 * size.max()))
@@ -58,7 +59,7 @@ def shells(shape: Shape, seed: int) -> Volume:
 
 
 def beads(shape: Shape, seed: int) -> Volume:
-    """Small bright spots, sparse, nowhere on the voxels' raster; float32, the brightest a few units."""
+    """Small, sparse, bright spots at positions between voxels; float32, the brightest a few units."""
     rng = np.random.default_rng(seed)
     canvas = np.zeros(shape)
     count = max(8, int(np.prod(shape) / (4000 if len(shape) == 3 else 250)))
@@ -86,13 +87,13 @@ def cells(shape: Shape, seed: int) -> Volume:
 
 
 def _microtubules(rng: np.random.Generator, middle: Volume, nucleus: Volume, radii: Volume) -> tuple[Volume, Volume]:
-    """Paths from the centrosome, which lies beside the nucleus, or from about the nucleus; and their brightness."""
+    """Paths from the centrosome, which lies beside the nucleus, or from around the nucleus; and their brightness."""
     axes, count = len(radii), 44
     side = np.array([0.0, 0.6, 0.8])[-axes:] * rng.choice([-1, 1], axes)
     outward = drawing.directions(rng, count, axes)
     towards = drawing.directions(rng, count, axes)
     centrosome = np.arange(count) < 0.55 * count
-    outward[centrosome] = side
+    outward[centrosome] = side  # a little more than half start in one place, as in an interphase cell
     towards[~centrosome] += 0.7 * outward[~centrosome]
     starts = middle + 1.25 * outward * nucleus + 1.5 * rng.normal(size=(count, axes))
     reach = rng.uniform(0.78, 1.0, (count, 1))  # so that they do not pile up at the membrane
@@ -104,6 +105,7 @@ def _microtubules(rng: np.random.Generator, middle: Volume, nucleus: Volume, rad
 
 
 def _in_cytoplasm(rng: np.random.Generator, count: int, middle: Volume, nucleus: Volume, radii: Volume) -> Volume:
+    # Rejection sampling in one draw: about 4 in 10 candidates lie in the cytoplasm, so 6 times `count` are plenty.
     places = middle + rng.uniform(-0.9, 0.9, (6 * count, len(radii))) * radii
     outside = np.linalg.norm((places - middle) / nucleus, axis=1) > 1.25
     inside = np.linalg.norm((places - middle) / radii, axis=1) < 0.92
@@ -128,20 +130,29 @@ def phantom(
     background: float = 5.0,
     seed: int = 0,
 ) -> Phantom:
-    """An object on a canvas larger than the frame, blurred by linear convolution, cut to the frame, with Poisson noise.
+    """Make a phantom: an object on a canvas larger than the frame, blurred, cut to the frame, with Poisson noise.
 
     Parameters
     ----------
     kind : {"mixed", "filaments", "shells", "beads"}
-        What is seen; "mixed" is a cell among its neighbours, with all three.
+        Kind of object; "mixed" is a cell among its neighbours, with all three.
     shape : tuple of int
-        The frame, on 2 or 3 axes. Light from as far outside it as the PSF reaches comes in.
+        Voxels of the frame on 2 or 3 axes. Light comes in from as far outside it as the PSF reaches.
     psf : ndarray, optional
-        Centred at voxel P//2; `wide_field_psf` of 31 voxels on each axis if None.
+        A PSF on the axes of `shape`, centred at voxel P//2; `wide_field_psf` of 31 voxels on each axis if None.
     photons, background : float
-        Expected counts at the brightest voxel, of the object alone and of nothing at all.
+        Expected counts of the object at the brightest voxel, and of every voxel besides.
     seed : int
-        Of the object and of the noise, each from its own stream: another noise level shows the same object.
+        Seed of the object and of the noise, each from its own stream: another noise level shows the same object.
+
+    Returns
+    -------
+    Phantom
+
+    Raises
+    ------
+    InputError
+        If the kind is not known, or the PSF cannot be used.
     """
     if kind not in _KINDS:
         raise InputError(f"phantom {kind!r} is not known; choose one of {', '.join(_KINDS)}")

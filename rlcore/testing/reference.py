@@ -1,4 +1,4 @@
-"""The formulas once more: in double precision, by NumPy's transforms, with nothing of the engine's, for `extended`."""
+"""Reference of the algorithm with boundary "extended", in double precision with NumPy, independent of the engine."""
 
 from __future__ import annotations
 
@@ -6,52 +6,56 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from rlcore.algorithm.boundary import MINIMUM_REACH
 from rlcore.backend import Shape, Volume
-from rlcore.boundary import LEAST_REACH
 
 FLOOR = 1e-8
-"""Least divisor, as a share of the image's maximum."""
+"""Minimum divisor, as a share of the image's maximum."""
 
 
 class Microscope:
-    """Blurs an object that reaches beyond the image, and the exact adjoint of that.
+    """Blur of an object that reaches beyond the image, and the exact adjoint of the blur.
 
     Parameters
     ----------
     shape : tuple of int
-        The image's.
+        Shape of the image.
     psf : ndarray
-        Odd along every axis, centred in the middle; it is brought to sum 1.
+        Odd along every axis, centred in the middle; it is scaled to the sum 1.
     """
 
     def __init__(self, shape: Shape, psf: Volume) -> None:
         self.psf = np.asarray(psf, np.float64) / np.sum(psf, dtype=np.float64)
         self.reach = tuple(p // 2 for p in psf.shape)
         self.shape = tuple(n + p - 1 for n, p in zip(shape, psf.shape, strict=True))
-        """The object's."""
+        """Shape of the object, which is larger than the image by the PSF's reach on every side."""
         self._image = tuple(slice(p - 1, n) for p, n in zip(psf.shape, self.shape, strict=True))
-        self._transfer = np.fft.rfftn(self.psf, self.shape, axes=tuple(range(psf.ndim)))
+        self._otf = np.fft.rfftn(self.psf, self.shape, axes=tuple(range(psf.ndim)))
         seen = self.adjoint(np.ones(shape))
-        self.weight: Volume = np.where(seen >= LEAST_REACH, 1 / np.maximum(seen, LEAST_REACH), 0)
-        """1 / (H^T 1), or 0 where an object's voxel is held."""
+        self.weight: Volume = np.where(seen >= MINIMUM_REACH, 1 / np.maximum(seen, MINIMUM_REACH), 0)
+        """Weight 1 / (H^T 1), or 0 where a voxel of the object sends too little light into the image for an estimate."""
 
     def blur(self, estimate: Volume) -> Volume:
-        """The image of an object; what wraps on the object's grid stays outside the image."""
-        return self._inverse(np.fft.rfftn(estimate) * self._transfer)[self._image]
+        """Image of an object. Light that wraps on the object's grid stays outside the image."""
+        return self._inverse(np.fft.rfftn(estimate) * self._otf)[self._image]
 
     def adjoint(self, ratio: Volume) -> Volume:
-        """What comes back to the object: ``<blur(x), y> == <x, adjoint(y)>``."""
+        """Back projection of a ratio to the object: ``<blur(x), y> == <x, adjoint(y)>``."""
         padded = np.zeros(self.shape)
         padded[self._image] = ratio
-        return self._inverse(np.fft.rfftn(padded) * self._transfer.conj())
+        return self._inverse(np.fft.rfftn(padded) * self._otf.conj())
 
     def seen(self, estimate: Volume) -> Volume:
-        """The part of an object that lies inside the image."""
+        """Part of an object that lies inside the image."""
         return estimate[tuple(slice(r, n - r) for r, n in zip(self.reach, self.shape, strict=True))]
 
     def step(self, image: Volume, point: Volume, background: float) -> Volume:
-        """One Richardson-Lucy step from a point."""
+        """One Richardson-Lucy step from a point.
+
+        Richardson, J. Opt. Soc. Am. 62, 55 (1972); Lucy, Astron. J. 79, 745 (1974).
+        """
         ratio = image / np.maximum(self.blur(point) + background, FLOOR * image.max())
+        # In this form a voxel of weight 0 keeps its value; weight * adjoint(ratio) would make it 0.
         stepped: Volume = point * np.maximum(1 + self.weight * self.adjoint(ratio - 1), 0)
         return stepped
 
@@ -61,7 +65,7 @@ class Microscope:
 
 
 def plain(image: Volume, psf: Volume, *, background: float = 0.0) -> Iterator[Volume]:
-    """Estimates inside the image after each plain iteration, without end."""
+    """Estimates inside the image after each iteration without acceleration; endless."""
     microscope, image = Microscope(image.shape, psf), image.astype(np.float64)
     estimate = np.full(microscope.shape, image.mean() - background)
     while True:
@@ -70,7 +74,10 @@ def plain(image: Volume, psf: Volume, *, background: float = 0.0) -> Iterator[Vo
 
 
 def heavy_ball(image: Volume, psf: Volume, *, background: float = 0.0, least: float = 0.75) -> Iterator[Volume]:
-    """The same, each step from ``max(f + c (f - f_prev), least f)`` with c = (k - 1) / (k + 2)."""
+    """Estimates after each iteration with Nesterov's momentum c = (k - 1) / (k + 2); endless.
+
+    Step k starts from ``max(f + c (f - f_prev), least f)``.
+    """
     microscope, image = Microscope(image.shape, psf), image.astype(np.float64)
     estimate = previous = np.full(microscope.shape, image.mean() - background)
     k = 1
@@ -82,7 +89,11 @@ def heavy_ball(image: Volume, psf: Volume, *, background: float = 0.0, least: fl
 
 
 def biggs(image: Volume, psf: Volume, *, background: float = 0.0, least: float = 0.75) -> Iterator[Volume]:
-    """The same with c = <u, v> / <v, v> of the last two steps, within 0 and 0.999; <u, v> sums u v / y, v from y."""
+    """Estimates after each iteration with the momentum of Biggs & Andrews, Appl. Opt. 36, 1766 (1997); endless.
+
+    Momentum c = <u, v> / <v, v> of the last two steps u and v, within 0 and 0.999, where <u, v> is the sum of
+    ``u v / y`` and v starts from y. A step starts from ``max(f + c (f - f_prev), least f)``.
+    """
     microscope, image = Microscope(image.shape, psf), image.astype(np.float64)
     estimate = previous = np.full(microscope.shape, image.mean() - background)
     steps: list[tuple[Volume, Volume]] = []

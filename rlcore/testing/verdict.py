@@ -1,4 +1,4 @@
-"""The conformance kit run on one backend, and what came of it."""
+"""Running the conformance kit on one backend, and reporting the outcome."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from hypothesis.configuration import set_hypothesis_home_dir
 from rlcore.backend import Backend
 
 _LONGEST = 240
-"""Characters of a detail."""
+"""Maximum characters of a detail."""
 
 State = Literal["passed", "failed", "skipped"]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One test, and how it ended."""
+    """Outcome of one test."""
 
     group: str
-    """The idea it belongs to, as in ``arithmetic``."""
+    """Group of tests that it belongs to, such as ``arithmetic``."""
     test: str
-    """Its name, and in brackets what it was tried with."""
+    """Name of the test, with its parameters in brackets."""
     state: State
     meaning: str
-    """What a failure means, from the test's docstring."""
+    """Meaning of a failure, from the test's docstring."""
     detail: str
-    """Why it failed or was left out."""
+    """Reason for a failure or a skip; empty if the test passed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the kit says of a backend. ``print(verdict)`` gives it in Markdown, for a README."""
+    """Outcomes of the kit for a backend. ``print(verdict)`` gives them in Markdown, for a README."""
 
     backend: str
     device: str
@@ -55,12 +55,12 @@ class Verdict:
         says = f"fails {len(self.failed)} of {len(ran)} tests" if self.failed else f"passes all {len(ran)} tests"
         lines = [f"Backend `{self.backend}` on {self.device} {says}.", "", "| what | verdict |", "|---|---|"]
         lines += [f"| {group} | {self._of_group(group)} |" for group in dict.fromkeys(o.group for o in self.outcomes)]
-        told: set[str] = set()
+        reported: set[str] = set()  # parameters of one test mostly fail alike: one of them is reported
         for outcome in self.failed:
             name = _bare(outcome.test)
-            if name not in told:
+            if name not in reported:
                 lines += ["", f"- `{name}` failed: {outcome.meaning}", f"  ({outcome.detail})"]
-            told.add(name)
+            reported.add(name)
         return "\n".join(lines)
 
     def _of_group(self, group: str) -> str:
@@ -72,35 +72,40 @@ class Verdict:
 
 
 def examine(backend: Backend[Any], *, without: Collection[str] = ()) -> Verdict:
-    """Run the conformance kit on a backend, quietly.
+    """Run the conformance kit on a backend, without output.
 
     Parameters
     ----------
     backend : Backend
     without : collection of str
-        Groups to leave out, as a verdict names them.
+        Groups to leave out, by the names that a verdict gives them.
+
+    Returns
+    -------
+    Verdict
 
     Raises
     ------
     RuntimeError
-        If the kit itself could not run; the message is what pytest said.
+        If the kit itself could not run; the message holds the output of pytest.
     """
     listener = _Listener(backend, without)
     with tempfile.TemporaryDirectory() as folder:
+        # An empty configuration, so that options and caches of the caller's own project do not interfere.
         settings = Path(folder) / "pytest.ini"
         settings.write_text("[pytest]\n")
         set_hypothesis_home_dir(folder)
         options = ["-c", str(settings), "--rootdir", folder, "-p", "no:cacheprovider", "--tb=line", "--pyargs"]
-        said = io.StringIO()
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             code = pytest.main([*options, "rlcore.testing.conformance.subject"], plugins=[listener])
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-        raise RuntimeError(f"the conformance kit did not run: {said.getvalue()}")
+        raise RuntimeError(f"the conformance kit did not run: {output.getvalue()}")
     return Verdict(backend.name, backend.device, tuple(listener.outcomes))
 
 
 class _Listener:
-    """A plugin of pytest that hands the backend over and notes how tests end."""
+    """Plugin of pytest that passes the backend to the tests and collects their outcomes."""
 
     def __init__(self, backend: Backend[Any], without: Collection[str]) -> None:
         self.outcomes: list[Outcome] = []
@@ -116,6 +121,7 @@ class _Listener:
         items[:] = [item for item in items if _group(_bare(item.name)) not in self._without]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        # A test reports set-up, call and tear-down; only the call counts, unless one of the others fails or skips.
         if report.when != "call" and report.outcome == "passed":
             return
         test = report.nodeid.rpartition("::")[2]
@@ -124,7 +130,7 @@ class _Listener:
 
 
 def _suite() -> type:
-    """The kit, imported when pytest runs, so that its asserts say what they compare."""
+    """Conformance kit, imported while pytest runs, so that its asserts are rewritten to show what they compare."""
     from rlcore.testing import BackendTests
 
     return BackendTests
@@ -135,7 +141,7 @@ def _bare(test: str) -> str:
 
 
 def _group(name: str) -> str:
-    """The name of the class that brings the test, in words."""
+    """Name of the class that defines the test, in words."""
     owner = next(base for base in _suite().__mro__ if name in vars(base))
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", owner.__name__).lower()
 
@@ -147,6 +153,7 @@ def _meaning(name: str) -> str:
 def _detail(report: pytest.TestReport) -> str:
     if isinstance(report.longrepr, tuple):
         return report.longrepr[2].removeprefix("Skipped: ")
+    # Some errors, such as that of a missing fixture, have no `reprcrash` with a short message.
     crash = getattr(report.longrepr, "reprcrash", None)
     text = " ".join((crash.message if crash else report.longreprtext).split())
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."

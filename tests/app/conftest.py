@@ -2,7 +2,7 @@
 
 import pytest
 import tifffile
-from commands import IMAGE, PSF
+from fixtures.commands import IMAGE, PSF
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from commands import IMAGE
+from fixtures.commands import IMAGE
 
 import rlcore
 from rlcore.app.main import main

@@ -8,13 +8,13 @@ import re
 import numpy as np
 import pytest
 import tifffile
-from commands import IMAGE, run
+from fixtures.commands import IMAGE, run
+from fixtures.scenes import gaussian
 from matplotlib.image import imread
-from scenes import gaussian
 
 from rlcore.app.before_after.panels import draw
 from rlcore.app.before_after.views import frequencies, liveliest_line, view
-from rlcore.app.drawing import round_length
+from rlcore.app.plotting import round_length
 
 
 @pytest.mark.parametrize("ending", ["html", "png"])

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from rlcore.app.bench import chart, compare, table
-from rlcore.app.bench.entrants import Entrant
+from rlcore.app.bench.contestants import Contestant
 from rlcore.app.bench.floors import timed
 from rlcore.app.bench.machine import opencl_devices
 from rlcore.app.bench.measure import measure
 from rlcore.app.bench.memory import PeakMemory
 from rlcore.app.bench.problems import Problem, make_image, make_psf
-from rlcore.app.bench.process import Asked, Processes, Settings
+from rlcore.app.bench.process import Assignment, Processes, Settings
 from rlcore.app.bench.rows import Row
 from rlcore.app.main import main
 
@@ -46,8 +46,8 @@ def cache(monkeypatch, tmp_path):
 
 def test_a_contender_that_fails_is_a_row_with_its_reason_and_the_others_are_measured(problem, tmp_path, cache):
     processes = started(tmp_path)
-    entrants = [Entrant("absent"), Entrant("numpy"), Entrant("idle", reason="no device")]
-    result = measure([problem], entrants, processes, {}, reference=True, say=lambda line: None)
+    contestants = [Contestant("absent"), Contestant("numpy"), Contestant("idle", reason="no device")]
+    result = measure([problem], contestants, processes, {}, reference=True, say=lambda line: None)
     absent, numpy, idle = result["problems"][0]["rows"]
     assert "'absent'" in absent["failure"]
     assert idle["failure"] == "no device"
@@ -63,7 +63,7 @@ def test_a_contender_that_fails_is_a_row_with_its_reason_and_the_others_are_meas
 def test_a_process_that_dies_says_by_what(problem, tmp_path, monkeypatch):
     (tmp_path / "sitecustomize.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    answer = started(tmp_path).measure(Entrant("numpy"), problem, Asked(2, 30.0))
+    answer = started(tmp_path).measure(Contestant("numpy"), problem, Assignment(2, 30.0))
     assert answer["failure"] == "killed by SIGKILL, perhaps for its memory"
     assert "cold" not in answer
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rlcore.app.main import main
-from rlcore.numpy_backend import NumPyBackend
+from rlcore.backend.numpy_backend import NumPyBackend
 
 
 def run(capsys, *words):

@@ -11,8 +11,8 @@ from collections import namedtuple
 
 import pytest
 import tifffile
-from commands import IMAGE, PSF, run
-from scenes import error
+from fixtures.commands import IMAGE, PSF, run
+from fixtures.scenes import error
 
 import rlcore
 
@@ -155,7 +155,7 @@ def test_a_fault_in_the_middle_of_a_run_is_exit_code_1(files, monkeypatch):
     def fails(self, array, **options):
         raise rlcore.BackendError("device 'CPU' went away; plug it in again")
 
-    monkeypatch.setattr("rlcore.numpy_backend.NumPyBackend.fft", fails)
+    monkeypatch.setattr("rlcore.backend.numpy_backend.NumPyBackend.fft", fails)
     result = run(files)
     assert result.exit_code == 1
     assert result.stderr == "error: device 'CPU' went away; plug it in again\n"
@@ -166,7 +166,7 @@ def test_memory_that_runs_out_is_exit_code_1_with_the_remedy(files, monkeypatch)
     def fails(self, array, **options):
         raise MemoryError
 
-    monkeypatch.setattr("rlcore.numpy_backend.NumPyBackend.fft", fails)
+    monkeypatch.setattr("rlcore.backend.numpy_backend.NumPyBackend.fft", fails)
     result = run(files)
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1].startswith("error: memory ran out; memory ")

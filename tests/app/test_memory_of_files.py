@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scenes import gaussian
+from fixtures.scenes import gaussian
 
-from rlcore.app.files.window import Window
-from rlcore.app.files.zarr_chunks import chunks_within
+from rlcore.app.files.volume_in_array import VolumeInArray
+from rlcore.app.files.zarr_concurrency import limit_concurrency
 
 zarr = pytest.importorskip("zarr", reason="zarr is not installed")
 pytest.importorskip("yaozarrs", reason="yaozarrs is not installed")
@@ -28,7 +28,7 @@ import numpy as np
 import yaozarrs, zarr
 import rlcore
 import rlcore.app.restore
-import rlcore.app.screen
+import rlcore.app.terminal
 from rlcore.app.main import main
 
 backend = sys.argv[sys.argv.index("--backend") + 1]
@@ -72,9 +72,9 @@ def test_no_more_chunks_are_under_way_than_memory_has_room_for(tmp_path, memory,
     write(
         tmp_path / "image.zarr", (1, 1, 8, 256, 256), (1, 1, 8, 256, 256)
     )  # a chunk of 1 MiB, and what is stored of it
-    window = Window(zarr.open_group(tmp_path / "image.zarr")["0"], (0, 0, *[slice(None)] * 3), "image.zarr")
+    window = VolumeInArray(zarr.open_group(tmp_path / "image.zarr")["0"], (0, 0, *[slice(None)] * 3), "image.zarr")
     before = zarr.config.get("async.concurrency")
-    with chunks_within(memory, window, np.zeros(3)):
+    with limit_concurrency(memory, window, np.zeros(3)):
         assert zarr.config.get("async.concurrency") == min(before, expected)
     assert zarr.config.get("async.concurrency") == before
 
@@ -93,7 +93,7 @@ def test_a_run_over_many_volumes_takes_what_the_plan_of_one_says(tmp_path, backe
     assert done.returncode == 0, done.stderr
     told, _, peak = done.stdout.rpartition("peak ")
     plan = json.loads(told)["plan"]
-    assert plan["keep_shape"] != [48, 256, 256]
+    assert plan["core_shape"] != [48, 256, 256]
     assert int(peak) <= plan["memory_bytes"] + SPARE, (
         f"{int(peak) / MIB:.1f} of {plan['memory_bytes'] / MIB:.1f} MiB: {plan['text']}"
     )

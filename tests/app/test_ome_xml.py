@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from commands import IMAGE, PSF, run
+from fixtures.commands import IMAGE, PSF, run
 
 ome_types = pytest.importorskip("ome_types", reason="ome-types is not installed")
 xmlschema = pytest.importorskip("xmlschema", reason="xmlschema is not installed")

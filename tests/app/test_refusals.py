@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import tifffile
-from commands import IMAGE, PSF, SCENE, run
-from scenes import error, gaussian
+from fixtures.commands import IMAGE, PSF, SCENE, run
+from fixtures.scenes import error, gaussian
 
 import rlcore
 

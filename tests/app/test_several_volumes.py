@@ -9,8 +9,8 @@ import time
 import numpy as np
 import pytest
 import tifffile
-from commands import IMAGE, PSF, run
-from scenes import error, gaussian
+from fixtures.commands import IMAGE, PSF, run
+from fixtures.scenes import error, gaussian
 
 import rlcore
 
@@ -57,7 +57,7 @@ def test_every_channel_is_restored_with_its_own_psf(stack, compression):
 
 
 def test_a_spectrum_is_made_once_for_all_volumes_that_share_a_psf(stack, monkeypatch):
-    from rlcore import transfer
+    from rlcore.optics import otf as transfer
 
     made, make = [], transfer.on_device
 
@@ -156,8 +156,8 @@ def test_killed_among_the_volumes_it_goes_on_and_ends_with_the_same_bits(stack, 
         pytest.importorskip("yaozarrs", reason="yaozarrs is not installed")
     options = ("--checkpoint", str(stack / "state"), "--memory", "18 MiB", "--dtype", dtype)
     process = start(stack, output, *options)
-    journal, deadline = stack / "state" / "run.json", time.monotonic() + 60
-    while not (journal.exists() and '"finished": 2' in journal.read_text()):
+    run_log, deadline = stack / "state" / "run.json", time.monotonic() + 60
+    while not (run_log.exists() and '"finished": 2' in run_log.read_text()):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -191,23 +191,23 @@ def voxels(path):
 
 
 def test_a_checkpoint_whose_output_is_gone_is_refused(stack):
-    from rlcore.app.journal import Journal
+    from rlcore.app.run_log import RunLog
     from rlcore.errors import CheckpointError
 
     plan = rlcore.make_plan(IMAGE.shape, PSF.shape, backend="numpy")
-    journal = Journal(stack / "state", {"a": 1}, stack / "gone")
-    journal.begin(plan)
-    journal.reach(1)
+    run_log = RunLog(stack / "state", {"a": 1}, stack / "gone")
+    run_log.begin(plan)
+    run_log.reach(1)
     with pytest.raises(CheckpointError, match="is gone; remove the checkpoint to start anew"):
-        Journal(stack / "state", {"a": 1}, stack / "gone")
+        RunLog(stack / "state", {"a": 1}, stack / "gone")
 
 
 @pytest.mark.parametrize("memory", ["1 GiB", "17 MiB"])
 def test_a_zarr_is_written_by_whole_chunks(stack, monkeypatch, memory):
     pytest.importorskip("yaozarrs", reason="yaozarrs is not installed")
-    from rlcore.app.files import window
+    from rlcore.app.files import volume_in_array
 
-    seen, put = [], window.Window.__setitem__
+    seen, put = [], volume_in_array.VolumeInArray.__setitem__
 
     def watched(self, key, value):
         for part, size, chunk in zip(key, self.shape, self.chunks, strict=True):
@@ -215,7 +215,7 @@ def test_a_zarr_is_written_by_whole_chunks(stack, monkeypatch, memory):
             seen.append(first % chunk == 0 and (last % chunk == 0 or last == size))
         put(self, key, value)
 
-    monkeypatch.setattr(window.Window, "__setitem__", watched)
+    monkeypatch.setattr(volume_in_array.VolumeInArray, "__setitem__", watched)
     image = np.random.default_rng(1).poisson(9, (24, 150, 160)).astype(np.uint16)
     tifffile.imwrite(stack / "image.tif", np.stack([image, image]), imagej=True, metadata={"axes": "TZYX"})
     result = run(stack, "--memory", memory, output="out.zarr")

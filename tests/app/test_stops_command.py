@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 import tifffile
-from commands import IMAGE, PSF, run
-from scenes import error
+from fixtures.commands import IMAGE, PSF, run
+from fixtures.scenes import error
 
 import rlcore
 

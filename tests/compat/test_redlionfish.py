@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 import tifffile
-from scenes import cell, error
+from fixtures.scenes import cell, error
 
 import rlcore
 import rlcore.compat.redlionfish as rl

@@ -8,8 +8,8 @@ import threading
 import numpy as np
 import pytest
 import zarr
-from plans import IMAGE, OPTIONS, PSF, in_blocks
-from scenes import error, gaussian
+from fixtures.plans import IMAGE, OPTIONS, PSF, in_blocks
+from fixtures.scenes import error, gaussian
 
 import rlcore
 
@@ -21,7 +21,7 @@ import rlcore
 
 folder, backend, half_steps = sys.argv[1], sys.argv[2], int(sys.argv[3])
 sys.path.insert(0, sys.argv[4])
-from plans import IMAGE, PSF, in_blocks
+from fixtures.plans import IMAGE, PSF, in_blocks
 
 PLAN = in_blocks(half_steps, backend, "scratch", iterations=16)
 
@@ -80,7 +80,7 @@ def stopped(folder, share=0.4, image=IMAGE, psf=PSF, **options):
 @pytest.mark.parametrize("half_steps", [1, 2, 8, None])
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_a_run_that_was_stopped_goes_on(half_steps, share, tmp_path):
-    plan = in_blocks(half_steps, residence="scratch") if half_steps else None
+    plan = in_blocks(half_steps, placement="scratch") if half_steps else None
     truth = rlcore.deconvolve(IMAGE, PSF, plan=plan, checkpoint=tmp_path / "never stopped", **OPTIONS)
     stopped(tmp_path / "state", share, plan=plan)
     seen = []
@@ -92,7 +92,7 @@ def test_a_run_that_was_stopped_goes_on(half_steps, share, tmp_path):
 
 
 def test_the_cancel_event_leaves_a_state_to_go_on_from(tmp_path):
-    truth, cancel = rlcore.deconvolve(IMAGE, PSF, plan=in_blocks(2, residence="scratch"), **OPTIONS), threading.Event()
+    truth, cancel = rlcore.deconvolve(IMAGE, PSF, plan=in_blocks(2, placement="scratch"), **OPTIONS), threading.Event()
 
     def callback(progress):
         if progress.fraction > 0.6:
@@ -100,7 +100,7 @@ def test_the_cancel_event_leaves_a_state_to_go_on_from(tmp_path):
 
     with pytest.raises(rlcore.Cancelled):
         rlcore.deconvolve(
-            IMAGE, PSF, plan=in_blocks(2, residence="scratch"), checkpoint=tmp_path / "state",
+            IMAGE, PSF, plan=in_blocks(2, placement="scratch"), checkpoint=tmp_path / "state",
             callback=callback, cancel=cancel, **OPTIONS,
         )  # fmt: skip
     seen = []
@@ -122,7 +122,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("what", CHANGES)
 def test_the_state_of_another_run_is_refused_with_what_differs(what, tmp_path):
-    stopped(tmp_path / "state", plan=in_blocks(residence="scratch"))
+    stopped(tmp_path / "state", plan=in_blocks(placement="scratch"))
     before = {path.name: path.read_bytes() for path in (tmp_path / "state").iterdir()}
     with pytest.raises(rlcore.CheckpointError) as refusal:
         rlcore.deconvolve(**{"image": IMAGE, "psf": PSF, **OPTIONS, **CHANGES[what]}, checkpoint=tmp_path / "state")
@@ -154,7 +154,7 @@ def test_a_folder_of_other_things_is_refused_and_left_alone(tmp_path):
 
 
 def test_a_run_killed_while_its_state_is_removed_starts_anew(tmp_path, monkeypatch):
-    options = OPTIONS | {"plan": in_blocks(residence="scratch"), "checkpoint": tmp_path / "state"}
+    options = OPTIONS | {"plan": in_blocks(placement="scratch"), "checkpoint": tmp_path / "state"}
     truth = rlcore.deconvolve(IMAGE, PSF, **options)
     for survivors in (0, 1, 2):
         left = []
@@ -176,7 +176,7 @@ def test_a_run_killed_while_its_state_is_removed_starts_anew(tmp_path, monkeypat
 
 @pytest.mark.parametrize("half_steps", [1, 4])
 def test_a_run_killed_while_its_result_is_delivered_delivers_it_again(half_steps, tmp_path, monkeypatch):
-    options = OPTIONS | {"plan": in_blocks(half_steps=half_steps, residence="scratch")}
+    options = OPTIONS | {"plan": in_blocks(half_steps=half_steps, placement="scratch")}
     truth = rlcore.deconvolve(IMAGE, PSF, **options)
     options["checkpoint"] = tmp_path / "state"
 
@@ -184,18 +184,18 @@ def test_a_run_killed_while_its_result_is_delivered_delivers_it_again(half_steps
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr("rlcore.execution.working.WorkingVolumes.deliver", killed)
+        patch.setattr("rlcore.execution.volumes.working.WorkingVolumes.deliver", killed)
         with pytest.raises(SystemExit):
             rlcore.deconvolve(IMAGE, PSF, **options)
     np.testing.assert_array_equal(rlcore.deconvolve(IMAGE, PSF, **options), truth)
 
 
 def test_the_state_is_small_and_replaced_whole(tmp_path):
-    stopped(tmp_path / "state", plan=in_blocks(residence="scratch"))
+    stopped(tmp_path / "state", plan=in_blocks(placement="scratch"))
     state = tmp_path / "state" / "state.json"
     assert state.stat().st_size < 10_000
     content = json.loads(state.read_text())
-    assert rlcore.Plan.from_dict(content["plan"]).cut() == in_blocks(residence="scratch").cut()
+    assert rlcore.Plan.from_dict(content["plan"]).cut() == in_blocks(placement="scratch").cut()
     assert not (tmp_path / "state" / "state.json.new").exists()
 
 
@@ -211,7 +211,7 @@ def test_a_result_in_chunks_is_delivered_by_whole_chunks(tmp_path):
             out[index] = values
 
     rlcore.deconvolve(
-        IMAGE, PSF, plan=in_blocks(residence="scratch"), checkpoint=tmp_path / "state", out=Spy(), **OPTIONS
+        IMAGE, PSF, plan=in_blocks(placement="scratch"), checkpoint=tmp_path / "state", out=Spy(), **OPTIONS
     )
     assert error(out[...], rlcore.deconvolve(IMAGE, PSF, **OPTIONS)) <= 1e-5
     for index in written:

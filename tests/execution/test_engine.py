@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from doubles import RefusingBackend
-from plans import IMAGE, ITERATIONS, OPTIONS, PSF, in_blocks, voxels, whole
-from scenes import cell, error
+from fixtures.doubles import RefusingBackend
+from fixtures.plans import IMAGE, ITERATIONS, OPTIONS, PSF, in_blocks, voxels, whole
+from fixtures.scenes import cell, error
 
 import rlcore
 
@@ -42,7 +42,7 @@ def test_it_goes_on_from_the_last_finished_sweep(half_steps, sweep, overlap, tru
     """Memory runs out in the middle of a sweep; for half-steps in the middle of blurring."""
     plan = deep_pocketed(in_blocks(half_steps=half_steps, overlap=overlap))
     blocks, iterations = len(plan.cut()), max(1, half_steps // 2)
-    each = len(plan.cut_to_blur()) + blocks if half_steps == 1 else 2 * iterations * blocks
+    each = len(plan.tiling_to_blur()) + blocks if half_steps == 1 else 2 * iterations * blocks
     done = sweep if sweep * iterations < ITERATIONS else 0
     too_many = voxels(plan)
     backend = RefusingBackend(
@@ -77,11 +77,11 @@ def test_a_plan_that_cannot_shrink_enough_says_so():
     assert "after an allocation failed) is too little for this volume" in str(error.value)
 
 
-@pytest.mark.parametrize("residence", ["host", "scratch", "device"])
+@pytest.mark.parametrize("placement", ["host", "scratch", "device"])
 @pytest.mark.parametrize("half_steps", [1, 2, 8])
-def test_reading_and_writing_beside_the_computation_changes_nothing(half_steps, residence):
+def test_reading_and_writing_beside_the_computation_changes_nothing(half_steps, placement):
     results = [
-        rlcore.deconvolve(IMAGE, PSF, plan=in_blocks(half_steps, residence=residence, overlap=overlap), **OPTIONS)
+        rlcore.deconvolve(IMAGE, PSF, plan=in_blocks(half_steps, placement=placement, overlap=overlap), **OPTIONS)
         for overlap in (False, True)
     ]
     np.testing.assert_array_equal(*results)

@@ -4,10 +4,10 @@ import threading
 
 import numpy as np
 import pytest
-from plans import IMAGE, ITERATIONS, OPTIONS, PSF, in_blocks
+from fixtures.plans import IMAGE, ITERATIONS, OPTIONS, PSF, in_blocks
 
 import rlcore
-from rlcore.numpy_backend import NumPyBackend
+from rlcore.backend.numpy_backend import NumPyBackend
 
 
 class Clock:
@@ -78,7 +78,7 @@ def test_the_time_left_is_right_within_a_factor_of_two_after_a_tenth_of_the_run(
 
 
 def test_after_a_resume_the_time_left_counts_only_what_this_run_has_done(clock, tmp_path):
-    options = {"checkpoint": tmp_path / "state", "plan": in_blocks(2, residence="scratch")}
+    options = {"checkpoint": tmp_path / "state", "plan": in_blocks(2, placement="scratch")}
     with pytest.raises(rlcore.Cancelled):
         rlcore.deconvolve(IMAGE, PSF, callback=lambda report: report.fraction < 0.6, **OPTIONS, **options)
     reports = reports_of(clock, **options)

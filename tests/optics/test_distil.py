@@ -4,8 +4,8 @@ import itertools
 
 import numpy as np
 import pytest
-from bead_fields import bead_field
-from scenes import gaussian
+from fixtures.bead_fields import bead_field
+from fixtures.scenes import gaussian
 
 from rlcore.errors import InputError
 from rlcore.optics import distil_psf, find_beads, inspect_psf
@@ -90,8 +90,8 @@ def test_lines_say_how_many_and_how_alike(field):
     found = distil_psf(field.stack, WINDOW)
     first, second, third = found.lines()
     assert first.startswith(f"{found.beads.found} beads found, {found.used} used; left out: ")
-    assert 0.9 < found.likeness[1] <= found.likeness[0] < 1
-    assert f"median {found.likeness[0]:.3f}" in second
+    assert 0.9 < found.inner_products[1] <= found.inner_products[0] < 1
+    assert f"median {found.inner_products[0]:.3f}" in second
     assert third.startswith("background 10")
 
 

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from scenes import gaussian
+from fixtures.scenes import gaussian
 
 import rlcore
 from rlcore.optics import inspect_psf, mend_psf

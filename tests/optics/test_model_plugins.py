@@ -7,7 +7,7 @@ from importlib.metadata import EntryPoint
 import numpy as np
 import pytest
 
-from rlcore import plugins
+from rlcore.backend.discovery import plugins
 from rlcore.errors import InputError, PSFModelError, PSFModelUnavailable
 from rlcore.optics import Microscope, generate_psf, load_model, survey_models
 from rlcore.optics.gaussian import gaussian

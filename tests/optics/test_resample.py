@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
+from fixtures.scenes import gaussian
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scenes import gaussian
 
 from rlcore.errors import InputError
 from rlcore.optics import Microscope, generate_psf, resample_psf
+from rlcore.optics.psf import PSF, prepare_psf
 from rlcore.optics.sampling import read_axis, shift
-from rlcore.psf import PSF, prepare_psf
 
 MICROSCOPE = Microscope(na=1.2, index=1.33, wavelength=0.6)
 

@@ -6,17 +6,17 @@ import time
 from dataclasses import replace
 
 import pytest
-from doubles import LimitedBackend, PowersOfTwo
+from fixtures.doubles import LimitedBackend, PowersOfTwo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rlcore
-from rlcore.blocks import Cut
-from rlcore.boundary import Geometry
-from rlcore.budget import Budget
-from rlcore.numpy_backend import NumPyBackend
+from rlcore.algorithm.boundary import Geometry
+from rlcore.backend.numpy_backend import NumPyBackend
 from rlcore.planner import Budgets, Job, choose_plan
-from rlcore.planner.needs import cost_of_whole, cost_unit, relative_move_cost
+from rlcore.planner.budget import Budget
+from rlcore.planner.requirements import cost_of_whole, cost_unit, relative_move_cost
+from rlcore.planner.tilings import Tiling
 
 MIB = 1 << 20
 ASKED = "asked for by the caller"
@@ -79,10 +79,10 @@ def assert_exact(plan):
     cut = plan.cut()
     assert cut.domain == domain
     for axis, (n, keep, block, halo) in enumerate(
-        zip(domain.shape, plan.keep_shape, plan.block_shape, plan.halo, strict=True)
+        zip(domain.shape, plan.core_shape, plan.block_shape, plan.halo, strict=True)
     ):
         if keep >= n:
-            assert block >= plan.geometry.least_shape[axis]
+            assert block >= plan.geometry.minimum_shape[axis]
             continue
         reach = before[axis] + after[axis]
         steps = plan.half_steps
@@ -122,7 +122,7 @@ def test_no_allocation_is_larger_than_the_device_allows():
     footprint = NumPyBackend().footprint(plan.block_shape)
     assert not plan.is_whole
     assert max(footprint.real, footprint.spectrum) <= limit
-    if plan.residence == "device":
+    if plan.placement == "device":
         assert plan.geometry.domain.size * 4 <= limit
     assert choose_plan(job, LimitedBackend(1 << 40), budgets(1 << 40)).is_whole
 
@@ -157,13 +157,13 @@ def test_a_huge_volume_is_planned_at_once_and_no_list_of_its_blocks_is_made(monk
     def listed(cut):
         raise AssertionError("blocks are listed")
 
-    monkeypatch.setattr(Cut, "__iter__", listed)
+    monkeypatch.setattr(Tiling, "__iter__", listed)
     before = time.perf_counter()
     plan = rlcore.make_plan((10_000, 100_000, 100_000), (61, 127, 127), backend="numpy", memory="16 GiB")
     assert time.perf_counter() - before < 2
     assert plan.memory_bytes <= 16 << 30
     assert len(plan.cut()) > 1000
-    assert plan.residence == "scratch"
+    assert plan.placement == "scratch"
     assert plan.scratch_bytes > 4 * 10**14
     assert "blocks" in str(plan)
 
@@ -205,7 +205,7 @@ def test_blocks_of_powers_of_two_are_taken_where_they_cost_less_than_one_padded_
     """A plane of 1024 with the reach of the PSF would pay for 2048 each way."""
     plan = choose_plan(job_of((64, 1024, 1024), (32, 32, 32), 10), OnACard(), budgets(1 << 40))
     blocks = plan.cut().counts
-    assert plan.residence == "device"
+    assert plan.placement == "device"
     assert all(n & (n - 1) == 0 for n in plan.block_shape)
     assert math.prod(blocks) * math.prod(plan.block_shape) < 0.7 * 128 * 2048 * 2048
     assert plan.overhead < -0.2
@@ -217,7 +217,7 @@ def test_a_whole_volume_has_to_be_brought_to_a_card_too():
     whole = choose_plan(job, backend, budgets(1 << 40))
     assert whole.overhead == pytest.approx(0)
     blocks = choose_plan(job, backend, replace(budgets(1 << 40), device=Budget(60 * MIB, "asked for")))
-    assert blocks.residence == "host"
+    assert blocks.placement == "host"
     transforms = 4 * job.iterations * backend.cost(whole.block_shape)
     moved = 2 * math.prod(job.geometry.image_shape) * relative_move_cost("host", backend) * cost_unit(backend)
     assert cost_of_whole(job.geometry, job.iterations, backend) == pytest.approx(transforms + moved)
@@ -230,5 +230,5 @@ def test_a_whole_volume_has_to_be_brought_to_a_card_too():
 def test_what_is_not_looked_at_would_not_have_been_cheaper(monkeypatch, backend, iterations, mib):
     job = job_of((64, 200, 300), (9, 21, 21), iterations)
     chosen = choose_plan(job, backend, budgets(mib * MIB))
-    monkeypatch.setattr("rlcore.planner.choose.least_cost", lambda *_: -1.0)
+    monkeypatch.setattr("rlcore.planner.choose.minimum_cost", lambda *_: -1.0)
     assert choose_plan(job, backend, budgets(mib * MIB)).overhead == pytest.approx(chosen.overhead)

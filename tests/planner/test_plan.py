@@ -46,7 +46,7 @@ def test_a_plan_says_itself_in_two_sentences_with_every_figure(plan):
     assert " x ".join(map(str, plan.block_shape)) in first
     assert plan.backend in first
     assert ("1 iteration " if plan.iterations == 1 else "20 iterations") in first
-    assert second.startswith("Needs ")
+    assert second.startswith("Requirements ")
     assert "asked for by the caller" in second
     if not plan.is_whole:
         assert f"{len(plan.cut())} blocks" in first
@@ -72,11 +72,11 @@ def test_what_a_plan_says_word_by_word():
     plan = dataclasses.replace(PLANS["whole"], device="CPU")
     assert str(plan) == (
         "The whole volume in one block of 48 x 70 x 70, 20 iterations on numpy (CPU). "
-        f"Needs {plan.memory_bytes / 2**20:.1f} MiB of 1.0 GiB (asked for by the caller)."
+        f"Requirements {plan.memory_bytes / 2**20:.1f} MiB of 1.0 GiB (asked for by the caller)."
     )
     every = {1: "half-step", 2: "iteration", 6: "3 iterations"}
     for half_steps, name in every.items():
-        blocks = dataclasses.replace(PLANS["blocks"], half_steps=half_steps, residence="host")
+        blocks = dataclasses.replace(PLANS["blocks"], half_steps=half_steps, placement="host")
         assert f", halos exchanged every {name}, working volumes in host memory." in str(blocks)
     blocks = dataclasses.replace(PLANS["blocks"], half_steps=40)
     assert ", each with a full halo, so nothing is exchanged." in str(blocks)

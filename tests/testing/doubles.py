@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from rlcore.backend import Device, Summary
+from rlcore.backend.numpy_backend import NumPyBackend
 from rlcore.errors import BackendUnavailable, OutOfMemory
-from rlcore.numpy_backend import NumPyBackend
 
 LIMIT = 3 << 20
 """Bytes of an array that `Full` can make at once."""
@@ -56,8 +56,8 @@ class Full(NumPyBackend):
         plain = super().footprint(shape)
         return replace(plain, scratch=4 * plain.spectrum)
 
-    def factor(self, likeness, *, most):
-        return likeness.factor(most)
+    def factor(self, inner_products, *, most):
+        return inner_products.factor(most)
 
     def convolve(self, array, transfer, *, out=None):
         product = self.fft(array)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from rlcore.array_api import ArrayAPIBackend
-from rlcore.numpy_backend import NumPyBackend
+from rlcore.backend.array_api import ArrayAPIBackend
+from rlcore.backend.numpy_backend import NumPyBackend
 from rlcore.testing import BackendTests, strategies
 from rlcore.testing.conformance.peak import peak_of
 from tests.testing.doubles import Bare

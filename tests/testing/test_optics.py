@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rlcore.errors import InputError
-from rlcore.psf import prepare_psf
+from rlcore.optics.psf import prepare_psf
 from rlcore.testing.optics import confocal_psf, wide_field_psf
 
 

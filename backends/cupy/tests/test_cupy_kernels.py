@@ -7,10 +7,10 @@ import subprocess
 import numpy as np
 import pytest
 
-from rlcore.blocks import Box
-from rlcore.scout import likeness
-from rlcore.transform_code.butterflies import is_product_of_primes
-from rlcore.transform_code.columns import SHARED_BYTES, tiling_for, turns
+from rlcore.backend.boxes import Box
+from rlcore.backend.formulas.inner_products import inner_products
+from rlcore.backend.kit.gpu_fft.butterflies import is_product_of_primes
+from rlcore.backend.kit.gpu_fft.columns import SHARED_BYTES, tiling_for, turns
 from rlcore_cupy import columns, row_tilings, rows
 
 COMPILER = shutil.which("g++") or shutil.which("clang++")
@@ -72,8 +72,8 @@ def pointer(array):
 ROWS = "const float* d, long long from, float* e, long long to, int count, const float2* t, const float2* u"
 ESTIMATE = ", float* f, long long line"
 AHEAD = ", const float* p, long long apart, float factor, const double* sums, float share"
-TELLING = ", const float* q, long long gone, int wide, int z0, int z1, int y0, int y1, int x0, int x1"
-TELLING += ", Likeness* found, Likeness* told, unsigned* through"
+ADAPTIVE = ", const float* q, long long gone, int wide, int z0, int z1, int y0, int y1, int x0, int x1"
+ADAPTIVE += ", InnerProducts* found, InnerProducts* told, unsigned* through"
 """What kernels of rows take: of all, of updates, of those of a point ahead, and to tell how alike two steps are."""
 
 
@@ -177,7 +177,7 @@ def test_rows_are_updated_and_leave_the_point_in_the_place_of_the_estimate_befor
     tiling, wide = row_tilings.quick_tiling_for(n), ctypes.c_longlong(line)
     blocks = -(-count // tiling.rows)
     assert blocks > 1
-    parameters = ROWS + ESTIMATE + AHEAD + ", int high, long long first, long long between" + TELLING
+    parameters = ROWS + ESTIMATE + AHEAD + ", int high, long long first, long long between" + ADAPTIVE
     change = 3 * rng.random((count, n)) - 2
     before, newest, past, goal = (rng.random((count, line)).astype(np.float32) for _ in range(4))
     halves = np.zeros((59, 3, line), np.float32)
@@ -197,7 +197,7 @@ def test_rows_are_updated_and_leave_the_point_in_the_place_of_the_estimate_befor
     np.testing.assert_allclose(goal[:, :n], estimate, atol=4e-6)
     first = past[:, :n].reshape(20, 3, n)
     stacks = estimate.reshape(first.shape), point.reshape(first.shape), newest[:, :n].reshape(first.shape), first
-    truth = likeness(*stacks, inside=Box((1, 1, 5), (19, 3, 178)))
+    truth = inner_products(*stacks, inside=Box((1, 1, 5), (19, 3, 178)))
     np.testing.assert_allclose(sums, truth if tells else 0.0, rtol=1e-5)
     assert through == 0
 

@@ -7,12 +7,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from rlcore import scout
-from rlcore.backend import Likeness
-from rlcore.blocks import Box
-from rlcore.richardson_lucy import Data, Optics, State, Turn, iterate
-from rlcore.scout import Planes, Scout
-from rlcore.steps import steps_for
+from rlcore.algorithm import inner_products as scout
+from rlcore.algorithm.inner_products import Planes, Scout
+from rlcore.algorithm.richardson_lucy import Data, Optics, State, IterationContext, iterate
+from rlcore.algorithm.steps import steps_for
+from rlcore.backend import InnerProducts
+from rlcore.backend.boxes import Box
 from rlcore_cupy import CuPyBackend, elementwise, layout, regularize, waiting
 from rlcore_cupy.layout import Padded
 from rlcore_cupy.transforms import Transforms
@@ -88,7 +88,7 @@ def point(newest, before, factor, sums, least):
 
 
 def tell(estimate, start, newest, also):
-    """As `likeness` does, if there is a point before."""
+    """As `inner_products` does, if there is a point before."""
     past, line, wide, *ends, _, sums, _ = also
     if isinstance(past, np.ndarray):
         there, x = np.arange(len(estimate)), slice(*ends[4:])
@@ -120,13 +120,13 @@ class Told:
         self.arguments = None, self.sums, None
 
     @property
-    def likeness(self):
-        return Likeness(*self.sums)
+    def inner_products(self):
+        return InnerProducts(*self.sums)
 
 
-def likeness(arrays, inside):
+def inner_products(arrays, inside):
     """As it is told of arrays where nothing waits."""
-    return scout.likeness(*(array.reals for array in arrays), inside=inside)
+    return scout.inner_products(*(array.reals for array in arrays), inside=inside)
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def backend(monkeypatch):
     monkeypatch.setattr(elementwise, "run", run)
     monkeypatch.setattr(waiting, "Total", Told)
     monkeypatch.setattr(waiting, "blocks_of", lambda array, step: 1)
-    monkeypatch.setattr(regularize, "likeness", likeness)
+    monkeypatch.setattr(regularize, "inner_products", inner_products)
     made = object.__new__(CuPyBackend)
     made._place = SimpleNamespace(here=nullcontext)
     made._transforms = Transforms(0)
@@ -178,13 +178,13 @@ class Machine:
         self.backend.predict(*arrays, factor, least=LEAST, out=self.arrays[out])
         self.truth[out] = point(self.truth[estimate], self.truth[previous], factor, 0, LEAST)
 
-    def likeness(self, estimate, point, previous, before):
+    def inner_products(self, estimate, point, previous, before):
         """Of a box that leaves out voxels on every side; dark ones hang on rounding."""
         if self.truth[before].min() < 1e-3:
             return
         names, box = (estimate, point, previous, before), Box((1, 2), (3, 11))
-        told = self.backend.likeness(*(self.arrays[name] for name in names), inside=box)
-        truth = scout.likeness(*(self.truth[name] for name in names), inside=box)
+        told = self.backend.inner_products(*(self.arrays[name] for name in names), inside=box)
+        truth = scout.inner_products(*(self.truth[name] for name in names), inside=box)
         np.testing.assert_allclose(told, truth, rtol=1e-6, atol=1e-6 * truth.square)
 
     def planes(self, array):
@@ -242,7 +242,7 @@ class Machine:
                 out = self.rng.choice([e, a, c, d])
                 self.update(b, c, weight if weight != c else None, out)
                 if self.rng.integers(4):
-                    self.likeness(out, *([b, a, d] if self.rng.integers(4) else self.rng.permutation([a, b, d])))
+                    self.inner_products(out, *([b, a, d] if self.rng.integers(4) else self.rng.permutation([a, b, d])))
 
 
 @pytest.mark.parametrize("seed", range(300))
@@ -322,12 +322,12 @@ def test_a_factor_told_by_planes_adds_no_pass_over_the_others(backend, monkeypat
     def tell(*taken):
         assert all(one.shape == (1, SHAPE[1]) for one in taken if one is not None)
         if taken[-1] is not None:
-            backend.likeness(*taken, inside=Box((0, 0), (1, SHAPE[1])))
+            backend.inner_products(*taken, inside=Box((0, 0), (1, SHAPE[1])))
         small["told"] += 1
 
     def told_by_a_pass_of_its_own(*_):
         small["passes"] += 1
-        return Likeness(0.0, 0.0)
+        return InnerProducts(0.0, 0.0)
 
     def run_small(name, out, *operands, also=()):
         assert out.shape != SHAPE
@@ -336,11 +336,11 @@ def test_a_factor_told_by_planes_adds_no_pass_over_the_others(backend, monkeypat
 
     monkeypatch.setattr(Rows, "step", counted)
     monkeypatch.setattr(elementwise, "run", run_small)
-    monkeypatch.setattr(regularize, "likeness", told_by_a_pass_of_its_own)
+    monkeypatch.setattr(regularize, "inner_products", told_by_a_pass_of_its_own)
     take, weight = (lambda array: backend.planes(array, 1, 2, 1)), machine.arrays["e"]
     look = Scout(Planes(lambda: take(weight)), take, tell)
     newest, before, image = (machine.arrays[name] for name in "abd")
-    turns = [Turn(0.5 * min(number, 1), scout=look) for number in range(5)]
+    turns = [IterationContext(0.5 * min(number, 1), scout=look) for number in range(5)]
     optics = Optics(machine.transfer, 0.5, 0.25)
     run_of = iterate(steps_for(backend, SHAPE), State(newest, before), Data(image, None), weight, optics, turns)
     for number, _ in enumerate(run_of):

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import rlcore
-from rlcore.array_api import ArrayAPIBackend
-from rlcore.blocks import Box
+from rlcore.backend.array_api import ArrayAPIBackend
+from rlcore.backend.boxes import Box
 from rlcore.errors import BackendUnavailable
 from rlcore_cupy import CuPyBackend
 

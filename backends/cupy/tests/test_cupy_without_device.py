@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rlcore
+from rlcore.backend.kit.gpu_fft.columns import tiling_for
 from rlcore.errors import BackendUnavailable
-from rlcore.transform_code.columns import tiling_for
 from rlcore_cupy import CuPyBackend, library
 from rlcore_cupy.layout import bytes_of, line_of
 from rlcore_cupy.lengths import cost, fast_length
-from rlcore_cupy.residence import boxes, covers
+from rlcore_cupy.placement import boxes, covers
 from rlcore_cupy.shelf import Shelf
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import rlcore
-from rlcore.array_api import ArrayAPIBackend
-from rlcore.blocks import Box
+from rlcore.backend.array_api import ArrayAPIBackend
+from rlcore.backend.boxes import Box
 from rlcore_pyfftw import PyFFTWBackend
 
 SHAPES = [*itertools.product((11, 12), repeat=2), *itertools.product((7, 8), repeat=3), (1, 9), (9, 1), (1, 1, 1)]

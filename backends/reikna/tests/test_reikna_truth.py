@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import rlcore
-from rlcore.array_api import ArrayAPIBackend
-from rlcore.staging import Staging
-from rlcore.transform_code.columns import tiling_for
+from rlcore.backend.array_api import ArrayAPIBackend
+from rlcore.backend.kit.gpu_fft.columns import tiling_for
+from rlcore.backend.kit.pinned_copies import PinnedCopies
 from rlcore_reikna import mirrored
 from rlcore_reikna.columns import ColumnTransforms
 from rlcore_reikna.pinned import Slot
@@ -121,10 +121,10 @@ def test_blocks_on_the_device_equal_double_precision(backend, half_steps, monkey
     plan = replace(
         plan,
         block_shape=(32, 64, 64),
-        keep_shape=(28, keep, keep),
+        core_shape=(28, keep, keep),
         halo=(0, halo, halo),
         half_steps=half_steps,
-        residence="device",
+        placement="device",
     )
     assert len(plan.cut()) > 1
     truth = rlcore.deconvolve(image, psf, backend=DOUBLE, **options)
@@ -158,7 +158,7 @@ def test_host_arrays_of_any_type_and_strides_cross_the_bus(backend, dtype):
 
 def test_volumes_larger_than_a_piece_cross_the_bus_whole(backend):
     slot = partial(Slot, backend._runtime.queue, backend._program.lock)
-    transfers = Staging(slot, piece=1 << 10)
+    transfers = PinnedCopies(slot, piece=1 << 10)
     for shape in ((7, 20, 30), (2, 50, 60), (3, 1500), (40, 41)):
         volume = np.random.default_rng(2).random(shape, np.float32)
         array, back = backend.full(shape, 0.0), np.empty(shape)
@@ -177,15 +177,15 @@ def test_summary_of_a_large_volume_is_exact_to_double_precision(backend):
 
 def test_it_finds_as_many_iterations_as_double_precision_whole_and_in_blocks(backend, monkeypatch):
     """Also when it looks at some planes only."""
-    monkeypatch.setattr("rlcore.fitness.LOOKED_AT", 5000)
+    monkeypatch.setattr("rlcore.algorithm.sampled_planes.SAMPLED_VOXELS", 5000)
     image, psf = problem((20, 30, 31))
     options = {"background": 1.0, "return_info": True, "gain": 1}
     truth, told = rlcore.deconvolve(image, psf, iterations="auto", backend=DOUBLE, **options)
     assert told.share < 0.5
     whole = rlcore.make_plan(image.shape, psf.shape, iterations="auto", backend=backend, memory="1 GiB")
     block = (*whole.block_shape[:1], whole.block_shape[1] // 2 + 12, *whole.block_shape[2:])
-    keep = (*whole.keep_shape[:1], -(-whole.geometry.domain.shape[1] // 2), *whole.keep_shape[2:])
-    blocks = replace(whole, block_shape=block, keep_shape=keep, halo=(0, 8, 0), half_steps=1)
+    keep = (*whole.core_shape[:1], -(-whole.geometry.domain.shape[1] // 2), *whole.core_shape[2:])
+    blocks = replace(whole, block_shape=block, core_shape=keep, halo=(0, 8, 0), half_steps=1)
     for plan in (whole, blocks):
         ours, info = rlcore.deconvolve(image, psf, iterations="auto", backend=backend, plan=plan, **options)
         assert info.iterations == told.iterations

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import rlcore
-from rlcore.lead import FILTERS, Lead
+from rlcore.backend.kit.in_flight import FILTERS, InFlightLimit
 from rlcore.testing import BackendTests
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed; try: nox -s torch")
@@ -57,7 +57,7 @@ def test_the_host_runs_few_filters_ahead_of_a_card(monkeypatch):
     monkeypatch.setattr(torch.cuda, "Event", Event)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda place: None)
     backend = TorchBackend("cpu")
-    backend._lead = Lead(backend._mark)
+    backend._lead = InFlightLimit(backend._mark)
     spectrum = backend.fft(backend.upload(np.ones((4, 4))))
     for _ in range(10):
         backend.ifft(spectrum, (4, 4))

@@ -7,36 +7,36 @@ from importlib.metadata import version
 from rlcore.app import speed
 from rlcore.app.files.layout import Place
 from rlcore.app.files.opening import Opened
-from rlcore.app.order import Order
-from rlcore.app.report import Report
+from rlcore.app.file_request import FileRequest
+from rlcore.app.run_summary import RunSummary
 
 
-def facts(order: Order, done: Report, image: Opened) -> dict[str, str]:
+def facts(request: FileRequest, summary: RunSummary, image: Opened) -> dict[str, str]:
     """By name, each a text."""
-    size = " x ".join(map(str, done.shape))
-    scale = f", voxels of {done.voxel}" if str(done.voxel) else ""
-    rate = f", {speed.duration(done.seconds_per_iteration)} per iteration" if done.seconds_per_iteration else ""
+    size = " x ".join(map(str, summary.shape))
+    scale = f", voxels of {summary.voxel}" if str(summary.voxel) else ""
+    rate = f", {speed.duration(summary.seconds_per_iteration)} per iteration" if summary.seconds_per_iteration else ""
     said = {
-        "image": f"{order.image.name}, {size} voxels{scale}",
+        "image": f"{request.image.name}, {size} voxels{scale}",
         "shown": _shown(image),
-        "psf": _psf(done),
-        "result": f"{order.output.name}, {done.dtype}",
-        "run": f"{done.iterations} iterations, acceleration {done.plan.acceleration}, boundary {order.boundary}, "
-        f"background {order.background:g}",
-        "backend": f"{done.plan.backend} on {done.plan.device}",
-        "plan": str(done.plan),
-        "time": f"{speed.duration(done.seconds)}{rate}",
+        "psf": _psf(summary),
+        "result": f"{request.output.name}, {summary.dtype}",
+        "run": f"{summary.iterations} iterations, acceleration {summary.plan.acceleration}, boundary {request.boundary}, "
+        f"background {request.background:g}",
+        "backend": f"{summary.plan.backend} on {summary.plan.device}",
+        "plan": str(summary.plan),
+        "time": f"{speed.duration(summary.seconds)}{rate}",
         "contrast": "light above the background, in the image's units, on one square-root scale for all planes",
     }
-    if not any(value is not None for value in divergence(done)):
-        said["fit"] = f"I-divergence is not known: {_untold(done)}"
+    if not any(value is not None for value in divergence(summary)):
+        said["fit"] = f"I-divergence is not known: {_untold(summary)}"
     return {name: text for name, text in said.items() if text} | {"by": f"rlcore {version('rlcore')}"}
 
 
-def _psf(done: Report) -> str:
-    """Files, and what was done to them; of those that were computed, what from."""
-    files = [used.file for used in done.provenance.psf if not any("for channel" in note for note in used.notes)]
-    return "; ".join(dict.fromkeys([*files, *done.psf_notes]))
+def _psf(summary: RunSummary) -> str:
+    """Files, and what was summary to them; of those that were computed, what from."""
+    files = [used.file for used in summary.provenance.psf if not any("for channel" in note for note in used.notes)]
+    return "; ".join(dict.fromkeys([*files, *summary.psf_notes]))
 
 
 def shown() -> Place:
@@ -44,9 +44,9 @@ def shown() -> Place:
     return Place()
 
 
-def divergence(done: Report) -> tuple[float | None, ...]:
+def divergence(summary: RunSummary) -> tuple[float | None, ...]:
     """I-divergence by iteration of the volume that is shown; empty where it is not known."""
-    return done.info[0].divergence if len(done.info) == done.volumes else ()
+    return summary.info[0].divergence if len(summary.info) == summary.volumes else ()
 
 
 def _shown(image: Opened) -> str:
@@ -64,7 +64,7 @@ def _shown(image: Opened) -> str:
     return f"{', '.join(parts)}, the first of {count} volumes; the others are restored alike, and not shown"
 
 
-def _untold(done: Report) -> str:
-    if len(done.info) != done.volumes:
+def _untold(summary: RunSummary) -> str:
+    if len(summary.info) != summary.volumes:
         return "the volume was restored by an earlier run"
-    return f"{done.plan.backend} does not tell it"
+    return f"{summary.plan.backend} does not tell it"

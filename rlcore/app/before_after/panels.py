@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from rlcore.app.before_after.views import View, frequencies
-from rlcore.app.drawing import mark_scale
+from rlcore.app.plotting import mark_scale
 
 _NAMES = ("before", "after")
 _COLOURS = ("tab:orange", "tab:blue")

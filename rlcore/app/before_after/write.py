@@ -15,10 +15,10 @@ from rlcore.app.before_after.facts import divergence, facts, shown
 from rlcore.app.before_after.panels import draw
 from rlcore.app.before_after.views import liveliest_line, view
 from rlcore.app.files.layout import Pick
-from rlcore.app.files.opening import Opened, into, not_at_all, open_file
-from rlcore.app.order import Order
+from rlcore.app.files.opening import Opened, into, decode_nothing, open_file
+from rlcore.app.file_request import FileRequest
 from rlcore.app.psf.files import scale_of
-from rlcore.app.report import Report
+from rlcore.app.run_summary import RunSummary
 from rlcore.errors import InputError
 
 _SUFFIXES = (".html", ".png")
@@ -43,51 +43,51 @@ def check_report(path: Path, *, force: bool) -> None:
         raise InputError(f"report {name} exists; give --force to replace it")
 
 
-def write_report(path: Path, order: Order, done: Report, warned: list[str]) -> None:
+def write_report(path: Path, request: FileRequest, summary: RunSummary, warned: list[str]) -> None:
     """Show what a run has gained.
 
     Parameters
     ----------
     path : Path
         Ends in .html or .png; replaced when it is finished.
-    order : Order
+    request : FileRequest
         Of the run.
-    done : Report
+    summary : RunSummary
         What became of it.
     warned : list of str
         Warnings that were shown.
     """
-    said = facts(order, done, open_file(order.image, "image", pick=order.pick, decode=not_at_all))
+    said = facts(request, summary, open_file(request.image, "image", pick=request.pick, decode=decode_nothing))
     picture = path.suffix.lower() == ".png"
-    figure = _figure(order, done, _foot(said, warned) if picture else [])
+    figure = _figure(request, summary, _foot(said, warned) if picture else [])
     drawn = io.BytesIO()
     figure.savefig(drawn, dpi=_DPI, format="png")
-    content = drawn.getvalue() if picture else _page(order, drawn.getvalue(), said, warned).encode()
-    beside = path.with_name(path.name + ".partial")
+    content = drawn.getvalue() if picture else _page(request, drawn.getvalue(), said, warned).encode()
+    partial = path.with_name(path.name + ".partial")
     try:
-        beside.write_bytes(content)
-        beside.replace(path)
+        partial.write_bytes(content)
+        partial.replace(path)
     except OSError as error:
         raise InputError(f"report {str(path)!r} cannot be written: {error.strerror or error}") from error
     finally:
-        beside.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
 
 
-def _figure(order: Order, done: Report, text: list[str]) -> Figure:
-    with tempfile.TemporaryDirectory(dir=order.output.parent) as folder:
-        decode = into(Path(folder) / "decoded.npy", order.memory)
-        image = open_file(order.image, "image", pick=order.pick, decode=decode)
-        volume, restored = image.volume(shown()), _result(order, done).volume(shown())
+def _figure(request: FileRequest, summary: RunSummary, text: list[str]) -> Figure:
+    with tempfile.TemporaryDirectory(dir=request.output.parent) as folder:
+        decode = into(Path(folder) / "decoded.npy", request.memory)
+        image = open_file(request.image, "image", pick=request.pick, decode=decode)
+        volume, restored = image.volume(shown()), _result(request, summary).volume(shown())
         at = liveliest_line(restored)
-        before, after = view(volume, at, background=order.background), view(restored, at, step=done.step or 1.0)
+        before, after = view(volume, at, background=request.background), view(restored, at, step=summary.step or 1.0)
         scale = scale_of(image)
-    return draw(before, after, at, scale, divergence(done), text)
+    return draw(before, after, at, scale, divergence(summary), text)
 
 
-def _result(order: Order, done: Report) -> Opened:
+def _result(request: FileRequest, summary: RunSummary) -> Opened:
     """The finished output; NumPy's format does not say what its axes are."""
-    axes = done.axes if order.output.suffix.lower() == ".npy" else None
-    return open_file(order.output, "result", pick=Pick(axes=axes))
+    axes = summary.axes if request.output.suffix.lower() == ".npy" else None
+    return open_file(request.output, "result", pick=Pick(axes=axes))
 
 
 def _foot(said: dict[str, str], warned: list[str]) -> list[str]:
@@ -95,10 +95,10 @@ def _foot(said: dict[str, str], warned: list[str]) -> list[str]:
     return [part for line in lines for part in textwrap.wrap(line, 150, subsequent_indent="    ")]
 
 
-def _page(order: Order, picture: bytes, said: dict[str, str], warned: list[str]) -> str:
+def _page(request: FileRequest, picture: bytes, said: dict[str, str], warned: list[str]) -> str:
     rows = "".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(fact)}</td></tr>" for name, fact in said.items())
     warnings = "".join(f'<p class="w">warning: {html.escape(warning)}</p>' for warning in warned)
-    title = html.escape(f"{order.image.name}, deconvolved")
+    title = html.escape(f"{request.image.name}, deconvolved")
     data = base64.b64encode(picture).decode()
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'

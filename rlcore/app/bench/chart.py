@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
 from rlcore.app.bench.table import by, format_rate
-from rlcore.app.files.destination import beside
+from rlcore.app.files.destination import partial_output
 
 _BAR = 0.32
 """Inches of height for a bar."""
@@ -45,7 +45,7 @@ def draw(results: list[dict[str, Any]], names: list[str], path: Path) -> None:
     for number, (title, bars) in enumerate(shown):
         _panel(figure.add_subplot(grid[number, 0]), title, bars, several=len(results) > 1)
     figure.legend(**legend, loc="outside lower left", frameon=False, alignment="left", fontsize=9, title_fontsize=9)
-    with beside(path) as partial:
+    with partial_output(path) as partial:
         figure.savefig(partial, dpi=130, format="png")
 
 

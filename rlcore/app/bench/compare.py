@@ -11,7 +11,7 @@ from rich.table import Table
 
 from rlcore.app.bench import table
 from rlcore.app.bench.measure import FORMAT
-from rlcore.app.program import print_json
+from rlcore.app.command_group import print_json
 from rlcore.errors import InputError
 
 COLUMNS = (

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from rlcore.backend import Backend, SupportsResidence, SupportsStreams
-from rlcore.blocks import Shape
+from rlcore.backend.boxes import Shape
 
 Floor = Callable[[], float]
 """Seconds that four transforms take now."""

@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 import numpy as np
 
-from rlcore.app.bench.contender import Facts
+from rlcore.app.bench.implementation import Facts
 from rlcore.app.bench.floors import Floor, cupy_floor
 from rlcore.app.bench.memory import Cards
 from rlcore.app.bench.peers import Peer, need_3d, scipy_shape

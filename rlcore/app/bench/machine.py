@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import rlcore
-from rlcore.budget import host_free, processors
+from rlcore.backend.host.memory import host_free, processors
 
 _LIBRARIES = (
     "numpy", "rlcore", "rlcore-pyfftw", "rlcore-cupy", "rlcore-reikna", "pyfftw", "scipy", "cupy-cuda12x",

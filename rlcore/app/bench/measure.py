@@ -8,8 +8,8 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-from rlcore.app.bench.bout import Bout, Say
-from rlcore.app.bench.entrants import Entrant
+from rlcore.app.bench.match import Match, Say
+from rlcore.app.bench.contestants import Contestant
 from rlcore.app.bench.problems import Problem
 from rlcore.app.bench.process import Processes, Settings
 from rlcore.app.bench.schedule import time_for_first
@@ -20,7 +20,7 @@ FORMAT = 2
 
 def measure(
     problems: list[Problem],
-    entrants: list[Entrant],
+    contestants: list[Contestant],
     processes: Processes,
     machine: dict[str, Any],
     *,
@@ -29,11 +29,11 @@ def measure(
 ) -> dict[str, Any]:
     """Results of everything, in types that JSON has."""
     found = []
-    takers = sum(not (entrant.reason or entrant.aside) for entrant in entrants)
+    participants = sum(not (contestant.reason or contestant.skipped) for contestant in contestants)
     for number, problem in enumerate(problems):
-        seconds = time_for_first([math.prod(each.shape) for each in problems[number:]], takers, processes.left())
-        bout = Bout(problem, entrants, processes, time.monotonic() + seconds, say)
-        found.append(bout.run(reference=reference))
+        seconds = time_for_first([math.prod(each.shape) for each in problems[number:]], participants, processes.left())
+        match = Match(problem, contestants, processes, time.monotonic() + seconds, say)
+        found.append(match.run(reference=reference))
     return {
         "format": FORMAT,
         "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from rlcore.app.bench.contender import Facts
+from rlcore.app.bench.implementation import Facts
 from rlcore.app.bench.floors import Floor, scipy_floor
 from rlcore.app.bench.machine import processor
 from rlcore.backend import Volume
-from rlcore.blocks import Shape
-from rlcore.budget import format_bytes, host_free
+from rlcore.backend.boxes import Shape
+from rlcore.backend.host.memory import format_bytes, host_free
 from rlcore.errors import BudgetError
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from rlcore.app.files.opening import open_file
 from rlcore.backend import Volume
-from rlcore.blocks import Shape
+from rlcore.backend.boxes import Shape
 from rlcore.errors import InputError
 
 SIZES: dict[str, tuple[Shape, Shape]] = {

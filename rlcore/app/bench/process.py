@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rlcore.app.bench.entrants import Entrant
+from rlcore.app.bench.contestants import Contestant
 from rlcore.app.bench.problems import Problem
 from rlcore.errors import BackendError
 
@@ -35,7 +35,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Assignment:
     """What a process is to measure."""
 
     iterations: int
@@ -62,19 +62,19 @@ class Processes:
         """Seconds until the benchmark has to end."""
         return self.deadline - time.monotonic()
 
-    def survey(self) -> tuple[list[Entrant], list[dict[str, Any]]]:
+    def survey(self) -> tuple[list[Contestant], list[dict[str, Any]]]:
         """Who can take part, and the OpenCL devices with their drivers."""
         answer = self._run({"name": None}, self.left())
-        if "entrants" not in answer:
+        if "contestants" not in answer:
             raise BackendError(f"backends cannot be surveyed: {answer.get('failure', 'no answer')}")
-        return [Entrant(**entrant) for entrant in answer["entrants"]], answer["opencl"]
+        return [Contestant(**contestant) for contestant in answer["contestants"]], answer["opencl"]
 
-    def measure(self, entrant: Entrant, problem: Problem, asked: Asked) -> dict[str, Any]:
+    def measure(self, contestant: Contestant, problem: Problem, asked: Assignment) -> dict[str, Any]:
         """What a new process measured, and `wall`, the seconds that it lived."""
         began = time.monotonic()
         task = {
-            "name": entrant.name,
-            "device": entrant.device,
+            "name": contestant.name,
+            "device": contestant.device,
             "image": problem.image,
             "psf": problem.psf,
             "boundary": self.settings.boundary,

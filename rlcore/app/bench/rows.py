@@ -7,8 +7,8 @@ import statistics
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from rlcore.app.bench.entrants import Entrant
-from rlcore.app.bench.schedule import TRIAL, Pace, by_difference
+from rlcore.app.bench.contestants import Contestant
+from rlcore.app.bench.schedule import TRIAL, TrialTimes, by_difference
 
 
 @dataclass(slots=True)
@@ -37,8 +37,8 @@ class Row:
     """Why it was not measured, or not to the end."""
 
     @classmethod
-    def of(cls, entrant: Entrant) -> Row:
-        return cls(entrant.label, entrant.ours, failure=entrant.reason or entrant.aside)
+    def of(cls, contestant: Contestant) -> Row:
+        return cls(contestant.label, contestant.ours, failure=contestant.reason or contestant.skipped)
 
     def take_trial(self, answer: dict[str, Any]) -> None:
         """Keep what a trial told."""
@@ -49,15 +49,15 @@ class Row:
         call = again or answer["call"]
         each = answer["each"] if one is None else by_difference(call, one, TRIAL) if again else one
         start = max(0.0, answer["wall"] - (2 if again else 1) * call - (one or 0.0))
-        self.trial = {key: answer[key] for key in ("cold", "peak", "tells", "wall")}
+        self.trial = {key: answer[key] for key in ("cold", "peak", "self_timed", "wall")}
         self.trial |= {"warm": again, "call": call, "iteration": each, "start": start}
         if answer["planning"] is not None:
             self.planning.append(answer["planning"])
 
     @property
-    def pace(self) -> Pace:
+    def trial_times(self) -> TrialTimes:
         """How long its turns will take, by its trial."""
-        return Pace(*(self.trial[key] for key in ("start", "call", "iteration", "tells")))
+        return TrialTimes(*(self.trial[key] for key in ("start", "call", "iteration", "self_timed")))
 
     def take(self, answer: dict[str, Any], iterations: int) -> None:
         """Add a turn's measurements."""

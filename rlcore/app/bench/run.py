@@ -11,14 +11,14 @@ from typing import Any
 
 import click
 
+from rlcore.algorithm.boundary import check_boundary
 from rlcore.app.bench import chart, compare, selection, table
 from rlcore.app.bench.machine import describe
 from rlcore.app.bench.measure import measure, settings_of
 from rlcore.app.bench.problems import SIZES, Problem, convert_problem, write_problem
 from rlcore.app.bench.process import Processes
-from rlcore.app.files.destination import beside
-from rlcore.app.program import print_json
-from rlcore.boundary import check_boundary
+from rlcore.app.files.destination import partial_output
+from rlcore.app.command_group import print_json
 from rlcore.errors import InputError
 
 DEFAULT = ("tiny", "small")
@@ -48,12 +48,12 @@ def run_bench(
         found, opencl = processes.survey()
         machine = describe(opencl)
         ours, others = ([e for e in found if e.ours is kind] for kind in (True, False))
-        entrants = (selection.programs(others, peer_names) if peers else []) + selection.backends(
+        contestants = (selection.programs(others, peer_names) if peers else []) + selection.backends(
             ours, backends, device
         )
-        result = measure(_problems(what, folder, say), entrants, processes, machine, reference=reference, say=say)
+        result = measure(_problems(what, folder, say), contestants, processes, machine, reference=reference, say=say)
     if output is not None:
-        with beside(output) as partial:
+        with partial_output(output) as partial:
             partial.write_text(json.dumps(result, indent=1))
     if picture is not None:
         chart.draw([result], [], picture)

@@ -15,7 +15,7 @@ _EACH = 12.0
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class TrialTimes:
     """What a contender's trial took, in seconds."""
 
     start: float
@@ -23,19 +23,19 @@ class Pace:
     call: float
     """A call of TRIAL iterations."""
     iteration: float
-    tells: bool
-    """Whether it tells the time of an iteration itself, so that one call is enough to know it."""
+    self_timed: bool
+    """Whether it self_timed the time of an iteration itself, so that one call is enough to know it."""
 
     def turn(self, iterations: int, cycles: int) -> float:
         """A turn of a cold call and `cycles` warm ones, bare transforms included."""
         call = self._call(iterations)
         bare = 3 * self.iteration if cycles else 0.0
-        apart = 0.0 if self.tells else self._call(1)
+        apart = 0.0 if self.self_timed else self._call(1)
         return self.start + call + bare + cycles * (call + apart + self.iteration)
 
     def fitting(self, seconds: float, iterations: int) -> int:
         """The most iterations of which a turn ends in time; at most `iterations`, and TRIAL where no more fit."""
-        cycles = 0 if self.tells else 1
+        cycles = 0 if self.self_timed else 1
         spare = seconds - self.turn(TRIAL, cycles)
         more = math.floor(spare / max(1e-9, (1 + cycles) * self.iteration)) if spare > 0 else 0
         return min(iterations, TRIAL + more)
@@ -60,15 +60,15 @@ def shares(wanted: Sequence[float], seconds: float) -> list[float]:
     return found
 
 
-def time_for_first(voxels: Sequence[int], takers: int, seconds: float) -> float:
+def time_for_first(voxels: Sequence[int], participants: int, seconds: float) -> float:
     """What the first of several problems gets: by its size, but enough for a turn of everyone, where there is as much.
 
     What it leaves goes to the next.
     """
     weights = [each + _START for each in voxels]
-    return max(seconds * weights[0] / sum(weights), min(_EACH * takers, seconds / len(voxels)))
+    return max(seconds * weights[0] / sum(weights), min(_EACH * participants, seconds / len(voxels)))
 
 
-def turns_within(share: float, pace: Pace, iterations: int, turns: int) -> int:
+def turns_within(share: float, trial_times: TrialTimes, iterations: int, turns: int) -> int:
     """How many turns of full calls, each with a warm one, a share is enough for; 0 if not for one."""
-    return min(turns, math.floor(share / max(1e-9, pace.turn(iterations, 1))))
+    return min(turns, math.floor(share / max(1e-9, trial_times.turn(iterations, 1))))

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rlcore.app.speed import duration
-from rlcore.budget import format_bytes
+from rlcore.backend.host.memory import format_bytes
 
 TIMES = "transforms", "per iteration", "cold", "warm", "calls", "Mvoxel-it/s", "x floor", "speed-up"
 REST = "device", "boundary", "planning", "peak memory", "of plan", "error"

@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from rlcore.app.bench.contender import Contender
-from rlcore.app.bench.entrants import entrants, make
+from rlcore.app.bench.implementation import Implementation
+from rlcore.app.bench.contestants import contestants, make
 from rlcore.app.bench.machine import opencl_devices
 from rlcore.app.bench.memory import PeakMemory
 from rlcore.app.bench.schedule import by_difference
-from rlcore.app.files.destination import beside
+from rlcore.app.files.destination import partial_output
 from rlcore.backend import Volume
 from rlcore.errors import RLCoreError
 
@@ -39,7 +39,7 @@ class Round:
         self._image: Volume = np.load(task["image"])
         self._psf: Volume = np.load(task["psf"])
         began = time.perf_counter()
-        self._contender: Contender = make(task["name"], task["device"], task["boundary"], Path(task["cache"]))
+        self._contender: Implementation = make(task["name"], task["device"], task["boundary"], Path(task["cache"]))
         self._opening = time.perf_counter() - began
 
     def run(self) -> None:
@@ -52,7 +52,7 @@ class Round:
         self._answer.put(
             cold=self._opening + cold, call=cold, planning=planning, peak=peak.device if facts.on_device else peak.host
         )
-        self._answer.put(tells=each is not None, first=each)
+        self._answer.put(self_timed=each is not None, first=each)
         if self._task["trial"]:
             self._once_more(cold, each, facts.on_device)
         else:
@@ -92,7 +92,7 @@ class Round:
         result, each = self._contender.call(self._image, self._psf, iterations)
         took = time.perf_counter() - began
         if keep:
-            with beside(Path(keep)) as partial, partial.open("wb") as file:
+            with partial_output(Path(keep)) as partial, partial.open("wb") as file:
                 np.save(file, result)
         return took, each
 
@@ -111,9 +111,9 @@ class Answer:
 
     def put(self, **values: Any) -> None:
         self._values.update(values)
-        beside = self._path.with_suffix(".new")
-        beside.write_text(json.dumps(self._values))
-        beside.replace(self._path)
+        partial = self._path.with_suffix(".new")
+        partial.write_text(json.dumps(self._values))
+        partial.replace(self._path)
 
     def add(self, key: str, value: float | None) -> None:
         self.put(**{key: [*self._values.get(key, []), value]})
@@ -123,7 +123,7 @@ def main() -> None:
     task, answer = json.loads(Path(sys.argv[1]).read_text()), Answer(Path(sys.argv[2]))
     try:
         if task["name"] is None:
-            answer.put(entrants=[entrant.to_dict() for entrant in entrants()], opencl=opencl_devices())
+            answer.put(contestants=[contestant.to_dict() for contestant in contestants()], opencl=opencl_devices())
         else:
             Round(task, answer).run()
     except RLCoreError as error:

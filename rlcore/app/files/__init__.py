@@ -1,1 +1,1 @@
-"""Files of microscopes: TIFF in its three dialects, OME-Zarr, .npy; read and written volume by volume."""
+"""Microscope files: TIFF in three dialects, OME-Zarr and .npy, read and written volume by volume."""

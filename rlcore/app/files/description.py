@@ -1,4 +1,4 @@
-"""What a file says of its picture, besides the voxels."""
+"""Metadata of an image file, carried over from the image to the result."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from rlcore.app.files.voxel import Dialect, Voxel
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """What is kept from the image to the result."""
+    """Metadata of an image file."""
 
     dialect: Dialect
     voxel: Voxel = field(default_factory=Voxel)
     channels: tuple[str, ...] = ()
-    """Names of all channels in the file; empty where it names none."""
+    """Names of all channels in the file; empty if it names none."""
     rest: Mapping[str, Any] = field(default_factory=dict)
-    """All else in the dialect's words: OME-XML under ``xml``, Zarr's ``attributes``, ImageJ's or tifffile's entries."""
+    """All other metadata in the dialect's form: OME-XML under ``xml``, Zarr's ``attributes``, or ImageJ's or
+    tifffile's entries."""

@@ -1,4 +1,4 @@
-"""Which axes a file has, which of its time points and channels are wanted, and where their volumes lie."""
+"""Layout of a file: its axes, the selected time points and channels, and the index of each volume."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rlcore.blocks import Shape
+from rlcore.backend.boxes import Shape
 from rlcore.errors import InputError
 
 _DEPTH = "ZIQ"
-"""Axes that may stand for z: z itself, an unnamed sequence of planes, an unknown axis."""
+"""Axes that may serve as z: z itself, tifffile's "I" (a sequence of planes) and "Q" (an unknown axis)."""
 
 Index = tuple[int | slice, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """Which of several channels and time points: an index, or text such as ``3``, ``3:10``, ``0,2``; None for all."""
+    """Selection of channels and time points: an index, or text such as ``3``, ``3:10``, ``0,2``; None for all."""
 
     channel: str | int | None = None
     time: str | int | None = None
     axes: str | None = None
-    """What the file's axes are, where the user says it."""
+    """Letters of the file's axes as given by the user; None to take them from the file."""
 
 
 ALL = Pick()
@@ -31,7 +31,7 @@ ALL = Pick()
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One volume: its time point and channel, counted among those that are wanted."""
+    """One volume, by its time point and channel, counted among the selected ones."""
 
     time: int = 0
     channel: int = 0
@@ -39,64 +39,86 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A file's axes, and what is wanted of them."""
+    """Axes of a file, and the entries selected along them."""
 
     file_axes: str
-    """As the file has them: T, C, Z, Y, X, and others that have one entry."""
+    """Axes in the file's order: T, C, Z, Y, X, and others of length one."""
     file_shape: Shape
     times: tuple[int, ...]
-    """Those wanted, as the file counts them; (0,) where it has no such axis."""
+    """Selected time points, counted as in the file; (0,) without such an axis."""
     channels: tuple[int, ...]
+    """Selected channels, counted as in the file; (0,) without such an axis."""
     axes: str
-    """Those of the result, in the file's order: what is picked by one index is no axis of it."""
+    """Axes of the result in the file's order, without those reduced to a single index."""
 
     @property
     def shape(self) -> Shape:
-        """Of the result."""
+        """Shape of the result."""
         return tuple(self.size(letter) for letter in self.axes)
 
     @property
     def volume_shape(self) -> Shape:
-        """Of one volume: (z, y, x), or (y, x) where there is one plane."""
+        """Shape of one volume: (z, y, x), or (y, x) for a single plane."""
         sizes = [self.size(letter) for letter in "ZYX"]
         return tuple(sizes if sizes[0] > 1 else sizes[1:])
 
     @property
     def places(self) -> list[Place]:
-        """Every volume, time point by time point."""
+        """All selected volumes, time point by time point."""
         return [Place(t, c) for t, c in itertools.product(range(len(self.times)), range(len(self.channels)))]
 
     def size(self, letter: str) -> int:
-        """Entries of the result along an axis; 1 where there is none."""
+        """Returns the length of an axis in the result; 1 if it has no such axis."""
         if letter in "TC":
             return len(self.times if letter == "T" else self.channels)
         return self.size_in_file(letter)
 
     def size_in_file(self, letter: str) -> int:
-        """Entries of the file along an axis; 1 where there is none."""
+        """Returns the length of an axis in the file; 1 if it has no such axis."""
         return self.file_shape[self.file_axes.index(letter)] if letter in self.file_axes else 1
 
     def in_file(self, place: Place) -> Index:
-        """Where a volume lies in the file."""
+        """Returns the index of a volume in the file."""
         return self._index(self.file_axes, {"T": self.times[place.time], "C": self.channels[place.channel]})
 
     def in_result(self, place: Place, axes: str) -> Index:
-        """Where it lies in a result with these axes."""
+        """Returns the index of a volume in a result with these axes."""
         return self._index(axes, {"T": place.time, "C": place.channel})
 
     def _index(self, axes: str, at: dict[str, int]) -> Index:
-        """Slices along what a volume extends in, a number along everything else."""
+        """Returns slices along the axes of a volume, and a number along all others."""
         along = "ZYX"[-len(self.volume_shape) :]
         return tuple(slice(None) if letter in along else at.get(letter, 0) for letter in axes)
 
 
 def lay_out(file: str, axes: str, shape: Shape, pick: Pick, names: Sequence[str] = ()) -> Layout:
-    """The layout of a file with these axes, or a sentence on what of it cannot be used."""
+    """Lays out a file with these axes.
+
+    Parameters
+    ----------
+    file : str
+        Name of the file in messages.
+    axes : str
+        A letter for each axis, as tifffile names them.
+    shape : tuple of int
+        Length of each axis.
+    pick : Pick
+        The user's selection.
+    names : sequence of str
+        Names of the channels.
+
+    Raises
+    ------
+    InputError
+        If the axes cannot be used, or the selection does not exist.
+    """
     axes = _named(file, axes, shape, pick.axes)
+    # an ambiguous axis counts as depth only if it has several planes
     depth = next((letter for letter in _DEPTH if letter in axes and shape[axes.index(letter)] > 1), "Z")
     letters = axes.replace(depth, "Z") if depth != "Z" else axes
+    # samples of a pixel (red, green, blue) are restored as channels
     if "S" in letters and ("C" not in letters or shape[letters.index("C")] == 1):
-        letters = letters.replace("C", "?").replace("S", "C")  # samples of a pixel: red, green, blue
+        letters = letters.replace("C", "?").replace("S", "C")
     if missing := [letter for letter in "YX" if letter not in letters]:
         raise InputError(f"{file} has axes {axes!r} and no {missing[0]!r} among them; say what they are by --axes")
     for letter, size in zip(letters, shape, strict=True):
@@ -109,12 +131,13 @@ def lay_out(file: str, axes: str, shape: Shape, pick: Pick, names: Sequence[str]
     channels, no_channel = _wanted(file, several, pick.channel)
     dropped = "T" * no_time + "C" * no_channel
     kept = "".join(letter for letter in letters if letter in "TCZYX" and letter not in dropped)
+    # channels that lie last, as in RGB, would be strided; the result has its planes last
     kept = kept if kept.endswith("YX") else "".join(letter for letter in "TCZYX" if letter in kept)
     return Layout(letters, tuple(map(int, shape)), times, channels, kept)
 
 
 def _named(file: str, axes: str, shape: Shape, said: str | None) -> str:
-    """The axes' letters, by the user's word if there is one."""
+    """Returns the letters of the axes, replaced by the user's if given."""
     if said is None:
         return axes
     letters = said.upper()
@@ -129,7 +152,7 @@ def _size(letters: str, shape: Shape, letter: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Several:
-    """Entries along an axis, and how messages speak of them."""
+    """Entries along an axis, with the words that messages use for them."""
 
     what: str
     option: str
@@ -141,10 +164,11 @@ class _Several:
 
 
 def _wanted(file: str, several: _Several, said: str | int | None) -> tuple[tuple[int, ...], bool]:
-    """The entries wanted along an axis, and whether it is one alone, so that the axis goes."""
+    """Returns the selected entries along an axis, and whether a single index was given, which drops the axis."""
     if said is None:
         return tuple(range(several.size)), False
     text, option = str(said).strip(), several.option
+    # names come first, as a channel may be named by its wavelength, such as 488
     if text in several.names:
         return (several.names.index(text),), True
     wanted = _indices(text, several)

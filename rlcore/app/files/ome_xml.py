@@ -1,4 +1,4 @@
-"""The OME-XML of a result: its image's own, where it has one, with what the run has changed."""
+"""OME-XML of a result: that of its image if it has one, updated to the result."""
 
 from __future__ import annotations
 
@@ -13,22 +13,39 @@ from rlcore.app.files.description import Description
 from rlcore.app.files.layout import Layout
 from rlcore.app.files.provenance import Provenance
 from rlcore.app.files.tiff_scale import ome_entries
-from rlcore.blocks import Shape
+from rlcore.backend.boxes import Shape
 
 _TYPES = {"float32": "float", "uint16": "uint16"}
 _REPLACED = ("BigEndian", "Interleaved", "SignificantBits")
 
 
 def ome_xml(about: Description, layout: Layout, axes: str, shape: Shape, dtype: str, provenance: Provenance) -> bytes:
-    """OME-XML for a file of these axes, whose planes follow each other.
+    """Returns OME-XML, encoded as UTF-8, for a file of these axes with consecutive planes.
 
-    What the image's OME-XML says of instrument, objective, channels, planes and all else stays; other images, and
-    channels and planes that were not picked, go.
+    Instrument, objective, channels, planes and everything else in the image's OME-XML are kept. Other images, and
+    channels and planes that were not selected, are removed.
+
+    Parameters
+    ----------
+    about : Description
+        Metadata of the image.
+    layout : Layout
+        Selected time points and channels.
+    axes : str
+        Axes of the result's file.
+    shape : tuple of int
+        Length of each axis.
+    dtype : str
+        "float32" or "uint16".
+    provenance : Provenance
+        Added as a sentence in the description, and as a map annotation.
     """
     source = about.rest.get("xml") if about.dialect == "ome" else None
     root = ElementTree.fromstring(source or _new(about, layout, axes, shape, dtype))
     names = _Names(root.tag.partition("}")[0] + "}")
+    # without this, ElementTree would write every tag with the prefix "ns0:", which some readers do not accept
     ElementTree.register_namespace("", names.prefix.strip("{}"))
+    # the schema asks for a new identifier for every file; TiffData without a UUID then means this file
     root.set("UUID", f"urn:uuid:{uuid.uuid4()}")
     root.set("Creator", f"rlcore {provenance.version}")
     image = _only_image(root, names)
@@ -37,6 +54,7 @@ def ome_xml(about: Description, layout: Layout, axes: str, shape: Shape, dtype: 
     _set_pixels(pixels, names, axes, shape, dtype)
     if source:
         _pick(pixels, names, about, layout)
+    # the schema fixes the order of children: Channel, then TiffData, then Plane
     pixels.insert(len(pixels.findall(names("Channel"))), _tiff_data(names, axes, shape))
     _describe(image, names, provenance.sentence)
     _annotate(root, image, names, provenance.entries())
@@ -45,7 +63,7 @@ def ome_xml(about: Description, layout: Layout, axes: str, shape: Shape, dtype: 
 
 
 class _Names:
-    """Names of elements in the file's namespace."""
+    """Qualifies names of elements with the file's namespace."""
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix if prefix.startswith("{") else ""
@@ -55,7 +73,7 @@ class _Names:
 
 
 def _new(about: Description, layout: Layout, axes: str, shape: Shape, dtype: str) -> str:
-    """For an image that has none: its scale and the names of its channels."""
+    """Returns new OME-XML with the scale and the names of channels, for an image without any."""
     planes = int(np.prod(shape[:-2]))
     entries: dict[str, Any] = {**ome_entries(about.voxel)}
     if about.channels:
@@ -66,7 +84,7 @@ def _new(about: Description, layout: Layout, axes: str, shape: Shape, dtype: str
 
 
 def _only_image(root: ElementTree.Element, names: _Names) -> ElementTree.Element:
-    """The first image; the others, and references to them, go."""
+    """Returns the first image, and removes the others with all references to them."""
     first, *others = root.findall(names("Image"))
     gone = {image.get("ID") for image in others}
     for parent in list(root.iter()):
@@ -82,7 +100,7 @@ def _set_pixels(pixels: ElementTree.Element, names: _Names, axes: str, shape: Sh
         pixels.set(f"Size{letter}", str(sizes.get(letter, 1)))
     pixels.set("Type", _TYPES[dtype])
     pixels.set("DimensionOrder", "XY" + _fastest_first(axes))
-    for name in _REPLACED:
+    for name in _REPLACED:  # they describe the stored bytes of the image, not of the result
         pixels.attrib.pop(name, None)
     for child in list(pixels):
         if child.tag in map(names, ("BinData", "TiffData", "MetadataOnly")):
@@ -90,17 +108,17 @@ def _set_pixels(pixels: ElementTree.Element, names: _Names, axes: str, shape: Sh
 
 
 def _fastest_first(axes: str) -> str:
-    """The axes before the plane's, that which varies fastest first, then those that the file has not."""
+    """Returns the axes before the plane, fastest first, followed by those that the file lacks."""
     present = axes[:-2][::-1]
     return present + "".join(letter for letter in "ZCT" if letter not in present)
 
 
 def _pick(pixels: ElementTree.Element, names: _Names, about: Description, layout: Layout) -> None:
-    """Leave the channels and planes that the result has, counted as it counts them."""
+    """Removes channels and planes that were not selected, and renumbers the others."""
     channels = pixels.findall(names("Channel"))
     if len(channels) == layout.size_in_file("C"):
         for number, channel in enumerate(channels):
-            channel.attrib.pop("SamplesPerPixel", None)
+            channel.attrib.pop("SamplesPerPixel", None)  # samples have become channels
             if number not in layout.channels:
                 pixels.remove(channel)
     else:  # one channel for several samples of a pixel, such as red, green and blue
@@ -120,9 +138,10 @@ def _tiff_data(names: _Names, axes: str, shape: Shape) -> ElementTree.Element:
 
 
 def _describe(image: ElementTree.Element, names: _Names, sentence: str) -> None:
-    """Add a sentence to the image's description."""
+    """Appends a sentence to the image's description."""
     found = image.find(names("Description"))
     if found is None:
+        # the schema wants these two elements before the description
         before = [child for child in image if child.tag in map(names, ("AcquisitionDate", "ExperimenterRef"))]
         found = ElementTree.Element(names("Description"))
         image.insert(len(before), found)
@@ -130,13 +149,15 @@ def _describe(image: ElementTree.Element, names: _Names, sentence: str) -> None:
 
 
 def _annotate(root: ElementTree.Element, image: ElementTree.Element, names: _Names, entries: dict[str, str]) -> None:
-    """Add the provenance as a map annotation of the image."""
+    """Adds the provenance as a map annotation of the image."""
     holder = root.find(names("StructuredAnnotations"))
     if holder is None:
         holder = ElementTree.Element(names("StructuredAnnotations"))
+        # the schema wants annotations before these two elements
         after = [child.tag for child in root]
         end = min((after.index(tag) for tag in map(names, ("ROI", "BinaryOnly")) if tag in after), default=len(after))
         root.insert(end, holder)
+    # the image may itself be a result of ours and have such an annotation
     taken = {annotation.get("ID") for annotation in holder}
     identity = next(name for n in range(len(taken) + 1) if (name := f"Annotation:rlcore-{n}") not in taken)
     annotation = ElementTree.SubElement(holder, names("MapAnnotation"), ID=identity, Namespace="rlcore")

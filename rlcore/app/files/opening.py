@@ -1,4 +1,4 @@
-"""Opening a user's image or PSF: its volumes where they lie, so that a huge file is never held whole."""
+"""Opens image and PSF files; volumes are mapped or read by slices, so that a huge file is never loaded whole."""
 
 from __future__ import annotations
 
@@ -14,35 +14,36 @@ import numpy as np
 
 from rlcore.app.files.description import Description
 from rlcore.app.files.layout import ALL, Index, Layout, Pick, Place, lay_out
-from rlcore.app.files.tiff import Encoded, read_tiff
+from rlcore.app.files.tiff_input import Encoded, read_tiff
 from rlcore.backend import Volume
-from rlcore.budget import host_free, parse_memory
+from rlcore.backend.host.memory import host_free
 from rlcore.errors import InputError
 from rlcore.execution.checkpoint import open_volume as map_new
+from rlcore.planner.budget import parse_memory
 
 _UNREADABLE = (OSError, ValueError, KeyError, IndexError, struct.error, zlib.error)
 
 Decoder = Callable[[Encoded], Volume]
-"""How to get at the voxels of a volume that cannot be mapped to memory."""
+"""Decodes a volume that cannot be mapped to memory."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Opened:
-    """A file's volumes, and what the file says of them."""
+    """An open file: its volumes and its metadata."""
 
     path: Path
     about: Description
     layout: Layout
     dtype: np.dtype[Any]
     fetch: Callable[[Index], Any]
-    """The volume at an index of the file."""
+    """Function from an index of the file to the volume there."""
 
     def volume(self, place: Place) -> Any:
-        """One volume, (z, y, x) or (y, x): mapped, decoded, or something that reads by slices."""
+        """Returns one volume, (z, y, x) or (y, x): mapped, decoded, or an object that reads by slices."""
         return self.fetch(self.layout.in_file(place))
 
     def only(self, what: str) -> Any:
-        """The volume of a file that has one."""
+        """Returns the volume of a file that has exactly one; raises InputError if it has several."""
         if len(self.layout.places) > 1:
             count = f"{len(self.layout.times)} time points of {len(self.layout.channels)} channels"
             raise InputError(f"{what} {str(self.path)!r} has {count}; save the one you want as a file")
@@ -50,33 +51,34 @@ class Opened:
 
     @property
     def channel_names(self) -> tuple[str, ...]:
-        """Of the channels that are wanted; empty where the file names none."""
+        """Names of the selected channels; empty if the file names none."""
         names = self.about.channels
         return tuple(names[c] for c in self.layout.channels if c < len(names))
 
 
 def open_file(path: Path, what: str, *, pick: Pick = ALL, decode: Decoder | None = None) -> Opened:
-    """Open a file for reading.
+    """Opens a file for reading.
 
     Parameters
     ----------
     path : Path
         A TIFF (plain, ImageJ, OME, BigTIFF), an OME-Zarr folder or a .npy file.
     what : str
-        What messages call it: "image" or "psf".
+        Name of the file's role in messages: "image" or "psf".
     pick : Pick, optional
-        The channels and time points that are wanted of a file that has several; all by default.
+        Selected channels and time points; all by default.
     decode : callable, optional
-        How to get at volumes of a TIFF that cannot be mapped; into memory by default.
+        Decoder for volumes of a TIFF that cannot be mapped; decodes into memory by default.
 
     Raises
     ------
     InputError
-        If the file cannot be read, or has not what is picked.
+        If the file cannot be read, or the selection does not exist.
     """
     file = f"{what} {str(path)!r}"
     if path.is_dir():
-        from rlcore.app.files.ome_zarr import is_zarr, read_zarr
+        # imported late: zarr is an optional dependency
+        from rlcore.app.files.zarr_input import is_zarr, read_zarr
 
         if not is_zarr(path):
             raise InputError(f"{file} is a folder; name a file")
@@ -98,7 +100,7 @@ def open_file(path: Path, what: str, *, pick: Pick = ALL, decode: Decoder | None
 
 @dataclass(slots=True, eq=False)
 class _Decoded:
-    """Volumes that are decoded when they are asked for; the last is kept until another is."""
+    """Volumes that are decoded on demand. The last one is kept, as a run reads a volume several times."""
 
     path: Path
     file: str
@@ -110,7 +112,7 @@ class _Decoded:
     def __call__(self, index: Index) -> Volume:
         if self.last is not None and self.last[0] == index:
             return self.last[1]
-        self.last = None
+        self.last = None  # freed first, so that two volumes are never in memory at once
         try:
             volume = self.decode(Encoded(self.path, index, self.layout.volume_shape, self.dtype))
         except _UNREADABLE as error:
@@ -119,18 +121,19 @@ class _Decoded:
         return volume
 
 
-def not_at_all(volume: Encoded) -> Volume:
-    """Decode nothing: zeros of the right shape and type, in no memory."""
+def decode_nothing(volume: Encoded) -> Volume:
+    """Returns zeros of the right shape and type that take no memory, for commands that need only metadata."""
     return np.broadcast_to(np.zeros((), volume.dtype), volume.shape)
 
 
 def in_memory(volume: Encoded) -> Volume:
-    """Decode into memory."""
+    """Decodes a volume into memory."""
     return volume.decode(np.empty(volume.shape, volume.dtype))
 
 
 def into(scratch: Path, memory: str | None) -> Decoder:
-    """Decode into memory, or into a .npy file where that would take more than a quarter of what is free or given."""
+    """Returns a decoder into memory, or into the .npy file `scratch` for volumes larger than a quarter of the limit."""
+    # the other three quarters are left for the arrays of the run
     asked = 1.0 if memory is None else parse_memory(memory)
     room = asked if isinstance(asked, int) else int(asked * host_free()[0])
 
@@ -144,6 +147,7 @@ def into(scratch: Path, memory: str | None) -> Decoder:
 
 def _open_npy(path: Path, file: str, pick: Pick) -> Opened:
     array = np.load(path, mmap_mode="r")
+    # NumPy's format names no axes; "?" has them named by --axes
     axes = "ZYX"[-array.ndim :] if array.ndim in (2, 3) else "?" * array.ndim
     layout = lay_out(file, axes, array.shape, pick) if array.ndim > 1 else None
     if layout is None:

@@ -1,4 +1,4 @@
-"""A result in the making: a new file, or one that an earlier run has begun, filled volume by volume."""
+"""Output files, created by a run or reopened by a resumed run, and filled volume by volume."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ from rlcore.app.files.layout import Layout, Place
 from rlcore.app.files.provenance import Provenance
 from rlcore.app.files.tiff_output import create_tiff, open_tiff
 from rlcore.backend import Volume
-from rlcore.blocks import Shape, pieces
+from rlcore.backend.boxes import Shape, pieces
 from rlcore.errors import InputError
 from rlcore.execution.checkpoint import reserve
-from rlcore.execution.mapped import release
-from rlcore.execution.scan import chunks_of
+from rlcore.execution.volumes.mapped import release
+from rlcore.execution.volumes.statistics import chunks_of
 from rlcore.planner import Plan
 
 _PIECE = 1 << 20
-"""Voxels converted at a time, unless a single chunk has more."""
+"""Number of voxels converted at a time; more if a single chunk is larger."""
 
 
 class Output(Protocol):
-    """What volumes are written to."""
+    """An output file that volumes are written to."""
 
     def volume(self, place: Place) -> Any:
-        """Takes one volume by slices."""
+        """Returns an object that takes the voxels of one volume by slices."""
         ...
 
     def finish(self, place: Place) -> None:
-        """The volume is written: bring it to the disk, errors and all, with what is derived from it."""
+        """Flushes a complete volume to disk, raising pending write errors, and derives coarser levels from it."""
         ...
 
     def close(self) -> None:
-        """All volumes are written."""
+        """Completes the file after its last volume."""
         ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Target:
-    """What a result is to be."""
+    """Description of a result before it is written."""
 
     output: Path
-    """What it will be called."""
+    """Final path; the file is written under another name."""
     about: Description
     layout: Layout
     dtype: str
@@ -56,15 +56,21 @@ class Target:
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """Size of the voxels in bytes."""
         return math.prod(self.layout.shape) * np.dtype(self.dtype).itemsize
 
     def with_step(self, step: float) -> Target:
-        """The same, saying what one step of its integers is worth."""
+        """Returns the target with the value of one step of its integers in its provenance."""
         return replace(self, provenance=replace(self.provenance, step=step))
 
     def create(self, path: Path) -> Output:
-        """A new file or folder, its disk space claimed where that can be."""
+        """Creates a new file or folder, and reserves its disk space if the file system can.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be created, or the disk has too little space.
+        """
         check_room(path.parent, self.size)
         dialect = dialect_for(self.output, self.about, self.size)
         try:
@@ -78,13 +84,14 @@ class Target:
                 output = Mapped(array, self.layout, self.layout.axes)
             else:
                 output = Mapped(*create_tiff(path, self, dialect))
+            # writing to a mapped file on a full disk kills the process by SIGBUS; reserving fails cleanly
             reserve(path)
         except OSError as error:
             raise InputError(f"output {str(self.output)!r} cannot be written: {error.strerror or error}") from error
         return output
 
     def reopen(self, path: Path) -> Output:
-        """The one that an earlier run has begun."""
+        """Reopens a file that an earlier run has created."""
         dialect = dialect_for(self.output, self.about, self.size)
         if dialect == "zarr":
             from rlcore.app.files.zarr_output import ZarrOutput
@@ -97,7 +104,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mapped:
-    """A file that is mapped to memory."""
+    """An output file that is mapped to memory."""
 
     array: Volume
     layout: Layout
@@ -110,20 +117,20 @@ class Mapped:
     def finish(self, place: Place) -> None:
         if isinstance(self.array, np.memmap):
             self.array.flush()
-        release(self.array)
+        release(self.array)  # else pages of all volumes written so far count as memory of the process
 
     def close(self) -> None:
-        """Nothing is left to do."""
+        """Does nothing: every volume is on disk already."""
 
 
 def step_of(volumes: Output, places: list[Place], dtype: str) -> float:
-    """The value of one step, if the maximum of all is to become the largest number of an unsigned type."""
+    """Returns the value of one step that maps the maximum over all volumes to the largest number of `dtype`."""
     largest = max(float(plane.max()) for place in places for plane in volumes.volume(place))
-    return largest / int(np.iinfo(dtype).max) or 1.0
+    return largest / int(np.iinfo(dtype).max) or 1.0  # an image of zeros has no scale
 
 
 def to_steps(source: Any, step: float, out: Any) -> None:
-    """A volume in whole steps, by whole chunks."""
+    """Writes a volume in whole steps, by whole chunks, so that none is encoded twice."""
     shape: Shape = tuple(out.shape)
     for box in pieces(shape, chunks_of(out), _PIECE):
         part = box.slices((0,) * len(shape))

@@ -1,4 +1,4 @@
-"""What a result says of how it was made."""
+"""Provenance of a result: everything needed to reproduce it, written into its metadata."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any
 
+from rlcore.algorithm.regularization import Prior
+from rlcore.algorithm.stopping import Iterations
+from rlcore.optics.psf import PSF
 from rlcore.planner import Plan
-from rlcore.psf import PSF
-from rlcore.regularization import Prior
-from rlcore.stopping import Iterations
 
 
 @dataclass(frozen=True, slots=True)
 class UsedPSF:
-    """The PSF of one channel."""
+    """PSF of one channel."""
 
     channel: str
-    """Its name, or its number in the file."""
+    """Name of the channel, or its number in the file."""
     file: str
     shape: tuple[int, ...]
     centre: tuple[int, ...]
     sha256: str
-    """Of its values as they were used: float64, sum 1, C order, little-endian."""
+    """SHA-256 of the values used: float64, sum 1, C order, little-endian."""
     notes: tuple[str, ...]
 
     @classmethod
@@ -34,15 +34,16 @@ class UsedPSF:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Everything that is needed to make the result again."""
+    """Parameters needed to reproduce a result."""
 
     version: str
     image: str
     time: str | None
-    """The time points that were picked, as the user wrote them; None for all."""
+    """Selected time points, as the user wrote them; None for all."""
     channel: str | None
+    """Selected channels, as the user wrote them; None for all."""
     iterations: Iterations
-    """As the user wrote them: "auto" where the run found their number."""
+    """Iterations as the user wrote them; "auto" if the run determined their number."""
     stop: str
     threshold: float | None
     gain: str | None
@@ -50,22 +51,22 @@ class Provenance:
     acceleration: str
     regularization: str
     tv_weight: float | None
-    """None without total variation."""
+    """Weight of total variation; None without it."""
     seed: int | None
-    """None where nothing is drawn."""
+    """Seed of random splits of photons; None if there are none."""
     boundary: str
     background: float
     tolerance: float | None
-    """None where blocks are exact."""
+    """Error allowed for independent blocks; None if blocks are exact."""
     backend: str
     device: str
     psf: tuple[UsedPSF, ...]
     step: float | None = None
-    """Value of one step of an integer result."""
+    """Value of one step of an integer result; None for floating point."""
 
     @classmethod
     def of(cls, plan: Plan, prior: Prior, psf: tuple[UsedPSF, ...], **said: Any) -> Provenance:
-        """What a plan and a user's choices tell."""
+        """Combines a plan, the regularization and further options."""
         return cls(
             version=version("rlcore"), acceleration=plan.acceleration, boundary=plan.geometry.boundary,
             regularization=prior.name, tv_weight=prior.weight if prior.name == "tv" else None,
@@ -75,7 +76,7 @@ class Provenance:
 
     @property
     def sentence(self) -> str:
-        """For people."""
+        """Provenance as one sentence for people."""
         files = ", ".join(dict.fromkeys(used.file for used in self.psf))
         steps = "" if self.step is None else f", in steps of {self.step:.9g}"
         return (
@@ -99,12 +100,12 @@ class Provenance:
         return f"regularization {self.regularization} of {how}, "
 
     def to_dict(self) -> dict[str, Any]:
-        """In types that JSON has."""
+        """Returns the provenance in types that JSON has."""
         made: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         return made
 
     def entries(self) -> dict[str, str]:
-        """By name, each a text."""
+        """Returns the provenance as texts by name, for formats that hold nothing else; entries of None are left out."""
         return {
             key: value if isinstance(value, str) else json.dumps(value)
             for key, value in self.to_dict().items()
@@ -113,5 +114,5 @@ class Provenance:
 
 
 def fingerprint(psf: PSF) -> str:
-    """SHA-256 of a PSF's values."""
+    """Returns the SHA-256 of a PSF's values, independent of the machine's byte order."""
     return hashlib.sha256(psf.values.astype("<f8").tobytes()).hexdigest()

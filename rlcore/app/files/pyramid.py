@@ -1,4 +1,4 @@
-"""Coarser levels of a volume, each the mean of neighbouring voxels of the one before."""
+"""Pyramid of a volume: coarser levels, each made of means of neighbouring voxels of the level before."""
 
 from __future__ import annotations
 
@@ -7,19 +7,26 @@ from typing import Any
 
 import numpy as np
 
-from rlcore.blocks import Shape, pieces
+from rlcore.backend.boxes import Shape, pieces
 
 _SMALLEST = 256
-"""Voxels of the longer side of a plane below which no coarser level is made."""
+"""Longest side of a plane, in voxels, at which no coarser level is made; about a viewer's thumbnail."""
 
 Factors = tuple[int, ...]
 
 
 def level_factors(shape: Shape, lengths: Sequence[float | None]) -> list[Factors]:
-    """How much coarser than the volume each level is along its axes, the volume itself first.
+    """Returns the downsampling factors of each level along each axis, beginning with the volume itself.
 
-    Planes are halved until they are small. Depth is halved where its voxels are no longer than those of a plane, so
-    that voxels come nearer to cubes; where a length is not known, it is left as it is.
+    Planes are halved until they are small. Depth is halved where its voxels are no longer than those of the plane, so
+    that voxels approach cubes; if a length is unknown, depth is not downsampled.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the volume, (z, y, x) or (y, x).
+    lengths : sequence of float or None
+        Size of a voxel along each axis, in one unit; None if unknown.
     """
     factors = (1,) * len(shape)
     levels = [factors]
@@ -39,12 +46,12 @@ def _steps(shape: Shape, factors: Factors, lengths: Sequence[float | None]) -> F
 
 
 def level_shape(shape: Shape, factors: Factors) -> Shape:
-    """Shape of a level; a remainder along an axis makes a voxel of its own."""
+    """Returns the shape of a level; a remainder along an axis makes one more voxel."""
     return tuple(-(-n // f) for n, f in zip(shape, factors, strict=True))
 
 
 def coarsen(fine: Any, coarse: Any, steps: Factors) -> None:
-    """Fill a level from the one before, a chunk at a time."""
+    """Fills a level from the level before, one chunk at a time, so that memory stays small."""
     for box in pieces(tuple(coarse.shape), tuple(coarse.chunks), 1):
         source = tuple(
             slice(a * s, min(b * s, n)) for a, b, s, n in zip(box.start, box.stop, steps, fine.shape, strict=True)
@@ -54,7 +61,7 @@ def coarsen(fine: Any, coarse: Any, steps: Factors) -> None:
 
 
 def mean_of(values: np.ndarray[Any, Any], steps: Factors) -> np.ndarray[Any, Any]:
-    """Means of neighbouring voxels; at a far edge of those that there are."""
+    """Returns means of neighbouring voxels; an odd last voxel is its own mean."""
     for axis, step in enumerate(steps):
         if step == 2:
             even = np.take(values, range(0, values.shape[axis], 2), axis)

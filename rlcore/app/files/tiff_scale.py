@@ -6,7 +6,7 @@ from typing import Any
 
 import tifffile
 
-from rlcore.app.files.units import in_ome_xml, spelt
+from rlcore.app.files.units import in_ome_xml, canonical
 from rlcore.app.files.voxel import Dialect, Voxel
 
 
@@ -21,19 +21,19 @@ def _of_ome(tif: tifffile.TiffFile) -> Voxel:
     keys = {**{axis: f"PhysicalSize{axis}" for axis in "ZYX"}, "T": "TimeIncrement"}
     sizes = {axis: float(size) for axis, key in keys.items() if (size := pixels.get(key)) and float(size) > 0}
     units = {axis: str(pixels.get(keys[axis] + "Unit", "s" if axis == "T" else "µm")) for axis in sizes}
-    return Voxel(sizes, {axis: spelt(unit) for axis, unit in units.items()})
+    return Voxel(sizes, {axis: canonical(unit) for axis, unit in units.items()})
 
 
 def _of_imagej(tif: tifffile.TiffFile) -> Voxel:
     metadata: dict[str, Any] = tif.imagej_metadata or {}
-    sizes, unit = _resolution(tif), spelt(str(metadata.get("unit", "")))
+    sizes, unit = _resolution(tif), canonical(str(metadata.get("unit", "")))
     if spacing := metadata.get("spacing"):
         sizes["Z"] = abs(float(spacing))
     if not unit or unit == "pixel":
         sizes = {}
     units = dict.fromkeys(sizes, unit)
     if interval := float(metadata.get("finterval") or 0):
-        sizes["T"], units["T"] = interval, spelt(str(metadata.get("tunit", "s")))
+        sizes["T"], units["T"] = interval, canonical(str(metadata.get("tunit", "s")))
     return Voxel(sizes, units)
 
 

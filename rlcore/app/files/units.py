@@ -33,7 +33,7 @@ _OF_LENGTH = {sign: name for name, sign in _LENGTHS.items()}
 _OF_TIME = {sign: name for name, sign in _TIMES.items()}
 
 
-def spelt(unit: str) -> str:
+def canonical(unit: str) -> str:
     """A unit as it is written here: µm, s; one that is not known as it is."""
     return _SPELLINGS.get(unit, unit)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from rlcore.app.files.ome_zarr import libraries
+from rlcore.app.files.zarr_input import libraries
 from rlcore.app.files.pyramid import Factors
 from rlcore.app.files.units import in_zarr
 

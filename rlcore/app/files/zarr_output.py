@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rlcore.app.files.layout import Place
-from rlcore.app.files.ome_zarr import libraries
+from rlcore.app.files.zarr_input import libraries
 from rlcore.app.files.pyramid import Factors, coarsen, level_factors, level_shape
-from rlcore.app.files.window import Window
+from rlcore.app.files.volume_in_array import VolumeInArray
 from rlcore.app.files.zarr_metadata import image_metadata
 from rlcore.backend import Shape
 from rlcore.planner import Plan
@@ -54,7 +54,7 @@ class ZarrOutput:
     def _sizes(self) -> dict[str, int]:
         return {letter: self._target.layout.size(letter) for letter in "TC"}
 
-    def volume(self, place: Place) -> Window:
+    def volume(self, place: Place) -> VolumeInArray:
         return self._level(0, place)
 
     def finish(self, place: Place) -> None:
@@ -67,9 +67,9 @@ class ZarrOutput:
         ceilings = [self._ceiling(channel) for channel in range(len(self._target.layout.channels))]
         self._group.attrs.update(image_metadata(self._target, self._axes, self._padded_factors(), ceilings))
 
-    def _level(self, number: int, place: Place) -> Window:
+    def _level(self, number: int, place: Place) -> VolumeInArray:
         index = self._target.layout.in_result(place, self._axes)
-        return Window(self._group[str(number)], index, str(self._path))
+        return VolumeInArray(self._group[str(number)], index, str(self._path))
 
     def _ceiling(self, channel: int) -> float:
         """The largest value of a channel's coarsest level: what a viewer shows as white."""
@@ -96,5 +96,5 @@ def _chunk(plan: Plan, shape: Shape) -> Shape:
     """As large as is good to view, but no larger than what a block keeps along an axis that is cut."""
     wanted = _CHUNK if len(shape) == 3 else (4 * _CHUNK[1], 4 * _CHUNK[2])
     domain = plan.geometry.domain.shape
-    keeps = [k if k < d else n for k, d, n in zip(plan.keep_shape, domain, shape, strict=True)]
+    keeps = [k if k < d else n for k, d, n in zip(plan.core_shape, domain, shape, strict=True)]
     return tuple(int(np.clip(c, 1, min(k, n))) for c, k, n in zip(wanted, keeps, shape, strict=True))

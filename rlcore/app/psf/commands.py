@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from rlcore.app.program import options, print_json
+from rlcore.app.command_group import options, print_json
 from rlcore.optics.microscope import TECHNIQUES
 
 PATH = click.Path(path_type=Path)
@@ -110,13 +110,13 @@ def models(*, as_json: bool) -> None:
 
 def _run(work: Any, wanted: dict[str, Any]) -> None:
     """Do the work, its warnings shown, and print what it says of its result."""
-    from rlcore.app.screen import Screen
+    from rlcore.app.terminal import Terminal
 
     as_json = wanted.pop("as_json")
-    screen = Screen()
-    with screen.listening():
+    terminal = Terminal()
+    with terminal.listening():
         result = work(**wanted)
     if as_json:
-        print_json({**result.figures, "warnings": screen.warned})
+        print_json({**result.figures, "warnings": terminal.warned})
     else:
         click.echo("\n".join(result.lines))

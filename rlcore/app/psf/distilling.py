@@ -40,7 +40,7 @@ def distil_file(
         "found": made.beads.found,
         "used": made.used,
         "rejected": {**made.beads.rejected, "unlike the others": made.unlike},
-        "likeness": {"median": made.likeness[0], "least": made.likeness[1]},
+        "inner_products": {"median": made.inner_products[0], "least": made.inner_products[1]},
         "background": made.background,
         "psf": found.to_dict(),
     }

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from rlcore.app.files.destination import beside, check_output
+from rlcore.app.files.destination import partial_output, check_output
 from rlcore.app.files.layout import ALL, Pick
 from rlcore.app.files.opening import Opened, open_file
 from rlcore.backend import Shape, Volume
@@ -57,7 +57,7 @@ def check(inputs: list[Path], output: Path | None, picture: Path | None, *, forc
 def write(output: Path, values: Volume, scale: Scale) -> None:
     """As float32; a TIFF in ImageJ's dialect, which says the voxel size."""
     volume = np.ascontiguousarray(values, dtype=np.float32)
-    with beside(output) as partial:
+    with partial_output(output) as partial:
         if output.suffix.lower() == ".npy":
             with partial.open("wb") as file:
                 np.save(file, volume)

@@ -11,12 +11,12 @@ import numpy as np
 
 from rlcore.app.files.description import Description
 from rlcore.app.files.layout import ALL, Pick, lay_out
-from rlcore.app.files.opening import Opened, not_at_all, open_file
+from rlcore.app.files.opening import Opened, decode_nothing, open_file
 from rlcore.app.psf import files
 from rlcore.app.psf.files import Result
 from rlcore.app.psf.inspecting import lines_of
-from rlcore.app.psf.metadata import Told, only_channel, read_metadata
-from rlcore.app.psf.taking import Taken, lacking, take
+from rlcore.app.psf.metadata import ImageMetadata, only_channel, read_metadata
+from rlcore.app.psf.microscope_sources import SourcedMicroscope, missing_options, take
 from rlcore.backend import Shape, Volume
 from rlcore.errors import InputError, PSFModelError
 from rlcore.optics.generate import default_shape, generate_psf
@@ -37,7 +37,7 @@ def generate_file(
 ) -> Result:
     """Write the PSF; says what the microscope was taken to be, and by whose word."""
     files.check([image] if image else [], output, picture, force=force)
-    taken = take(_told(image, channel), {**options, "voxel": parse_voxel(voxel)})
+    taken = gather_microscope(_told(image, channel), {**options, "voxel": parse_voxel(voxel)})
     size = files.parse_shape(shape) if shape else default_shape(taken.microscope, taken.voxel)
     scale = taken.voxel[-len(size) :]
     values = compute(taken, model, size)
@@ -67,13 +67,13 @@ def compute_for(image: Opened, channel: int, model: str) -> tuple[Opened, str]:
         If the metadata do not say enough of the microscope.
     """
     told = read_metadata(image, channel)
-    if missing := lacking(told, {}):
+    if missing := missing_options(told, {}):
         name = str(image.path)
         raise InputError(
             f"image {name!r} does not say enough of its microscope for a psf; make one by: rlcore psf generate {name} "
             f"-o psf.tif {' '.join(f'--{option} ...' for option in missing)}"
         )
-    taken = take(told, {})
+    taken = gather_microscope(told, {})
     size = default_shape(taken.microscope, taken.voxel)
     values = compute(taken, model, size)
     values.setflags(write=False)
@@ -83,7 +83,7 @@ def compute_for(image: Opened, channel: int, model: str) -> tuple[Opened, str]:
     return file, f"psf for channel {channel}: {model}, {' x '.join(map(str, size))} voxels, {taken}"
 
 
-def compute(taken: Taken, model: str, size: Shape) -> Volume:
+def compute(taken: SourcedMicroscope, model: str, size: Shape) -> Volume:
     """The PSF on so many voxels; a model that cannot be had is bad input, not a failed run."""
     try:
         return np.asarray(generate_psf(taken.microscope, size, taken.voxel[-len(size) :], model=model))
@@ -91,10 +91,10 @@ def compute(taken: Taken, model: str, size: Shape) -> Volume:
         raise InputError(str(error)) from error
 
 
-def _told(path: Path | None, channel: str | None) -> Told:
+def _told(path: Path | None, channel: str | None) -> ImageMetadata:
     if path is None:
-        return Told()
-    image = open_file(path, "image", pick=Pick(channel, 0), decode=not_at_all)
+        return ImageMetadata()
+    image = open_file(path, "image", pick=Pick(channel, 0), decode=decode_nothing)
     return read_metadata(image, only_channel(image))
 
 

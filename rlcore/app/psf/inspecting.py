@@ -7,10 +7,10 @@ from pathlib import Path
 
 from rlcore.app.psf import files
 from rlcore.app.psf.files import Result, Scale
-from rlcore.caution import caution
+from rlcore.errors import caution
 from rlcore.optics.inspect import Inspection, inspect_psf
 from rlcore.optics.mend import mend_psf
-from rlcore.psf import PSFWarning
+from rlcore.optics.psf import PSFWarning
 
 
 def inspect_file(*, path: Path, picture: Path | None, force: bool) -> Result:

@@ -26,7 +26,7 @@ _MODES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class SourcedValue:
     """What is known of a microscope, and who said it."""
 
     value: Any
@@ -34,21 +34,21 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ImageMetadata:
     """What is known of an image."""
 
     voxel: tuple[float, ...] | None = None
     """Micrometres along z, y, x."""
-    figures: dict[str, Figure] = field(default_factory=dict)
+    figures: dict[str, SourcedValue] = field(default_factory=dict)
     """na, emission and excitation in nm, immersion, technique: those that are told."""
 
 
-def read_metadata(image: Opened, channel: int) -> Told:
+def read_metadata(image: Opened, channel: int) -> ImageMetadata:
     """What a file says of a channel, by its number in the file; without OME metadata, only its voxel size."""
     whole, first = _document(image)
     channels = _channels(first)
     told = _objective(whole, first) | (_channel(channels[channel]) if channel < len(channels) else {})
-    return Told(files.scale_of(image), told)
+    return ImageMetadata(files.scale_of(image), told)
 
 
 def only_channel(image: Opened) -> int:
@@ -96,32 +96,32 @@ def _channels(image: dict[str, Any]) -> list[dict[str, Any]]:
     return _all(_first(image.get("Pixels")).get("Channel"))
 
 
-def _channel(channel: dict[str, Any]) -> dict[str, Figure]:
-    found: dict[str, Figure] = {}
+def _channel(channel: dict[str, Any]) -> dict[str, SourcedValue]:
+    found: dict[str, SourcedValue] = {}
     for name in ("Emission", "Excitation"):
         value = channel.get(f"{name}Wavelength")
         unit = _NANOMETRES.get(str(channel.get(f"{name}WavelengthUnit", "nm")))
         if (length := _number(value)) and unit:
-            found[name.lower()] = Figure(length * unit, "channel")
+            found[name.lower()] = SourcedValue(length * unit, "channel")
     if technique := _MODES.get(str(channel.get("AcquisitionMode", "")).lower()):
-        found["technique"] = Figure(technique, "channel")
+        found["technique"] = SourcedValue(technique, "channel")
     return found
 
 
-def _objective(whole: dict[str, Any], image: dict[str, Any]) -> dict[str, Figure]:
+def _objective(whole: dict[str, Any], image: dict[str, Any]) -> dict[str, SourcedValue]:
     """Aperture and medium: of the objective that the image names, or of the only one."""
     objectives = [one for instrument in _all(whole.get("Instrument")) for one in _all(instrument.get("Objective"))]
     settings = _first(image.get("ObjectiveSettings"))
     named = [one for one in objectives if one.get("ID") == settings.get("ID")]
     objective = (named or (objectives if len(objectives) == 1 else [{}]))[0]
-    found: dict[str, Figure] = {}
+    found: dict[str, SourcedValue] = {}
     if aperture := _number(objective.get("LensNA")):
-        found["na"] = Figure(aperture, "objective")
+        found["na"] = SourcedValue(aperture, "objective")
     medium = str(objective.get("Immersion", ""))
     if index := _MEDIA.get(medium.lower()):
-        found["immersion"] = Figure(index, f"objective: {medium.lower()}")
+        found["immersion"] = SourcedValue(index, f"objective: {medium.lower()}")
     if index := _number(settings.get("RefractiveIndex")):
-        found["immersion"] = Figure(index, "objective settings")
+        found["immersion"] = SourcedValue(index, "objective settings")
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from rlcore.app.drawing import mark_scale, save
+from rlcore.app.plotting import mark_scale, save
 from rlcore.app.psf.files import Scale
 from rlcore.backend import Volume
 from rlcore.optics.inspect import Inspection, profile

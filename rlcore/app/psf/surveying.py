@@ -7,7 +7,7 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.table import Table
 
-from rlcore.app.program import print_json
+from rlcore.app.command_group import print_json
 from rlcore.app.survey import COLOURS
 from rlcore.optics.models import survey_models
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rlcore.backend import Backend
-from rlcore.registry import find_factory
+from rlcore.backend.discovery.registry import find_factory
 from rlcore.testing.conformance.adjoint import Adjoint
 from rlcore.testing.conformance.arithmetic import Arithmetic
 from rlcore.testing.conformance.blocks import Blocks

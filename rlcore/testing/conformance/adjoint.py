@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rlcore.algorithm.boundary import BOUNDARIES, Geometry, check_boundary
+from rlcore.algorithm.steps import Composed, Steps
 from rlcore.backend import Backend, Shape
-from rlcore.boundary import BOUNDARIES, Geometry, check_boundary
-from rlcore.kernel import on_device
-from rlcore.psf import PSF
-from rlcore.steps import Composed, Steps
+from rlcore.optics.psf import PSF
+from rlcore.optics.psf_on_grid import on_device
 from rlcore.testing.conformance.cases import kernel, volume
 
 ADJOINT = 1e-5
@@ -50,7 +50,7 @@ def check_adjoint(
     """Compare the two inner products for a PSF about the usual centre and about one that is off it."""
     for centre in {tuple(p // 2 for p in psf_shape), tuple(p - 1 for p in psf_shape)}:
         geometry = Geometry(image_shape, psf_shape, centre, check_boundary(boundary))
-        least = geometry.least_shape
+        least = geometry.minimum_shape
         shape = least if geometry.wraps else tuple(backend.fast_shape(least))
         steps = steps_of(shape)
         transfer = steps.transfer(on_device(backend, PSF(kernel(psf_shape).astype(np.float64), centre), shape))

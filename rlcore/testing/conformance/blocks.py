@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rlcore.algorithm.boundary import BOUNDARIES
+from rlcore.api.deconvolve import deconvolve
 from rlcore.backend import Backend, SupportsResidence
-from rlcore.boundary import BOUNDARIES
-from rlcore.deconvolve import deconvolve
-from rlcore.planner.plan import Plan, Residence
+from rlcore.planner.plan import Plan, Placement
 from rlcore.testing.conformance.truth import blurred_spots
 from rlcore.testing.conformance.whole import whole_plan
 
@@ -20,7 +20,7 @@ SEAM = 1e-5
 
 ITERATIONS = 4
 IMAGE, PSF = (12, 20, 18), (3, 4, 5)
-_RESIDENCES: tuple[Residence, ...] = ("host", "device")
+_PLACEMENTS: tuple[Placement, ...] = ("host", "device")
 
 
 class Blocks:
@@ -38,11 +38,11 @@ class Blocks:
         options: Any = {"backend": backend, "iterations": ITERATIONS, "boundary": boundary, "background": 1.0}
         plan_of_whole = whole_plan(backend, IMAGE, PSF, ITERATIONS, boundary, "heavy-ball")
         whole = deconvolve(image, psf, plan=plan_of_whole, **options)
-        for residence in _RESIDENCES if isinstance(backend, SupportsResidence) else _RESIDENCES[:1]:
-            plan = replace(_cut(plan_of_whole, backend, half_steps), residence=residence)
+        for placement in _PLACEMENTS if isinstance(backend, SupportsResidence) else _PLACEMENTS[:1]:
+            plan = replace(_cut(plan_of_whole, backend, half_steps), placement=placement)
             assert min(plan.cut().counts) > 1
             seam = float(np.abs(deconvolve(image, psf, plan=plan, **options) - whole).max() / whole.max())
-            assert seam <= SEAM, f"{boundary}, {half_steps} half-steps, {residence}: {seam:.1e} of the maximum"
+            assert seam <= SEAM, f"{boundary}, {half_steps} half-steps, {placement}: {seam:.1e} of the maximum"
 
 
 def _cut(whole: Plan, backend: Backend[Any], half_steps: int) -> Plan:
@@ -52,4 +52,4 @@ def _cut(whole: Plan, backend: Backend[Any], half_steps: int) -> Plan:
     margin = tuple(p - 1 for p in lengths) if half_steps == 1 else tuple(2 * h for h in halo)
     keep = tuple(n // 2 + 1 for n in whole.geometry.domain.shape)
     block = backend.fast_shape(tuple(k + m for k, m in zip(keep, margin, strict=True)))
-    return replace(whole, keep_shape=keep, block_shape=tuple(block), halo=halo, half_steps=half_steps, overlap=True)
+    return replace(whole, core_shape=keep, block_shape=tuple(block), halo=halo, half_steps=half_steps, overlap=True)

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rlcore.algorithm.boundary import WeightTable
+from rlcore.algorithm.richardson_lucy import Data, Optics, State, IterationContext, live_arrays, iterate
+from rlcore.algorithm.steps import steps_for
 from rlcore.backend import Backend, Shape, on_host
-from rlcore.blocks import Box
-from rlcore.boundary import WeightTable
-from rlcore.richardson_lucy import Data, Optics, State, Turn, held_by, iterate
-from rlcore.steps import steps_for
+from rlcore.backend.boxes import Box
 from rlcore.testing.conformance.cases import kernel, volume
 from rlcore.testing.conformance.peak import Work, peak_of, resident
 
@@ -45,7 +45,7 @@ class Memory:
             iterations = _Iterations(backend, shape)
             iterations()  # plans, tables and pools, which every later run finds there
             footprint = backend.footprint(shape)
-            promised = held_by(backend).bytes(footprint)
+            promised = live_arrays(backend).bytes(footprint)
             peak = promised + SPARE + 1
             for _ in range(TRIES):
                 if peak <= promised + SPARE:
@@ -98,5 +98,5 @@ class _Iterations:
         estimate, image = map(backend.upload, self._volumes)
         data = Data(image, steps.inside(Box((1,) * len(shape), tuple(n - 1 for n in shape))))
         state = State(estimate, estimate)
-        for _ in iterate(steps, state, data, steps.weight(self._weight), optics, [Turn()] * self._iterations):
+        for _ in iterate(steps, state, data, steps.weight(self._weight), optics, [IterationContext()] * self._iterations):
             pass

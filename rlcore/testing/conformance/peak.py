@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rlcore.backend import Backend, on_host
-from rlcore.glibc import M_MMAP_THRESHOLD, tell_heap
+from rlcore.backend.host.glibc import M_MMAP_THRESHOLD, tell_heap
 
 _PROBE = 64 << 20
 """Bytes that a device's `free_bytes` has to notice before it is believed."""

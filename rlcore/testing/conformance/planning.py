@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from rlcore.api.make_plan import make_plan
 from rlcore.backend import Backend, Shape, real_dtype
-from rlcore.planning import make_plan
 from rlcore.testing.conformance.cases import THROUGH_FFT, close, over_shapes, volume
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from rlcore.algorithm.richardson_lucy import Data, Optics, State, IterationContext, iterate
+from rlcore.algorithm.steps import steps_for
 from rlcore.backend import Backend, Shape, Volume
-from rlcore.richardson_lucy import Data, Optics, State, Turn, iterate
-from rlcore.steps import steps_for
 from rlcore.testing.conformance.cases import kernel, volume
 
 THREADS, ROUNDS = 4, 10
@@ -48,5 +48,5 @@ def _iterate(backend: Backend[Any], shape: Shape, seed: int) -> Volume:
     estimate = backend.upload(np.full(shape, 1 + seed))
     image = backend.upload(volume(shape, seed, low=1, high=9))
     state = State(estimate, estimate)
-    *_, last = iterate(steps, state, Data(image, steps.inside(None)), None, optics, (Turn(), Turn()))
+    *_, last = iterate(steps, state, Data(image, steps.inside(None)), None, optics, (IterationContext(), IterationContext()))
     return backend.download(last.estimate)

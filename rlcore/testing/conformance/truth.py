@@ -9,11 +9,11 @@ import array_api_compat.numpy
 import numpy as np
 import pytest
 
-from rlcore.array_api import ArrayAPIBackend
+from rlcore.algorithm.boundary import BOUNDARIES
+from rlcore.api.deconvolve import deconvolve
 from rlcore.backend import Backend, Shape, Volume, real_dtype
-from rlcore.boundary import BOUNDARIES
-from rlcore.deconvolve import deconvolve
-from rlcore.psf import PSF
+from rlcore.backend.array_api import ArrayAPIBackend
+from rlcore.optics.psf import PSF
 from rlcore.testing.conformance.whole import whole_plan
 
 ERRORS = {20: 1e-5, 100: 3e-5}

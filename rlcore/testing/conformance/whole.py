@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from rlcore.acceleration import Acceleration
+from rlcore.algorithm.acceleration import Acceleration
+from rlcore.algorithm.boundary import Geometry, check_boundary
+from rlcore.algorithm.regularization import Regularization
 from rlcore.backend import Backend, Shape, on_host
-from rlcore.boundary import Geometry, check_boundary
-from rlcore.budget import Budget
 from rlcore.planner import Plan
-from rlcore.regularization import Regularization
+from rlcore.planner.budget import Budget
 
 _AMPLE = Budget(1 << 50, "not asked")
 
@@ -26,7 +26,7 @@ def whole_plan(
     """One block for a volume and a PSF, centred at P//2, that surely fit."""
     full = Geometry(image_shape, psf_shape, tuple(p // 2 for p in psf_shape), check_boundary(boundary))
     geometry = full.trimmed()
-    least = geometry.least_shape
+    least = geometry.minimum_shape
     return Plan(
         geometry=geometry,
         iterations=iterations,
@@ -34,10 +34,10 @@ def whole_plan(
         device=backend.device,
         on_host=on_host(backend),
         block_shape=least if geometry.wraps else tuple(backend.fast_shape(least)),
-        keep_shape=geometry.domain.shape,
+        core_shape=geometry.domain.shape,
         halo=(0,) * len(least),
         half_steps=2 * iterations,
-        residence="host",
+        placement="host",
         overlap=False,
         device_bytes=0,
         device_budget=_AMPLE,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from rlcore.backend import Summary
-from rlcore.blocks import Box
+from rlcore.backend.boxes import Box
 from tests.testing.doubles import Full
 from tests.testing.mutants.marks import fails
 

@@ -12,23 +12,23 @@ class PredictsWithoutAFloor(Full):
         return super().predict(estimate, previous, factor, least=0.0, out=out)
 
 
-@fails("likeness")
+@fails("inner_products")
 class ComparesTheNewerStepWithItself(Full):
-    def likeness(self, estimate, point, previous, before, *, inside):
-        told = super().likeness(estimate, point, previous, before, inside=inside)
-        return told._replace(square=super().likeness(estimate, point, estimate, point, inside=inside).square)
+    def inner_products(self, estimate, point, previous, before, *, inside):
+        told = super().inner_products(estimate, point, previous, before, inside=inside)
+        return told._replace(square=super().inner_products(estimate, point, estimate, point, inside=inside).square)
 
 
 @fails("factor")
 class GoesAnyDistanceAhead(Full):
-    def factor(self, likeness, *, most):
-        return likeness.product / likeness.square if likeness.square else 0.0
+    def factor(self, inner_products, *, most):
+        return inner_products.product / inner_products.square if inner_products.square else 0.0
 
 
 @fails("factor")
 class TakesItsOwnFactorsForNone(Full):
-    def factor(self, likeness, *, most):
-        return _OnDevice(super().factor(likeness, most=most))
+    def factor(self, inner_products, *, most):
+        return _OnDevice(super().factor(inner_products, most=most))
 
     def predict(self, estimate, previous, factor, *, least, out=None):
         number = 0.0 if isinstance(factor, _OnDevice) else factor

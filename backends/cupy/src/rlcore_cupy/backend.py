@@ -9,10 +9,10 @@ from typing import Any, SupportsFloat
 import numpy as np
 
 from rlcore.backend import Device, Fit, Footprint, Shape, Summary, Volume
-from rlcore.blocks import Box
+from rlcore.backend.boxes import Box
+from rlcore.backend.kit.gpu_fft.columns import Kind
 from rlcore.errors import BackendError
-from rlcore.transform_code.columns import Kind
-from rlcore_cupy import devices, elementwise, residence
+from rlcore_cupy import devices, elementwise, placement
 from rlcore_cupy.elementwise import Spread
 from rlcore_cupy.layout import Padded, Ratio, bytes_of
 from rlcore_cupy.lengths import cost, fast_length
@@ -148,7 +148,7 @@ class CuPyBackend(Regularizing, Volumes):
     def flip(self, array: Array) -> Padded:
         with self._place.here():
             target = Padded(array.shape)
-            residence.mirror(self._padded(array), target)
+            placement.mirror(self._padded(array), target)
             return target
 
     # --- fusion

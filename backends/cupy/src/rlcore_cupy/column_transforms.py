@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from rlcore.backend import Shape
-from rlcore.transform_code.columns import SHARED_BYTES, Kind, tiling_for, turns
+from rlcore.backend.kit.gpu_fft.columns import SHARED_BYTES, Kind, tiling_for, turns
 from rlcore_cupy.columns import source
 from rlcore_cupy.elementwise import multiply
 from rlcore_cupy.kept import BATCH_BYTES, Kept

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rlcore.transform_code.columns import Kind, Tiling, body
+from rlcore.backend.kit.gpu_fft.columns import Kind, Tiling, body
 
 
 def source(tiling: Tiling, kind: Kind) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rlcore.backend import Fit, Summary
-from rlcore.blocks import Box
+from rlcore.backend.boxes import Box
 from rlcore_cupy.factors import FACTOR
 from rlcore_cupy.layout import Padded, Ratio
 from rlcore_cupy.library import cupy

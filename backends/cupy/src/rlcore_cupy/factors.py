@@ -6,7 +6,7 @@ from typing import Any, SupportsFloat
 
 import numpy as np
 
-from rlcore.backend import Likeness
+from rlcore.backend import InnerProducts
 from rlcore_cupy.sums import Sum
 
 FACTOR = """
@@ -22,12 +22,12 @@ static __device__ float factor_of(const float number, const double* sums)
 class Factor:
     """How far a point lies ahead, as two sums tell."""
 
-    def __init__(self, likeness: Likeness, most: float) -> None:
-        assert isinstance(likeness.product, Sum)
-        self.sums, self.most = likeness.product.both, most
+    def __init__(self, inner_products: InnerProducts, most: float) -> None:
+        assert isinstance(inner_products.product, Sum)
+        self.sums, self.most = inner_products.product.both, most
 
     def __float__(self) -> float:
-        return Likeness(*self.sums.host).factor(self.most)
+        return InnerProducts(*self.sums.host).factor(self.most)
 
 
 def as_taken(factor: SupportsFloat) -> tuple[Any, Any]:

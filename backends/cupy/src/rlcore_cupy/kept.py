@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from rlcore.budget import processors
+from rlcore.backend.host.memory import processors
 from rlcore_cupy.library import cupy
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from typing import Any, Literal, SupportsFloat
 import numpy as np
 
 from rlcore.backend import Shape
-from rlcore.blocks import Box
+from rlcore.backend.boxes import Box
 from rlcore_cupy.factors import as_taken
 from rlcore_cupy.library import cupy
 

@@ -6,7 +6,7 @@ import math
 from functools import lru_cache
 
 from rlcore.backend import Shape
-from rlcore.transform_code.columns import tiling_for
+from rlcore.backend.kit.gpu_fft.columns import tiling_for
 
 _PRIMES = (2, 3, 5, 7, 11)
 _UNKNOWN = 6.0

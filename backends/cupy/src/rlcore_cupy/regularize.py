@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from rlcore.backend import Likeness, Shape
-from rlcore.blocks import Box
+from rlcore.backend import InnerProducts, Shape
+from rlcore.backend.boxes import Box
 from rlcore_cupy.elementwise import THREADS, kernel, row_kernel, run
 from rlcore_cupy.layout import Padded, box_of
 from rlcore_cupy.sums import TOTAL, Total
@@ -83,13 +83,13 @@ __device__ float3 slopes(const float* f, const int line, const int wraps, const 
         "o[x] = m * fminf(fmaxf(5.0f * a[x] * b[x] / fmaxf(m * m, 1e-30f), 0.0f), 1.0f);",
     )
     + """
-extern "C" __global__ void likeness(const float* estimate, const int le, const float* point, const int lp,
+extern "C" __global__ void inner_products(const float* estimate, const int le, const float* point, const int lp,
                                     const float* previous, const int lr, const float* before, const int lb,
                                     const int ny, const int z0, const int z1, const int y0, const int y1,
-                                    const int x0, const int x1, Likeness* found, Likeness* sums, unsigned* through)
+                                    const int x0, const int x1, InnerProducts* found, InnerProducts* sums, unsigned* through)
 {
-    __shared__ Likeness room[256];
-    Likeness seen = {0.0, 0.0};
+    __shared__ InnerProducts room[256];
+    InnerProducts seen = {0.0, 0.0};
     const int high = y1 - y0, rows = (z1 - z0) * high;
     for (int k = blockIdx.x; k < rows; k += gridDim.x) {
         const long long row = (long long)(z0 + k / high) * ny + y0 + k % high;
@@ -127,10 +127,10 @@ def agree(out: Padded, first: Padded, second: Padded) -> Padded:
     return run("agree", out, first, second, source=SOURCE)
 
 
-def likeness(arrays: tuple[Padded, ...], inside: Box) -> Likeness:
-    """As `SupportsLikeness.likeness`: estimate, point, previous and before."""
+def inner_products(arrays: tuple[Padded, ...], inside: Box) -> InnerProducts:
+    """As `SupportsLikeness.inner_products`: estimate, point, previous and before."""
     blocks = min(math.prod(inside.shape[:-1]), 264)
     places = [part for array in arrays for part in (array.buffer, np.int32(array.line))]
     total = Total(blocks)
-    kernel("likeness", SOURCE)((blocks,), (THREADS,), (*places, *box_of(arrays[0].shape, inside), *total.arguments))
-    return total.likeness
+    kernel("inner_products", SOURCE)((blocks,), (THREADS,), (*places, *box_of(arrays[0].shape, inside), *total.arguments))
+    return total.inner_products

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rlcore.backend import Likeness, Shape
-from rlcore.blocks import Box
+from rlcore.backend import InnerProducts, Shape
+from rlcore.backend.boxes import Box
 from rlcore_cupy import regularize
 from rlcore_cupy.factors import Factor
 from rlcore_cupy.layout import Padded
@@ -28,16 +28,16 @@ class Regularizing:
     def _real_target(self, out: Any, shape: Shape) -> Padded:
         raise NotImplementedError
 
-    def likeness(self, estimate: Any, point: Any, previous: Any, before: Any, *, inside: Box) -> Likeness:
+    def inner_products(self, estimate: Any, point: Any, previous: Any, before: Any, *, inside: Box) -> InnerProducts:
         with self._place.here():
             newest, start, older, first = map(self._written, (estimate, point, previous, before))
-            told = self._transforms.likeness(newest, start, older, first, inside)
+            told = self._transforms.inner_products(newest, start, older, first, inside)
             if told is None:
-                told = regularize.likeness(tuple(map(self._padded, (newest, start, older, first))), inside)
+                told = regularize.inner_products(tuple(map(self._padded, (newest, start, older, first))), inside)
             return told
 
-    def factor(self, likeness: Likeness, *, most: float) -> Factor:
-        return Factor(likeness, most)
+    def factor(self, inner_products: InnerProducts, *, most: float) -> Factor:
+        return Factor(inner_products, most)
 
     def smooth(
         self,

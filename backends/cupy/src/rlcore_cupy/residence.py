@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rlcore.backend import Shape
-from rlcore.blocks import runs
+from rlcore.backend.boxes import runs
 from rlcore_cupy.layout import Padded
 
 Run = tuple[slice, slice]

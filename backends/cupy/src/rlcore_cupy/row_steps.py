@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from rlcore.transform_code.stages import Access, Statements
+from rlcore.backend.kit.gpu_fft.stages import Access, Statements
 
 Form = Literal["reals", "halves"]
 """Voxels, or the half spectrum of each row."""
@@ -40,7 +40,7 @@ _PARAMETERS |= {name + AHEAD: _PARAMETERS[name] + _PARAMETERS["point"] for name 
 _PARAMETERS |= {
     name + KEPT: _PARAMETERS[name] + ", const int high, const long long first_plane, const long long between, "
     f"const float* past, const long long gone, const int wide, {_BOX}, "
-    "Likeness* found, Likeness* sums_told, unsigned* through"
+    "InnerProducts* found, InnerProducts* sums_told, unsigned* through"
     for name in get_args(Ahead)
 }
 _NEXT = ", const float number_next, const double* sums_next"
@@ -61,7 +61,7 @@ _BEGIN = {
 _BEGIN |= {name + AHEAD: f"{_BEGIN[name]} {_BEGIN['point']}" for name in get_args(Weighing)}
 _BEGIN |= {
     name + KEPT: _BEGIN[name]
-    + " const float2* ago = past ? (const float2*)(past + row * gone) : latest; Likeness seen = {0.0, 0.0}; "
+    + " const float2* ago = past ? (const float2*)(past + row * gone) : latest; InnerProducts seen = {0.0, 0.0}; "
     f"const int z = row / wide, y = row % wide; const bool counted = past && {_WITHIN};"
     for name in get_args(Ahead)
 }

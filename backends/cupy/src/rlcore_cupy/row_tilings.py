@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from rlcore.transform_code.columns import factored
+from rlcore.backend.kit.gpu_fft.columns import factored
 
 THREADS = 256
 """Of a block, at most, unless one row needs more."""

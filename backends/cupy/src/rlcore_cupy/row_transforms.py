@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rlcore.transform_code.columns import turns
+from rlcore.backend.kit.gpu_fft.columns import turns
 from rlcore_cupy.elementwise import Spread
 from rlcore_cupy.kept import BATCH_BYTES, Kept
 from rlcore_cupy.layout import Padded

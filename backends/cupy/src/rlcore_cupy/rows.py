@@ -8,7 +8,7 @@ ahead of the newest estimate: it is made where it is needed, of the last two est
 
 from __future__ import annotations
 
-from rlcore.transform_code.stages import Access, Statements, indented, stages_of, through, times
+from rlcore.backend.kit.gpu_fft.stages import Access, Statements, indented, stages_of, through, times
 from rlcore_cupy.factors import FACTOR
 from rlcore_cupy.row_steps import (
     FETCH,
@@ -74,7 +74,7 @@ def _statements(tiling: RowTiling, origin: Form, step: Step, target: Form) -> St
         if target == "reals":
             yield from back[-1].change(_to_reals, "inside")
             if step.endswith(KEPT):
-                yield f"if (past) total(seen, {tiling.threads}, (Likeness*)tile, found, sums_told, through);"
+                yield f"if (past) total(seen, {tiling.threads}, (InnerProducts*)tile, found, sums_told, through);"
             return
         yield from back[-1].following(on[0])
     else:

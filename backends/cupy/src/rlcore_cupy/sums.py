@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from rlcore.backend import Likeness
+from rlcore.backend import InnerProducts
 from rlcore_cupy.library import cupy
 from rlcore_cupy.small import on_device, room_on_device
 
 TOTAL = """
-struct Likeness { double product, square; };
-static __device__ void compare(Likeness& sums, const float estimate, const float point, const float previous,
+struct InnerProducts { double product, square; };
+static __device__ void compare(InnerProducts& sums, const float estimate, const float point, const float previous,
                                const float before)
 {
     const float older = previous - before, share = older / fmaxf(before, 1e-30f);
@@ -21,7 +21,7 @@ static __device__ void compare(Likeness& sums, const float estimate, const float
     sums.square += (double)older * share;
 }
 // What the threads of all blocks have summed: of a block first; then, in the last block to be through, of all blocks.
-static __device__ void total(Likeness own, const int threads, Likeness* room, Likeness* found, Likeness* sums,
+static __device__ void total(InnerProducts own, const int threads, InnerProducts* room, InnerProducts* found, InnerProducts* sums,
                              unsigned* through)
 {
     __shared__ bool last;
@@ -95,9 +95,9 @@ class Total:
         return _found(*self._place, self._blocks), self._sums.numbers, _counter(*self._place)
 
     @property
-    def likeness(self) -> Likeness:
+    def inner_products(self) -> InnerProducts:
         """The sums, maybe still under way."""
-        return Likeness(Sum(self._sums, 0), Sum(self._sums, 1))
+        return InnerProducts(Sum(self._sums, 0), Sum(self._sums, 1))
 
 
 @lru_cache(maxsize=64)

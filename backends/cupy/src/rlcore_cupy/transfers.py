@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from rlcore.backend import Shape, Volume
-from rlcore.budget import processors
+from rlcore.backend.host.memory import processors
 from rlcore_cupy.library import cupy
 
 PIECE_BYTES = 8 << 20

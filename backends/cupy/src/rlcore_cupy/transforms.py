@@ -6,8 +6,8 @@ import math
 from typing import SupportsFloat
 
 from rlcore.backend import Shape
-from rlcore.budget import processors
-from rlcore.transform_code.columns import Kind, tiling_for
+from rlcore.backend.host.memory import processors
+from rlcore.backend.kit.gpu_fft.columns import Kind, tiling_for
 from rlcore_cupy import elementwise
 from rlcore_cupy.column_transforms import Columns, ColumnTransforms
 from rlcore_cupy.elementwise import Spread

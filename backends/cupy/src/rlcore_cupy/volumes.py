@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rlcore.backend import Shape, Volume
-from rlcore_cupy import residence
+from rlcore_cupy import placement
 from rlcore_cupy.elementwise import Spread
 from rlcore_cupy.layout import Padded
 from rlcore_cupy.place import Place
@@ -39,20 +39,20 @@ class Volumes:
     def cut(self, volume: Any, start: Shape, shape: Shape, *, wrap: bool = False, out: Any = None) -> Padded:
         with self._place.here():
             block = self._real_target(out, tuple(shape))
-            residence.cut(self._padded(volume), start, block, wrap=wrap)
+            placement.cut(self._padded(volume), start, block, wrap=wrap)
             return block
 
     def paste(self, block: Any, source: Shape, volume: Any, target: Shape, shape: Shape) -> None:
         with self._place.here():
             self._transforms.before_writing(self._padded(volume))
-            residence.paste(self._padded(block), source, self._padded(volume), target, shape)
+            placement.paste(self._padded(block), source, self._padded(volume), target, shape)
 
     def read(self, volume: Volume, start: Shape, shape: Shape, *, wrap: bool = False, out: Any = None) -> Padded:
         with self._place.here():
             block = self._real_target(out, tuple(shape))
-            if not residence.covers(start, shape, volume.shape, wrap=wrap):
+            if not placement.covers(start, shape, volume.shape, wrap=wrap):
                 block.buffer.fill(0)
-            for source, target in residence.boxes(start, shape, volume.shape, wrap=wrap):
+            for source, target in placement.boxes(start, shape, volume.shape, wrap=wrap):
                 self._transfers.to_device(volume[source], block.reals[target])
             return block
 

@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from rlcore.backend import Likeness
-from rlcore.blocks import Box
+from rlcore.backend import InnerProducts
+from rlcore.backend.boxes import Box
 from rlcore_cupy import elementwise
 from rlcore_cupy.elementwise import Spread
 from rlcore_cupy.layout import Ahead, Padded, Ratio, Update, box_of
@@ -96,10 +96,10 @@ class Waiting:
             self._rows.step(waits.correction, "halves", step, array, "reals", *place_of(array), *also)
             array.become("real")
 
-    def likeness(
+    def inner_products(
         self, estimate: Padded, point: Padded, previous: Padded, before: Padded, inside: Box
-    ) -> Likeness | None:
-        """As `SupportsLikeness.likeness`, by the update that waits; None where none does, or it cannot tell."""
+    ) -> InnerProducts | None:
+        """As `SupportsLikeness.inner_products`, by the update that waits; None where none does, or it cannot tell."""
         waits = estimate.update
         if waits is None or waits.ahead is None or waits.point is not point or waits.ahead.newest is not previous:
             return None
@@ -107,7 +107,7 @@ class Waiting:
         if estimate.update is not waits or not self._rows.can_step(before):
             return None
         total = self._update_beside(estimate, waits, *place_of(before), *box_of(estimate.shape, inside))
-        return None if total is None else total.likeness
+        return None if total is None else total.inner_products
 
     def _update_beside(self, array: Padded, waits: Update, *telling: object) -> Total | None:
         """The update of a point that is made in its own place; it sums up if `telling`, the point before and a box."""

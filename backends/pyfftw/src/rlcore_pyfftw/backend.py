@@ -7,10 +7,10 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from rlcore.backend import Box, Fit, Footprint, Likeness, Shape, Volume
-from rlcore.budget import host_free, processors
+from rlcore.backend import Box, Fit, Footprint, InnerProducts, Shape, Volume
+from rlcore.backend.formulas.total_variation import SLAB
+from rlcore.backend.host.memory import host_free, processors
 from rlcore.errors import BackendError, BackendUnavailable
-from rlcore.variation import SLAB
 from rlcore_pyfftw.elementwise import (
     Elementwise,
     Operation,
@@ -30,10 +30,10 @@ from rlcore_pyfftw.elementwise import (
 from rlcore_pyfftw.fit import fit
 from rlcore_pyfftw.layout import PIECE, Padded, Spread, layout_of
 from rlcore_pyfftw.lengths import fast_length, time_per_voxel
-from rlcore_pyfftw.likeness import likeness
+from rlcore_pyfftw.inner_products import inner_products
 from rlcore_pyfftw.plans import Plans
 from rlcore_pyfftw.regularize import halve, smooth
-from rlcore_pyfftw.residence import copy, cut, fill, mirror, paste
+from rlcore_pyfftw.placement import copy, cut, fill, mirror, paste
 from rlcore_pyfftw.team import Team
 from rlcore_pyfftw.transforms import Transforms
 from rlcore_pyfftw.wisdom import WisdomFile, processor_name
@@ -209,9 +209,9 @@ class PyFFTWBackend:
     def agree(self, first: Array, second: Array, *, out: Array | None = None) -> Array:
         return self._apply(agreement, out, first, second)
 
-    def likeness(self, estimate: Array, point: Array, previous: Array, before: Array, *, inside: Box) -> Likeness:
+    def inner_products(self, estimate: Array, point: Array, previous: Array, before: Array, *, inside: Box) -> InnerProducts:
         arrays = self._padded(estimate), self._padded(point), self._padded(previous), self._padded(before)
-        return likeness(self._team, arrays, inside)
+        return inner_products(self._team, arrays, inside)
 
     def fit(self, image: Array, blurred: Array, *, background: float, floor: float, inside: Box) -> Fit:
         source = blurred if isinstance(blurred, Padded) else self._padded(blurred)  # settled on the way
@@ -221,7 +221,7 @@ class PyFFTWBackend:
         source = array if isinstance(array, Padded) else self._padded(array)  # what is pending stays so
         return source.planes(first, step, count)
 
-    # --- residence and expansion
+    # --- placement and expansion
 
     def full(self, shape: Shape, value: float) -> Array:
         array = Padded(tuple(shape))

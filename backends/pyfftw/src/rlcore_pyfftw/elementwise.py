@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from rlcore.blocks import Box
-from rlcore.consensus import SLOPE
+from rlcore.backend.boxes import Box
+from rlcore.backend.formulas.consensus import SLOPE
 from rlcore_pyfftw.layout import Floats, Padded, Spread, Temporaries
 from rlcore_pyfftw.team import Team
 from rlcore_pyfftw.transforms import Transforms

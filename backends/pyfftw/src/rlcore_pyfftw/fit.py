@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from rlcore.backend import Fit
-from rlcore.blocks import Box
-from rlcore.fitness import LEAST_RATIO, total
+from rlcore.backend.boxes import Box
+from rlcore.backend.formulas.fit import LEAST_RATIO, total
 from rlcore_pyfftw.layout import Floats, Padded, Temporaries
 from rlcore_pyfftw.team import Team
 from rlcore_pyfftw.transforms import Transforms

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from rlcore.backend import Shape
-from rlcore.lengths import smooth_length
+from rlcore.backend.kit.fft_lengths import smooth_length
 
 _PASSES = 5.0
 _PRIMES = {2: 0.1, 3: 0.29, 5: 0.26, 7: 0.55, 11: 3.0, 13: 3.2}

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from rlcore.acceleration import LEAST_DIVISOR
-from rlcore.backend import Likeness
-from rlcore.blocks import Box
+from rlcore.backend import InnerProducts
+from rlcore.backend.boxes import Box
+from rlcore.backend.formulas.inner_products import LEAST_DIVISOR
 from rlcore_pyfftw.layout import Batches, Floats, Padded, Piece, Temporaries
 from rlcore_pyfftw.team import Team
 
@@ -18,11 +18,11 @@ _TOGETHER = 1 << 14
 _LEAST, _TOP = np.float32(LEAST_DIVISOR), np.float32(np.inf)
 
 
-def likeness(team: Team, arrays: tuple[Padded, Padded, Padded, Padded], inside: Box) -> Likeness:
-    """As `SupportsLikeness.likeness`: estimate, point, previous and before."""
+def inner_products(team: Team, arrays: tuple[Padded, Padded, Padded, Padded], inside: Box) -> InnerProducts:
+    """As `SupportsLikeness.inner_products`: estimate, point, previous and before."""
     rows = _of_planes if inside.shape == arrays[0].shape else _of_box
     planes = Batches(inside.shape[0], max(1, _TOGETHER // max(1, math.prod(inside.shape[1:]))))
-    told = [Likeness(0.0, 0.0)] * len(planes)
+    told = [InnerProducts(0.0, 0.0)] * len(planes)
 
     def lane(numbers: Iterator[int]) -> None:
         temporaries = Temporaries()
@@ -32,7 +32,7 @@ def likeness(team: Team, arrays: tuple[Padded, Padded, Padded, Padded], inside: 
             told[number] = _of(temporaries, *parts)
 
     team.run(lane, len(planes))
-    return Likeness(math.fsum(one.product for one in told), math.fsum(one.square for one in told))
+    return InnerProducts(math.fsum(one.product for one in told), math.fsum(one.square for one in told))
 
 
 def _of_planes(array: Padded, start: int, stop: int, inside: Box) -> Floats:
@@ -45,10 +45,10 @@ def _of_box(array: Padded, start: int, stop: int, inside: Box) -> Floats:
     return array.reals[part]
 
 
-def _of(temporaries: Temporaries, estimate: Floats, point: Floats, previous: Floats, before: Floats) -> Likeness:
+def _of(temporaries: Temporaries, estimate: Floats, point: Floats, previous: Floats, before: Floats) -> InnerProducts:
     """Of few enough voxels for a cache, and for sums in single precision."""
     newer = np.subtract(estimate, point, out=temporaries.take("newer", estimate.shape))
     older = np.subtract(previous, before, out=temporaries.take("older", estimate.shape))
     share = np.clip(before, _LEAST, _TOP, out=temporaries.take("share", estimate.shape)).reshape(-1)
     np.divide(older.reshape(-1), share, out=share)
-    return Likeness(float(np.dot(newer.reshape(-1), share)), float(np.dot(older.reshape(-1), share)))
+    return InnerProducts(float(np.dot(newer.reshape(-1), share)), float(np.dot(older.reshape(-1), share)))

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from rlcore.backend import Shape
-from rlcore.blocks import Box
-from rlcore.consensus import halve_plane
-from rlcore.variation import batches, smooth_planes
+from rlcore.backend.boxes import Box
+from rlcore.backend.formulas.consensus import halve_plane
+from rlcore.backend.formulas.total_variation import batches, smooth_planes
 from rlcore_pyfftw.layout import Padded
 from rlcore_pyfftw.team import Team
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from rlcore.backend import Shape, Volume
-from rlcore.blocks import runs
+from rlcore.backend.boxes import runs
 from rlcore_pyfftw.layout import Padded, layout_of
 from rlcore_pyfftw.team import Team
 

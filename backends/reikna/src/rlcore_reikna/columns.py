@@ -10,7 +10,7 @@ import numpy as np
 import pyopencl as cl
 
 from rlcore.backend import Shape
-from rlcore.transform_code.columns import Tiling, body, tiling_for, turns
+from rlcore.backend.kit.gpu_fft.columns import Tiling, body, tiling_for, turns
 from rlcore_reikna import mirrored as packed
 from rlcore_reikna.program import quiet_compiler
 from rlcore_reikna.runtime import Runtime

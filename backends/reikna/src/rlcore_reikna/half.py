@@ -17,7 +17,7 @@ import pyopencl.array as cla
 from pyvkfft.opencl import VkFFTApp
 
 from rlcore.backend import Shape
-from rlcore.lengths import smooth_length
+from rlcore.backend.kit.fft_lengths import smooth_length
 from rlcore_reikna.columns import Columns, ColumnTransforms, Kernel
 from rlcore_reikna.packed import LAUNCH
 from rlcore_reikna.program import at_once, quiet_compiler

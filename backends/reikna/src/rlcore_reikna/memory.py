@@ -9,7 +9,7 @@ from typing import Any
 import pyopencl as cl
 from pyopencl.tools import ImmediateAllocator, MemoryPool, PooledBuffer
 
-from rlcore.budget import format_bytes, host_free
+from rlcore.backend.host.memory import format_bytes, host_free
 from rlcore.errors import OutOfMemory
 from rlcore_reikna import nvml
 from rlcore_reikna.devices import is_cpu, title

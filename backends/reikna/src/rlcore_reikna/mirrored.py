@@ -10,9 +10,9 @@ from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import files
 
-from rlcore.transform_code import columns
-from rlcore.transform_code.columns import MOST_VALUES, Meeting, Tiling, body, tilings
-from rlcore.transform_code.stages import Statements
+from rlcore.backend.kit.gpu_fft import columns
+from rlcore.backend.kit.gpu_fft.columns import MOST_VALUES, Meeting, Tiling, body, tilings
+from rlcore.backend.kit.gpu_fft.stages import Statements
 from rlcore_reikna.arrays import power_of_two
 
 _LIMITS = (512, 3, 12), (512, 3, 16), (512, 4, 12), (512, 4, 16)

@@ -12,7 +12,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from rlcore.backend import Shape
-from rlcore.lengths import smooth_length
+from rlcore.backend.kit.fft_lengths import smooth_length
 from rlcore_reikna.arrays import cubic, power_of_two
 from rlcore_reikna.columns import Columns, ColumnTransforms
 from rlcore_reikna.fft import ReiknaFFT, passes, scratch_bytes

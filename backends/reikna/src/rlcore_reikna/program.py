@@ -45,7 +45,7 @@ _ARGUMENTS: dict[str, dict[str, str]] = {
         "summary": "bbn",
     },
     "fitness": {
-        "likeness": "bbbbbiiiiiiii",
+        "inner_products": "bbbbbiiiiiiii",
         "planes": "bbiiin",
         "fit": "bbbffiiiiiiiin",
     },

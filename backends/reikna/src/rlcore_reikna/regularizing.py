@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rlcore.backend import Box, Likeness, Shape
+from rlcore.backend import Box, InnerProducts, Shape
 from rlcore_reikna.arrays import Array, Real, cubic
 from rlcore_reikna.on_device import OnDevice
 
@@ -15,15 +15,15 @@ _COMPARERS = 1 << 17
 class Regularizing(OnDevice):
     """`SupportsLikeness`, `SupportsVariation`, `SupportsHalving` and `SupportsAgreement`."""
 
-    def likeness(self, estimate: Real, point: Real, previous: Real, before: Real, *, inside: Box) -> Likeness:
+    def inner_products(self, estimate: Real, point: Real, previous: Real, before: Real, *, inside: Box) -> InnerProducts:
         """Sums over a box, compensated in single precision and ended in double."""
         arrays = [self._dense(array) for array in (estimate, point, previous, before)]
         (_, *plane), first, last = cubic(arrays[0].shape), cubic(inside.start, fill=0), cubic(inside.stop)
         items = min(_COMPARERS, inside.size)
         sums = self._new((items, 4))
-        self._program.items("likeness", items, sums.buffer, *(array.buffer for array in arrays), *plane, *first, *last)
+        self._program.items("inner_products", items, sums.buffer, *(array.buffer for array in arrays), *plane, *first, *last)
         product, off_product, square, off_square = self.download(sums).astype(np.float64).T
-        return Likeness(float(np.sum(product - off_product)), float(np.sum(square - off_square)))
+        return InnerProducts(float(np.sum(product - off_product)), float(np.sum(square - off_square)))
 
     def smooth(
         self,

@@ -10,8 +10,8 @@ from functools import cache, partial
 
 import pyopencl as cl
 
-from rlcore.lead import FILTERS, Lead
-from rlcore.staging import Staging
+from rlcore.backend.kit.in_flight import FILTERS, InFlightLimit
+from rlcore.backend.kit.pinned_copies import PinnedCopies
 from rlcore_reikna.devices import is_cpu
 from rlcore_reikna.memory import Memory
 from rlcore_reikna.pinned import Slot
@@ -29,8 +29,8 @@ class Runtime:
         self._lock = lock = threading.RLock()
         self.memory = Memory(self.queue, lock)
         self.program = Program(self.queue, lock)
-        self.transfers = Staging(partial(Slot, self.queue, lock))
-        self.lead = Lead(self._mark, 0 if is_cpu(device) else FILTERS)
+        self.transfers = PinnedCopies(partial(Slot, self.queue, lock))
+        self.lead = InFlightLimit(self._mark, 0 if is_cpu(device) else FILTERS)
         self._releases: list[Callable[[], None]] = []
         atexit.register(self.close)
 

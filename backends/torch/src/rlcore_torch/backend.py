@@ -11,11 +11,11 @@ import array_api_compat.torch
 import numpy as np
 import torch
 
-from rlcore.array_api import ArrayAPIBackend
 from rlcore.backend import Device, Footprint, Shape, Volume
+from rlcore.backend.array_api import ArrayAPIBackend
+from rlcore.backend.kit.in_flight import InFlightLimit
+from rlcore.backend.kit.pinned_copies import PinnedCopies
 from rlcore.errors import BackendUnavailable
-from rlcore.lead import Lead
-from rlcore.staging import Staging
 from rlcore_torch.pinned import Slot
 
 
@@ -39,8 +39,8 @@ class TorchBackend(ArrayAPIBackend):
         on_host = self._place.type == "cpu"
         super().__init__(array_api_compat.torch, self._place, name="torch", on_host=on_host)
         self.device = shown
-        self._staging = Staging(partial(Slot, self._place)) if self._place.type == "cuda" else None
-        self._lead = Lead(self._mark) if self._place.type == "cuda" else None
+        self._staging = PinnedCopies(partial(Slot, self._place)) if self._place.type == "cuda" else None
+        self._lead = InFlightLimit(self._mark) if self._place.type == "cuda" else None
 
     @classmethod
     def devices(cls) -> tuple[Device, ...]:

@@ -7,9 +7,9 @@ from rlcore.testing.conformance.powers.expansion import Expansion
 from rlcore.testing.conformance.powers.fit import Fits
 from rlcore.testing.conformance.powers.fusion import Fusion
 from rlcore.testing.conformance.powers.host_volumes import HostVolumes
-from rlcore.testing.conformance.powers.likeness import Likenesses
+from rlcore.testing.conformance.powers.inner_products import Likenesses
 from rlcore.testing.conformance.powers.prediction import Prediction
-from rlcore.testing.conformance.powers.residence import Residence
+from rlcore.testing.conformance.powers.placement import Placement
 from rlcore.testing.conformance.powers.streams import Streams
 from rlcore.testing.conformance.powers.summary import Summaries
 from rlcore.testing.conformance.powers.variation import Variation
@@ -21,7 +21,7 @@ class Powers(
     Expansion,
     Streams,
     HostVolumes,
-    Residence,
+    Placement,
     Fusion,
     Prediction,
     Likenesses,

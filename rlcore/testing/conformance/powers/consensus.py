@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rlcore import consensus
+from rlcore.algorithm import consensus
 from rlcore.backend import Backend, Shape, SupportsAgreement, SupportsHalving
 from rlcore.testing.conformance.cases import over_shapes, volume
 from rlcore.testing.conformance.powers.claims import needs
@@ -25,7 +25,7 @@ class Halving:
 
     @over_shapes
     def test_halve(self, backend: Backend[Any], halver: Any, shape: Shape) -> None:
-        """`halve` does not draw what ``rlcore.consensus.halve`` draws, of few counts, many or fractions, or by another
+        """`halve` does not draw what ``rlcore.backend.formulas.consensus.halve`` draws, of few counts, many or fractions, or by another
         place in the image; results would depend on the backend or on how a volume is cut."""
         counts = np.floor(volume(shape, 1, low=0, high=9))
         counts.flat[::3] = np.floor(volume(shape, 2, low=0, high=500)).flat[::3]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rlcore.backend import Backend, Shape, SupportsFit
-from rlcore.blocks import Box
+from rlcore.backend.boxes import Box
 from rlcore.testing.conformance.cases import over_shapes, volume
 from rlcore.testing.conformance.powers.claims import needs
 

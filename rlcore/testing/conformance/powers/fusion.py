@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rlcore.algorithm.boundary import BOUNDARIES
+from rlcore.algorithm.steps import Fused
 from rlcore.backend import Backend, Shape, SupportsFusion, Volume
-from rlcore.blocks import Box
-from rlcore.boundary import BOUNDARIES
-from rlcore.steps import Fused
+from rlcore.backend.boxes import Box
 from rlcore.testing.conformance.adjoint import PROBLEMS, check_adjoint
 from rlcore.testing.conformance.cases import THROUGH_FFT, circular, close, kernel, over_shapes, volume
 from rlcore.testing.conformance.powers.claims import needs

@@ -10,7 +10,7 @@ import pytest
 from rlcore.backend import Backend, SupportsHostVolumes, real_dtype
 from rlcore.testing.conformance.cases import garbage, volume
 from rlcore.testing.conformance.powers.claims import needs
-from rlcore.testing.conformance.powers.residence import box, boxes, pastes, window
+from rlcore.testing.conformance.powers.placement import box, boxes, pastes, window
 
 
 class HostVolumes:

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from rlcore.backend import Backend, Shape, SupportsFactor, SupportsLikeness, SupportsPrediction
-from rlcore.blocks import Box
+from rlcore.backend.boxes import Box
 from rlcore.testing.conformance.cases import over_shapes, volume
 from rlcore.testing.conformance.powers.claims import needs
 
 
 class Likenesses:
-    """`likeness` against NumPy in double precision."""
+    """`inner_products` against NumPy in double precision."""
 
     @pytest.fixture
     def comparer(self, backend: Backend[Any]) -> Any:
@@ -23,7 +23,7 @@ class Likenesses:
 
     @over_shapes
     def test_likeness(self, backend: Backend[Any], comparer: Any, shape: Shape) -> None:
-        """`likeness` is not the sums of ``u * v / before`` and ``v * v / before`` in the box, with ``u = estimate -
+        """`inner_products` is not the sums of ``u * v / before`` and ``v * v / before`` in the box, with ``u = estimate -
         point`` and ``v = previous - before``; or counts what is outside the box, or fails where both are 0."""
         given = [volume(shape, seed, low=1, high=9) for seed in range(4)]
         given[2].flat[-1] = given[3].flat[-1] = 0
@@ -32,7 +32,7 @@ class Likenesses:
         newer, older = estimate - point, previous - before
         share = older / np.where(before > 0, before, 1)
         arrays = [backend.upload(array) for array in given]
-        product, square = map(float, comparer.likeness(*arrays, inside=box))
+        product, square = map(float, comparer.inner_products(*arrays, inside=box))
         assert square == pytest.approx(np.sum(older * share), rel=1e-5)
         assert product == pytest.approx(np.sum(newer * share), rel=1e-5, abs=1e-5 * float(np.sum(older * share)))
         for array, values in zip(arrays, given, strict=True):
@@ -52,7 +52,7 @@ class Likenesses:
         }
         for most in (0.999, 0.25):
             for told, expected in steps.values():
-                factor = factors.factor(comparer.likeness(*told, inside=box), most=most)
+                factor = factors.factor(comparer.inner_products(*told, inside=box), most=most)
                 assert float(factor) == pytest.approx(min(expected, most), rel=1e-6, abs=1e-12)
                 if isinstance(backend, SupportsPrediction):
                     ours, number = (

@@ -16,7 +16,7 @@ from rlcore.testing.conformance.powers.claims import needs
 SHAPES: tuple[Shape, ...] = ((7, 8), (5, 6, 7), (1, 4, 5))
 
 
-class Residence:
+class Placement:
     """`full`, `cut` and `paste` against NumPy."""
 
     @pytest.fixture

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from rlcore.backend import Backend, Shape, SupportsVariation, Volume
-from rlcore.blocks import Box
+from rlcore.backend.boxes import Box
 from rlcore.testing.conformance.cases import over_shapes, volume
 from rlcore.testing.conformance.powers.claims import needs
 

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.fft
 
 from rlcore.backend import Footprint
-from rlcore.budget import host_free, processors
+from rlcore.backend.host.memory import host_free, processors
 from rlcore.errors import BackendUnavailable
 
 

@@ -1,0 +1,1 @@
+"""Richardson-Lucy deconvolution and its options: formulae, without files, threads or blocks."""

@@ -1,0 +1,97 @@
+"""Momentum schedules: how far each step of an accelerated run starts beyond its estimate.
+
+Heavy ball (Wang & Miller 2014, IEEE Trans. Image Process. 23, 848): ``(k - 1) / (k + 2)`` for step k. It does not
+depend on the data, so blocks need not agree on it.
+
+Biggs (Biggs & Andrews 1997, Appl. Opt. 36, 1766; first order): as far as the last two steps point the same way,
+
+    u_k = f_k - y_k        c = <u_k, u_(k-1)> / <u_(k-1), u_(k-1)>        within [0, 1)
+
+where the inner product of two steps sums u v / y over all voxels that hold light, as is natural for counts: a step that
+only scales the light is orthogonal to all steps that preserve it. The plain sum of u v is ten times as sensitive to
+rounding, since transforms round all voxels of a block alike, and saves no iterations. Blocks sum over their cores, of
+large images over sampled planes, and the sums are added exactly, so the order of blocks changes nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rlcore.algorithm.acceleration import ADAPTIVE, Acceleration
+from rlcore.algorithm.sampled_planes import SampledPlanes
+from rlcore.backend import Backend, Box, InnerProducts, Shape
+
+MAXIMUM_MOMENTUM = 0.999
+"""The largest momentum, below 1."""
+
+Compare = Callable[[Any, Any, Any, Any], None]
+"""Takes the new estimate, the point that its step started from, and both of the step before."""
+
+
+class MomentumSchedule:
+    """The momentum of each step of one run; an adaptive one is known once all blocks have compared their steps."""
+
+    def __init__(self, acceleration: Acceleration, backend: Backend[Any], image_shape: Shape) -> None:
+        self._acceleration, self._backend = acceleration, backend
+        self._sampled = SampledPlanes.over(image_shape)
+        self._momentum: dict[int, float] = {}
+        """By number of finished iterations."""
+        self._products: dict[int, InnerProducts] = {}
+        """By block, of the iteration under way."""
+
+    def momentum(self, finished: int) -> float | None:
+        """Momentum of the step after so many iterations; None without acceleration."""
+        if self._acceleration == "none":
+            return None
+        if self._acceleration in ADAPTIVE:
+            return self._momentum.get(finished, 0.0)
+        return finished / (finished + 3)
+
+    def comparison(
+        self, number: int, blocks: int, extent: Box, core: Box
+    ) -> Callable[[int], Compare | None]:
+        """Gives for each iteration the function that compares a block's steps in its core; None if none is needed."""
+        if self._acceleration not in ADAPTIVE:
+            return lambda _: None
+        backend, view = self._backend, self._sampled.of(extent, core)
+        # an image small enough to be sampled whole is compared over all of the domain
+        inside = core.seen_from(extent) if self._sampled.step == 1 else view.inside
+
+        def of_iteration(iteration: int) -> Compare:
+            def compare(*steps: Any) -> None:
+                # a run that was resumed repeats some blocks, and the first iteration has no step before it
+                if iteration in self._momentum or iteration == 1:
+                    return
+                products = InnerProducts(0.0, 0.0)
+                if inside.size:
+                    planes = (view.take(backend, array) for array in steps)
+                    products = backend.inner_products(*planes, inside=inside)
+                self._add(iteration, number, blocks, products)
+
+            return compare
+
+        return of_iteration
+
+    def _add(self, iteration: int, number: int, blocks: int, products: InnerProducts) -> None:
+        self._products[number] = products
+        if len(self._products) == blocks:
+            sums = InnerProducts(*map(math.fsum, zip(*self._products.values(), strict=True)))
+            self._momentum[iteration] = sums.momentum(MAXIMUM_MOMENTUM)
+            self._products = {}
+
+    def forget(self, finished: int) -> None:
+        """Forget what came after so many iterations, from which the run goes on by another plan."""
+        self._momentum = {k: momentum for k, momentum in self._momentum.items() if k <= finished}
+        self._products = {}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The state that a resumed run needs, in types that JSON has."""
+        products = [[number, *map(float, pair)] for number, pair in self._products.copy().items()]
+        return {"momentum": list(self._momentum.items()), "products": products}
+
+    def restore(self, known: Mapping[str, Any]) -> None:
+        """Take over the state of an earlier run."""
+        self._momentum = {int(k): float(momentum) for k, momentum in known["momentum"]}
+        self._products = {int(n): InnerProducts(product, square) for n, product, square in known["products"]}

@@ -1,0 +1,197 @@
+"""Images as photons: what a camera makes of one, and how a few of them are held out from the rest.
+
+An image is ``offset + gain * n`` with n photons in a voxel, of which each is held out with the same probability,
+whatever the others do. So both parts are Poisson counts again, and neither knows of the other's noise (data thinning).
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rlcore.algorithm.sampled_planes import SampledPlanes
+from rlcore.algorithm.stopping import HELD_OUT
+from rlcore.backend import Volume
+from rlcore.backend.host.memory import processors
+from rlcore.errors import InputError
+
+Gain = float | tuple[float, float] | None
+"""Image units per photon, or these and the camera's offset; None to estimate both."""
+
+MINIMUM_PHOTONS = 1000
+"""Fewer in all than these cannot tell where to stop."""
+
+_MOST_PHOTONS = 1e9
+"""In a voxel: an image that seems to have more has no photon noise."""
+
+_PIECE = 1 << 20
+"""Voxels of which a thread reads at a time, unless a single plane has more."""
+_AT_ONCE = 1 << 16
+"""Voxels split in one go: few, as their numbers take many times their own memory."""
+
+_DIFFERENCE = np.array([1.0, -4.0, 6.0, -4.0, 1.0]) / math.sqrt(70.0)
+"""Leaves the noise's variance as it is and takes out what changes slowly. Given the sum of five Poisson counts of one
+expectation, the mean square of this is their mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Photons:
+    """What a camera makes of photons."""
+
+    gain: float
+    offset: float
+
+    def hold_out(self, counts: Volume, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+        """How many photons of every voxel are held out."""
+        photons = np.maximum(np.rint((counts - self.offset) / self.gain), 0).astype(np.int64)
+        return rng.binomial(photons, HELD_OUT)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """An image in two parts."""
+
+    fitted: Volume
+    """The image without the photons that were held out, and less of the offset in proportion: the same problem with
+    less light, which is solved in as many iterations."""
+    held_out: Volume
+    """The image of those that were held out, in planes of the image's `SampledPlanes`, scaled up to as many photons as were
+    left, with as much of the offset: so it is what the fitted part lets expect."""
+
+    @staticmethod
+    def background(background: float) -> float:
+        """That of both parts."""
+        return (1 - HELD_OUT) * background
+
+
+def check_gain(gain: Any) -> Photons | None:
+    """What the caller says of the camera, if anything."""
+    if gain is None:
+        return None
+    pair = gain if isinstance(gain, (tuple, list)) else (gain, 0.0)
+    if len(pair) != 2 or not all(isinstance(each, numbers.Real) and math.isfinite(float(each)) for each in pair):
+        raise InputError(f"gain {gain!r} is neither a number nor a pair of gain and offset")
+    if not (float(pair[0]) > 0 and float(pair[1]) >= 0):
+        raise InputError(f"gain {gain!r} is not positive, or its offset is negative; give image units per photon")
+    return Photons(float(pair[0]), float(pair[1]))
+
+
+def split(image: Any, photons: Photons, fitted: Volume, to_host: Callable[[Any], Volume], seed: int = 0) -> Split:
+    """Hold photons out; what is left goes to `fitted`.
+
+    Every plane has random numbers of its own, so the split depends on nothing but image and seed.
+    """
+    shape = tuple(map(int, image.shape))
+    sampled = SampledPlanes.over(shape)
+    held_out = np.zeros((len(sampled.planes), *shape[1:]), np.float32)
+    scale = photons.gain * (1 - HELD_OUT) / HELD_OUT
+
+    def part(start: int, stop: int) -> int:
+        counts, taken = to_host(image[start:stop]), 0
+        for plane, values in zip(range(start, stop), counts, strict=True):
+            rng = np.random.Generator(np.random.Philox(key=np.array([seed % (1 << 64), plane], np.uint64)))
+            rows = max(1, _AT_ONCE // math.prod(values.shape[1:]))
+            for at in range(0, len(values), rows):
+                here = slice(at, at + rows)
+                seen = np.maximum(values[here], 0)
+                out = photons.hold_out(seen, rng)
+                taken += int(out.sum())
+                less = photons.gain * out + HELD_OUT * photons.offset
+                fitted[plane, here] = np.maximum(seen - less, 0)
+                if plane in sampled.planes:
+                    held_out[plane // sampled.step, here] = scale * out + (1 - HELD_OUT) * photons.offset
+        return taken
+
+    together = max(1, _PIECE // math.prod(shape[1:]))
+    with ThreadPoolExecutor(processors()) as pool:
+        parts = [pool.submit(part, at, min(at + together, shape[0])) for at in range(0, shape[0], together)]
+        taken = sum(each.result() for each in parts)
+    if taken < HELD_OUT * MINIMUM_PHOTONS:
+        raise InputError(
+            f"image has only about {taken / HELD_OUT:.0f} photons at a gain of {photons.gain:g}, too few to hold some "
+            "out; give iterations a number"
+        )
+    return Split(fitted, held_out)
+
+
+def estimate(image: Any, to_host: Callable[[Any], Volume]) -> Photons:
+    """Gain and offset by the photon transfer: the noise's variance against the brightness, a line.
+
+    The variance is that of fourth differences within planes, along the axis where it is less, since an object's own
+    changes only add to it.
+    """
+    shape = tuple(map(int, image.shape))
+    if len(shape) == 3:
+        sample = np.concatenate([to_host(image[at : at + 1]) for at in SampledPlanes.over(shape).planes])
+    else:
+        sample = to_host(image[:])[None]
+    if min(shape[-2:]) < 8:
+        raise _untold("it is too small")
+    whole = bool(np.all(sample == np.rint(sample)))
+    gain, offset = _line(*_transfer(sample.astype(np.float64)))
+    mean = float(sample.mean(dtype=np.float64))
+    if whole and 0.8 < gain < 1.25:
+        gain = 1.0
+    offset = 0.0 if offset < 0.2 * mean else offset
+    if float(sample.max()) - offset > _MOST_PHOTONS * gain:
+        raise _untold("it has no photon noise")
+    return Photons(gain, offset)
+
+
+def _transfer(sample: Volume) -> tuple[Volume, Volume, Volume]:
+    """Brightness, variance and number of voxels, for voxels of about the same brightness together."""
+    found = []
+    for axis in (1, 2):
+        line = np.moveaxis(sample, axis, -1)
+        n = line.shape[-1] - 4
+        parts = [line[..., i : i + n] for i in range(5)]
+        mean = sum(parts[1:], parts[0]) / 5
+        difference = sum((c * p for c, p in zip(_DIFFERENCE[1:], parts[1:], strict=True)), _DIFFERENCE[0] * parts[0])
+        found.append((mean.ravel(), np.square(difference).ravel()))
+    edges = np.unique(np.quantile(found[0][0], np.linspace(0, 1, 33)))
+    groups = [np.digitize(mean, edges[1:-1]) for mean, _ in found]
+    rows = []
+    for group in range(max(1, len(edges) - 1)):
+        picked = [(mean[g == group], square[g == group]) for (mean, square), g in zip(found, groups, strict=True)]
+        if min(len(mean) for mean, _ in picked) >= 50:
+            variances = [_without_edges(square) for _, square in picked]
+            least = int(np.argmin(variances))
+            rows.append((float(picked[least][0].mean()), variances[least], len(picked[least][0])))
+    brightness, variance, number = np.array(rows, dtype=np.float64).reshape(-1, 3).T
+    return brightness, variance, number
+
+
+def _without_edges(squares: Volume) -> float:
+    """The mean of squares of normal numbers, without those of outliers."""
+    mean = float(squares.mean())
+    for _ in range(10):
+        mean = float(squares[squares <= 9 * mean].mean() / 0.9733) if mean > 0 else 0.0
+    return mean
+
+
+def _line(brightness: Volume, variance: Volume, number: Volume) -> tuple[float, float]:
+    """Slope, and where the line meets 0; variances of variances are in proportion to their squares."""
+    lit = variance > 0
+    if lit.sum() < 2:
+        raise _untold("it has no noise")
+    x, y, weight = brightness[lit], variance[lit], number[lit] / np.square(variance[lit])
+    middle, level = np.average(x, weights=weight), np.average(y, weights=weight)
+    spread = float(weight @ np.square(x - middle))
+    slope = float(weight @ ((x - middle) * (y - level))) / spread if spread > 0 else 0.0
+    if not slope > 5 * math.sqrt(2 / spread if spread > 0 else math.inf):
+        raise _untold("its noise does not grow with its brightness")
+    return slope, float(middle - level / slope)
+
+
+def _untold(reason: str) -> InputError:
+    return InputError(
+        f"image does not tell how many photons it is of: {reason}; give gain= (1 if its values are counts), or "
+        "iterations a number"
+    )

@@ -1,0 +1,92 @@
+"""When a run has gone far enough: rules over what is told of its points, one number after each iteration.
+
+LiveArrays-out photons (data thinning): a few of the photons are left out of the fit, and the model is asked how well it
+explains them. As long as it learns of the object it explains them better; once it learns of the noise, worse.
+
+Relative change: the fit hardly improves any more.
+
+A rule is a pure function of the numbers so far, so that it says the same whatever the plan and however a run is
+interrupted.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Callable, Sequence
+from typing import Literal, TypeAlias, cast, get_args
+
+from rlcore.errors import InputError
+
+Iterations: TypeAlias = int | Literal["auto"]
+
+Stop = Literal["none", "relative-change"]
+STOPS: tuple[str, ...] = get_args(Stop)
+
+MAXIMUM_ITERATIONS = 200
+"""Largest number of iterations that ``iterations="auto"`` may find."""
+
+HELD_OUT = 0.3
+"""Share of the photons that are left out of the fit."""
+
+PATIENCE = 4
+"""Iterations without improvement after which the best one counts as found."""
+
+THRESHOLD = 1e-2
+"""Relative change of the divergence below which a run with ``stop="relative-change"`` ends, unless another is given."""
+
+Rule = Callable[[Sequence[float]], int | None]
+"""Takes the numbers after 0, 1, 2 ... iterations and returns the iteration to stop at; None to go on."""
+
+
+def check_stop(name: str) -> Stop:
+    """The name, if it is a known rule.
+
+    Raises
+    ------
+    InputError
+        If it is unknown; the message lists the choices.
+    """
+    if name not in STOPS:
+        raise InputError(f"stop {name!r} is unknown; choose from {', '.join(map(repr, STOPS))}")
+    return cast("Stop", name)
+
+
+def check_threshold(threshold: float | None, stop: Stop) -> float:
+    """The threshold, or the default.
+
+    Raises
+    ------
+    InputError
+        If there is no stop that it goes with, or if it does not lie between 0 and 1.
+    """
+    if threshold is None:
+        return THRESHOLD
+    if stop == "none":
+        raise InputError(f"threshold {threshold!r} is of no use without a stop; give stop='relative-change' with it")
+    if not (isinstance(threshold, numbers.Real) and 0 < float(threshold) < 1):
+        raise InputError(f"threshold {threshold!r} is not a number between 0 and 1")
+    return float(threshold)
+
+
+def lowest(held_out: Sequence[float]) -> int | None:
+    """The iteration whose point explained the held-out photons best, once `PATIENCE` more have not done better."""
+    best = best_of(held_out)
+    return best if len(held_out) - 1 - best >= PATIENCE else None
+
+
+def best_of(held_out: Sequence[float]) -> int:
+    """The iteration whose point explained the held-out photons best so far; at least 1."""
+    return max(1, min(range(len(held_out)), key=held_out.__getitem__, default=1))
+
+
+def settled(threshold: float) -> Rule:
+    """The rule that stops as soon as the divergence changes by no more than this share from one iteration to the next."""
+
+    def rule(divergence: Sequence[float]) -> int | None:
+        for k in range(1, len(divergence)):
+            if math.fabs(divergence[k - 1] - divergence[k]) <= threshold * divergence[k - 1]:
+                return k + 1
+        return None
+
+    return rule

@@ -1,0 +1,1 @@
+"""The functions that a caller of the library uses."""

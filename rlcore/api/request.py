@@ -1,0 +1,179 @@
+"""The request: the caller's arguments, checked and brought into order before anything runs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import array_api_compat
+import numpy as np
+
+from rlcore.algorithm.boundary import Geometry
+from rlcore.api.settings import Settings
+from rlcore.backend import Backend, Interchange, Shape, overrides
+from rlcore.backend.array_api import ArrayAPIBackend
+from rlcore.backend.discovery.registry import installed, load_backend
+from rlcore.backend.discovery.selection import choose_backend
+from rlcore.errors import InputError
+from rlcore.execution.run import Problem
+from rlcore.execution.volumes.initial_estimate import InitialEstimate
+from rlcore.execution.volumes.statistics import check_image
+from rlcore.optics.psf import PSF, prepare_psf
+from rlcore.planner import Job, Plan
+from rlcore.planner.within_memory import PlanMaker
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Request:
+    """A problem, and the caller's settings for solving it."""
+
+    problem: Problem
+    settings: Settings
+    checkpoint: Path | None
+
+    @classmethod
+    def of(
+        cls,
+        image: Any,
+        psf: Any,
+        settings: Settings,
+        *,
+        start: Any,
+        backend: str | Backend[Any],
+        device: str | int | None,
+        out: Any,
+        checkpoint: str | os.PathLike[str] | None,
+    ) -> Request:
+        """Check everything, in the order in which a user would want to know of mistakes."""
+        image = image if hasattr(image, "shape") and hasattr(image, "dtype") else np.asarray(image)
+        check_image(image)
+        shape = tuple(map(int, image.shape))
+        prepared = prepare_psf(psf, ndim=len(shape))
+        geometry = Geometry(shape, prepared.values.shape, prepared.centre, settings.boundary)
+        prepared, geometry = _trim(prepared, geometry)
+        _check_out(out, shape)
+        engine, native = _engine_for(image, backend, device)
+        problem = Problem(
+            image=image,
+            psf=prepared,
+            geometry=geometry,
+            backend=engine,
+            native=native,
+            background=settings.background,
+            acceleration=settings.acceleration,
+            prior=settings.prior,
+            start=InitialEstimate.of(start, shape, digest=checkpoint is not None),
+            out=out,
+        )
+        return cls(problem, settings, None if checkpoint is None else Path(checkpoint))
+
+    @property
+    def plans(self) -> PlanMaker:
+        """Makes the plans of this request."""
+        problem, settings = self.problem, self.settings
+        job = Job(
+            problem.geometry,
+            settings.maximum_iterations,
+            result_in_memory=problem.out is None,
+            lazy_image=not isinstance(problem.image, np.ndarray) and not problem.native,
+            checkpoint=self.checkpoint is not None,
+            acceleration=settings.acceleration,
+            regularization=settings.prior.name,
+            stop=settings.ends,
+        )
+        return PlanMaker(job, problem.backend, settings.memory, settings.error)
+
+    @property
+    def scratch(self) -> Path:
+        """The folder for working volumes in files: the checkpoint's, or else `result_folder`."""
+        return self.result_folder if self.checkpoint is None else self.checkpoint
+
+    @property
+    def result_folder(self) -> Path:
+        """The folder of the result if that is a file, or the system's for temporary files."""
+        file = getattr(self.problem.out, "filename", None)
+        return Path(file).parent if file else Path(tempfile.gettempdir())
+
+    def check_plan(self, plan: Plan) -> None:
+        """Refuse a plan that was made for another run, or whose blocks exchange halos too seldom."""
+        self.settings.check_exchanges(plan)
+        job = self.plans.job
+        ours = {
+            "geometry": job.geometry,
+            "iterations": job.iterations,
+            "backend": self.problem.backend.name,
+            "acceleration": job.acceleration,
+            "regularization": job.regularization,
+            "stop": job.stop,
+        }
+        if other := [f"{key} {getattr(plan, key)!r}" for key, value in ours.items() if getattr(plan, key) != value]:
+            raise InputError(f"plan is for {other[0]}, not {ours[other[0].split()[0]]!r}; make one for this run")
+
+    def identity(self, digest: str) -> dict[str, Any]:
+        """The properties in which a run and its continuation from a checkpoint must agree; `digest` is the image's."""
+        problem, settings = self.problem, self.settings
+        return {
+            "image": digest,
+            "psf": hashlib.sha256(problem.psf.values.tobytes()).hexdigest(),
+            "geometry": asdict(problem.geometry),
+            "iterations": settings.iterations,
+            "stop": [settings.stop, settings.threshold],
+            "gain": settings.gain,
+            "start": problem.start.identity,
+            "background": settings.background,
+            "tolerance": settings.error,
+            "acceleration": settings.acceleration,
+            "regularization": asdict(settings.prior),
+            "backend": problem.backend.name,
+            "device": problem.backend.device,
+            "dtype": problem.backend.facts.dtype.name,
+        }
+
+
+def _engine_for(image: Any, backend: str | Backend[Any], device: str | int | None) -> tuple[Backend[Any], bool]:
+    """The backend, and True if the image is an array of its library."""
+    foreign = not isinstance(image, np.ndarray) and array_api_compat.is_array_api_obj(image)
+    if not foreign:
+        return choose_backend(backend, device).backend, False
+    if backend == "auto":
+        return _engine_of(image), True
+    engine = choose_backend(backend, device).backend
+    if isinstance(engine, Interchange):
+        return engine, engine.takes(image)
+    library = array_api_compat.array_namespace(image).__name__
+    return engine, overrides(engine, "cut", "paste") and engine.name in library
+
+
+def _engine_of(image: Any) -> Backend[Any]:
+    """The backend that is made for the image's library if one is installed; else any array library's."""
+    names = {entry.name for entry in installed()}
+    place = array_api_compat.device(image)
+    if array_api_compat.is_cupy_array(image) and "cupy" in names:
+        return load_backend("cupy", image.device.id)
+    if array_api_compat.is_torch_array(image) and "torch" in names:
+        return load_backend("torch", str(place))
+    on_cpu = "cpu" in str(place).lower()
+    return ArrayAPIBackend(array_api_compat.array_namespace(image), place, on_host=on_cpu)
+
+
+def _trim(psf: PSF, geometry: Geometry) -> tuple[PSF, Geometry]:
+    """Leave out the parts of a PSF that connect no two voxels of the image, where nothing lies outside the image."""
+    trimmed = geometry.trimmed()
+    if trimmed == geometry:
+        return psf, geometry
+    first = tuple(c - t for c, t in zip(geometry.centre, trimmed.centre, strict=True))
+    part = tuple(slice(a, a + p) for a, p in zip(first, trimmed.psf_shape, strict=True))
+    return replace(psf, values=psf.values[part], centre=trimmed.centre), trimmed
+
+
+def _check_out(out: Any, shape: Shape) -> None:
+    if out is None:
+        return
+    if tuple(getattr(out, "shape", ())) != shape:
+        raise InputError(f"out has shape {tuple(getattr(out, 'shape', ()))}; it must have the image's, {shape}")
+    if np.dtype(out.dtype).kind != "f":
+        raise InputError(f"out is of dtype {str(out.dtype)!r}; it must be float32 or float64")

@@ -1,0 +1,127 @@
+"""The settings of a call: the caller's choices, checked."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import operator
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from rlcore.algorithm.acceleration import ADAPTIVE, Acceleration, check_acceleration
+from rlcore.algorithm.boundary import Boundary, check_boundary
+from rlcore.algorithm.photons import check_gain
+from rlcore.algorithm.regularization import NO_PRIOR, Prior
+from rlcore.algorithm.stopping import MAXIMUM_ITERATIONS, Iterations, Stop, check_stop, check_threshold
+from rlcore.errors import InputError
+from rlcore.planner import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that a caller may choose about a run, apart from its arrays, backend and files."""
+
+    iterations: Iterations
+    boundary: Boundary
+    background: float = 0.0
+    memory: int | float | str | None = None
+    exchange: bool = True
+    tolerance: float | None = None
+    acceleration: Acceleration = "none"
+    prior: Prior = NO_PRIOR
+    stop: Stop = "none"
+    threshold: float | None = None
+    gain: Any = None
+
+    def __post_init__(self) -> None:
+        """Refuse unknown names, numbers out of range, and choices that do not go together."""
+        check_iterations(self.iterations)
+        check_boundary(self.boundary)
+        check_acceleration(self.acceleration)
+        check_stop(self.stop)
+        background: object = self.background
+        if not (isinstance(background, numbers.Real) and 0 <= float(background) < math.inf):
+            raise InputError(f"background {background!r} is not a number of at least 0")
+        self._check_blocks()
+        check_threshold(self.threshold, self.stop)
+        if self.iterations == "auto" and self.stop != "none":
+            raise InputError(
+                f"iterations 'auto' has a stop of its own; give iterations a number with stop={self.stop!r}"
+            )
+        if self.iterations != "auto" and self.gain is not None:
+            raise InputError(f"gain {self.gain!r} is of use with iterations 'auto' only; leave it out")
+        check_gain(self.gain)
+
+    def _check_blocks(self) -> None:
+        if self.exchange:
+            if self.tolerance is not None:
+                raise InputError("tolerance is for independent blocks only; give exchange=False with it")
+            return
+        if self.acceleration in ADAPTIVE:
+            raise InputError(
+                f"acceleration {self.acceleration!r} needs sums over all blocks after every iteration, which "
+                "independent blocks have not; leave exchange on, or give acceleration='heavy-ball'"
+            )
+        if self.ends != "none":
+            raise InputError(
+                "independent blocks cannot agree on when to stop; leave exchange on, or give iterations a number alone"
+            )
+
+    @property
+    def auto(self) -> bool:
+        """True if the run is to find the number of iterations."""
+        return self.iterations == "auto"
+
+    @property
+    def maximum_iterations(self) -> int:
+        """The number of iterations, or the largest one that "auto" may find."""
+        return MAXIMUM_ITERATIONS if self.iterations == "auto" else self.iterations
+
+    @property
+    def ends(self) -> Stop | Literal["held-out"]:
+        """Rule that may end the run before that number of iterations."""
+        return "held-out" if self.iterations == "auto" else self.stop
+
+    @property
+    def error(self) -> float | None:
+        """Error that independent blocks may make; None if blocks are to be exact."""
+        if self.exchange:
+            return None
+        return 1e-3 if self.tolerance is None else self.tolerance
+
+    def of_iterations(self, iterations: int) -> Settings:
+        """The settings for the number of iterations that "auto" found."""
+        return replace(self, iterations=iterations, gain=None)
+
+    def check_exchanges(self, plan: Plan) -> None:
+        """Refuse a plan whose blocks exchange halos too seldom for these settings."""
+        if plan.half_steps <= 2 or plan.is_whole:
+            return
+        if plan.acceleration in ADAPTIVE:
+            why = f"is too long for acceleration {plan.acceleration!r}, whose momentum is made of sums over all blocks"
+        elif self.stop != "none":
+            why = f"cannot stop after any iteration, as stop {self.stop!r} wants"
+        else:
+            return
+        raise InputError(
+            f"plan of {plan.half_steps} half-steps between exchanges {why}; make one with half_steps 1 or 2"
+        )
+
+
+def check_iterations(iterations: Iterations) -> Iterations:
+    """The number of iterations if it is at least 1, or "auto".
+
+    Raises
+    ------
+    InputError
+        If it is anything else.
+    """
+    if iterations == "auto":
+        return "auto"
+    try:
+        number = operator.index(iterations)
+    except TypeError:
+        number = 0
+    if number < 1:
+        raise InputError(f"iterations {iterations!r} is neither a whole number of at least 1 nor 'auto'")
+    return number

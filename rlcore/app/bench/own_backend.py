@@ -1,0 +1,91 @@
+"""This project's backends as contenders."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, cast
+
+import rlcore
+from rlcore.algorithm.boundary import Boundary
+from rlcore.app.bench.implementation import Facts
+from rlcore.app.bench.floors import Floor, floor_of, wait_on_host
+from rlcore.app.speed import Stopwatch
+from rlcore.backend import SupportsStreams, Volume, on_host
+from rlcore.backend.discovery.registry import installed
+from rlcore.backend.numpy_backend import NumPyBackend
+from rlcore.execution.progress import Progress
+
+REFERENCE = "float64"
+"""The name of NumPy in double precision, by which errors are measured."""
+
+
+class OwnBackend:
+    """A backend, through the front door."""
+
+    def __init__(self, name: str, device: int | None, boundary: str, cache: Path) -> None:
+        reference = name == REFERENCE
+        self._backend = NumPyBackend(dtype="float64") if reference else rlcore.load_backend(name, device)
+        self._boundary = cast("Boundary", boundary)
+        self._cache = cache
+        self._plan: Any = None
+        self._tells_time = on_host(self._backend) or isinstance(self._backend, SupportsStreams)
+        """Whether an iteration has finished, or can be waited for, when the callback hears of it."""
+
+    def prepare(self, image: Volume, psf: Volume, iterations: int) -> Facts:
+        backend = self._backend
+        self._plan = plan = rlcore.make_plan(
+            image.shape,
+            psf.shape,
+            iterations=iterations,
+            acceleration="none",  # as the others do
+            backend=backend,
+            boundary=self._boundary,
+        )
+        return Facts(
+            device=backend.device,
+            version=_version(backend.name),
+            boundary=self._boundary,
+            padded=plan.block_shape,
+            blocks=len(plan.cut()),
+            on_device=not on_host(backend),
+            plan_bytes=plan.memory_bytes,
+            plan=asdict(plan),
+            planning=getattr(backend, "planning_seconds", None) is not None,
+        )
+
+    def call(self, image: Volume, psf: Volume, iterations: int) -> tuple[Volume, float | None]:
+        watch, began = Stopwatch(), time.perf_counter()
+
+        def finished(progress: Progress) -> None:
+            if on_host(self._backend):
+                wait_on_host(self._backend)
+                progress = replace(progress, elapsed=time.perf_counter() - began)
+            watch(progress)
+
+        result = rlcore.deconvolve(
+            image,
+            psf,
+            iterations=iterations,
+            acceleration="none",
+            backend=self._backend,
+            boundary=self._boundary,
+            callback=finished,
+        )
+        whole = watch.seconds_per_run if self._tells_time else None
+        return result, whole / iterations if whole else None
+
+    def planning_seconds(self) -> float:
+        return float(getattr(self._backend, "planning_seconds", 0.0))
+
+    def floor(self, seconds: float) -> Floor | None:
+        """The floor, where one block is the whole volume: that of blocks would be another shape's."""
+        plan = self._plan
+        return floor_of(self._backend, plan.block_shape, self._cache, seconds) if plan.is_whole else None
+
+
+def _version(name: str) -> str:
+    owners = [entry.dist for entry in installed() if entry.name == name and entry.dist is not None]
+    return f"{owners[0].name} {owners[0].version}" if owners else f"rlcore {version('rlcore')}"

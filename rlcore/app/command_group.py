@@ -1,0 +1,73 @@
+"""Command group of the program: reports every error as one sentence on stderr, with an exit code."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from rlcore.app.interruption import INTERRUPTED
+from rlcore.errors import BudgetError, Cancelled, CheckpointError, InputError, RLCoreError
+
+FAILED, BAD_INPUT = 1, 2
+"""Exit codes: the run failed; the input was refused before the run began."""
+
+
+class CommandGroup(click.Group):
+    """A group of commands that prints errors as one line on stderr instead of a traceback."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        extra["standalone_mode"] = False  # else click prints errors its own way and exits
+        extra["prog_name"] = extra.get("prog_name") or "rlcore"
+        try:
+            code = super().main(*args, **extra)
+        except click.ClickException as error:
+            code = _fail(_usage(error), BAD_INPUT)
+        except (Cancelled, KeyboardInterrupt, click.Abort) as stopped:
+            code = _fail(str(stopped) or "stopped on request", INTERRUPTED, "")
+        except (InputError, BudgetError, CheckpointError) as error:
+            code = _fail(str(error), BAD_INPUT)
+        except RLCoreError as error:
+            code = _fail(str(error), FAILED)
+        except MemoryError as error:
+            code = _fail(f"memory ran out{f': {error}' if str(error) else ''}; give a smaller --memory", FAILED)
+        except OSError as error:
+            code = _fail(f"file {error.filename or ''!r} failed: {error.strerror or error}", FAILED)
+        # click returns the command's own return value, which is an exit code only if it is a number
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def print_json(value: object) -> None:
+    """Prints a result as JSON on stdout."""
+    click.echo(json.dumps(value, indent=2))
+
+
+def _usage(error: click.ClickException) -> str:
+    message = error.format_message().rstrip(".")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    message = f"{message[:1].lower()}{message[1:]}"
+    return f"{message}; see: {context.command_path} --help" if context else message
+
+
+def _fail(message: str, code: int, kind: str = "error: ") -> int:
+    Console(stderr=True, highlight=False, soft_wrap=True).print(Text.assemble((kind, "red"), message))
+    return code
+
+
+Options = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def options(*each: Options) -> Options:
+    """Combines several options into one decorator, in the order in which help lists them."""
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(each):  # the decorator applied last is listed first
+            command = option(command)
+        return command
+
+    return add

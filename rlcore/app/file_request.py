@@ -1,0 +1,143 @@
+"""Request to restore a file: paths and options of one run, translated for the library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rlcore.algorithm.acceleration import check_acceleration
+from rlcore.algorithm.boundary import check_boundary
+from rlcore.algorithm.regularization import prior_of
+from rlcore.algorithm.stopping import Iterations, check_stop
+from rlcore.api.request import Request
+from rlcore.api.settings import Settings
+from rlcore.app.channel_psfs import ChannelPSF
+from rlcore.app.files.layout import Pick
+from rlcore.app.files.opening import Opened
+from rlcore.app.psf.preparing import psf_for_image
+from rlcore.app.run_options import MEND
+from rlcore.backend import Backend
+from rlcore.backend.discovery.selection import Choice, choose_backend
+from rlcore.errors import BackendError, InputError
+from rlcore.optics.psf import PSF
+from rlcore.planner import Plan
+from rlcore.planner.within_memory import plan_within
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRequest:
+    """Paths and options of one run, named as the options of `rlcore deconvolve`."""
+
+    image: Path
+    psf: Path | None = None
+    psfs: tuple[str, ...] = ()
+    """PSF of each channel as ``0=FILE``, or of all as ``FILE``; ``auto`` in place of a file computes the PSF."""
+    psf_model: str | None = None
+    """Model of computed PSFs; None for the default model."""
+    output: Path = Path("restored.tif")
+    iterations: Iterations = 15
+    acceleration: str = "heavy-ball"
+    regularization: str = "none"
+    tv_weight: float | None = None
+    seed: int = 0
+    stop: str = "none"
+    threshold: float | None = None
+    gain: str | None = None
+    start: str = "constant"
+    backend: str = "auto"
+    device: str | None = None
+    boundary: str = "extended"
+    background: float = 0.0
+    memory: str | None = None
+    independent: bool = False
+    tolerance: float | None = None
+    dtype: str = "float32"
+    force: bool = False
+    checkpoint: Path | None = None
+    channel: str | int | None = None
+    time: str | int | None = None
+    axes: str | None = None
+    psf_centre: str = MEND
+    psf_background: str = MEND
+    psf_energy: float = 1.0
+    psf_as_is: bool = False
+    """Use the PSF unchanged; `psf_centre` and `psf_background` still apply where they are given."""
+
+    @property
+    def pick(self) -> Pick:
+        """Selection of channels and time points."""
+        return Pick(self.channel, self.time, self.axes)
+
+    def settings(self) -> Settings:
+        """Returns the options that the plan depends on, checked.
+
+        Raises
+        ------
+        InputError
+            If an option is invalid or contradicts another.
+        """
+        if self.tolerance is not None and not self.independent:
+            raise InputError("--tolerance is for independent blocks; give --independent with it")
+        return Settings(
+            self.iterations,
+            check_boundary(self.boundary),
+            self.background,
+            self.memory,
+            not self.independent,
+            self.tolerance,
+            check_acceleration(self.acceleration),
+            prior_of(self.regularization, self.tv_weight, self.seed),
+            check_stop(self.stop),
+            self.threshold,
+            _gain(self.gain),
+        )
+
+    def choose(self) -> Choice:
+        """Returns the chosen backend.
+
+        Raises
+        ------
+        InputError
+            If the backend is not available.
+        """
+        try:
+            return choose_backend(self.backend, _index_or_name(self.device))
+        except BackendError as error:
+            # nothing has run yet, so the exit code is that of bad input, not of a failed run
+            raise InputError(str(error)) from error
+
+    def prepare(self, image: Opened, psfs: list[ChannelPSF]) -> list[PSF]:
+        """Returns the prepared PSF of every channel, resampled to the image's voxels; warns of every change."""
+        made: dict[tuple[Path, Any], PSF] = {}
+        for psf in psfs:
+            key = psf.opened.path, psf.place  # channels that share a file share its PSF and its warnings
+            if key not in made:
+                made[key] = self._fit(image, psf)
+        return [made[psf.opened.path, psf.place] for psf in psfs]
+
+    def _fit(self, image: Opened, psf: ChannelPSF) -> PSF:
+        centre = "middle" if self.psf_as_is and self.psf_centre == MEND else self.psf_centre
+        background = "0" if self.psf_as_is and self.psf_background == MEND else self.psf_background
+        return psf_for_image(image, psf, centre=centre, background=background, energy=self.psf_energy)
+
+    def plan(self, image: Any, psf: PSF, backend: Backend[Any]) -> Plan:
+        """Returns the plan for one volume of the image."""
+        request = Request.of(image, psf, self.settings(), backend, None, None)
+        # the result goes to a file, so memory need not hold it
+        job = replace(request.job(self.checkpoint is not None), result_in_memory=False)
+        return plan_within(job, backend, request.settings)
+
+
+def _index_or_name(device: str | None) -> str | int | None:
+    return int(device) if device is not None and device.isdigit() else device
+
+
+def _gain(text: str | None) -> float | tuple[float, ...] | None:
+    if text is None:
+        return None
+    try:
+        numbers = tuple(map(float, text.split(",")))
+    except ValueError as error:
+        raise InputError(f"gain {text!r} is neither a number nor a pair of gain and offset") from error
+    return numbers[0] if len(numbers) == 1 else numbers

@@ -1,0 +1,134 @@
+"""Reader for OME-Zarr 0.4 and 0.5."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rlcore.app.files.description import Description
+from rlcore.app.files.layout import Index, Layout, Pick, lay_out
+from rlcore.app.files.units import canonical
+from rlcore.app.files.voxel import Voxel
+from rlcore.app.files.volume_in_array import VolumeInArray
+from rlcore.errors import InputError
+
+_KINDS = {
+    "plate": "a plate; name one of its images, such as {path}/A/1/0",
+    "well": "a well; name one of its fields, such as {path}/0",
+    "bioformats2raw.layout": "a collection of images; name one of them, such as {path}/0",
+}
+_SIGNS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
+
+
+def is_zarr(path: Path) -> bool:
+    """Returns whether a folder is a Zarr of version 2 or 3."""
+    return any((path / name).exists() for name in _SIGNS)
+
+
+def libraries() -> tuple[Any, Any]:
+    """Imports zarr and yaozarrs; raises InputError with the remedy if they are not installed."""
+    try:
+        import yaozarrs
+        import zarr
+    except ImportError as error:
+        raise InputError(
+            f"package {error.name!r}, which OME-Zarr needs, is not installed; try: pip install 'rlcore[zarr]'"
+        ) from error
+    return zarr, yaozarrs
+
+
+def read_zarr(path: Path, file: str, pick: Pick) -> tuple[Description, Layout, np.dtype[Any], Any]:
+    """Opens an OME-Zarr.
+
+    Returns its metadata, its layout, its type, and a function from an index to the volume there, which is read by
+    slices.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or is not a valid OME-Zarr image.
+    """
+    zarr, _ = libraries()
+    try:
+        group = zarr.open_group(path, mode="r")
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{file} cannot be read: {_first_line(error)}") from error
+    attributes = dict(group.attrs)
+    image = _image(path, file, attributes)
+    scales = image.multiscales[0]  # the first is the default by the specification
+    try:
+        array = group[scales.datasets[0].path]
+    except KeyError as error:
+        raise InputError(f"{file} lacks the array {scales.datasets[0].path!r} that its metadata name") from error
+    axes = "".join(_letter(axis) for axis in scales.axes)
+    if len(axes) != array.ndim:
+        raise InputError(f"{file} has {array.ndim} axes and names {len(axes)}; its metadata are wrong")
+    about = Description(
+        dialect="zarr", voxel=_voxel(scales, axes), channels=_channels(image), rest={"attributes": attributes}
+    )
+    layout = lay_out(file, axes, array.shape, pick, about.channels)
+
+    def fetch(index: Index) -> VolumeInArray:
+        return VolumeInArray(array, index, str(path))
+
+    return about, layout, np.dtype(array.dtype), fetch
+
+
+def _image(path: Path, file: str, attributes: dict[str, Any]) -> Any:
+    """Returns the validated metadata of an image."""
+    _, yaozarrs = libraries()
+    # version 0.5 keeps its metadata under "ome", version 0.4 at the top
+    model, said = (yaozarrs.v05, attributes["ome"]) if "ome" in attributes else (yaozarrs.v04, attributes)
+    for key, what in _KINDS.items():
+        if key in said and "multiscales" not in said:
+            raise InputError(f"{file} is {what.format(path=path)}")
+    if "multiscales" not in said:
+        raise InputError(f"{file} has no OME-Zarr metadata; write it as an OME-Zarr image")
+    try:
+        return yaozarrs.validate_ome_object(said, model.Image)
+    except ValueError as error:
+        raise InputError(f"{file} has OME-Zarr metadata that are not valid: {_reason(error)}") from error
+
+
+def _letter(axis: Any) -> str:
+    kinds = {"time": "T", "channel": "C"}
+    name: str = axis.name
+    return kinds.get(str(getattr(axis, "type", "")), name[:1].upper())
+
+
+def _voxel(scales: Any, axes: str) -> Voxel:
+    """Returns the scale of the finest level, multiplied by the scale common to all levels."""
+    factors = np.ones(len(axes))
+    for transform in [*scales.datasets[0].coordinateTransformations, *(scales.coordinateTransformations or ())]:
+        if getattr(transform, "type", "") == "scale":
+            factors = factors * np.array(transform.scale, float)
+    units = {letter: canonical(str(axis.unit)) for letter, axis in zip(axes, scales.axes, strict=True) if _unit(axis)}
+    said = {letter: float(f) for letter, f in zip(axes, factors, strict=True) if letter in "TZYX"}
+    # a scale of 1 without a unit is the mandatory placeholder of a file that does not know its scale
+    return Voxel({letter: f for letter, f in said.items() if letter in units or f != 1}, units)
+
+
+def _unit(axis: Any) -> bool:
+    return bool(getattr(axis, "unit", None))
+
+
+def _channels(image: Any) -> tuple[str, ...]:
+    channels: Iterable[Any] = image.omero.channels if getattr(image, "omero", None) else ()
+    names = [str(channel.label or "") for channel in channels]
+    return tuple(names) if any(names) else ()
+
+
+def _reason(error: ValueError) -> str:
+    """Returns the first of pydantic's errors, with its location."""
+    errors = getattr(error, "errors", None)
+    if errors is None:
+        return _first_line(error)
+    first = errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,177 @@
+"""The dock widget: layers and options, the plan in words, a run beside the window, and its result as a layer."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+from rlcore.algorithm.boundary import BOUNDARIES
+from rlcore.algorithm.regularization import REGULARIZATIONS
+from rlcore.app.napari import layers
+from rlcore.app.napari.background_worker import notify, start
+from rlcore.app.napari.devices import AUTO, DeviceChoice, device_choices
+from rlcore.app.napari.job import Failure, Job, Result, Step, describe, run
+
+_PLAN_HEIGHT = 150
+"""Pixels: room for the longest plan, so that the window does not jump when one is shown."""
+
+
+def restore_widget(viewer: Any = None) -> Any:
+    """The widget as napari docks it: a magicgui container for the current viewer."""
+    import napari
+
+    return RestorePanel(viewer or napari.current_viewer()).container
+
+
+class RestorePanel:
+    """The widget's parts and what they do."""
+
+    def __init__(self, viewer: Any) -> None:
+        from magicgui import widgets
+
+        self._viewer, self._cancel = viewer, threading.Event()
+        self._asked = 0
+        self.image = widgets.ComboBox(label="image", choices=self._images)
+        self.psf = widgets.ComboBox(label="PSF", choices=self._images, nullable=True)
+        self.psf_file = widgets.FileEdit(label="or PSF file", mode="r", nullable=True)
+        self.iterations = widgets.SpinBox(label="iterations", value=15, min=1, max=100_000)
+        self.auto = widgets.CheckBox(text="find out how many", value=False)
+        self.regularization = widgets.ComboBox(label="regularization", choices=REGULARIZATIONS)
+        self.runs_on = widgets.ComboBox(label="runs on", choices=[AUTO])
+        self.boundary = widgets.ComboBox(label="boundary", choices=BOUNDARIES)
+        self.background = widgets.FloatSpinBox(label="background", value=0.0, min=0.0, max=1e9)
+        self.memory = widgets.LineEdit(label="memory", value="")
+        self.mend = widgets.CheckBox(text="mend the PSF", value=True)
+        self.keep_type = widgets.CheckBox(text="keep the image's type", value=False)
+        self.plan = widgets.TextEdit(label="plan", value="")
+        self.plan.native.setReadOnly(True)
+        self.plan.native.setMinimumHeight(_PLAN_HEIGHT)
+        self.progress = widgets.ProgressBar(label="", value=0, max=1000)
+        self.go = widgets.PushButton(text="Restore")
+        self.stop = widgets.PushButton(text="Cancel", enabled=False)
+        options = [self.image, self.psf, self.psf_file, self.mend, self.iterations, self.auto]
+        options += [self.regularization, self.runs_on, self.boundary, self.background, self.memory]
+        shown = [*options, self.keep_type, self.plan, self.progress, self.go, self.stop]
+        self.container = widgets.Container(widgets=shown, labels=True)
+        self.container.panel = self  # lives as long as the container
+        self._connect(options)
+        self._explain()
+        start(device_choices, self._fill_device_choices)
+
+    def restore(self) -> None:
+        """What the button does."""
+        job = self._job()
+        if job is None:
+            notify("choose an image layer, and a PSF layer or a PSF file")
+            return
+        self._cancel = threading.Event()
+        self._busy(True)
+        layer = self.image.value
+        start(run, lambda _: self._busy(False), job, self._cancel, yielded=lambda said: self._told(said, layer))
+
+    def cancel(self) -> None:
+        """Stop within one iteration."""
+        self._cancel.set()
+        self.plan.value = "stopping"
+
+    def _connect(self, options: list[Any]) -> None:
+        self._viewer.layers.events.inserted.connect(self._refresh)
+        self._viewer.layers.events.removed.connect(self._refresh)
+        for option in options:
+            option.changed.connect(self._ask_for_plan)
+        self.auto.changed.connect(lambda found: setattr(self.iterations, "enabled", not found))
+        self.go.changed.connect(self.restore)
+        self.stop.changed.connect(self.cancel)
+
+    def _explain(self) -> None:
+        self.image.tooltip = "Axes before those of the PSF, such as time, are restored one entry after the other."
+        self.mend.tooltip = "Take off a pedestal, and put a peak that is off in the middle; the plan says if it was."
+        self.auto.tooltip = "Hold 30 % of the photons out until they are explained no better. Takes twice the time."
+        self.regularization.tooltip = (
+            "What keeps from fitting noise: tv prefers little variation, consensus asks two halves of the counts."
+        )
+        self.boundary.tooltip = "What lies outside the image: light that it tells of, nothing, or its repetition."
+        self.background.tooltip = "Counts that are no light, in the image's units."
+        self.memory.tooltip = "What may be used, as 4 GiB or 50%; what is free if empty."
+        self.keep_type.tooltip = "Round to the image's type instead of float32."
+
+    def _images(self, _: Any = None) -> list[Any]:
+        return layers.images(self._viewer)
+
+    def _refresh(self, _: Any = None) -> None:
+        self.image.reset_choices()
+        self.psf.reset_choices()
+        self._ask_for_plan()
+
+    def _fill_device_choices(self, found: list[DeviceChoice]) -> None:
+        """All device_choices; those that cannot be chosen are grey, and say why."""
+        self.runs_on.choices = found
+        items = self.runs_on.native.model()
+        for number, choice in enumerate(found):
+            if choice.reason:
+                items.item(number).setEnabled(False)
+                items.item(number).setToolTip(choice.reason)
+        reasons = [f"{choice.backend}: {choice.reason}" for choice in found if choice.reason]
+        self.runs_on.tooltip = "\n".join(reasons)
+
+    def _job(self) -> Job | None:
+        file = self.psf_file.value
+        psf = file if file and str(file) != "." else None if self.psf.value is None else layers.data(self.psf.value)
+        if self.image.value is None or psf is None:
+            return None
+        return Job(
+            image=layers.data(self.image.value),
+            psf=Path(psf) if psf is file else psf,
+            voxel=layers.micrometres(self.image.value),
+            psf_voxel=None if psf is file else layers.micrometres(self.psf.value),
+            mend=self.mend.value,
+            iterations="auto" if self.auto.value else self.iterations.value,
+            regularization=self.regularization.value,
+            runs_on=self.runs_on.value or AUTO,
+            boundary=self.boundary.value,
+            background=self.background.value,
+            memory=self.memory.value,
+            keep_type=self.keep_type.value,
+        )
+
+    def _ask_for_plan(self, _: Any = None) -> None:
+        """Plan beside the window; the answer to an older question is not shown."""
+        self._asked += 1
+        asked, job = self._asked, self._job()
+        if job is None:
+            self.plan.value = "Choose an image, and a PSF or its file."
+        else:
+            start(describe, lambda text: self._show_plan(asked, text), job)
+
+    def _show_plan(self, asked: int, text: str) -> None:
+        if asked == self._asked:
+            self.plan.value = text
+
+    def _told(self, said: Step | Result | Failure, layer: Any) -> None:
+        if isinstance(said, Step):
+            self.progress.value = round(said.fraction * 1000)
+            self.plan.value = said.text
+        elif isinstance(said, Result):
+            self._viewer.add_image(said.volume, **_like(layer, said))
+            self.plan.value = said.text
+        else:
+            self.plan.value = said.sentence
+            if not said.cancelled:
+                notify(said.sentence)
+
+    def _busy(self, busy: bool) -> None:
+        self.go.enabled, self.stop.enabled = not busy, busy
+        self.progress.value = 0
+
+
+def _like(layer: Any, result: Result) -> dict[str, Any]:
+    """Where and how the result is shown: as its image is, over its own range."""
+    low, high = float(result.volume.min()), float(result.volume.max())
+    kept = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels", "colormap", "blending")
+    return {
+        **{name: getattr(layer, name) for name in kept},
+        "name": f"{layer.name} restored",
+        "contrast_limits": (min(0.0, low), high if high > low else low + 1),
+        "metadata": {**layer.metadata, "rlcore": result.provenance},
+    }

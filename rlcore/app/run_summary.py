@@ -1,0 +1,96 @@
+"""Summary of a finished run, printed as a line or as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rlcore.app import speed
+from rlcore.app.files.provenance import Provenance
+from rlcore.app.files.voxel import Voxel
+from rlcore.backend import Shape
+from rlcore.execution import Info
+from rlcore.planner import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """Result of a run from files to a file, without its voxels."""
+
+    output: Path
+    shape: Shape
+    axes: str
+    voxel: Voxel
+    dtype: str
+    step: float | None
+    """Value of one step of an integer output in the image's units; None for floating point."""
+    iterations: int
+    """Number of iterations, the largest over all volumes."""
+    stops: bool
+    """Whether the run determined the number of iterations itself."""
+    seconds: float
+    """Seconds from opening the files to the finished output."""
+    seconds_per_iteration: float | None
+    """None if too little could be timed, as in a run of one iteration."""
+    plan: Plan
+    psf_notes: tuple[str, ...]
+    volumes: int
+    """Number of volumes, each restored by the plan."""
+    provenance: Provenance
+    """Provenance as it is written into the output."""
+    info: tuple[Info, ...]
+    """History of each volume restored by this run; empty unless requested."""
+
+    def __str__(self) -> str:
+        size = " x ".join(map(str, self.shape))
+        count = self._count()
+        rate = f", {speed.duration(self.seconds_per_iteration)} each" if self.seconds_per_iteration else ""
+        scale = f"; one step is {self.step:.6g} of the image's units" if self.step else ""
+        where = f"{self.plan.backend} ({self.plan.device})"
+        took = f"{speed.duration(self.seconds)}{rate}"
+        several = f" of {self.volumes} volumes" if self.volumes > 1 else ""
+        return f"{self.output}: {size} {self.dtype}, {count}{several} on {where} in {took}{scale}"
+
+    def _count(self) -> str:
+        """Returns the number of iterations as text, with the reason if the run determined it."""
+        if self.stops:
+            return describe_found(self.info)
+        return "1 iteration" if self.iterations == 1 else f"{self.iterations} iterations"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the summary in types that JSON has."""
+        return {
+            "output": str(self.output),
+            "shape": self.shape,
+            "axes": self.axes,
+            "voxel": self.voxel.to_dict(),
+            "dtype": self.dtype,
+            "step": self.step,
+            "iterations": self.iterations,
+            "seconds": self.seconds,
+            "seconds_per_iteration": self.seconds_per_iteration,
+            "backend": self.plan.backend,
+            "device": self.plan.device,
+            "psf": self.psf_notes,
+            "volumes": self.volumes,
+            "info": self._infos(),
+            "provenance": self.provenance.to_dict(),
+            "plan": self.plan.to_dict(),
+        }
+
+    def _infos(self) -> Any:
+        """Returns a list for several volumes, and the entry itself for one, so that simple cases stay simple."""
+        infos = [info.to_dict() for info in self.info]
+        return infos if self.volumes > 1 and infos else infos[0] if infos else None
+
+
+def describe_found(info: Sequence[Info]) -> str:
+    """Describes how many iterations the volumes took when the run determined them; for one volume also why."""
+    numbers = [each.iterations for each in info]
+    if len(numbers) == 1:
+        return f"{numbers[0]} iterations ({info[0].stopped})"
+    # a resumed run has no history of volumes that an earlier run restored: there may be none at all
+    low, high = min(numbers, default=0), max(numbers, default=0)
+    return f"{low if low == high else f'{low} to {high}'} iterations as each was found to need"

@@ -1,0 +1,1 @@
+"""Finding backends by entry points, loading them, and choosing one."""

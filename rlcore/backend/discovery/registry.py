@@ -1,0 +1,118 @@
+"""The registry of backends: finds, loads and surveys them by their entry points.
+
+A backend is any installed package that registers a callable under the entry-point group ``rlcore.backends``. Ours go
+through the same door.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint
+from typing import Any
+
+from rlcore.backend import Backend, Device
+from rlcore.backend.adapter import REQUIRED, adapt
+from rlcore.backend.discovery.plugins import Plugins, State, claimed, owners, say
+from rlcore.errors import BackendError, BackendUnavailable, IncompleteBackend
+
+OURS = ("cupy", "vkfft", "reikna", "torch", "pyfftw", "numpy")
+"""Names published by this project, by preference."""
+
+BACKENDS = Plugins(
+    group="rlcore.backends",
+    noun="backend",
+    error=BackendError,
+    unavailable=BackendUnavailable,
+    incomplete=IncompleteBackend,
+    published={name: {"vkfft": "rlcore-reikna[vkfft]"}.get(name, f"rlcore-{name}") for name in OURS},
+)
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The answer of one installed backend to a survey."""
+
+    name: str
+    state: State
+    """unavailable: no device; broken: cannot be loaded; incomplete: lacks members; ambiguous: claimed twice."""
+    distribution: str
+    """The distribution that brought it, as in ``rlcore-pyfftw 0.1.0``."""
+    device: str = ""
+    devices: tuple[Device, ...] = ()
+    memory: int | None = None
+    """Free bytes on the device, if it is usable."""
+    reason: str = ""
+    """The reason why it cannot be used."""
+
+
+def load_backend(name: str, device: str | int | None = None) -> Backend[Any]:
+    """Load a backend by the name it is registered under.
+
+    Parameters
+    ----------
+    name : str
+        As `survey` lists it.
+    device : str or int, optional
+        Which of its devices: an index, or part of a name. The backend's own choice if None.
+
+    Raises
+    ------
+    BackendError
+        If no installed package, or more than one, claims the name, or if its package is broken or incomplete.
+    BackendUnavailable
+        If it is installed but has no such device.
+    """
+    return _create(BACKENDS.find_or_refuse(name), device)
+
+
+def find_factory(name: str) -> Callable[[str | int | None], Backend[Any]] | None:
+    """The callable that is registered under a name; None where there is none.
+
+    Raises
+    ------
+    BackendError
+        If more than one package claims the name, or if it cannot be imported.
+    """
+    entry = BACKENDS.find(name)
+    return None if entry is None else BACKENDS.load(entry)
+
+
+def survey() -> tuple[Finding, ...]:
+    """Ask every installed backend whether it can run here; none that fails disturbs the others."""
+    return tuple(_ask(name, entries) for name, entries in BACKENDS.by_name())
+
+
+def installed() -> Iterable[EntryPoint]:
+    """Entry points of every installed backend; loads none of them."""
+    return BACKENDS.installed()
+
+
+def _create(entry: EntryPoint, device: str | int | None) -> Backend[Any]:
+    """The backend of one entry point; failures name the distribution that brought it."""
+    factory = BACKENDS.load(entry)
+    if abstract := getattr(factory, "__abstractmethods__", ()):
+        raise IncompleteBackend(f"{BACKENDS.called(entry)} lacks {', '.join(sorted(abstract))}")
+    try:
+        backend = factory(device)
+    except BackendUnavailable:
+        raise
+    except (Exception, SystemExit) as error:  # a plugin that exits must not end the program that asks it
+        raise BackendError(f"{BACKENDS.called(entry)} failed to start: {say(error)}") from error
+    if missing := [member for member in REQUIRED if not hasattr(backend, member)]:
+        raise IncompleteBackend(f"{BACKENDS.called(entry)} lacks {', '.join(missing)}")
+    return adapt(backend)
+
+
+def _ask(name: str, entries: list[EntryPoint]) -> Finding:
+    by = owners(entries)
+    if len(entries) > 1:
+        return Finding(name, "ambiguous", by, reason=claimed(entries))
+    try:
+        backend = _create(entries[0], None)
+        factory = entries[0].load()
+        list_devices = getattr(factory, "devices", tuple)
+        devices = list_devices()
+        return Finding(name, "usable", by, backend.device, devices, backend.free_bytes())
+    except Exception as error:  # noqa: BLE001 - the boundary to a plugin: its error becomes the reason
+        state, reason = BACKENDS.trouble(error)
+        return Finding(name, state, by, reason=reason)

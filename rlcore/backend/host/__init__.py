@@ -1,0 +1,1 @@
+"""The host's memory, its processors, its limits and its heap."""

@@ -1,0 +1,124 @@
+"""One run, from the checked problem to the result: the only place that opens the image and begins to iterate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rlcore.algorithm.acceleration import Acceleration
+from rlcore.algorithm.boundary import Geometry
+from rlcore.algorithm.momentum import MomentumSchedule
+from rlcore.algorithm.regularization import Prior, Regularizer
+from rlcore.backend import Backend, Shape
+from rlcore.errors import caution
+from rlcore.execution.checkpoint import Checkpoint
+from rlcore.execution.engine import ReplanWarning, Work, execute
+from rlcore.execution.history import History
+from rlcore.execution.progress import Callback, CancelEvent, Reporter
+from rlcore.execution.volumes.image import Image, open_image
+from rlcore.execution.volumes.initial_estimate import InitialEstimate
+from rlcore.execution.volumes.results import result_for
+from rlcore.execution.volumes.statistics import Statistics, chunks_of
+from rlcore.execution.volumes.working import WorkingVolumes, check_disk
+from rlcore.optics.psf import PSF
+from rlcore.planner import Plan
+from rlcore.planner.within_memory import PlanMaker
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Problem:
+    """An image to restore, with everything that defines the result; all of it checked."""
+
+    image: Any
+    psf: PSF
+    geometry: Geometry
+    backend: Backend[Any]
+    native: bool
+    """True if the image is an array of the backend's own library, and the result is to be one too."""
+    background: float
+    acceleration: Acceleration
+    prior: Prior
+    start: InitialEstimate
+    out: Any = None
+    """Takes the result; None for a new array."""
+
+    @property
+    def chunks(self) -> Shape:
+        """Shape of the result's chunks; 1 voxel if it has none."""
+        return (1,) * len(self.geometry.image_shape) if self.out is None else chunks_of(self.out)
+
+
+@dataclass(slots=True)
+class Run:
+    """A problem on its way to the result."""
+
+    problem: Problem
+    plans: PlanMaker
+    """Makes a smaller plan if memory runs out."""
+    scratch: Path
+    """Folder for scratch files."""
+    momentum: MomentumSchedule
+    checkpoint: Checkpoint | None = None
+    history: History | None = None
+    callback: Callback | None = None
+    cancel: CancelEvent | None = None
+    searching: bool = False
+    """True if this run only searches for the number of iterations."""
+
+    def follow(self, plan: Plan, statistics: Statistics | None) -> tuple[Any, Plan]:
+        """Carry out a plan, or a smaller one if memory runs out; returns the result and the plan that began.
+
+        `statistics` are the image's, if they are known already.
+        """
+        problem, backend = self.problem, self.problem.backend
+        image, plan = self._open(plan, statistics)
+        image.check()
+        problem.prior.check(image.statistics.maximum)
+        if self.checkpoint is None or self.checkpoint.plan is None:
+            check_disk(self.scratch, plan.scratch_bytes)
+            if self.checkpoint is not None:
+                self.checkpoint.start(plan)
+        result = result_for(backend, problem.geometry.image_shape, problem.out, native=problem.native)
+        start = problem.start.store(backend, problem.geometry, image, problem.image)
+        with WorkingVolumes(
+            backend, problem.geometry, start, result, scratch_parent=self.scratch, checkpoint=self.checkpoint
+        ) as volumes:
+            volumes.deliver(execute(self._work(image, volumes, plan), plan), result, problem.chunks)
+        if self.checkpoint is not None:
+            self.checkpoint.remove()
+        return result.finish(), plan
+
+    def _open(self, plan: Plan, statistics: Statistics | None) -> tuple[Image, Plan]:
+        """The image, and the plan; a smaller one, with a warning, if the device has no room for the image."""
+        problem = self.problem
+        while True:
+            try:
+                image = open_image(
+                    problem.backend, problem.image, problem.background, plan, statistics, native=problem.native
+                )
+            except MemoryError as error:
+                cause = str(error) or "memory ran out"
+            else:
+                return image, plan
+            plan = self.plans.smaller(plan)
+            caution(f"{cause}; starting by a smaller plan: {plan}", ReplanWarning)
+
+    def _work(self, image: Image, volumes: WorkingVolumes, plan: Plan) -> Work:
+        problem = self.problem
+        return Work(
+            backend=problem.backend,
+            psf=problem.psf,
+            image=image.store,
+            volumes=volumes,
+            background=image.background,
+            floor=image.floor,
+            chunks=problem.chunks,
+            reporter=Reporter(self.callback, self.cancel, plan.iterations, looking=self.searching),
+            checkpoint=self.checkpoint,
+            smaller_plan=self.plans.smaller,
+            momentum=self.momentum,
+            regularizer=Regularizer(problem.prior, problem.backend, problem.geometry, image.constant),
+            gather=problem.out is None,
+            history=self.history,
+        )

@@ -1,0 +1,1 @@
+"""The volumes of a run: image, starting estimate, working volumes and result."""

@@ -1,0 +1,169 @@
+"""Statistics of an image, taken before anything runs: its range, its mean, and its fitness for use."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import array_api_compat
+import numpy as np
+
+from rlcore.backend import Backend, Box, Shape, Summary, Volume, overrides
+from rlcore.backend.boxes import pieces
+from rlcore.backend.host.memory import processors
+from rlcore.errors import InputError
+from rlcore.execution.volumes.mapped import is_mapped, release
+
+_PIECE = 1 << 20
+"""Voxels read at a time: few enough to stay small in memory, many enough to be quick."""
+
+_READERS = 4
+"""Threads that may hold a piece at once, if pieces have to be brought into memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Sums over an image that a run depends on."""
+
+    maximum: float
+    """Of the image with its negative values raised to 0."""
+    mean: float
+    """Of the image with its negative values raised to 0."""
+    negative: int
+    """Number of voxels below 0."""
+    digest: str = ""
+    """SHA-256 of all voxels and their type; empty unless asked for."""
+
+
+def check_image(image: Any) -> None:
+    """Refuse an image that does not have 2 or 3 axes of real numbers.
+
+    Raises
+    ------
+    InputError
+        If it has other axes, no voxels, or another kind of numbers.
+    """
+    shape = tuple(image.shape)
+    if len(shape) not in (2, 3):
+        raise InputError(f"image has {len(shape)} axes, shape {shape}; it must have 2 or 3: (y, x) or (z, y, x)")
+    if 0 in shape:
+        raise InputError(f"image of shape {shape} is empty; every axis must have at least one voxel")
+    if not _is_real(image):
+        raise InputError(f"image of dtype {str(image.dtype)!r} cannot be used; convert it to real numbers")
+
+
+def _is_real(image: Any) -> bool:
+    if array_api_compat.is_array_api_obj(image) and not isinstance(image.dtype, np.dtype):
+        return bool(array_api_compat.array_namespace(image).isdtype(image.dtype, ("bool", "integral", "real floating")))
+    return np.dtype(image.dtype).kind in "buif"
+
+
+def measure(image: Any, *, digest: bool = False) -> Statistics:
+    """Statistics of anything that can be sliced, in pieces, by all processors; reads every voxel once.
+
+    An array of another array-API library is measured where it is.
+
+    Raises
+    ------
+    InputError
+        If voxels are NaN or infinite; the message says how many and where the first is.
+    """
+    if not isinstance(image, np.ndarray) and array_api_compat.is_array_api_obj(image):
+        return _measure_native(image)
+    sha = hashlib.sha256(f"{tuple(image.shape)} {image.dtype}".encode())
+    boxes = list(pieces(tuple(image.shape), chunks_of(image), _PIECE))
+    in_memory = isinstance(image, np.ndarray) and not is_mapped(image)
+    with ThreadPoolExecutor(processors() if in_memory else min(processors(), _READERS)) as pool:
+        summaries = list(pool.map(lambda box: _summary(image, box), boxes))
+    total = math.fsum(each.total for each in summaries)
+    if not math.isfinite(total):
+        _refuse_not_finite(image, boxes)
+    if digest:
+        for box in boxes:
+            sha.update(np.ascontiguousarray(_values(image, box)).data)
+            release(image)
+    negative, below = 0, 0.0
+    if min(each.minimum for each in summaries) < 0:
+        counts = [_below_zero(image, box) for box, each in zip(boxes, summaries, strict=True) if each.minimum < 0]
+        negative, below = sum(c for c, _ in counts), math.fsum(s for _, s in counts)
+    size = math.prod(image.shape)
+    maximum = max(0.0, *(each.maximum for each in summaries))
+    return Statistics(maximum, (total - below) / size, negative, sha.hexdigest() if digest else "")
+
+
+def measure_on_device(backend: Backend[Any], array: Any, image: Any) -> Statistics:
+    """Statistics of an image of which `array` is a copy on the device, by the device where that is quicker.
+
+    If the device finds negative or unusable voxels, the host measures the image again, to name them.
+    """
+    if not measures_on_device(backend):
+        return measure(image)
+    summary = backend.summary(array)
+    if not math.isfinite(summary.total) or summary.minimum < 0:
+        return measure(image)
+    return Statistics(summary.maximum, summary.total / math.prod(image.shape), 0)
+
+
+def measures_on_device(backend: Backend[Any]) -> bool:
+    """True if an image is measured faster once it is on the device."""
+    return overrides(backend, "summary") and not backend.facts.on_host
+
+
+def _measure_native(image: Any) -> Statistics:
+    """Statistics by the array's own library, on its own device."""
+    xp = array_api_compat.array_namespace(image)
+    image = xp.astype(image, xp.uint8) if xp.isdtype(image.dtype, "bool") else image
+    finite = xp.isfinite(image)
+    if not bool(xp.all(finite)):
+        first = np.unravel_index(int(xp.argmin(xp.reshape(xp.astype(finite, xp.int8), (-1,)))), tuple(image.shape))
+        raise _not_finite(int(xp.count_nonzero(~finite)), tuple(map(int, first)))
+    below = image < 0
+    clipped = xp.where(below, xp.zeros_like(image), image)
+    mean = float(xp.sum(clipped, dtype=xp.float64)) / math.prod(image.shape)
+    return Statistics(max(0.0, float(xp.max(image))), mean, int(xp.count_nonzero(below)))
+
+
+def chunks_of(array: Any) -> Shape:
+    """Shape of the chunks in which an array is stored; 1 voxel if it has none."""
+    return tuple(getattr(array, "chunks", None) or (1,) * len(array.shape))
+
+
+def _values(image: Any, box: Box) -> Volume:
+    return np.asarray(image[box.slices((0,) * len(box.start))])
+
+
+def _summary(image: Any, box: Box) -> Summary:
+    values = _values(image, box)
+    with np.errstate(invalid="ignore", over="ignore"):
+        summary = Summary(float(values.min()), float(values.max()), float(values.sum(dtype=np.float64)))
+    release(image)
+    return summary
+
+
+def _below_zero(image: Any, box: Box) -> tuple[int, float]:
+    values = _values(image, box)
+    below = values[values < 0]
+    release(image)
+    return below.size, float(below.sum(dtype=np.float64))
+
+
+def _refuse_not_finite(image: Any, boxes: list[Box]) -> None:
+    count, first = 0, None
+    for box in boxes:
+        where = np.argwhere(~np.isfinite(_values(image, box)))
+        if len(where):
+            here = tuple(int(i) + start for i, start in zip(where[0], box.start, strict=True))
+            first = here if first is None else min(first, here)
+        count += len(where)
+    if first is not None:
+        raise _not_finite(count, first)
+    raise InputError("image has values so large that their sum overflows; scale it down")
+
+
+def _not_finite(count: int, first: tuple[int, ...]) -> InputError:
+    return InputError(
+        f"image has {count} voxels that are NaN or infinite, the first at {first}; replace them before deconvolving"
+    )

@@ -1,7 +1,0 @@
-"""The plugin's widgets for PSFs: computed for a microscope, distilled from beads, inspected and mended."""
-
-from rlcore.napari.psf.distilling import distil_widget
-from rlcore.napari.psf.generating import generate_widget
-from rlcore.napari.psf.inspecting import inspect_widget
-
-__all__ = ["distil_widget", "generate_widget", "inspect_widget"]

@@ -1,0 +1,126 @@
+"""What the widget asks for, planned and run without a window."""
+
+import threading
+
+import numpy as np
+import pytest
+from fixtures.scenes import cell, error
+
+import rlcore
+from rlcore.app.napari.devices import AUTO, DeviceChoice, device_choices
+from rlcore.app.napari.job import Failure, Job, Result, Step, describe, run
+
+SCENE = cell((10, 24, 26), (5, 6, 6))
+NUMPY = DeviceChoice("numpy")
+
+
+def job(**options):
+    return Job(**{"image": SCENE.image, "psf": SCENE.psf, "iterations": 5, "runs_on": NUMPY} | options)
+
+
+def test_a_run_tells_every_iteration_and_ends_with_the_result():
+    *steps, result = run(job(background=2.0), threading.Event())
+    assert [step.text for step in steps] == [f"iteration {n}/5" for n in range(1, 6)]
+    assert [step.fraction for step in steps] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+    expected = rlcore.deconvolve(SCENE.image, SCENE.psf, iterations=5, background=2.0, backend="numpy")
+    assert isinstance(result, Result)
+    assert result.volume.dtype == np.float32
+    assert error(result.volume, expected) <= 1e-5
+    assert result.provenance["backend"] == "numpy"
+
+
+def test_axes_before_those_of_the_psf_are_restored_one_by_one():
+    series = np.stack([SCENE.image, SCENE.image[::-1]])
+    *steps, result = run(job(image=series), threading.Event())
+    assert steps[-1].text == "volume 2/2, iteration 5/5"
+    for volume, restored in zip(series, result.volume, strict=True):
+        assert error(restored, rlcore.deconvolve(volume, SCENE.psf, iterations=5, backend="numpy")) <= 1e-5
+    assert describe(job(image=series)).startswith("2 volumes, one after the other. Each: The whole volume in one block")
+
+
+def test_it_finds_out_how_many_iterations_each_volume_is_worth():
+    counts = np.random.default_rng(1).poisson(SCENE.image).astype(np.float32)
+    *steps, result = run(job(image=np.stack([counts, counts]), iterations="auto"), threading.Event())
+    expected, info = rlcore.deconvolve(counts, SCENE.psf, iterations="auto", backend="numpy", return_info=True)
+    assert describe(job(iterations="auto")).endswith("for the most iterations; how many it takes, the run finds out.")
+    assert result.provenance["iterations"] == "auto"
+    assert result.provenance["found"] == [info.iterations] * 2
+    assert result.text.startswith(f"{info.iterations} iterations as each was found to need on numpy")
+    assert steps[0].text == "volume 1/2, looking how many: iteration 1 of at most 200"
+    assert steps[-1].text == f"volume 2/2, iteration {info.iterations}/{info.iterations}"
+    assert [step.fraction for step in steps] == sorted(step.fraction for step in steps)
+    assert error(result.volume[1], expected) <= 1e-5
+
+
+def test_regularization_is_that_of_deconvolve():
+    *_, result = run(job(regularization="tv", iterations=4), threading.Event())
+    expected = rlcore.deconvolve(SCENE.image, SCENE.psf, iterations=4, regularization="tv", backend="numpy")
+    assert error(result.volume, expected) <= 1e-5
+    assert result.provenance["regularization"] == "tv"
+
+
+def test_cancelled_within_one_iteration():
+    cancel, seen = threading.Event(), []
+    for said in run(job(iterations=100_000), cancel):
+        seen.append(said)
+        if len(seen) == 3:
+            cancel.set()
+    assert isinstance(seen[-1], Failure)
+    assert seen[-1].cancelled
+    steps = [said for said in seen if isinstance(said, Step)]
+    assert int(steps[-1].text.split()[1].split("/")[0]) < 1000
+
+
+def test_a_generator_that_is_closed_leaves_no_run_behind():
+    before = threading.active_count()
+    steps = run(job(iterations=100_000), threading.Event())
+    next(steps)
+    steps.close()
+    assert threading.active_count() == before
+
+
+def test_the_images_own_type_is_rounded_to_and_clipped():
+    image = np.full((6, 7, 8), 10, np.uint8)
+    image[2:5, 2:5, 2:5] = 200  # of one voxel: restored it is far above 255
+    *_, result = run(job(image=image, psf=np.ones((3, 3, 3)), iterations=100, keep_type=True), threading.Event())
+    assert result.volume.dtype == np.uint8
+    assert result.volume.max() == 255
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"psf": np.zeros((3, 3, 3))}, "psf has no positive sum"),
+        ({"image": SCENE.image[0]}, "psf has 3 axes but the image has 2"),
+        ({"memory": "lots"}, "memory 'lots' is not a size"),
+        ({"runs_on": DeviceChoice("nupmy")}, "backend 'nupmy' is unknown"),
+        ({"memory": "1 KiB"}, "the smallest that would do is"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(options, text):
+    [said] = run(job(**options), threading.Event())
+    assert isinstance(said, Failure)
+    assert text in said.sentence
+    assert text in describe(job(**options))
+
+
+def test_a_psf_from_a_file(tmp_path):
+    np.save(tmp_path / "psf.npy", SCENE.psf)
+    *_, result = run(job(psf=tmp_path / "psf.npy"), threading.Event())
+    assert error(result.volume, rlcore.deconvolve(SCENE.image, SCENE.psf, iterations=5, backend="numpy")) <= 1e-5
+
+
+def test_the_time_is_told_once_it_has_run():
+    assert describe(job()).endswith("Time unknown until it has run here.")
+    list(run(job(), threading.Event()))
+    assert "About " in describe(job())
+
+
+def test_devices_that_cannot_run_come_last_with_their_reason(monkeypatch):
+    found = [
+        rlcore.Finding("cupy", "unavailable", "x 1", reason="no CUDA device"),
+        rlcore.Finding("numpy", "usable", "rlcore 0", "CPU", (), 1),
+    ]
+    monkeypatch.setattr("rlcore.app.napari.devices.survey", lambda: tuple(found))
+    assert device_choices() == [AUTO, DeviceChoice("numpy", where="CPU"), DeviceChoice("cupy", reason="no CUDA device")]
+    assert str(device_choices()[-1]) == "cupy: not available"

@@ -1,0 +1,179 @@
+"""The widget in napari: mostly on a viewer without a window, once in a real one."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from fixtures.windows import until
+
+from rlcore.app.napari.devices import DeviceChoice
+from rlcore.app.napari.sample import phantom_layers
+from rlcore.app.napari.widget import RestorePanel
+
+napari = pytest.importorskip("napari.components", reason="napari is not installed; nox -s napari runs these tests")
+
+NUMPY = DeviceChoice("numpy", where="CPU")
+
+
+@pytest.fixture
+def panel(app):
+    viewer = napari.ViewerModel()
+    for data, options, _ in phantom_layers():
+        viewer.add_image(data[..., :48, :48] if data.shape[-1] > 48 else data[8:23, 8:23, 8:23], **options)
+    panel = RestorePanel(viewer)
+    panel.image.value, panel.psf.value = viewer.layers["blurred cell"], viewer.layers["psf"]
+    until(app, lambda: len(panel.runs_on.choices) > 1)
+    panel.runs_on.value = next(choice for choice in panel.runs_on.choices if choice.backend == "numpy")
+    panel.background.value, panel.iterations.value = 5.0, 3
+    panel.viewer = viewer
+    yield panel
+    panel.cancel()
+    until(app, lambda: panel.go.enabled)
+
+
+def test_the_plan_is_there_before_the_run(app, panel):
+    until(app, lambda: "3 iterations" in panel.plan.value)
+    assert "The whole volume in one block" in panel.plan.value
+    panel.memory.value = "lots"
+    until(app, lambda: "memory 'lots' is not a size" in panel.plan.value)
+
+
+def test_the_result_is_a_layer_like_its_image(app, panel):
+    panel.restore()
+    assert not panel.go.enabled
+    until(app, lambda: panel.go.enabled)
+    image, restored = panel.viewer.layers["blurred cell"], panel.viewer.layers["blurred cell restored"]
+    assert restored.data.dtype == np.float32
+    assert restored.data.shape == image.data.shape
+    assert tuple(restored.scale) == tuple(image.scale)
+    assert restored.units == image.units
+    assert restored.contrast_limits[1] == pytest.approx(float(restored.data.max()))
+    assert restored.metadata["rlcore"]["backend"] == "numpy"
+    assert restored.metadata["background"] == 5.0
+
+
+def test_it_finds_out_how_many_iterations(app, panel):
+    panel.auto.value, panel.regularization.value = True, "tv"
+    assert not panel.iterations.enabled
+    until(app, lambda: "200 iterations" in panel.plan.value)
+    panel.restore()
+    until(app, lambda: panel.go.enabled)
+    made = panel.viewer.layers["blurred cell restored"].metadata["rlcore"]
+    assert (made["iterations"], made["regularization"]) == ("auto", "tv")
+    panel.auto.value = False
+    assert panel.iterations.enabled
+
+
+def test_cancel_stops_and_leaves_no_layer(app, panel):
+    panel.iterations.value = 100_000
+    panel.restore()
+    until(app, lambda: "iteration " in panel.plan.value and panel.plan.value.startswith("iteration"))
+    began = time.monotonic()
+    panel.cancel()
+    until(app, lambda: panel.go.enabled)
+    assert time.monotonic() - began < 5
+    assert "stopped on request" in panel.plan.value
+    assert len(panel.viewer.layers) == 2
+
+
+def test_an_error_is_a_notification_with_the_sentence(app, panel, notes):
+    panel.background.value = 1e8
+    panel.restore()
+    until(app, lambda: panel.go.enabled)
+    assert any("is not below the image's mean" in note.message for note in notes)
+    panel.psf.value = None
+    panel.restore()
+    assert any("choose an image layer, and a PSF layer or a PSF file" in note.message for note in notes)
+
+
+def test_a_time_series(app, panel):
+    series = np.stack([panel.image.value.data[:, :20, :20]] * 2)
+    panel.image.value = panel.viewer.add_image(series, name="series")
+    panel.image.reset_choices()
+    panel.image.value = panel.viewer.layers["series"]
+    panel.restore()
+    until(app, lambda: panel.go.enabled)
+    assert panel.viewer.layers["series restored"].data.shape == series.shape
+
+
+def test_what_cannot_run_is_grey_and_says_why(app, panel):
+    panel._fill_device_choices([DeviceChoice(), NUMPY, DeviceChoice("cupy", reason="no CUDA device")])
+    assert not panel.runs_on.native.model().item(2).isEnabled()
+    assert panel.runs_on.native.model().item(1).isEnabled()
+    assert panel.runs_on.tooltip == "cupy: no CUDA device"
+
+
+WINDOW = """
+import sys, time
+import napari
+from napari.qt import get_qapp
+from qtpy.QtCore import QTimer
+
+viewer = napari.Viewer(show=True)
+app = get_qapp()
+viewer.open_sample("rlcore", "phantom")
+viewer.scale_bar.visible, viewer.scale_bar.position = True, "bottom_left"
+dock, widget = viewer.window.add_plugin_dock_widget("rlcore", "Richardson-Lucy")
+panel = widget.panel
+
+
+def until(ready):
+    deadline = time.monotonic() + 60
+    while not ready():
+        assert time.monotonic() < deadline
+        app.processEvents()
+        time.sleep(0.01)
+
+
+panel.image.value, panel.psf.value = viewer.layers["blurred cell"], viewer.layers["psf"]
+until(lambda: len(panel.runs_on.choices) > 1)
+beats, heart = [], QTimer()
+heart.timeout.connect(lambda: beats.append(time.perf_counter()))
+heart.start(5)
+panel.background.value, panel.iterations.value = 5.0, 5000
+until(lambda: "5000 iterations" in panel.plan.value)
+panel.go.native.click()
+until(lambda: panel.plan.value.startswith("iteration"))
+beats.clear()
+enough = time.monotonic() + 3
+until(lambda: time.monotonic() > enough)
+print("longest gap", max(later - earlier for earlier, later in zip(beats, beats[1:])))
+panel.stop.native.click()
+until(lambda: panel.go.enabled)
+assert "stopped on request" in panel.plan.value
+panel.iterations.value = 10
+until(lambda: "10 iterations" in panel.plan.value)
+viewer.window.resize(1500, 900)
+viewer.window.screenshot(sys.argv[2], canvas_only=False)
+panel.go.native.click()
+until(lambda: panel.go.enabled)
+viewer.layers["blurred cell"].visible = False
+viewer.layers["blurred cell restored"].blending = "opaque"
+viewer.dims.set_point(0, 3.2)
+viewer.window.resize(1500, 900)
+until(lambda: "Requirements" in panel.plan.value)
+viewer.reset_view(margin=0)
+until(lambda: True)
+viewer.window.screenshot(sys.argv[1], canvas_only=False)
+print([layer.name for layer in viewer.layers])
+viewer.close()
+"""
+
+
+@pytest.mark.skipif(not os.environ.get("DISPLAY"), reason="no display; run under xvfb-run")
+def test_a_real_window(tmp_path):
+    picture = os.environ.get("RLCORE_SCREENSHOT", str(tmp_path / "window.png"))
+    done = subprocess.run(
+        [sys.executable, "-c", WINDOW, picture, picture + ".before.png"],
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "['blurred cell', 'psf', 'blurred cell restored']" in done.stdout
+    assert float(re.search(r"longest gap (\S+)", done.stdout)[1]) < 0.1  # seconds, while it runs
