@@ -12,7 +12,6 @@ import statistics
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,10 +19,8 @@ import rlcore
 from rlcore.algorithm.acceleration import ACCELERATIONS
 from rlcore.algorithm.boundary import Geometry, Weights
 from rlcore.algorithm.momentum import MomentumSchedule
-from rlcore.algorithm.richardson_lucy import Data, Optics, State, IterationContext, iterate
-from rlcore.algorithm.sampled_planes import View
-from rlcore.algorithm.steps import steps_for
-from rlcore.backend.boxes import Block, Box
+from rlcore.algorithm.richardson_lucy import Data, IterationContext, Model, State, iterate
+from rlcore.backend import Box
 from rlcore.optics.psf_on_grid import on_device
 from rlcore.testing.metrics import i_divergence, nrmse, pearson
 from rlcore.testing.optics import confocal_psf, wide_field_psf
@@ -67,23 +64,20 @@ def path(made: Phantom, acceleration: str, backend, *, background: float) -> Ite
     geometry = Geometry(image.shape, psf.values.shape, psf.centre, "extended")
     shape = backend.fast_shape(geometry.minimum_shape)
     box = Box(geometry.domain.start, tuple(a + n for a, n in zip(geometry.domain.start, shape, strict=True)))
-    inside, steps = geometry.image.slices(box.start), steps_for(backend, shape)
+    inside = geometry.image.slices(box.start)
     start, counts = np.zeros(shape), np.zeros(shape)
     start[geometry.domain.slices(box.start)], counts[inside] = image.mean() - background, image
-    optics = Optics(steps.transfer(on_device(backend, psf, shape)), background, 1e-8 * float(image.max()))
-    data = Data(backend.upload(counts), steps.inside(geometry.image.seen_from(box)))
+    otf = backend.otf(on_device(backend, psf, shape), shape)
+    model = Model(otf, background, 1e-8 * float(image.max()))
+    data = Data(backend.upload(counts), backend.mask(geometry.image.seen_from(box), shape))
     table = Weights(psf.values, geometry).of(box)
     first = State(backend.upload(start), backend.upload(start))
-    pace, block = MomentumSchedule(acceleration, backend, geometry.image_shape), Block(box, geometry.domain)
-    part = geometry.domain.seen_from(box)
-
-    def thin(view: View) -> Any:
-        return steps.weight(table.planes(view.first, view.step, view.count))
-
-    scout = pace.scouts(1, 1, block, part, thin)
-    turns = (IterationContext(pace.factor(k), scout=scout(k + 1)) for k in itertools.count())
-    for state in iterate(steps, first, data, steps.weight(table), optics, turns):
-        blurred = backend.download(steps.convolve(state.estimate, optics.transfer))[inside] + background
+    schedule = MomentumSchedule(acceleration, backend, geometry.image_shape)
+    comparison = schedule.comparison(1, 1, box, geometry.domain)
+    contexts = (IterationContext(schedule.momentum(k), comparison=comparison(k + 1)) for k in itertools.count())
+    weight = backend.expand(table.values, table.index)
+    for state in iterate(backend, first, data, weight, model, contexts):
+        blurred = backend.download(backend.convolve(state.estimate, otf))[inside] + background
         yield backend.download(state.estimate)[inside], blurred
 
 

@@ -183,14 +183,14 @@ def streaming(shape: tuple[int, int, int], size: int, memory: str) -> dict[str, 
         restore()
         seconds.append(time.perf_counter() - start)
     [blocks] = results
-    compute, transfer = parts_of(plan, backend, image)
+    compute, transfers = parts_of(plan, backend, image)
     free()
     ours = rlcore.deconvolve(image, psf, backend="cupy", **run)
     error = max(float(np.abs(a - b).max()) for a, b in zip(blocks, ours, strict=True)) / float(ours.max())
     row = {"what": f"streaming {shape}, psf {size}^3, {memory}", "plan": str(plan), "s": min(seconds)}
-    row |= {"s of its compute": compute, "s of its transfers": transfer, "blocks to whole": error}
+    row |= {"s of its compute": compute, "s of its transfers": transfers, "blocks to whole": error}
     row["peak / plan"] = peak / plan.device_bytes
-    row["ratio to the larger"] = min(seconds) / max(compute, transfer)
+    row["ratio to the larger"] = min(seconds) / max(compute, transfers)
     return told(row)
 
 
@@ -198,15 +198,15 @@ def parts_of(plan: rlcore.Plan, backend: CuPyBackend, image: Any) -> tuple[float
     """Seconds that a plan's transforms take by themselves, and its transfers by themselves."""
     sample = np.ascontiguousarray(image[tuple(slice(0, n) for n in plan.block_shape)], np.float32)
     block = backend.read(sample, (0, 0, 0), plan.block_shape)
-    transfer, ratio = backend.fft(block), backend.full(plan.block_shape, 1.0)
+    otf, ratio = backend.otf(block, plan.block_shape), backend.full(plan.block_shape, 1.0)
 
     def filters() -> None:
-        work = backend.convolve(block, transfer, out=ratio)
+        work = backend.convolve(block, otf, out=ratio)
         backend.ratio(block, work, background=0.0, floor=1e-6, out=work)
-        backend.correlate(work, transfer, out=work)
+        backend.correlate(work, otf, out=work)
         backend.update(block, work, None, out=block)
 
-    blocks, per = len(plan.cut()), plan.half_steps == 1
+    blocks, per = len(plan.tiling()), plan.half_steps == 1
     compute = blocks * ITERATIONS * timed(filters, 3) / 1e3
     start = time.perf_counter()
     for _ in range(3):

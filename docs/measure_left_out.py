@@ -64,11 +64,11 @@ def run(made, setting) -> str:
 
 def projector(microscope: Microscope, alpha: float, beta: float, order: int):
     """Back projection by the Wiener filter of the PSF, times a Butterworth filter at the resolution limit."""
-    transfer = np.fft.fftn(np.fft.ifftshift(embedded(microscope)))
-    strength = np.abs(transfer)
+    otf = np.fft.fftn(np.fft.ifftshift(embedded(microscope)))
+    strength = np.abs(otf)
     frequencies = np.meshgrid(*map(np.fft.fftfreq, microscope.shape), indexing="ij")
     radius = sum((f / cutoff(strength, axis)) ** 2 for axis, f in enumerate(frequencies))
-    wiener = np.conj(transfer) / (strength**2 + alpha)
+    wiener = np.conj(otf) / (strength**2 + alpha)
     ripple = 1 / beta**2 - 1
     filtered = wiener / np.sqrt(1 + ripple * radius**order)
     filtered = filtered / np.abs(filtered).max()
@@ -94,7 +94,7 @@ def embedded(microscope: Microscope) -> np.ndarray:
 
 
 def cutoff(strength: np.ndarray, axis: int, least: float = 0.1) -> float:
-    """The first frequency of an axis at which the transfer falls below a share of its maximum."""
+    """The first frequency of an axis at which the otf falls below a share of its maximum."""
     line = strength[tuple(slice(None) if a == axis else 0 for a in range(strength.ndim))]
     half = line[: len(line) // 2]
     below = np.flatnonzero(half < least * half[0])

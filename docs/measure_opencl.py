@@ -137,7 +137,7 @@ def ours(backend, image, psf, boundary: str, size: str, calls: int, table: Table
 
 def transforms(backend, plan, calls: int) -> float:
     """Four transforms of every block of a plan, and nothing else."""
-    blocks, shape = math.prod(plan.cut().counts), plan.block_shape
+    blocks, shape = math.prod(plan.tiling().counts), plan.block_shape
     real = backend.upload(np.random.default_rng(1).random(shape, np.float32))
     spectrum, engine = backend.fft(real), backend._transforms
 

@@ -131,8 +131,8 @@ def spots(shape: tuple[int, ...], plan: dict) -> list[tuple[int, ...]]:
     before = [p - 1 - c for p, c in zip(plan["geometry"]["psf_shape"], plan["geometry"]["centre"], strict=True)]
     middle = [n // 2 for n in shape]
     places = [(0, 0, 0), tuple(n - SPOT for n in shape), tuple(middle)]
-    for axis, (keep, reach) in enumerate(zip(plan["core_shape"], before, strict=True)):
-        seam = keep - reach - SPOT // 2
+    for axis, (core, reach) in enumerate(zip(plan["core_shape"], before, strict=True)):
+        seam = core - reach - SPOT // 2
         if 0 < seam < shape[axis] - SPOT:
             places.append(tuple(seam if a == axis else m for a, m in enumerate(middle)))
     return places
@@ -158,19 +158,19 @@ def restore_directly(image: np.ndarray, psf: np.ndarray, start: float, iteration
     frame = tuple(slice(p - 1 - p // 2, p - 1 - p // 2 + n) for n, p in zip(image.shape, psf.shape, strict=True))
     kernel = np.zeros(grown)
     kernel[tuple(slice(p) for p in psf.shape)] = psf
-    transfer = np.fft.rfftn(np.roll(kernel, [-(p // 2) for p in psf.shape], range(psf.ndim)))
+    otf = np.fft.rfftn(np.roll(kernel, [-(p // 2) for p in psf.shape], range(psf.ndim)))
 
     def filtered(array: np.ndarray, factor: np.ndarray) -> np.ndarray:
         return np.fft.irfftn(np.fft.rfftn(array) * factor, grown, range(array.ndim))
 
     ratio = np.zeros(grown)
     ratio[frame] = 1
-    reach = filtered(ratio, transfer.conj())
+    reach = filtered(ratio, otf.conj())
     live = reach >= 1e-3
     estimate = np.full(grown, start)
     for _ in range(iterations):
-        ratio[frame] = image / filtered(estimate, transfer)[frame]
-        correction = filtered(ratio, transfer.conj())
+        ratio[frame] = image / filtered(estimate, otf)[frame]
+        correction = filtered(ratio, otf.conj())
         estimate[live] *= np.maximum(correction[live], 0) / reach[live]
     return estimate[frame]
 

@@ -65,13 +65,13 @@ def in_eight(image: np.ndarray, psf: rlcore.PSF, options: dict, half_steps: int,
     """A plan that halves every axis, whatever the memory."""
     plan = rlcore.make_plan(image.shape, psf.values.shape, **options)
     geometry = replace(plan.geometry, centre=psf.centre)
-    keep = tuple(-(-n // 2) for n in geometry.domain.shape)
+    core = tuple(-(-n // 2) for n in geometry.domain.shape)
     margin = tuple(p - 1 for p in geometry.psf_shape) if half_steps == 1 else tuple(2 * h for h in halo)
-    block = rlcore.load_backend(plan.backend).fast_shape(tuple(k + m for k, m in zip(keep, margin, strict=True)))
+    block = rlcore.load_backend(plan.backend).fast_shape(tuple(k + m for k, m in zip(core, margin, strict=True)))
     return replace(
         plan,
         geometry=geometry,
-        core_shape=keep,
+        core_shape=core,
         block_shape=block,
         halo=halo,
         half_steps=half_steps,
@@ -83,14 +83,14 @@ def usual(image: np.ndarray, psf: rlcore.PSF, options: dict) -> np.ndarray:
     """Independent blocks, halves of every axis, overlapping by 0.6 of the PSF, each restored as if it repeated."""
     result = np.zeros(image.shape, np.float32)
     for half in itertools.product(*[(0, 1)] * image.ndim):
-        keep, read_ = [], []
+        core, extent = [], []
         for i, n, p in zip(half, image.shape, psf.values.shape, strict=True):
             a, b, halo = (0, n // 2, round(0.6 * p)) if i == 0 else (n // 2, n, round(0.6 * p))
-            keep.append(slice(a, b))
-            read_.append(slice(max(0, a - halo), min(n, b + halo)))
-        block = rlcore.deconvolve(np.ascontiguousarray(image[tuple(read_)]), psf, boundary="periodic", **options)
-        result[tuple(keep)] = block[
-            tuple(slice(k.start - r.start, k.stop - r.start) for k, r in zip(keep, read_, strict=True))
+            core.append(slice(a, b))
+            extent.append(slice(max(0, a - halo), min(n, b + halo)))
+        block = rlcore.deconvolve(np.ascontiguousarray(image[tuple(extent)]), psf, boundary="periodic", **options)
+        result[tuple(core)] = block[
+            tuple(slice(k.start - r.start, k.stop - r.start) for k, r in zip(core, extent, strict=True))
         ]
     return result
 

@@ -17,17 +17,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from rlcore.algorithm.acceleration import ADAPTIVE, Acceleration
 from rlcore.algorithm.sampled_planes import SampledPlanes
 from rlcore.backend import Backend, Box, InnerProducts, Shape
+from rlcore.backend.boxes import Block
 
 MAXIMUM_MOMENTUM = 0.999
 """The largest momentum, below 1."""
 
-Compare = Callable[[Any, Any, Any, Any], None]
-"""Takes the new estimate, the point that its step started from, and both of the step before."""
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Compares the step of one block with the step before, in sampled planes; adaptive momentum depends on it."""
+
+    copies: bool
+    """True if `take` copies, so that the step may overwrite its point afterwards."""
+    take: Callable[[Any], Any]
+    """Gives the sampled planes of a block's array; None if there are none."""
+    add: Callable[[Any, Any, Any, Any], None]
+    """Takes the planes of the new estimate, of the point that its step started from, and both of the step before."""
 
 
 class MomentumSchedule:
@@ -35,7 +46,7 @@ class MomentumSchedule:
 
     def __init__(self, acceleration: Acceleration, backend: Backend[Any], image_shape: Shape) -> None:
         self._acceleration, self._backend = acceleration, backend
-        self._sampled = SampledPlanes.over(image_shape)
+        self.sampled = SampledPlanes.over(image_shape)
         self._momentum: dict[int, float] = {}
         """By number of finished iterations."""
         self._products: dict[int, InnerProducts] = {}
@@ -49,30 +60,33 @@ class MomentumSchedule:
             return self._momentum.get(finished, 0.0)
         return finished / (finished + 3)
 
-    def comparison(
-        self, number: int, blocks: int, extent: Box, core: Box
-    ) -> Callable[[int], Compare | None]:
-        """Gives for each iteration the function that compares a block's steps in its core; None if none is needed."""
+    def comparison(self, number: int, blocks: int, extent: Box, core: Box) -> Callable[[int], Comparison | None]:
+        """Gives for each iteration the comparison of a block's steps in its core; None if none is needed."""
         if self._acceleration not in ADAPTIVE:
             return lambda _: None
-        backend, view = self._backend, self._sampled.of(extent, core)
+        backend, view = self._backend, self.sampled.of(extent, core)
         # an image small enough to be sampled whole is compared over all of the domain
-        inside = core.seen_from(extent) if self._sampled.step == 1 else view.inside
+        inside = core.seen_from(extent) if self.sampled.step == 1 else view.inside
 
-        def of_iteration(iteration: int) -> Compare:
-            def compare(*steps: Any) -> None:
+        def take(array: Any) -> Any:
+            return view.take(backend, array) if view.count else None
+
+        def of_iteration(iteration: int) -> Comparison:
+            def add(*planes: Any) -> None:
                 # a run that was resumed repeats some blocks, and the first iteration has no step before it
                 if iteration in self._momentum or iteration == 1:
                     return
-                products = InnerProducts(0.0, 0.0)
-                if inside.size:
-                    planes = (view.take(backend, array) for array in steps)
-                    products = backend.inner_products(*planes, inside=inside)
+                products = backend.inner_products(*planes, inside=inside) if inside.size else InnerProducts(0.0, 0.0)
                 self._add(iteration, number, blocks, products)
 
-            return compare
+            return Comparison(self.sampled.step > 1, take, add)
 
         return of_iteration
+
+    def carried(self, block: Block) -> Block:
+        """The planes of a block's point that go to the next iteration, as a block of a volume of sampled planes."""
+        extent, core = (self.sampled.alone(box, block.core) for box in (block.extent, block.core))
+        return Block(extent, core)
 
     def _add(self, iteration: int, number: int, blocks: int, products: InnerProducts) -> None:
         self._products[number] = products

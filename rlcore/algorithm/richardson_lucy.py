@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from rlcore.algorithm.acceleration import MINIMUM_SHARE
-from rlcore.algorithm.momentum import Compare
+from rlcore.algorithm.momentum import Comparison
 from rlcore.backend import A, Backend
 
 
@@ -47,8 +47,8 @@ class State(NamedTuple):
     previous: Any
     """The previous estimate. Ignored without acceleration; may then be `estimate`."""
     point: Any = None
-    """The point that the step to the newest estimate started from; None unless the momentum is adaptive, and before
-    the first step."""
+    """Sampled planes of the point that the step to the newest estimate started from; None unless the momentum is
+    adaptive, and before the first step."""
 
 
 class IterationContext(NamedTuple):
@@ -58,8 +58,8 @@ class IterationContext(NamedTuple):
     """Momentum of the step; None without acceleration."""
     watch: Callable[[Any], None] | None = None
     """Called with the blurred array H f."""
-    compare: Compare | None = None
-    """Called with the step and the one before, if a later momentum depends on them."""
+    comparison: Comparison | None = None
+    """Compares the step with the one before, if a later momentum depends on it."""
     split: Callable[[Any], tuple[Any, Any]] | None = None
     """Makes two images of one, each of which stands for it; `agree` makes one correction of theirs."""
     agree: Callable[..., Any] | None = None
@@ -107,15 +107,20 @@ def advance(
     """
     corrections = [backend.correlate(ratio, model.otf, out=ratio) for ratio in ratios]
     correction = corrections[0] if context.agree is None else context.agree(*corrections, out=corrections[0])
-    if context.smooth is None and context.compare is None:
-        return State(backend.update(point, correction, weight, out=point), state.estimate), correction
-    estimate = backend.update(point, correction, weight, out=correction)
-    if context.smooth is not None:
-        estimate = context.smooth(estimate, point)
-    if context.compare is None:
-        return State(estimate, state.estimate), point
-    context.compare(estimate, point, state.estimate, state.point)
-    return State(estimate, state.estimate, point), state.point
+    comparison, smooth = context.comparison, context.smooth
+    if smooth is None and (comparison is None or comparison.copies):
+        planes = None if comparison is None else comparison.take(point)
+        estimate, free = backend.update(point, correction, weight, out=point), correction
+    else:
+        estimate, free = backend.update(point, correction, weight, out=correction), point
+        if smooth is not None:
+            estimate = smooth(estimate, point)
+        planes = None if comparison is None else comparison.take(point)
+    if comparison is None:
+        return State(estimate, state.estimate), free
+    comparison.add(comparison.take(estimate), planes, comparison.take(state.estimate), state.point)
+    # planes that are no copy are the point itself, which then is not free; the one before it is
+    return State(estimate, state.estimate, planes), state.point if planes is point else free
 
 
 def iterate(

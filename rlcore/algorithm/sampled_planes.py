@@ -51,12 +51,26 @@ class SampledPlanes:
         """The sampled planes of a block that lie in its core, in terms of its array, which spans `extent`."""
         part = core.intersect(Box((0,) * len(self.shape), self.shape))
         inside, first = part.seen_from(extent), self.step // 2
-        begin, end = (-(-(at - first) // self.step) for at in (part.start[0], part.stop[0])) if part.size else (0, 0)
+        begin, end = self._numbers(part)
         planes = range(first + begin * self.step, first + end * self.step, self.step)
         if self.step == 1:
             return PlaneView(planes, 0, 1, extent.shape[0], inside)
         rows = Box((0, *inside.start[1:]), (len(planes), *inside.stop[1:]))
         return PlaneView(planes, planes.start - extent.start[0], self.step, len(planes), rows)
+
+    def alone(self, box: Box, core: Box) -> Box:
+        """A box of a block with this core, in a volume that consists of the sampled planes alone."""
+        if self.step == 1:
+            return box
+        begin, end = self._numbers(core.intersect(Box((0,) * len(self.shape), self.shape)))
+        return Box((begin, *box.start[1:]), (end, *box.stop[1:]))
+
+    def _numbers(self, part: Box) -> tuple[int, int]:
+        """Numbers of the sampled planes in a part of the image: the first, and the one after the last."""
+        if not part.size:
+            return 0, 0
+        begin, end = (-(-(at - self.step // 2) // self.step) for at in (part.start[0], part.stop[0]))
+        return begin, end
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,5 +43,7 @@ def check_weight(weight: float) -> float:
     """
     given: object = weight
     if not (isinstance(given, numbers.Real) and 0 < float(given) <= MAXIMUM_WEIGHT):
-        raise InputError(f"tv_weight {weight!r} is not a number above 0 and up to {MAXIMUM_WEIGHT}; try {DEFAULT_WEIGHT}")
+        raise InputError(
+            f"tv_weight {weight!r} is not a number above 0 and up to {MAXIMUM_WEIGHT}; try {DEFAULT_WEIGHT}"
+        )
     return float(weight)

@@ -42,11 +42,11 @@ class Request:
         psf: Any,
         settings: Settings,
         *,
-        start: Any,
         backend: str | Backend[Any],
-        device: str | int | None,
-        out: Any,
-        checkpoint: str | os.PathLike[str] | None,
+        device: str | int | None = None,
+        start: Any = "constant",
+        out: Any = None,
+        checkpoint: str | os.PathLike[str] | None = None,
     ) -> Request:
         """Check everything, in the order in which a user would want to know of mistakes."""
         image = image if hasattr(image, "shape") and hasattr(image, "dtype") else np.asarray(image)

@@ -11,8 +11,8 @@ import tifffile
 
 from rlcore.app import speed
 from rlcore.app.file_request import FileRequest
-from rlcore.app.run_summary import RunSummary
 from rlcore.app.restore import restore
+from rlcore.app.run_summary import RunSummary
 from rlcore.backend import Volume
 from rlcore.errors import InputError
 from rlcore.execution.progress import Callback, CancelEvent

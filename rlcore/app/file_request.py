@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ from rlcore.backend.discovery.selection import Choice, choose_backend
 from rlcore.errors import BackendError, InputError
 from rlcore.optics.psf import PSF
 from rlcore.planner import Plan
-from rlcore.planner.within_memory import plan_within
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,10 +122,9 @@ class FileRequest:
 
     def plan(self, image: Any, psf: PSF, backend: Backend[Any]) -> Plan:
         """Returns the plan for one volume of the image."""
-        request = Request.of(image, psf, self.settings(), backend, None, None)
+        request = Request.of(image, psf, self.settings(), backend=backend, checkpoint=self.checkpoint)
         # the result goes to a file, so memory need not hold it
-        job = replace(request.job(self.checkpoint is not None), result_in_memory=False)
-        return plan_within(job, backend, request.settings)
+        return request.plans.changed(result_in_memory=False).best()
 
 
 def _index_or_name(device: str | None) -> str | int | None:

@@ -22,7 +22,7 @@ PATH = click.Path(path_type=Path)
 def main(context: click.Context) -> None:
     """Richardson-Lucy deconvolution of microscope volumes of any size, on any hardware.
 
-    Exit codes: 0 summary, 1 the run failed, 2 refused before it began, 130 stopped.
+    Exit codes: 0 done, 1 the run failed, 2 refused before it began, 130 stopped.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
@@ -34,7 +34,7 @@ def main(context: click.Context) -> None:
 @click.option("-o", "--output", type=PATH, required=True, help="A new .tif, .ome.tif, .ome.zarr or .npy file.")
 @how_options
 @options(
-    click.option("--background", type=float, default=0.0, show_default=True, help="Constant camera offset, in the image's units."),
+    click.option("--background", type=float, default=0.0, show_default=True, help="Constant offset of the camera."),
     click.option(
         "--dtype",
         type=click.Choice(["float32", "uint16"]),
@@ -56,11 +56,11 @@ def deconvolve(*, report: Path | None, as_json: bool, quiet: bool, **options: An
     PSF for all or one per channel by --psf; --psf auto computes them from the microscope in IMAGE's metadata. Axes,
     scale, channels and other metadata are kept. The output appears only when it is complete.
     """
-    from rlcore.app.heap import keep_little, share_heap
     from rlcore.app.file_request import FileRequest
+    from rlcore.app.heap import keep_little, share_heap
+    from rlcore.app.interruption import stoppable
     from rlcore.app.restore import restore
     from rlcore.app.terminal import Terminal
-    from rlcore.app.interruption import stoppable
 
     # before any thread starts: glibc assigns a heap to a thread on its first allocation
     share_heap()
@@ -73,14 +73,14 @@ def deconvolve(*, report: Path | None, as_json: bool, quiet: bool, **options: An
         check_report(report, force=request.force)
     terminal = Terminal(quiet=quiet)
     with terminal.listening(), stoppable(terminal.say) as cancel, terminal.progress() as callback:
-        summary = restore(request, callback=callback, cancel=cancel, info=as_json or report is not None, say=terminal.say)
-    terminal.say(str(summary))
+        done = restore(request, callback=callback, cancel=cancel, info=as_json or report is not None, say=terminal.say)
+    terminal.say(str(done))
     if report is not None:
         from rlcore.app.before_after import write_report
 
-        write_report(report, request, summary, terminal.warned)
+        write_report(report, request, done, terminal.warned)
     if as_json:
-        print_json({**summary.to_dict(), "report": None if report is None else str(report), "warnings": terminal.warned})
+        print_json({**done.to_dict(), "report": None if report is None else str(report), "warnings": terminal.warned})
 
 
 @main.command()
@@ -110,7 +110,7 @@ main.add_command(psf)
 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the survey as JSON on stdout.")
-@click.option("--why", nargs=2, type=PATH, metavar="IMAGE PSF", help="Explain which backend `auto` chooses for these files.")
+@click.option("--why", nargs=2, type=PATH, metavar="IMAGE PSF", help="Explain what `auto` chooses for these files.")
 @backend_options
 def backends(*, as_json: bool, why: tuple[Path, Path] | None, backend: str, device: str | None) -> None:
     """List the installed backends, their devices, and why some cannot run."""
@@ -131,8 +131,8 @@ def backends(*, as_json: bool, why: tuple[Path, Path] | None, backend: str, devi
 def demo(*, output: Path, as_json: bool, **options: Any) -> None:
     """Restore a phantom whose truth is known, and compare before and after."""
     from rlcore.app.demo import run_demo
-    from rlcore.app.terminal import Terminal
     from rlcore.app.interruption import stoppable
+    from rlcore.app.terminal import Terminal
 
     terminal = Terminal()
     with terminal.listening(), stoppable(terminal.say) as cancel, terminal.progress() as callback:
@@ -181,10 +181,10 @@ def check(context: click.Context, /, name: str, **options: Any) -> None:
     help="Total time limit: slow programs are repeated less.",
 )
 @click.option(
-    "--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Rounds at most; each measures every program in a new process."
+    "--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Rounds at most, each in new processes."
 )
 @click.option(
-    "--cycles", type=click.IntRange(min=1), default=2, show_default=True, help="Warm calls of a program in a round, at most."
+    "--cycles", type=click.IntRange(min=1), default=2, show_default=True, help="Warm calls in a round, at most."
 )
 @click.option("--reference/--no-reference", default=True, show_default=True, help="Measure errors against float64.")
 @click.option("-o", "--output", type=PATH, help="A JSON file for the results.")

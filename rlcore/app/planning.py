@@ -10,9 +10,9 @@ from typing import Any
 from rlcore.api.make_plan import make_plan
 from rlcore.app import speed
 from rlcore.app.channel_psfs import open_psfs, report_computed, to_one_extent
+from rlcore.app.file_request import FileRequest
 from rlcore.app.files.layout import Place
 from rlcore.app.files.opening import decode_nothing, open_file
-from rlcore.app.file_request import FileRequest
 from rlcore.backend.boxes import Shape
 from rlcore.errors import InputError
 from rlcore.planner import Plan

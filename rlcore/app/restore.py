@@ -13,12 +13,12 @@ from typing import Any
 
 from rlcore.app import speed
 from rlcore.app.channel_psfs import ChannelPSF, files_of, open_psfs, report_computed, to_one_extent
+from rlcore.app.file_request import FileRequest
 from rlcore.app.files.destination import check_output
 from rlcore.app.files.layout import Place
 from rlcore.app.files.opening import Opened, into, open_file
 from rlcore.app.files.output import Target
 from rlcore.app.files.provenance import Provenance, UsedPSF
-from rlcore.app.file_request import FileRequest
 from rlcore.app.run_summary import RunSummary
 from rlcore.app.series_run import SeriesResult, SeriesRun
 from rlcore.backend import Backend

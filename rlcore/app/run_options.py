@@ -48,9 +48,7 @@ how_options = options(
         help="relative-change stops once the I-divergence changes by less than --threshold, relative.",
     ),
     click.option("--threshold", type=float, help="For --stop: relative change of the I-divergence.  [0.01]"),
-    click.option(
-        "--gain", help="For -n auto: image units per photon, or gain and offset, as 0.46,100.  [estimated]"
-    ),
+    click.option("--gain", help="For -n auto: image units per photon, or gain and offset, as 0.46,100.  [estimated]"),
     click.option(
         "--start",
         type=click.Choice(STARTS),

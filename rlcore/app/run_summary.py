@@ -11,7 +11,7 @@ from rlcore.app import speed
 from rlcore.app.files.provenance import Provenance
 from rlcore.app.files.voxel import Voxel
 from rlcore.backend import Shape
-from rlcore.execution import Info
+from rlcore.execution.history import Info
 from rlcore.planner import Plan
 
 
@@ -29,11 +29,11 @@ class RunSummary:
     iterations: int
     """Number of iterations, the largest over all volumes."""
     stops: bool
-    """Whether the run determined the number of iterations itself."""
+    """True if the run determined the number of iterations itself."""
     seconds: float
     """Seconds from opening the files to the finished output."""
     seconds_per_iteration: float | None
-    """None if too little could be timed, as in a run of one iteration."""
+    """Mean time of an iteration; None if too little could be timed, as in a run of one iteration."""
     plan: Plan
     psf_notes: tuple[str, ...]
     volumes: int

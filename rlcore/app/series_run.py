@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 import rlcore
-from rlcore.app.files.destination import partial_output, check_room, remove
+from rlcore.app.file_request import FileRequest
+from rlcore.app.files.destination import check_room, partial_output, remove
 from rlcore.app.files.layout import Place
 from rlcore.app.files.opening import Opened
 from rlcore.app.files.output import Mapped, Output, Target, step_of, to_steps
 from rlcore.app.files.provenance import fingerprint
 from rlcore.app.files.zarr_concurrency import limit_concurrency
 from rlcore.app.run_log import RunLog
-from rlcore.app.file_request import FileRequest
 from rlcore.app.speed import Stopwatch
 from rlcore.backend import Backend
 from rlcore.errors import Cancelled
@@ -45,7 +45,7 @@ class SeriesResult:
     step: float | None
     """Value of one step of an integer output; None for floating point."""
     seconds_per_volume: float | None
-    """None if too little could be timed."""
+    """Time of the iterations of a volume; None if too little could be timed."""
     info: tuple[rlcore.Info, ...]
     """History of each volume restored by this run, in the order of the file; empty unless requested."""
 
@@ -80,7 +80,7 @@ class SeriesRun:
 
     @property
     def _resumable(self) -> bool:
-        """Whether the run keeps a run log; a single volume has its own checkpoint instead."""
+        """True if the run keeps a run log; a single volume has its own checkpoint instead."""
         return self._request.checkpoint is not None and len(self._places) > 1
 
     def write(self) -> SeriesResult:

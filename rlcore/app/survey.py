@@ -11,9 +11,9 @@ from rich.markup import escape
 from rich.table import Table
 
 import rlcore
+from rlcore.app.command_group import print_json
 from rlcore.app.file_request import FileRequest
 from rlcore.app.planning import plan_files
-from rlcore.app.command_group import print_json
 from rlcore.app.terminal import Terminal
 from rlcore.backend import Device
 from rlcore.backend.discovery.registry import Finding

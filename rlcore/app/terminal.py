@@ -12,8 +12,8 @@ from rich.progress import BarColumn, Task, TextColumn
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from rlcore.app.speed import duration
 from rlcore.app.series_run import FileProgress
+from rlcore.app.speed import duration
 from rlcore.execution.progress import Callback, Progress
 
 
@@ -70,7 +70,7 @@ class Terminal:
 
             def show(progress: Progress) -> None:
                 bar.update(
-                    task, total=1.0, completed=progress.fraction, description=position_text(progress), rate=rate_text(progress)
+                    task, total=1.0, completed=progress.fraction, description=position(progress), rate=rate(progress)
                 )
 
             yield show
@@ -98,7 +98,7 @@ class _Handler(logging.Handler):
         self._terminal.warn(f"{record.name}: {record.getMessage().splitlines()[0]}")
 
 
-def position_text(progress: Progress) -> str:
+def position(progress: Progress) -> str:
     """Describes the position of a run: ``iteration 3/20``, with sweep, block and volume if there are several."""
     # in blocks, `iteration` counts those finished in all blocks, so the one in progress is the next
     text = f"iteration {min(progress.iteration + (progress.blocks > 1), progress.iterations)}/{progress.iterations}"
@@ -111,7 +111,7 @@ def position_text(progress: Progress) -> str:
     return text
 
 
-def rate_text(progress: Progress) -> str:
+def rate(progress: Progress) -> str:
     """Describes the rate of a run: ``0.31 s per iteration, 5 s left``; empty before the first iteration."""
     volumes = progress.volumes if isinstance(progress, FileProgress) else 1
     done = progress.fraction * progress.iterations * volumes

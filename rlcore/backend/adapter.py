@@ -15,9 +15,9 @@ REQUIRED = (*sorted(Backend.__abstractmethods__), "name", "device")
 """Members that every backend has."""
 
 _OPTIONS = tuple(name for option in (Streams, Interchange) for name in vars(option) if not name.startswith("_"))
-_METHODS = tuple(
-    name for name, value in vars(Backend).items() if callable(value) and not name.startswith("_")
-) + _OPTIONS
+_METHODS = (
+    tuple(name for name, value in vars(Backend).items() if callable(value) and not name.startswith("_")) + _OPTIONS
+)
 
 
 def adapt(backend: Any) -> Backend[Any]:
@@ -49,14 +49,24 @@ def _facts_of(backend: Any) -> Facts:
     )
 
 
+class _Adapted(Backend[Any]):
+    """A backend that consists of a plain object's methods; equal to any other one of the same object."""
+
+    def __init__(self, plain: Any) -> None:
+        self.plain, self.name, self.device, self.facts = plain, plain.name, plain.device, _facts_of(plain)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Adapted) and other.plain is self.plain
+
+    def __hash__(self) -> int:
+        return id(self.plain)
+
+
 @cache
 def _adapter(own: tuple[str, ...]) -> Any:
     """The class of backends that hand these methods on to a plain object."""
 
-    def start(self: Any, plain: Any) -> None:
-        self.plain, self.name, self.device, self.facts = plain, plain.name, plain.device, _facts_of(plain)
-
-    return type("AdaptedBackend", (Backend,), {"__init__": start, **{name: _handing_on(name) for name in own}})
+    return type("AdaptedBackend", (_Adapted,), {name: _handing_on(name) for name in own})
 
 
 def _handing_on(name: str) -> Any:

@@ -75,7 +75,7 @@ def predict(backend: Any, estimate: Any, previous: Any, momentum: float, share: 
     return backend.multiply(estimate, factor, out=factor)
 
 
-def live_arrays(options: IterationOptions, *, fused: bool) -> LiveArrays:
+def live_arrays(options: IterationOptions, *, fused: bool, predicts: bool) -> LiveArrays:
     """Arrays that `rlcore.algorithm.richardson_lucy` holds at once, with fused steps or with composed ones.
 
     Fused: estimate, image, weight and work, and the OTF. A half-step alone: estimate and image, or estimate, ratio and
@@ -84,6 +84,6 @@ def live_arrays(options: IterationOptions, *, fused: bool) -> LiveArrays:
     counts both halves, and a sum where ratios are composed.
     """
     reals, spectra = (3 if options.half else 4, 1) if fused else (3 if options.half else 5, 3)
-    reals += options.momentum * (1 if fused else 2) + options.adaptive
+    reals += options.momentum * (1 if predicts else 2) + options.adaptive
     reals += options.split * (2 if fused else 3)
     return LiveArrays(reals, spectra)

@@ -207,7 +207,7 @@ class Backend(ABC, Generic[A]):
 
         Sums are taken in double precision.
         """
-        return on_the_host.fit(*map(self.download, (image, blurred)), background, floor, inside)
+        return on_the_host.fit(self.download(image), self.download(blurred), background, floor, inside)
 
     def inner_products(self, estimate: A, point: A, previous: A, before: A, *, inside: Box) -> InnerProducts:
         """Inner products of the steps ``u = estimate - point`` and ``v = previous - before`` in a box.
@@ -237,7 +237,7 @@ class Backend(ABC, Generic[A]):
         the value itself, and outside the box the array stays as it is. None means everywhere, with the last voxel of
         an axis next to the first.
         """
-        given = map(self.download, (array, estimate))
+        given = self.download(array), self.download(estimate)
         return on_the_host.upload(self, on_the_host.smooth(*given, weight, slack, epsilon, inside), out)  # type: ignore[no-any-return]
 
     def halve(self, image: A, key: int, start: Shape, shape: Shape, *, second: bool) -> A:
@@ -256,7 +256,8 @@ class Backend(ABC, Generic[A]):
 
     def live_arrays(self, options: IterationOptions) -> LiveArrays:
         """How many arrays of a block's shape an iteration with these options holds at once."""
-        return composed.live_arrays(options, fused=overrides(self, "convolve", "correlate", "ratio", "update"))
+        fused = overrides(self, "convolve", "correlate", "ratio", "update")
+        return composed.live_arrays(options, fused=fused, predicts=overrides(self, "predict"))
 
     @classmethod
     def devices(cls) -> tuple[Device, ...]:

@@ -84,7 +84,9 @@ class NumPyBackend(ArrayAPIBackend):
     def halve(self, image: Volume, key: int, start: Shape, shape: Shape, *, second: bool) -> Volume:
         return halve(image, key, start, shape, second=second)
 
-    def inner_products(self, estimate: Volume, point: Volume, previous: Volume, before: Volume, *, inside: Box) -> InnerProducts:
+    def inner_products(
+        self, estimate: Volume, point: Volume, previous: Volume, before: Volume, *, inside: Box
+    ) -> InnerProducts:
         return inner_products(estimate, point, previous, before, inside=inside)
 
     def fit(self, image: Volume, blurred: Volume, *, background: float, floor: float, inside: Box) -> Fit:

@@ -53,9 +53,7 @@ def inner_products(*arrays: Volume, inside: Box) -> InnerProducts:
     return products.inner_products(*arrays, inside=inside)
 
 
-def smooth(
-    array: Volume, estimate: Volume, weight: float, slack: float, epsilon: float, inside: Box | None
-) -> Volume:
+def smooth(array: Volume, estimate: Volume, weight: float, slack: float, epsilon: float, inside: Box | None) -> Volume:
     """The step of total variation, in a copy of the array."""
     smoothed: Volume = total_variation.smooth(
         np, array, estimate, weight=weight, slack=slack, epsilon=epsilon, inside=inside

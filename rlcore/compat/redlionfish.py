@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rlcore.api.deconvolve import deconvolve
-from rlcore.backend import Backend, Volume, on_host
+from rlcore.backend import Backend, Volume
 from rlcore.backend.discovery.selection import choose_backend
 from rlcore.errors import BackendError, InputError
 from rlcore.execution.progress import Progress
@@ -183,7 +183,7 @@ class _Ticks:
 def _backend(method: str) -> Backend[Any]:
     if method == "gpu":
         choice = choose_backend()
-        if on_host(choice.backend):
+        if choice.backend.facts.on_host:
             _log.warning("no GPU can be used; %s", choice)
         return choice.backend
     if method != "cpu":
@@ -206,9 +206,9 @@ def _to_uint8(result: Volume) -> Volume:
 def _save(path: Path, result: Volume, voxel: Any) -> None:
     import tifffile
 
-    from rlcore.app.files.destination import beside
+    from rlcore.app.files.destination import partial_output
     from rlcore.app.files.tiff_scale import imagej_entries, resolution
 
     entries = {"axes": "ZYX", **imagej_entries(voxel, "ZYX")}
-    with beside(path) as partial:  # renamed when it is whole, so that no half-written file is taken for a result
+    with partial_output(path) as partial:  # renamed when whole: a half-written file is never taken for a result
         tifffile.imwrite(partial, result, imagej=True, metadata=entries, **resolution(voxel, "imagej"))

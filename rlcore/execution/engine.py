@@ -166,7 +166,7 @@ class Engine:
                 weight = None if sweep.kind == "blur" else self._weight(block.extent)
                 newest = self._load(estimate, block.extent)
                 before = newest if self._plan.acceleration == "none" else self._load(previous, block.extent)
-                state = State(newest, before, self._load(point, block.extent) if point else None)
+                state = State(newest, before, self._load_planes(point, block) if point else None)
                 given = tuple(self._load(ratio, block.extent) for ratio in ratios) if ratios else self._data(block)
                 return state, given, weight
 
@@ -185,6 +185,11 @@ class Engine:
 
     def _load(self, store: Store, box: Box) -> Any:
         return store.load(box, self._spare.pop() if self._spare else None)
+
+    def _load_planes(self, point: Store, block: Block) -> Any:
+        """The sampled planes of the previous point; None if the block has none of them."""
+        box = self._work.momentum.carried(block).extent
+        return point.load(box) if box.size else None
 
     def _set_aside(self, *arrays: Any) -> None:
         """Keep arrays for later blocks, if the backend reads blocks into existing memory."""
@@ -257,15 +262,17 @@ class Engine:
 
     def _saver(self, sweep: Sweep) -> Callable[[tuple[Any, ...], NumberedBlock], None]:
         """Saves the computed arrays: ratios, or the parts of the next state that are written."""
-        names = self._ratios() if sweep.kind == "blur" else tuple(name for _, name in sweep.written)
-        targets, work = [self._store(name) for name in names], self._work
+        ratios = [(name, False) for name in self._ratios()] if sweep.kind == "blur" else []
+        named = ratios or [(name, part == State._fields.index("point")) for part, name in sweep.written]
+        targets, work = [(self._store(name), sampled) for name, sampled in named], self._work
 
         def save(arrays: tuple[Any, ...], item: NumberedBlock) -> None:
             work.written = True
             with self._stream():
-                for target, array in zip(targets, arrays, strict=True):
-                    target.save(array, item[1])
-            self._set_aside(*arrays)
+                for (target, sampled), array in zip(targets, arrays, strict=True):
+                    if array is not None:
+                        target.save(array, work.momentum.carried(item[1]) if sampled else item[1])
+            self._set_aside(*(array for (_, sampled), array in zip(targets, arrays, strict=True) if not sampled))
             if work.checkpoint:
                 work.checkpoint.reach(work.reporter.sweep - 1, item[0], work.momentum.to_dict())
 

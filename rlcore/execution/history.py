@@ -169,7 +169,8 @@ class History:
         planes = np.zeros((view.count, *block.extent.shape[1:]), self._backend.facts.dtype)
         step, part = self.sampled.step, view.inside
         rows = tuple(
-            slice(a + at, b + at) for a, b, at in zip(part.start[1:], part.stop[1:], block.extent.start[1:], strict=True)
+            slice(a + at, b + at)
+            for a, b, at in zip(part.start[1:], part.stop[1:], block.extent.start[1:], strict=True)
         )
         held_out = self._held_out[(slice(view.planes.start // step, view.planes.stop // step), *rows)]
         planes[part.slices((0,) * planes.ndim)] = held_out
@@ -179,7 +180,9 @@ class History:
         return uploaded
 
     def _write(self, file: Path) -> None:
-        partial = [[iteration, number, *fit] for iteration, fits in self._partial.items() for number, fit in fits.items()]
+        partial = [
+            [iteration, number, *fit] for iteration, fits in self._partial.items() for number, fit in fits.items()
+        ]
         beside = file.with_suffix(".new")
         beside.write_text(json.dumps({"known": [[k, *fit] for k, fit in self._known.items()], "partial": partial}))
         beside.replace(file)

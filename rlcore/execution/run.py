@@ -82,7 +82,13 @@ class Run:
         result = result_for(backend, problem.geometry.image_shape, problem.out, native=problem.native)
         start = problem.start.store(backend, problem.geometry, image, problem.image)
         with WorkingVolumes(
-            backend, problem.geometry, start, result, scratch_parent=self.scratch, checkpoint=self.checkpoint
+            backend,
+            problem.geometry,
+            start,
+            result,
+            momentum=self.momentum,
+            scratch_parent=self.scratch,
+            checkpoint=self.checkpoint,
         ) as volumes:
             volumes.deliver(execute(self._work(image, volumes, plan), plan), result, problem.chunks)
         if self.checkpoint is not None:

@@ -32,7 +32,7 @@ class Distilled:
     """Number of beads that were averaged."""
     unlike: int
     """Number of beads left out because they differ from the others: clumps, dirt."""
-    inner_products: tuple[float, float]
+    likeness: tuple[float, float]
     """Median and minimum of the used beads' correlation with their average."""
     background: float
     """Background subtracted from every bead, in counts."""
@@ -44,7 +44,7 @@ class Distilled:
         left = f"; left out: {', '.join(reasons)}" if reasons else ""
         return [
             f"{self.beads.found} beads found, {self.used} used{left}",
-            f"correlation with their average: median {self.inner_products[0]:.3f}, least {self.inner_products[1]:.3f}",
+            f"correlation with their average: median {self.likeness[0]:.3f}, least {self.likeness[1]:.3f}",
             f"background {self.background:.4g} taken off",
         ]
 

@@ -27,7 +27,7 @@ class _Kept:
             return False
         engine, other, size = self.made_of
         alike = psf.centre == other.centre and np.array_equal(psf.values, other.values)
-        return engine is backend and size == shape and alike
+        return engine == backend and size == shape and alike
 
 
 _KEPT: ContextVar[_Kept | None] = ContextVar("rlcore otf", default=None)

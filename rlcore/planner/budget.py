@@ -75,5 +75,3 @@ def _parse_text(text: str) -> int | float:
     if number > 0 and unit in _UNITS and number * _UNITS[unit] >= 1:
         return int(number * _UNITS[unit])
     raise InputError(f"memory {text!r} is not a size; write it like '4 GiB', '800 MB' or '50%'")
-
-

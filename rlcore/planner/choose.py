@@ -167,7 +167,9 @@ def _promising(
 
 def _shares_moved(tilings: Candidates, placement: Placement) -> npt.NDArray[np.float64]:
     """`share_moved` of every combination: it depends on the last axis alone, which varies fastest."""
-    last = [share_moved(tilings.candidate(flat, placement), tilings.domain[-1]) for flat in range(len(tilings.lengths[-1]))]
+    last = [
+        share_moved(tilings.candidate(flat, placement), tilings.domain[-1]) for flat in range(len(tilings.lengths[-1]))
+    ]
     return np.resize(last, tilings.voxels.shape)
 
 
@@ -183,7 +185,12 @@ def _fits(requirements: Requirements, backend: Backend[Any], budgets: Budgets) -
 
 
 def _plan(
-    candidate: Candidate, requirements: Requirements, job: Job, backend: Backend[Any], budgets: Budgets, tolerance: float | None
+    candidate: Candidate,
+    requirements: Requirements,
+    job: Job,
+    backend: Backend[Any],
+    budgets: Budgets,
+    tolerance: float | None,
 ) -> Plan:
     geometry, blocks = job.geometry, candidate.blocks(job.geometry.domain.shape)
     call = cost_of_call(requirements.cost, candidate.placement if blocks > 1 else None, geometry, backend)

@@ -121,7 +121,9 @@ def requirements_of(candidate: Candidate, job: Job, backend: Backend[Any]) -> Re
             host += kept - gathered  # the result takes the memory of the ratio
         elif facts.on_host:
             host -= min(gathered, device - FIXED)  # the result takes the memory of the blocks
-    host += image if job.stop == "held-out" and not job.lazy_image else 0  # a copy of the image without the held-out photons
+    host += (
+        image if job.stop == "held-out" and not job.lazy_image else 0
+    )  # a copy of the image without the held-out photons
     scratch = kept if job.checkpoint or (blocks > 1 and candidate.placement == "scratch") else 0
     largest = max(footprint.real, footprint.spectrum, volume if candidate.placement == "device" and kept else 0)
     return Requirements(device, host, scratch, largest, _cost(candidate, job, backend, blocks))

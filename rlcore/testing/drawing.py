@@ -41,7 +41,7 @@ def wander(rng: np.random.Generator, starts: Volume, towards: Volume, steps: int
 
 
 def between(middle: Volume, inner: Volume, outer: Volume) -> Bend:
-    """Make a `Bend` that keeps paths between the ellipsoids of radii `inner` and `outer`, where they follow the walls."""
+    """Make a `Bend` that keeps paths between the ellipsoids of radii `inner` and `outer`; they slide along walls."""
 
     def bend(position: Volume, heading: Volume) -> tuple[Volume, Volume]:
         for radii, outward in ((inner, 1.0), (outer, -1.0)):

@@ -33,7 +33,7 @@ class Microscope:
         self._otf = np.fft.rfftn(self.psf, self.shape, axes=tuple(range(psf.ndim)))
         seen = self.adjoint(np.ones(shape))
         self.weight: Volume = np.where(seen >= MINIMUM_REACH, 1 / np.maximum(seen, MINIMUM_REACH), 0)
-        """Weight 1 / (H^T 1), or 0 where a voxel of the object sends too little light into the image for an estimate."""
+        """Weight 1 / (H^T 1), or 0 where too little light of a voxel reaches the image to estimate it."""
 
     def blur(self, estimate: Volume) -> Volume:
         """Image of an object. Light that wraps on the object's grid stays outside the image."""

@@ -1,4 +1,4 @@
-"""Running the conformance kit on one backend, and reporting the outcome."""
+"""A run of the conformance kit on one backend, and the report of its outcome."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ from rlcore.backend import Backend
 
 _LONGEST = 240
 """Maximum characters of a detail."""
+
+_DEFAULT = " is not overridden"
+"""Last words of the reason for which a test of an override is skipped."""
 
 State = Literal["passed", "failed", "skipped"]
 
@@ -53,9 +56,9 @@ class Verdict:
     def __str__(self) -> str:
         ran = [outcome for outcome in self.outcomes if outcome.state != "skipped"]
         says = f"fails {len(self.failed)} of {len(ran)} tests" if self.failed else f"passes all {len(ran)} tests"
-        lines = [f"Backend `{self.backend}` on {self.device} {says}.", "", "| what | verdict |", "|---|---|"]
+        lines = [f"Backend `{self.backend}` on {self.device} {says}.", "", "| group | verdict |", "|---|---|"]
         lines += [f"| {group} | {self._of_group(group)} |" for group in dict.fromkeys(o.group for o in self.outcomes)]
-        reported: set[str] = set()  # parameters of one test mostly fail alike: one of them is reported
+        reported: set[str] = set()  # parameters of one test mostly fail alike, so one of them is reported
         for outcome in self.failed:
             name = _bare(outcome.test)
             if name not in reported:
@@ -68,6 +71,10 @@ class Verdict:
         count = {state: sum(outcome.state == state for outcome in ended) for state in ("passed", "failed", "skipped")}
         said = [f"{count[state]} {state}" for state in ("failed", "passed") if count[state]]
         reasons = dict.fromkeys(outcome.detail for outcome in ended if outcome.state == "skipped")
+        names = [reason.removesuffix(_DEFAULT) for reason in reasons if reason.endswith(_DEFAULT)]
+        if len(names) > 1:  # the operations in one sentence, instead of a sentence for each
+            reasons = {reason: None for reason in reasons if not reason.endswith(_DEFAULT)}
+            said.append(f"{', '.join(names)} are not overridden")
         return "; ".join([*said, *reasons])
 
 

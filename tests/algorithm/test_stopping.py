@@ -5,13 +5,12 @@ from contextlib import nullcontext
 
 import numpy as np
 import pytest
-from test_info import look_at_every
-from test_options_in_blocks import BACKENDS, plan_in_blocks, problem, restore
+from fixtures.every_parity import BACKENDS, plan_in_blocks, problem, restore, sample_every
 
 import rlcore
 from rlcore.algorithm.photons import Photons, estimate, split
 from rlcore.algorithm.sampled_planes import SampledPlanes
-from rlcore.algorithm.stopping import HELD_OUT, MOST_ITERATIONS, PATIENCE, best_of, lowest, settled
+from rlcore.algorithm.stopping import HELD_OUT, MAXIMUM_ITERATIONS, PATIENCE, best_of, lowest, settled
 from rlcore.testing.metrics import i_divergence, nrmse
 from rlcore.testing.optics import confocal_psf
 from rlcore.testing.phantoms import phantom
@@ -47,7 +46,7 @@ def test_settled_is_the_first_small_change():
 
 @pytest.mark.parametrize("step", [1, 4])
 def test_as_many_iterations_whatever_the_plan_and_the_backend(step, monkeypatch):
-    look_at_every(step, monkeypatch)
+    sample_every(step, monkeypatch)
     reference, first = restore(BACKENDS["double"], return_info=True, **AUTO)
     assert 2 < first.iterations < 30
     for name, bound in (("double", 1e-12), ("numpy", 2e-5), ("pyfftw", 2e-5)):
@@ -60,7 +59,7 @@ def test_as_many_iterations_whatever_the_plan_and_the_backend(step, monkeypatch)
 
 @pytest.mark.parametrize("step", [1, 4])
 def test_relative_change_ends_every_plan_with_the_same_iteration(step, monkeypatch):
-    look_at_every(step, monkeypatch)
+    sample_every(step, monkeypatch)
     reference, first = restore(BACKENDS["double"], return_info=True, **SETTLED)
     assert 3 < first.iterations < 40
     change = -np.diff(first.divergence) / first.divergence[:-1]
@@ -170,7 +169,7 @@ def test_progress_tells_that_it_is_looking():
     looking = [progress for progress in seen if progress.looking]
     assert seen[: len(looking)] == looking
     assert len(looking) == info.iterations + PATIENCE + 1
-    assert {progress.iterations for progress in looking} == {MOST_ITERATIONS}
+    assert {progress.iterations for progress in looking} == {MAXIMUM_ITERATIONS}
     assert {progress.fraction for progress in looking} == {0.0}
     assert [progress.iteration for progress in seen[len(looking) :]] == list(range(1, info.iterations + 1))
     assert seen[-1].fraction == 1.0
@@ -180,9 +179,9 @@ def test_progress_tells_that_it_is_looking():
 
 def test_the_plan_is_for_the_most_there_may_be():
     plan = rlcore.make_plan((32, 64, 64), (5, 5, 5), iterations="auto", backend="numpy")
-    assert (plan.iterations, plan.stop) == (MOST_ITERATIONS, "held-out")
-    assert f"at most {MOST_ITERATIONS} iterations with heavy-ball" in str(plan)
-    plain = rlcore.make_plan((32, 64, 64), (5, 5, 5), iterations=MOST_ITERATIONS, backend="numpy")
+    assert (plan.iterations, plan.stop) == (MAXIMUM_ITERATIONS, "held-out")
+    assert f"at most {MAXIMUM_ITERATIONS} iterations with heavy-ball" in str(plan)
+    plain = rlcore.make_plan((32, 64, 64), (5, 5, 5), iterations=MAXIMUM_ITERATIONS, backend="numpy")
     assert plan.memory_bytes >= plain.memory_bytes + 4 * 32 * 64 * 64
     small = rlcore.make_plan(
         (32, 256, 256), (5, 5, 5), iterations=90, stop="relative-change", backend="numpy", memory="60 MiB"
@@ -195,7 +194,7 @@ def test_who_does_not_ask_pays_nothing(monkeypatch):
     def looked(*_, **__):
         raise AssertionError("looked at how well the model fits")
 
-    monkeypatch.setattr("rlcore.algorithm.sampled_planes.PlaneSampler.fit", looked)
+    monkeypatch.setattr("rlcore.backend.numpy_backend.NumPyBackend.fit", looked)
     monkeypatch.setattr("rlcore.api.find_iterations.split", looked)
     restore("numpy", iterations=3)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from fixtures.bare import bare
 from fixtures.scenes import counts, gaussian
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,12 +15,6 @@ from rlcore.testing.phantoms import phantom
 from rlcore.testing.reference import Microscope
 
 DOUBLE = NumPyBackend(dtype="float64")
-
-
-class Bare(NumPyBackend):
-    """A backend that cannot smooth by itself."""
-
-    smooth = None
 
 
 def small(photons=200.0):
@@ -46,7 +41,7 @@ def reference(made, iterations, weight, background):
 
 
 @pytest.mark.filterwarnings("ignore::rlcore.algorithm.host_fallback.HostFallbackWarning")
-@pytest.mark.parametrize(("backend", "bound"), [("numpy", 2e-5), ("pyfftw", 2e-5), (DOUBLE, 1e-6), (Bare(), 2e-5)])
+@pytest.mark.parametrize(("backend", "bound"), [("numpy", 2e-5), ("pyfftw", 2e-5), (DOUBLE, 1e-6), (bare(NumPyBackend()), 2e-5)])
 def test_it_follows_the_formula(backend, bound):
     made = small()
     options = {"regularization": "tv", "tv_weight": 0.02, "acceleration": "none", "background": 5.0}
@@ -122,7 +117,7 @@ def test_every_plan_of_the_planner_leaves_room_for_the_stencil(lengths, boundary
     """Plans made by the planner's own figures, at a cut that is forced."""
     from dataclasses import replace
 
-    from rlcore.planner.candidates import halo_for, candidates_of
+    from rlcore.planner.candidates import candidates_of, halo_for
     from rlcore.planner.requirements import Job
 
     image, psf = counts((24, 30), seed=2) + 1, gaussian(lengths, 0.8)

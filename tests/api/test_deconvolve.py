@@ -6,7 +6,7 @@ from dataclasses import replace
 import array_api_compat.numpy
 import numpy as np
 import pytest
-import reference
+from fixtures import reference
 from fixtures.scenes import blurred, cell, counts, error, gaussian, random_psf, rms
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -10,7 +10,7 @@ import rlcore
 from rlcore.optics.psf_on_grid import on_grid
 from rlcore.testing.metrics import nrmse
 
-DATA = Path(__file__).parents[2] / "shared" / "data"
+DATA = Path(__file__).parents[3] / "shared" / "data"
 
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the folder shared/data is not beside the repository")
 

@@ -106,9 +106,9 @@ def test_an_image_below_zero_everywhere_gives_zeros():
         ({"memory": -5}, "memory -5 is neither a number of bytes nor a fraction in (0, 1]"),
         ({"memory": [1]}, "memory [1] is neither a number of bytes nor a fraction in (0, 1]"),
         ({"tolerance": 1e-3}, "tolerance is for independent blocks only; give exchange=False with it"),
-        ({"out": np.empty((12, 12), np.float32)}, "out has shape (12, 12); it must have the image's, (12, 13)"),
+        ({"out": np.zeros((12, 12), np.float32)}, "out has shape (12, 12); it must have the image's, (12, 13)"),
         ({"out": [[0.0]]}, "out has shape (); it must have the image's, (12, 13)"),
-        ({"out": np.empty((12, 13), np.uint16)}, "out is of dtype 'uint16'; it must be float32 or float64"),
+        ({"out": np.zeros((12, 13), np.uint16)}, "out is of dtype 'uint16'; it must be float32 or float64"),
     ],
     ids=str,
 )

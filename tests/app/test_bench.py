@@ -1,4 +1,4 @@
-"""The benchmark: what it measures is what happened, and one contender's failure costs only its own row."""
+"""The benchmark: what it measures is what happened, and one contestant's failure costs only its own row."""
 
 import json
 import math
@@ -44,7 +44,7 @@ def cache(monkeypatch, tmp_path):
     return tmp_path / "user"
 
 
-def test_a_contender_that_fails_is_a_row_with_its_reason_and_the_others_are_measured(problem, tmp_path, cache):
+def test_a_contestant_that_fails_is_a_row_with_its_reason_and_the_others_are_measured(problem, tmp_path, cache):
     processes = started(tmp_path)
     contestants = [Contestant("absent"), Contestant("numpy"), Contestant("idle", reason="no device")]
     result = measure([problem], contestants, processes, {}, reference=True, say=lambda line: None)

@@ -9,7 +9,7 @@ from rlcore.app.bench import gpu_peers, peers, selection
 from rlcore.app.bench.contestants import Contestant, contestants
 from rlcore.app.bench.own_backend import OwnBackend
 from rlcore.app.bench.rows import Row
-from rlcore.backend import Device
+from rlcore.backend import Device, Facts
 from rlcore.backend.discovery.registry import Finding
 from rlcore.errors import BudgetError, InputError
 
@@ -18,7 +18,7 @@ class Fake:
     """A backend as far as the survey looks at it."""
 
     def __init__(self, on_host):
-        self.on_host = on_host
+        self.facts = Facts(on_host=on_host)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The benchmark's time: what is given out, who gets how much of it, and what a slow contender still has to show."""
+"""The benchmark's time: what is given out, who gets how much of it, and what a slow contestant still has to show."""
 
 import time
 from dataclasses import replace
@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlcore.app.bench import table
-from rlcore.app.bench.match import Match
 from rlcore.app.bench.contestants import Contestant
+from rlcore.app.bench.match import Match
 from rlcore.app.bench.problems import Problem
 from rlcore.app.bench.process import Settings
 from rlcore.app.bench.schedule import TRIAL, TrialTimes, by_difference, shares, time_for_first, turns_within
@@ -81,9 +81,19 @@ class Simulated:
         self.asked.append((contestant.name, iterations, asked.trial))
         answer = {"facts": {"padded": [8, 8, 8], "boundary": "zero", "device": "CPU", "blocks": 1}, "planning": None}
         first = compiling + call
-        measured = {"cold": trial_times.start + first, "call": first, "peak": 1, "first": each, "self_timed": trial_times.self_timed}
+        measured = {
+            "cold": trial_times.start + first,
+            "call": first,
+            "peak": 1,
+            "first": each,
+            "self_timed": trial_times.self_timed,
+        }
         trial = {"again": again, "one": one, "each": trial_times.iteration if trial_times.self_timed else None}
-        cycles = {"warm": [call] * warm, "iteration": [trial_times.iteration] * warm, "floor": [trial_times.iteration] * warm}
+        cycles = {
+            "warm": [call] * warm,
+            "iteration": [trial_times.iteration] * warm,
+            "floor": [trial_times.iteration] * warm,
+        }
         return {**answer, **measured, **cycles, **trial, "wall": spent}
 
 
@@ -114,7 +124,9 @@ def test_with_time_enough_all_have_every_turn_and_take_turns(simulate):
 
 
 def test_the_slow_get_fewer_iterations_and_the_quick_lose_nothing_by_it(simulate):
-    rows, asked, gone = simulate(3, quick=QUICK, slow=TrialTimes(start=20.0, call=40.0, iteration=20.0, self_timed=True))
+    rows, asked, gone = simulate(
+        3, quick=QUICK, slow=TrialTimes(start=20.0, call=40.0, iteration=20.0, self_timed=True)
+    )
     assert gone <= 180
     assert len(rows["quick"]["warm"]) == 6
     slow = rows["slow"]
@@ -151,7 +163,9 @@ def test_a_small_problem_gets_enough_to_start_everyone_and_no_more_than_is_fair(
 
 
 @given(
-    st.lists(st.builds(TrialTimes, st.floats(0, 5), st.floats(0.1, 20), st.floats(0.01, 20), st.booleans()), max_size=6),
+    st.lists(
+        st.builds(TrialTimes, st.floats(0, 5), st.floats(0.1, 20), st.floats(0.01, 20), st.booleans()), max_size=6
+    ),
     st.floats(2, 20),
 )
 def test_a_match_ends_about_when_its_time_is_over(speeds, minutes):

@@ -137,7 +137,7 @@ def test_distil_writes_a_psf_and_says_how_many_beads(tmp_path):
              "--json").stdout
     )  # fmt: skip
     assert told["found"] >= told["used"] >= 4
-    assert told["inner_products"]["median"] > 0.9
+    assert told["correlation"]["median"] > 0.9
     assert tifffile.imread(out).shape == (17, 31, 31)
     lines = done("distil", tmp_path / "beads.tif", "-o", out, "--shape", "17x31x31", "--force").stdout.splitlines()
     assert f"{told['found']} beads found, {told['used']} used" in lines[1]

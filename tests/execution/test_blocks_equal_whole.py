@@ -178,7 +178,7 @@ def test_a_volume_cut_along_every_axis_equals_the_whole(boundary, half_steps):
     cut = {"shares": [0.5, 0.35, 0.5], "spare": [1, 0, 2], "sweep": sweep, "placement": "host", "overlap": True}
     plan = plan_in_blocks(problem, cut, psf, backend)
     assert plan.half_steps == half_steps
-    assert min(plan.cut().counts) >= 2
+    assert min(plan.tiling().counts) >= 2
     whole = restore(problem, psf, backend, plan=whole_plan(problem, psf, backend))
     assert difference(restore(problem, psf, backend, plan=plan), whole) <= 1e-12
 

@@ -41,7 +41,7 @@ def deep_pocketed(plan, memory=100 << 20):
 def test_it_goes_on_from_the_last_finished_sweep(half_steps, sweep, overlap, truth):
     """Memory runs out in the middle of a sweep; for half-steps in the middle of blurring."""
     plan = deep_pocketed(in_blocks(half_steps=half_steps, overlap=overlap))
-    blocks, iterations = len(plan.cut()), max(1, half_steps // 2)
+    blocks, iterations = len(plan.tiling()), max(1, half_steps // 2)
     each = len(plan.tiling_to_blur()) + blocks if half_steps == 1 else 2 * iterations * blocks
     done = sweep if sweep * iterations < ITERATIONS else 0
     too_many = voxels(plan)

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from fixtures.doubles import CountingBackend
-from test_options_in_blocks import BACKENDS, plan_in_blocks, problem, restore
+from fixtures.every_parity import BACKENDS, plan_in_blocks, problem, restore, sample_every
 
 import rlcore
 from rlcore.testing.metrics import i_divergence
@@ -16,12 +16,6 @@ from rlcore.testing.reference import Microscope
 def gaussian(shape=(5, 7, 7)):
     axes = np.meshgrid(*[np.arange(p) - p // 2 for p in shape], indexing="ij")
     return np.exp(-sum(axis**2 for axis in axes) / 2)
-
-
-def look_at_every(step, monkeypatch):
-    """Have only some planes looked at, as of a large image."""
-    monkeypatch.setattr("rlcore.algorithm.sampled_planes.SAMPLED_VOXELS", np.prod(problem()[0].shape) // step)
-    monkeypatch.setattr("rlcore.algorithm.sampled_planes.MINIMUM_PLANES", 2)
 
 
 @pytest.mark.parametrize("backend", ["numpy", "pyfftw"])
@@ -64,7 +58,7 @@ def test_the_result_is_the_same_whether_anyone_asks():
 
 @pytest.mark.parametrize("step", [1, 3])
 def test_of_a_backend_that_cannot_tell_the_host_does(step, monkeypatch):
-    look_at_every(step, monkeypatch)
+    sample_every(step, monkeypatch)
     image, psf = problem()
     options = {"iterations": 3, "return_info": True}
     _, told = rlcore.deconvolve(image, psf, backend=CountingBackend(), **options)

@@ -71,4 +71,4 @@ def test_the_plans_that_are_measured_go_from_the_whole_to_many_blocks():
     options = {"iterations": 2}
     plans = [rlcore.make_plan((96, 192, 192), (9, 9, 9), backend=b, memory=m, **options) for b, m in IN_MEMORY]
     assert sum(plan.is_whole for plan in plans) == 2
-    assert max(len(plan.cut()) for plan in plans) >= 5
+    assert max(len(plan.tiling()) for plan in plans) >= 5

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "docs" / "measure_out_of_core.py"
+SCRIPT = Path(__file__).parents[2] / "docs" / "measure_out_of_core.py"
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="resident memory is read from Linux's /proc")

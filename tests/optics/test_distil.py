@@ -90,8 +90,8 @@ def test_lines_say_how_many_and_how_alike(field):
     found = distil_psf(field.stack, WINDOW)
     first, second, third = found.lines()
     assert first.startswith(f"{found.beads.found} beads found, {found.used} used; left out: ")
-    assert 0.9 < found.inner_products[1] <= found.inner_products[0] < 1
-    assert f"median {found.inner_products[0]:.3f}" in second
+    assert 0.9 < found.likeness[1] <= found.likeness[0] < 1
+    assert f"median {found.likeness[0]:.3f}" in second
     assert third.startswith("background 10")
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import rlcore
 from rlcore.algorithm.boundary import Geometry
+from rlcore.backend import Facts
 from rlcore.backend.numpy_backend import NumPyBackend
 from rlcore.planner import Budgets, Job, choose_plan
 from rlcore.planner.budget import Budget
@@ -97,7 +98,7 @@ def test_the_whole_volume_where_it_fits():
     job = job_of((64, 256, 256), (15, 15, 15))
     plan = choose_plan(job, NumPyBackend(), budgets(1 << 30))
     assert plan.is_whole
-    assert len(plan.cut()) == 1
+    assert len(plan.tiling()) == 1
     assert plan.overhead == pytest.approx(0)
     small = choose_plan(job, NumPyBackend(), budgets(plan.memory_bytes - 1))
     assert not small.is_whole
@@ -162,7 +163,7 @@ def test_a_huge_volume_is_planned_at_once_and_no_list_of_its_blocks_is_made(monk
     plan = rlcore.make_plan((10_000, 100_000, 100_000), (61, 127, 127), backend="numpy", memory="16 GiB")
     assert time.perf_counter() - before < 2
     assert plan.memory_bytes <= 16 << 30
-    assert len(plan.cut()) > 1000
+    assert len(plan.tiling()) > 1000
     assert plan.placement == "scratch"
     assert plan.scratch_bytes > 4 * 10**14
     assert "blocks" in str(plan)
@@ -195,7 +196,7 @@ class OnACard(PowersOfTwo):
 
     def __init__(self):
         super().__init__()
-        self.on_host = False
+        self.facts = Facts(on_host=False)
 
     def cost(self, shape):
         return super().cost(shape) + super().cost((512, 512, 512)) * 1e7 / 512**3
@@ -204,7 +205,7 @@ class OnACard(PowersOfTwo):
 def test_blocks_of_powers_of_two_are_taken_where_they_cost_less_than_one_padded_whole():
     """A plane of 1024 with the reach of the PSF would pay for 2048 each way."""
     plan = choose_plan(job_of((64, 1024, 1024), (32, 32, 32), 10), OnACard(), budgets(1 << 40))
-    blocks = plan.cut().counts
+    blocks = plan.tiling().counts
     assert plan.placement == "device"
     assert all(n & (n - 1) == 0 for n in plan.block_shape)
     assert math.prod(blocks) * math.prod(plan.block_shape) < 0.7 * 128 * 2048 * 2048

@@ -34,7 +34,7 @@ def test_a_plan_goes_through_json_and_comes_back_the_same(plan):
     told = json.loads(plan.to_json())
     assert told["text"] == str(plan)
     assert told["memory_bytes"] == plan.memory_bytes
-    assert told["blocks"] == list(plan.cut().counts)
+    assert told["blocks"] == list(plan.tiling().counts)
 
 
 @plans
@@ -46,10 +46,10 @@ def test_a_plan_says_itself_in_two_sentences_with_every_figure(plan):
     assert " x ".join(map(str, plan.block_shape)) in first
     assert plan.backend in first
     assert ("1 iteration " if plan.iterations == 1 else "20 iterations") in first
-    assert second.startswith("Requirements ")
+    assert second.startswith("Needs ")
     assert "asked for by the caller" in second
     if not plan.is_whole:
-        assert f"{len(plan.cut())} blocks" in first
+        assert f"{len(plan.tiling())} blocks" in first
         assert "predicted to take " in second
 
 
@@ -72,7 +72,7 @@ def test_what_a_plan_says_word_by_word():
     plan = dataclasses.replace(PLANS["whole"], device="CPU")
     assert str(plan) == (
         "The whole volume in one block of 48 x 70 x 70, 20 iterations on numpy (CPU). "
-        f"Requirements {plan.memory_bytes / 2**20:.1f} MiB of 1.0 GiB (asked for by the caller)."
+        f"Needs {plan.memory_bytes / 2**20:.1f} MiB of 1.0 GiB (asked for by the caller)."
     )
     every = {1: "half-step", 2: "iteration", 6: "3 iterations"}
     for half_steps, name in every.items():

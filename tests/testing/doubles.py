@@ -1,4 +1,4 @@
-"""Backends to test the kit with: one with nothing but the protocol, one with every power."""
+"""Backends to test the kit with: a plain class with the required members, and one that overrides everything."""
 
 import contextlib
 from dataclasses import replace
@@ -19,7 +19,7 @@ def check_device(name, device):
 
 
 class Bare:
-    """The protocol, and no optional power."""
+    """A plain class, which inherits from nothing and has the required members alone."""
 
     name, device, on_host = "bare", "a bare CPU", True
 
@@ -32,22 +32,29 @@ class Bare:
             setattr(self, member, getattr(inner, member))
 
 
+class Foreign:
+    """An array of a library that is not NumPy, in whose memory `Full` works."""
+
+    def __init__(self, values):
+        self.values = values
+
+
 class Full(NumPyBackend):
-    """NumPy with every optional power."""
+    """NumPy with every operation overridden, and with both options."""
 
     def __init__(self, device=None):
         check_device("full", device)
         super().__init__()
         self.name = "full"
+        self.facts = replace(self.facts, buffer_limit=LIMIT)
 
     @classmethod
     def devices(cls):
         return (Device(0, "CPU", buffer_limit=LIMIT),)
 
-    def buffer_limit(self):
-        return LIMIT
-
     def upload(self, volume):
+        if isinstance(volume, Foreign):
+            return volume.values
         if np.size(volume) * self.dtype.itemsize > LIMIT:
             raise OutOfMemory(f"array of {np.size(volume)} voxels is larger than {LIMIT} bytes")
         return super().upload(volume)
@@ -56,16 +63,13 @@ class Full(NumPyBackend):
         plain = super().footprint(shape)
         return replace(plain, scratch=4 * plain.spectrum)
 
-    def factor(self, inner_products, *, most):
-        return inner_products.factor(most)
-
-    def convolve(self, array, transfer, *, out=None):
+    def convolve(self, array, otf, *, out=None):
         product = self.fft(array)
-        return self.ifft(self.multiply(product, transfer, out=product), array.shape, out=out)
+        return self.ifft(self.multiply(product, otf, out=product), array.shape, out=out)
 
-    def correlate(self, array, transfer, *, out=None):
+    def correlate(self, array, otf, *, out=None):
         product = self.fft(array)
-        return self.ifft(self.multiply(product, np.conj(transfer), out=product), array.shape, out=out)
+        return self.ifft(self.multiply(product, np.conj(otf), out=product), array.shape, out=out)
 
     def ratio(self, image, blurred, *, background, floor, inside=None, out=None):
         divisor = np.maximum(blurred + np.float32(background), np.float32(floor))
@@ -88,8 +92,15 @@ class Full(NumPyBackend):
     def summary(self, array):
         return Summary(float(array.min()), float(array.max()), float(array.sum(dtype=np.float64)))
 
-    def staging(self, shape, dtype):
+    def pinned(self, shape, dtype):
         return np.empty(shape, dtype)
 
-    def lane(self):
+    def stream(self):
         return contextlib.nullcontext()
+
+    def takes(self, array):
+        return isinstance(array, Foreign)
+
+    def result(self, shape):
+        array = np.zeros(shape, self.dtype)
+        return array, Foreign(array)

@@ -1,4 +1,4 @@
-"""The conformance kit passes what is right, and its parts do what they say."""
+"""The conformance kit passes correct backends, and its parts do what they promise."""
 
 import time
 import weakref
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+from rlcore.backend.adapter import adapt
 from rlcore.backend.array_api import ArrayAPIBackend
 from rlcore.backend.numpy_backend import NumPyBackend
 from rlcore.testing import BackendTests, strategies
@@ -41,7 +42,7 @@ class TestStrict(BackendTests):
 
 
 class TestBare(BackendTests):
-    """The protocol alone, without an optional power."""
+    """A plain class with the required members, so that all else is an adapter's defaults."""
 
     @pytest.fixture
     def backend(self):
@@ -49,7 +50,7 @@ class TestBare(BackendTests):
 
 
 class Replaces(BackendTests):
-    """No test class by its name: it is looked at below."""
+    """A suite that pytest does not collect, because of its name; the tests below examine it."""
 
     def test_clamp(self):
         """Nothing."""
@@ -73,7 +74,7 @@ def test_reasons_for_what_is_replaced_are_printed(monkeypatch, capsys):
 
 
 class Remote(Bare):
-    """As on a device of its own: what is free is known by counting."""
+    """A device with memory of its own, whose free bytes are known by counting."""
 
     name, on_host = "remote", False
 
@@ -102,21 +103,21 @@ def test_a_peak_is_measured_by_watching_free_bytes():
         time.sleep(0.05)
         del arrays
 
-    assert peak_of(backend, work) == 3 * 4 * 64**3
+    assert peak_of(adapt(backend), work) == 3 * 4 * 64**3
     assert backend.used == 0
 
 
 def test_a_peak_that_free_bytes_does_not_tell_is_not_measured():
     backend = Remote()
     backend.free_bytes = lambda: 1 << 30
-    assert peak_of(backend, lambda: None) is None
+    assert peak_of(adapt(backend), lambda: None) is None
 
 
 @pytest.mark.skipif(
     not Path("/proc/self/clear_refs").exists(), reason="the kernel tells a process's peak on Linux only"
 )
 def test_a_peak_on_the_host_is_that_of_the_process():
-    """Of three arrays, one after the other, it is one; the process itself may take a little beside."""
+    """Three arrays, one after the other, count as one; the process itself may need a little more."""
 
     def work():
         for _ in range(3):

@@ -1,4 +1,4 @@
-"""The conformance kit fails what is wrong, and only where it is wrong."""
+"""The conformance kit fails wrong backends, and only in the tests that concern what is wrong."""
 
 import pytest
 
@@ -12,7 +12,7 @@ SLOW = {
     "memory": {"test_the_measured_peak_stays_below_the_footprint", "test_a_hundred_calls_leave_memory_as_it_was"},
     "threads": {"test_threads_do_not_disturb_each_other"},
 }
-"""Groups that take long, and are run on those mutants only that one of their tests has to fail on."""
+"""Groups that take long; they run only on mutants that one of their tests has to fail on."""
 
 
 @pytest.mark.parametrize("double", [Bare, Full])

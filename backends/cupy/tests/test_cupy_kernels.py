@@ -7,11 +7,12 @@ import subprocess
 import numpy as np
 import pytest
 
-from rlcore.backend.boxes import Box
-from rlcore.backend.formulas.inner_products import inner_products
 from rlcore.backend.kit.gpu_fft.butterflies import is_product_of_primes
 from rlcore.backend.kit.gpu_fft.columns import SHARED_BYTES, tiling_for, turns
-from rlcore_cupy import columns, row_tilings, rows
+from rlcore_cupy.column_transforms import column_source
+from rlcore_cupy.row_kernels import RowPass, row_source
+from rlcore_cupy.row_tilings import SHARED_BYTES as ROW_SHARED_BYTES
+from rlcore_cupy.row_tilings import row_tiling_for
 
 COMPILER = shutil.which("g++") or shutil.which("clang++")
 needs_compiler = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler here to run kernels on the host with")
@@ -23,26 +24,18 @@ HOST = r"""
 #include <vector>
 struct float2 { float x, y; };
 struct Index { int x, y; };
-struct Size { int x; };
 static inline float2 make_float2(float x, float y) { return {x, y}; }
 static thread_local Index threadIdx, blockIdx;
 static pthread_barrier_t barrier;
 static float2 tile[1 << 15];
-static Size gridDim;
-static unsigned atomicAdd(unsigned* place, unsigned more) { unsigned old = *place; *place += more; return old; }
 #define __syncthreads() pthread_barrier_wait(&barrier)
 #define __global__
-#define __device__
-#define __shared__ static
-#define __threadfence()
-using std::fmin; using std::fmax;
 #define __restrict__
 #define __launch_bounds__(n)
 template<class T> static T __ldg(const T* p) { return *p; }
 KERNEL
 extern "C" void launch(int blocks, int threads, PARAMETERS)
 {
-    gridDim = {blocks};
     for (int at = 0; at < blocks; ++at) {
         std::vector<std::thread> all;
         pthread_barrier_init(&barrier, nullptr, threads);
@@ -71,10 +64,8 @@ def pointer(array):
 
 ROWS = "const float* d, long long from, float* e, long long to, int count, const float2* t, const float2* u"
 ESTIMATE = ", float* f, long long line"
-AHEAD = ", const float* p, long long apart, float factor, const double* sums, float share"
-ADAPTIVE = ", const float* q, long long gone, int wide, int z0, int z1, int y0, int y1, int x0, int x1"
-ADAPTIVE += ", InnerProducts* found, InnerProducts* told, unsigned* through"
-"""What kernels of rows take: of all, of updates, of those of a point ahead, and to tell how alike two steps are."""
+POINT = ", const float* p, long long apart, float momentum, float share"
+"""Parameters of kernels of rows: of all of them, of updates, and of those of an extrapolated point."""
 
 
 def complex_normal(rng, *shape):
@@ -88,7 +79,7 @@ def complex_normal(rng, *shape):
 def test_columns_are_transformed_and_filtered(tmp_path, length, kind):
     tiling, count, rng = tiling_for(length), 21, np.random.default_rng(length)
     parameters = "float2* d, const float2* f, const float2* t, int count, long long stride, long long plane, float s"
-    launch = on_host(tmp_path, "columns", columns.source(tiling, kind), parameters)
+    launch = on_host(tmp_path, "columns", column_source(tiling, kind), parameters)
     data, factor = complex_normal(rng, length, count), complex_normal(rng, length, count)
     found, table = data.copy(), np.array(turns(length), np.complex64)
     numbers = (ctypes.c_int(count), ctypes.c_longlong(count), ctypes.c_longlong(0), ctypes.c_float(1 / length))
@@ -105,13 +96,13 @@ def test_columns_are_transformed_and_filtered(tmp_path, length, kind):
 @pytest.mark.parametrize(("origin", "target"), [("reals", "halves"), ("halves", "reals"), ("halves", "halves")])
 def test_rows_are_transformed_with_the_ratio_on_the_way(tmp_path, n, origin, target):
     """Rows of two planes of two rows and part of a third; the ratio in a box that leaves out voxels on every side."""
-    tiling, count, line, rng = row_tilings.row_tiling_for(n), 5, n + 4, np.random.default_rng(n)
+    tiling, count, line, rng = row_tiling_for(n), 5, n + 4, np.random.default_rng(n)
     step = "none" if origin == "reals" else "ratio"
     parameters = ROWS
     if step == "ratio":
-        parameters += ", const float* g, long long line, float b, float least, int ny, int z0, int z1, int y0, int y1"
+        parameters += ", const float* g, long long line, float b, float floor, int ny, int z0, int z1, int y0, int y1"
         parameters += ", int x0, int x1"
-    launch = on_host(tmp_path, "rows", rows.row_source(tiling, origin, step, target), parameters)
+    launch = on_host(tmp_path, "rows", row_source(tiling, RowPass(origin, step, target)), parameters)
     values, image = rng.random((count, n)), rng.random((count, line)).astype(np.float32)
     buffer = np.zeros((count, line), np.float32)
     if origin == "reals":
@@ -135,12 +126,11 @@ def test_rows_are_transformed_with_the_ratio_on_the_way(tmp_path, n, origin, tar
 @needs_compiler
 @pytest.mark.parametrize("n", [30, 180])
 @pytest.mark.parametrize("target", ["reals", "halves"])
-@pytest.mark.parametrize("ahead", [None, "by a number", "by sums"])
-def test_rows_are_updated_and_go_on(tmp_path, n, target, ahead):
-    """From the estimate itself, or from the point ahead of the newest one, to the next estimate; or also to the half
-    spectra of the point ahead of that."""
-    sums = [np.array([c, 1.0]) for c in (0.4, 0.6)]
-    tiling, count, line, rng = row_tilings.row_tiling_for(n), 5, n + 4, np.random.default_rng(n)
+@pytest.mark.parametrize("extrapolated", [False, True])
+def test_rows_are_updated_and_go_on(tmp_path, n, target, extrapolated):
+    """From the estimate itself, or from the point extrapolated from the newest one, to the next estimate; or also to
+    the half spectra of the next point."""
+    tiling, count, line, rng = row_tiling_for(n), 5, n + 4, np.random.default_rng(n)
     parameters = ROWS + ESTIMATE
     change = 3 * rng.random((count, n)) - 2
     before, newest = (rng.random((count, line)).astype(np.float32) for _ in range(2))
@@ -149,82 +139,43 @@ def test_rows_are_updated_and_go_on(tmp_path, n, target, ahead):
     start, wide = before[:, :n].copy(), ctypes.c_longlong(line)
     tables = [np.array(turns(k), np.complex64) for k in (n // 2, n)]
     arguments = [count, *map(pointer, tables), pointer(before), wide]
-    if ahead:
-        parameters += AHEAD
-        arguments += [pointer(newest), wide, *factor_as(ahead, sums[0]), ctypes.c_float(0.75)]
-        start = ahead_of(newest[:, :n], start, 0.4)
-    if ahead and target == "halves":
-        parameters += ", float next, const double* sums_next"
-        arguments += [*factor_as(ahead, sums[1])]
+    if extrapolated:
+        parameters += POINT
+        arguments += [pointer(newest), wide, ctypes.c_float(0.4), ctypes.c_float(0.75)]
+        start = extrapolation(newest[:, :n], start, 0.4)
+    if extrapolated and target == "halves":
+        parameters += ", float next_momentum"
+        arguments += [ctypes.c_float(0.6)]
     estimate = start * np.maximum(1 + change, 0)
-    source = rows.row_source(tiling, "halves", "update, ahead" if ahead else "update", target)
+    source = row_source(tiling, RowPass("halves", "update", target, extrapolated))
     goal = before if target == "reals" else halves
     launch = on_host(tmp_path, "rows", source, parameters)
     launch(-(-count // tiling.rows), tiling.threads, pointer(halves), wide, pointer(goal), wide, *arguments)
     np.testing.assert_allclose(before[:, :n], estimate, atol=4e-6)
     if target == "halves":
-        point = ahead_of(estimate, newest[:, :n], 0.6) if ahead else estimate
+        point = extrapolation(estimate, newest[:, :n], 0.6) if extrapolated else estimate
         found, truth = halves.view(np.complex64)[:, : n // 2 + 1], np.fft.rfft(point)
         np.testing.assert_allclose(found, truth, atol=2e-6 * np.abs(truth).max())
 
 
 @needs_compiler
-@pytest.mark.parametrize("tells", [False, True])
-def test_rows_are_updated_and_leave_the_point_in_the_place_of_the_estimate_before(tmp_path, tells):
-    """Rows of every third plane of three rows, from the second plane on; steps are compared in a box that leaves out
-    voxels on every side, and sums of the blocks of threads are added in the last one."""
-    n, count, line, rng = 180, 60, 184, np.random.default_rng(0)
-    tiling, wide = row_tilings.quick_tiling_for(n), ctypes.c_longlong(line)
-    blocks = -(-count // tiling.rows)
-    assert blocks > 1
-    parameters = ROWS + ESTIMATE + AHEAD + ", int high, long long first, long long between" + ADAPTIVE
-    change = 3 * rng.random((count, n)) - 2
-    before, newest, past, goal = (rng.random((count, line)).astype(np.float32) for _ in range(4))
-    halves = np.zeros((59, 3, line), np.float32)
-    halves.view(np.complex64)[1::3, :, : n // 2 + 1] = np.fft.rfft(change).reshape(20, 3, -1) / n
-    point = ahead_of(newest[:, :n], before[:, :n], 0.4)
-    tables = [np.array(turns(k), np.complex64) for k in (n // 2, n)]
-    found, sums, through = np.zeros((blocks, 2)), np.zeros(2), np.zeros(1, np.uint32)
-    launch = on_host(tmp_path, "rows", rows.row_source(tiling, "halves", "update, ahead, kept", "reals"), parameters)
-    launch(
-        blocks, tiling.threads, pointer(halves), wide, pointer(goal), wide, count,
-        *map(pointer, tables), pointer(before), wide, pointer(newest), wide, ctypes.c_float(0.4), None,
-        ctypes.c_float(0.75), 3, ctypes.c_longlong(3 * line), ctypes.c_longlong(9 * line),
-        pointer(past) if tells else None, wide, 3, 1, 19, 1, 3, 5, 178, *map(pointer, (found, sums, through)),
-    )  # fmt: skip
-    estimate = point * np.maximum(1 + change, 0)
-    np.testing.assert_allclose(before[:, :n], point, atol=1e-6)
-    np.testing.assert_allclose(goal[:, :n], estimate, atol=4e-6)
-    first = past[:, :n].reshape(20, 3, n)
-    stacks = estimate.reshape(first.shape), point.reshape(first.shape), newest[:, :n].reshape(first.shape), first
-    truth = inner_products(*stacks, inside=Box((1, 1, 5), (19, 3, 178)))
-    np.testing.assert_allclose(sums, truth if tells else 0.0, rtol=1e-5)
-    assert through == 0
-
-
-@needs_compiler
 def test_rows_of_a_point_are_made_on_the_way(tmp_path):
     n, count, line, rng = 60, 5, 64, np.random.default_rng(0)
-    tiling, wide = row_tilings.row_tiling_for(n), ctypes.c_longlong(line)
-    parameters = ROWS + AHEAD
+    tiling, wide = row_tiling_for(n), ctypes.c_longlong(line)
+    parameters = ROWS + POINT
     before, newest = (rng.random((count, line)).astype(np.float32) for _ in range(2))
-    truth = np.fft.rfft(ahead_of(newest[:, :n], before[:, :n], 0.4))
+    truth = np.fft.rfft(extrapolation(newest[:, :n], before[:, :n], 0.4))
     tables = [np.array(turns(k), np.complex64) for k in (n // 2, n)]
-    launch = on_host(tmp_path, "rows", rows.row_source(tiling, "reals", "point", "halves"), parameters)
+    launch = on_host(tmp_path, "rows", row_source(tiling, RowPass("reals", "point", "halves")), parameters)
     launch(
         -(-count // tiling.rows), tiling.threads, pointer(before), wide, pointer(before), wide, count,
-        *map(pointer, tables), pointer(newest), wide, ctypes.c_float(0.4), None, ctypes.c_float(0.75),
+        *map(pointer, tables), pointer(newest), wide, ctypes.c_float(0.4), ctypes.c_float(0.75),
     )  # fmt: skip
     np.testing.assert_allclose(before.view(np.complex64)[:, : n // 2 + 1], truth, atol=2e-6 * np.abs(truth).max())
 
 
-def factor_as(ahead, sums):
-    """What a kernel takes of it: a number, or the most that it may be and the sums that tell it."""
-    return (ctypes.c_float(0.999), pointer(sums)) if ahead == "by sums" else (ctypes.c_float(sums[0]), None)
-
-
-def ahead_of(newest, before, factor):
-    return np.maximum(newest + factor * (newest - before), 0.75 * newest)
+def extrapolation(newest, before, momentum):
+    return np.maximum(newest + momentum * (newest - before), 0.75 * newest)
 
 
 def test_every_length_of_small_factors_has_a_tiling_that_fits():
@@ -234,11 +185,9 @@ def test_every_length_of_small_factors_has_a_tiling_that_fits():
         assert np.prod(tiling.radices) == n
         assert tiling.shared_bytes <= SHARED_BYTES
         assert tiling.threads <= 1024
-        row = row_tilings.row_tiling_for(2 * n)
+        row = row_tiling_for(2 * n)
         if row is not None:
-            quick = row_tilings.quick_tiling_for(2 * n)
-            assert np.prod(row.radices) == np.prod(quick.radices) == n
-            assert max(row.shared_bytes, quick.shared_bytes) <= row_tilings.SHARED_BYTES * 5 // 4
-            assert 16 * quick.threads <= quick.shared_bytes  # where sums of all threads are taken
-    assert tiling_for(17) is tiling_for(97) is row_tilings.row_tiling_for(34) is None
-    assert row_tilings.row_tiling_for(33) is None
+            assert np.prod(row.radices) == n
+            assert row.shared_bytes <= ROW_SHARED_BYTES
+    assert tiling_for(17) is tiling_for(97) is row_tiling_for(34) is None
+    assert row_tiling_for(33) is None

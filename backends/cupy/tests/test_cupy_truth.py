@@ -1,6 +1,7 @@
 """Filters and steps against NumPy in double precision, on a CUDA device."""
 
 import itertools
+from dataclasses import replace
 
 import array_api_compat.numpy
 import numpy as np
@@ -39,13 +40,13 @@ def random_pair(shape):
 @pytest.mark.parametrize("shape", SHAPES + LARGE, ids=str)
 def test_filters_equal_double_precision(backend, shape):
     image, kernel = random_pair(shape)
-    transfer = np.fft.fftn(kernel.astype(np.float64))
+    otf = np.fft.fftn(kernel.astype(np.float64))
     spectrum = np.fft.fftn(image.astype(np.float64))
-    array, factor = backend.upload(image), backend.fft(backend.upload(kernel))
+    array, ours = backend.upload(image), backend.fft(backend.upload(kernel))
     for filtered, truth in (
-        (backend.convolve(array, factor), spectrum * transfer),
-        (backend.correlate(array, factor), spectrum * transfer.conj()),
-        (backend.ifft(backend.multiply(backend.fft(array), factor), shape), spectrum * transfer),
+        (backend.convolve(array, ours), spectrum * otf),
+        (backend.correlate(array, ours), spectrum * otf.conj()),
+        (backend.ifft(backend.multiply(backend.fft(array), ours), shape), spectrum * otf),
         (backend.ifft(backend.fft(array), shape), spectrum),
     ):
         np.testing.assert_allclose(backend.download(filtered), np.fft.ifftn(truth).real, atol=2e-6, rtol=0)
@@ -64,14 +65,14 @@ def test_iterations_equal_double_precision(backend, shape, weighted, background)
     index = tuple(rng.integers(0, 3, n) for n in shape)
     dense = table[np.ix_(*index)]
     weight = {"no": None, "array": backend.upload(dense), "table": backend.expand(table, index)}[weighted]
-    transfer, truth = np.fft.fftn(kernel.astype(np.float64)), np.full(shape, 0.5)
+    otf, truth = np.fft.fftn(kernel.astype(np.float64)), np.full(shape, 0.5)
     estimate, data, factor = backend.full(shape, 0.5), backend.upload(image), backend.fft(backend.upload(kernel))
     work, box = None, None if weighted == "no" else Box((1,) * len(shape), tuple(n - 2 for n in shape))
     for _ in range(3):
-        ratio = image / np.maximum(np.fft.ifftn(np.fft.fftn(truth) * transfer).real + background, 1e-6) - 1
+        ratio = image / np.maximum(np.fft.ifftn(np.fft.fftn(truth) * otf).real + background, 1e-6) - 1
         if box:
             ratio = np.pad(ratio[box.slices((0,) * len(shape))], [(1, 2)] * len(shape))
-        correction = np.fft.ifftn(np.fft.fftn(ratio) * transfer.conj()).real
+        correction = np.fft.ifftn(np.fft.fftn(ratio) * otf.conj()).real
         truth = truth * np.maximum(1 + correction * (1 if weight is None else dense), 0)
         blurred = backend.convolve(estimate, factor, out=work)
         work = backend.ratio(data, blurred, background=background, floor=1e-6, inside=box, out=blurred)
@@ -151,9 +152,33 @@ def test_restorations_agree_with_double_precision(backend, boundary, shape):
         assert np.abs(ours - truth).max() <= bound * truth.max()
 
 
+@pytest.mark.parametrize("sampled", [False, True])
+@pytest.mark.parametrize("half_steps", [1, 2])
+def test_adaptive_momentum_in_blocks_equals_that_of_the_whole(backend, half_steps, sampled, monkeypatch):
+    """Whether steps are compared everywhere, or in some of the planes."""
+    shape, psf = (18, 30, 26), peak((5, 5, 5))
+    if sampled:
+        monkeypatch.setattr("rlcore.algorithm.sampled_planes.SAMPLED_VOXELS", np.prod(shape) // 3)
+        monkeypatch.setattr("rlcore.algorithm.sampled_planes.MINIMUM_PLANES", 2)
+    image = np.random.default_rng(8).poisson(5 + 50 * np.random.default_rng(9).random(shape) ** 8)
+    run = {"iterations": 20, "acceleration": "biggs", "backend": backend}
+    plan = rlcore.make_plan(shape, psf.shape, **run)
+    core = -(-plan.geometry.domain.shape[0] // 2)
+    block = (core + (4 if half_steps == 1 else 8), *plan.block_shape[1:])
+    cores = (core, *plan.geometry.domain.shape[1:])
+    plan = replace(plan, block_shape=block, core_shape=cores, halo=(4, 0, 0), half_steps=half_steps, placement="host")
+    assert len(plan.tiling()) == 2
+    whole = rlcore.deconvolve(image, psf, **run)
+    ours = rlcore.deconvolve(image, psf, plan=plan, **run)
+    double = ArrayAPIBackend(array_api_compat.numpy, name="double", dtype="float64")
+    truth = rlcore.deconvolve(image, psf, **(run | {"backend": double}))
+    assert np.abs(ours - whole).max() <= 2e-5 * whole.max()
+    assert np.abs(whole - truth).max() <= 2e-4 * truth.max()
+
+
 @pytest.mark.parametrize("reads", ["nothing", "the estimate", "another correction"])
 @pytest.mark.parametrize("weighted", ["not at all", "by a volume", "by a table"])
-def test_a_prediction_takes_the_update_along_that_waits_for_it(backend, reads, weighted):
+def test_a_prediction_takes_the_pending_update_along(backend, reads, weighted):
     """Whatever is done in between: estimate and point are those of the two steps one after the other."""
     rng, shape = np.random.default_rng(7), (6, 10, 12)
     point, before, psf = (rng.random(shape, np.float32) for _ in range(3))
@@ -164,17 +189,17 @@ def test_a_prediction_takes_the_update_along_that_waits_for_it(backend, reads, w
     estimate = point * np.maximum(1 + table[np.ix_(*index)] * correction, 0)
     following = np.maximum(estimate + 0.4 * (estimate - before), 0.75 * estimate)
     y, previous, work = (backend.upload(array) for array in (point, before, ratio))
-    transfer = backend.fft(backend.upload(psf))
+    otf = backend.fft(backend.upload(psf))
     weight = None if weighted == "not at all" else backend.expand(table, index)
     if weighted == "by a volume":
         weight = backend.upload(np.float32(table[np.ix_(*index)]))
-    work = backend.correlate(work, transfer, out=work)
+    work = backend.correlate(work, otf, out=work)
     f = backend.update(y, work, weight, out=y)
     if reads == "the estimate":
         np.testing.assert_allclose(backend.download(f), estimate, atol=1e-5)
     elif reads == "another correction":
-        work = backend.correlate(work, transfer, out=work)
-    point = backend.predict(f, previous, 0.4, least=0.75, out=previous)
+        work = backend.correlate(work, otf, out=work)
+    point = backend.predict(f, previous, 0.4, share=0.75, out=previous)
     np.testing.assert_allclose(backend.download(point), following, atol=1e-5)
     np.testing.assert_allclose(backend.download(f), estimate, atol=1e-5)
 

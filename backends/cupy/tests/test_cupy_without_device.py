@@ -1,4 +1,4 @@
-"""What holds without a device: lengths and costs, boxes, and what is said when there is nothing to run on."""
+"""Properties that need no device: lengths and costs, boxes, resources, and messages where there is none to run on."""
 
 import gc
 
@@ -11,17 +11,17 @@ import rlcore
 from rlcore.backend.kit.gpu_fft.columns import tiling_for
 from rlcore.errors import BackendUnavailable
 from rlcore_cupy import CuPyBackend, library
-from rlcore_cupy.layout import bytes_of, line_of
+from rlcore_cupy.arrays import bytes_of, line_of
+from rlcore_cupy.device_resources import Lender
 from rlcore_cupy.lengths import cost, fast_length
-from rlcore_cupy.placement import boxes, covers
-from rlcore_cupy.shelf import Shelf
+from rlcore_cupy.moving_boxes import boxes, covers
 
 
 @given(st.integers(1, 4000), st.booleans())
-def test_fast_lengths_hold_what_was_asked_and_are_their_own(least, even):
-    length = fast_length(least, even=even)
-    assert length >= least
-    assert length < 1.2 * least + 8
+def test_fast_lengths_hold_what_was_asked_and_are_their_own(minimum, even):
+    length = fast_length(minimum, even=even)
+    assert length >= minimum
+    assert length < 1.2 * minimum + 8
     assert not (even and length % 2)
     assert fast_length(length, even=even) == length
     assert length == 1 or tiling_for(length) is not None
@@ -56,18 +56,18 @@ def test_boxes_bring_every_voxel_once(data):
     assert covers(start, shape, inside, wrap=wrap) == bool(truth.all())
 
 
-def test_what_was_lent_comes_back_when_the_borrower_is_gone():
+def test_a_loan_comes_back_when_the_borrower_is_gone():
     class Borrower:
         pass
 
-    shelf = Shelf(lambda device: [device])
+    lender = Lender(lambda device: [device])
     first, second = Borrower(), Borrower()
-    things = [shelf.lend(0, first), shelf.lend(0, second)]
+    things = [lender.lend(0, first), lender.lend(0, second)]
     assert things[0] is not things[1]
     del first
     gc.collect()
-    assert shelf.lend(0, Borrower()) is things[0]
-    assert shelf.lend(1, second) == [1]
+    assert lender.lend(0, Borrower()) is things[0]
+    assert lender.lend(1, second) == [1]
 
 
 def test_without_cupy_it_says_what_to_install(monkeypatch):
@@ -106,7 +106,7 @@ class Runtime:
         (0, 13000, "there is no CUDA device"),
     ],
 )
-def test_every_reason_not_to_run_is_told(monkeypatch, answer, driver, message):
+def test_every_reason_not_to_run_is_named(monkeypatch, answer, driver, message):
     class Fake:
         class cuda:
             runtime = Runtime(answer, driver)

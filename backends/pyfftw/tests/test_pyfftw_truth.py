@@ -31,13 +31,13 @@ def random_pair(shape):
 def test_filters_equal_double_precision(backend, shape):
     bound = 4e-6 if 601 in shape else 2e-6  # a large prime takes FFTW through convolutions, which round more
     image, kernel = random_pair(shape)
-    transfer = np.fft.fftn(kernel.astype(np.float64))
+    otf = np.fft.fftn(kernel.astype(np.float64))
     spectrum = np.fft.fftn(image.astype(np.float64))
     array, factor = backend.upload(image), backend.fft(backend.upload(kernel))
     for filtered, truth in (
-        (backend.convolve(array, factor), spectrum * transfer),
-        (backend.correlate(array, factor), spectrum * transfer.conj()),
-        (backend.ifft(backend.multiply(backend.fft(array), factor), shape), spectrum * transfer),
+        (backend.convolve(array, factor), spectrum * otf),
+        (backend.correlate(array, factor), spectrum * otf.conj()),
+        (backend.ifft(backend.multiply(backend.fft(array), factor), shape), spectrum * otf),
         (backend.ifft(backend.fft(array), shape), spectrum),
     ):
         np.testing.assert_allclose(backend.download(filtered), np.fft.ifftn(truth).real, atol=bound, rtol=0)
@@ -48,21 +48,21 @@ def test_filters_equal_double_precision(backend, shape):
 def test_correlate_is_the_adjoint_of_convolve(backend, shape):
     x, kernel = random_pair(shape)
     y = np.random.default_rng(1).random(shape, np.float32)
-    transfer = backend.fft(backend.upload(kernel))
-    forward = backend.download(backend.convolve(backend.upload(x), transfer)).astype(np.float64)
-    backward = backend.download(backend.correlate(backend.upload(y), transfer)).astype(np.float64)
+    otf = backend.fft(backend.upload(kernel))
+    forward = backend.download(backend.convolve(backend.upload(x), otf)).astype(np.float64)
+    backward = backend.download(backend.correlate(backend.upload(y), otf)).astype(np.float64)
     assert np.vdot(forward, y) == pytest.approx(np.vdot(x, backward), rel=1e-5)
 
 
 def test_filter_in_place_gives_the_same_and_planes_of_zeros_change_nothing(backend):
     image, kernel = random_pair((40, 130, 150))
     image[10:] = 0
-    transfer, array = backend.fft(backend.upload(kernel)), backend.upload(image)
-    apart = backend.download(backend.convolve(array, transfer))
+    otf, array = backend.fft(backend.upload(kernel)), backend.upload(image)
+    apart = backend.download(backend.convolve(array, otf))
     np.testing.assert_allclose(
         apart, np.fft.ifftn(np.fft.fftn(image.astype(float)) * np.fft.fftn(kernel.astype(float))).real, atol=2e-6
     )
-    assert backend.convolve(array, transfer, out=array) is array
+    assert backend.convolve(array, otf, out=array) is array
     np.testing.assert_allclose(backend.download(array), apart, atol=1e-6)
 
 
@@ -89,9 +89,9 @@ def test_ratio_and_update_follow_their_formulas(backend, shape):
 
 def test_ratio_of_a_pending_array_leaves_it_whole(backend):
     image, kernel = random_pair((9, 10, 11))
-    transfer = backend.fft(backend.upload(kernel))
-    blurred = backend.convolve(backend.upload(image), transfer)
-    before = backend.convolve(backend.upload(image), transfer)
+    otf = backend.fft(backend.upload(kernel))
+    blurred = backend.convolve(backend.upload(image), otf)
+    before = backend.convolve(backend.upload(image), otf)
     inside = Box((2, 0, 0), (5, 10, 11))
     backend.ratio(backend.upload(image), blurred, background=0.0, floor=1e-6, inside=inside)
     np.testing.assert_array_equal(backend.download(blurred), backend.download(before))
@@ -144,11 +144,11 @@ def test_the_number_of_threads_does_not_show(shape):
     results = []
     for threads in (1, 2, 3):
         backend = PyFFTWBackend(threads=threads)
-        transfer = backend.fft(backend.upload(kernel))
+        otf = backend.fft(backend.upload(kernel))
         ratio = backend.ratio(
-            backend.upload(image), backend.convolve(backend.upload(image), transfer), background=0.1, floor=1e-6
+            backend.upload(image), backend.convolve(backend.upload(image), otf), background=0.1, floor=1e-6
         )
-        results.append(backend.download(backend.correlate(ratio, transfer)))
+        results.append(backend.download(backend.correlate(ratio, otf)))
     for other in results[1:]:
         np.testing.assert_array_equal(other, results[0])
 

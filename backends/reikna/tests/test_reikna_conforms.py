@@ -14,19 +14,19 @@ class Conforms(BackendTests):
     }
 
     def test_devices_are_numbered_and_can_be_chosen(self, factory):
-        """A device that `devices` lists is neither selected by its index and its name nor refused with the reason."""
+        """A device that `devices` lists is neither chosen by its index and its name, nor refused with the reason."""
         listed = factory.devices()
         assert [device.index for device in listed] == list(range(len(listed)))
-        said = [
+        outcomes = [
             outcome(factory, wanted) for device in listed for wanted in (device.index, str(device.index), device.name)
         ]
         names = [device.name for device in listed for _ in range(3)]
-        assert all(name in what for name, what in zip(names, said, strict=True))
-        assert sum(name == what for name, what in zip(names, said, strict=True)) >= 3
+        assert all(name in found for name, found in zip(names, outcomes, strict=True))
+        assert sum(name == found for name, found in zip(names, outcomes, strict=True)) >= 3
 
 
 def outcome(factory, wanted):
-    """The device that was started, or why it was not."""
+    """Name of the device that was started, or the reason why it was not."""
     try:
         return factory(wanted).device
     except BackendUnavailable as error:

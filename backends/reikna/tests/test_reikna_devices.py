@@ -1,7 +1,9 @@
-"""Devices are listed and chosen, limits enter the plan, memory runs out with a word, and nothing leaks."""
+"""Devices are listed and chosen, limits enter the plan, memory runs out with a message, and nothing leaks."""
 
 import gc
 import logging
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pyopencl as cl
@@ -18,7 +20,7 @@ class FakePlatform:
 
 
 class FakeDevice:
-    """What the choice asks of a device."""
+    """A device with the properties by which one is chosen."""
 
     platform, vendor = FakePlatform(), "Vendor"
     max_mem_alloc_size = 1 << 20
@@ -41,14 +43,14 @@ def machine(monkeypatch):
     ("wanted", "chosen"),
     [(None, LARGE), (0, CPU), ("1", SMALL), ("small", SMALL), ("processor", CPU), ("vendor", LARGE), ("card", LARGE)],
 )
-def test_the_device_that_is_meant_is_chosen_and_said(machine, caplog, wanted, chosen):
+def test_the_matching_device_is_chosen_and_logged(machine, caplog, wanted, chosen):
     with caplog.at_level(logging.INFO, "rlcore"):
         assert devices.choose("reikna", wanted, lambda device: device) is chosen
     assert f"runs on {chosen.name} (A platform), out of 0: Processor (A platform), 1: Small card" in caplog.text
 
 
 @pytest.mark.parametrize("wanted", [3, "7", "tape"])
-def test_a_device_that_is_not_there_is_refused_with_those_that_are(machine, wanted):
+def test_an_unknown_device_is_refused_with_a_list_of_all(machine, wanted):
     with pytest.raises(
         BackendUnavailable, match=f"'reikna' has no device {wanted!r}; there are 0: Processor .*2: Large"
     ):
@@ -82,19 +84,18 @@ def test_devices_are_listed_with_memory_and_limit(machine):
 
 
 def test_vkfft_without_its_library_says_how_to_get_it(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "pyvkfft.opencl", None)
+    monkeypatch.setitem(sys.modules, "pyvkfft.opencl", None)
     with pytest.raises(BackendUnavailable, match=r"needs pyvkfft .*pip install 'rlcore-reikna\[vkfft\]'"):
         VkFFTBackend()
 
 
 def test_no_array_of_a_plan_is_larger_than_the_buffer_limit(opencl, monkeypatch):
     backend = opencl("reikna")
-    monkeypatch.setattr(backend, "on_host", False)
-    monkeypatch.setattr(backend, "buffer_limit", lambda: 3 << 20)
+    monkeypatch.setattr(backend, "facts", replace(backend.facts, on_host=False, buffer_limit=3 << 20))
     plan = rlcore.make_plan((64, 200, 200), (9, 9, 9), backend=backend, iterations=5, memory="1 GiB")
     footprint = backend.footprint(plan.block_shape)
     assert max(footprint.real, footprint.spectrum) <= 3 << 20
-    assert len(plan.cut()) > 1
+    assert len(plan.tiling()) > 1
 
 
 def test_a_buffer_beyond_the_limit_is_refused_with_the_sizes(opencl):
@@ -105,7 +106,7 @@ def test_a_buffer_beyond_the_limit_is_refused_with_the_sizes(opencl):
 
 def test_memory_that_is_refused_leads_to_a_smaller_plan(opencl, monkeypatch):
     backend = opencl("reikna")
-    monkeypatch.setattr(backend, "on_host", False)
+    monkeypatch.setattr(backend, "facts", replace(backend.facts, on_host=False))
     image = np.random.default_rng(0).random((40, 100, 100), np.float32) + 1
     psf = np.ones((3, 3, 3)) + 10 * np.eye(3)
     whole = rlcore.deconvolve(image, psf, iterations=2, backend=backend)

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 import rlcore
+from rlcore.backend import Backend
 from rlcore.backend.array_api import ArrayAPIBackend
 from rlcore.backend.kit.gpu_fft.columns import tiling_for
 from rlcore.backend.kit.pinned_copies import PinnedCopies
-from rlcore_reikna import mirrored
-from rlcore_reikna.columns import ColumnTransforms
-from rlcore_reikna.pinned import Slot
+from rlcore_reikna import packed_column_filter
+from rlcore_reikna.column_transforms import ColumnTransforms
+from rlcore_reikna.pinned_slot import PinnedSlot
 
 SHAPES = [
     *[(12, 10), (11, 9), (4, 6, 7), (16, 8, 32), (3, 256, 8)],
@@ -31,6 +32,7 @@ def backend(request, opencl):
 
 
 def problem(shape):
+    """An image with bright spots, and a PSF."""
     rng = np.random.default_rng(6)
     image = rng.poisson(5 + 50 * rng.random(shape) ** 8).astype(np.float32)
     axes = np.meshgrid(*[np.arange(9) - 4] * len(shape), indexing="ij")
@@ -38,26 +40,26 @@ def problem(shape):
 
 
 def random_pair(shape):
-    """An image and a kernel, and their spectra in double precision."""
+    """An image and a PSF on its grid, and their spectra in double precision."""
     rng = np.random.default_rng(sum(shape))
-    image, kernel = rng.random(shape, np.float32), rng.random(shape, np.float32)
-    kernel /= kernel.sum()
-    return image, kernel, np.fft.fftn(image.astype(float)), np.fft.fftn(kernel.astype(float))
+    image, psf = rng.random(shape, np.float32), rng.random(shape, np.float32)
+    psf /= psf.sum()
+    return image, psf, np.fft.fftn(image.astype(float)), np.fft.fftn(psf.astype(float))
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_filters_equal_double_precision(backend, shape):
-    image, kernel, spectrum, transfer = random_pair(shape)
-    array, factor = backend.upload(image), backend.fft(backend.upload(kernel))
+    image, psf, spectrum, true_otf = random_pair(shape)
+    array, otf = backend.upload(image), backend.fft(backend.upload(psf))
     for filtered, truth in (
-        (backend.convolve(array, factor), spectrum * transfer),
-        (backend.correlate(array, factor), spectrum * transfer.conj()),
-        (backend.ifft(backend.multiply(backend.fft(array), factor), shape), spectrum * transfer),
+        (backend.convolve(array, otf), spectrum * true_otf),
+        (backend.correlate(array, otf), spectrum * true_otf.conj()),
+        (backend.ifft(backend.multiply(backend.fft(array), otf), shape), spectrum * true_otf),
     ):
         np.testing.assert_allclose(backend.download(filtered), np.fft.ifftn(truth).real, atol=2e-6, rtol=0)
     in_place = backend.upload(image)
-    assert backend.correlate(in_place, factor, out=in_place) is in_place
-    np.testing.assert_array_equal(backend.download(in_place), backend.download(backend.correlate(array, factor)))
+    assert backend.correlate(in_place, otf, out=in_place) is in_place
+    np.testing.assert_array_equal(backend.download(in_place), backend.download(backend.correlate(array, otf)))
     np.testing.assert_array_equal(backend.download(array), image)
 
 
@@ -81,7 +83,7 @@ values pass through local memory in halves."""
 @pytest.mark.parametrize("shape", PACKED, ids=str)
 @pytest.mark.parametrize("local", [1 << 14, 48 << 10])
 def test_columns_meet_their_mirror_images(opencl, shape, local, monkeypatch):
-    """Whatever a device's local memory lets a work-group have of them."""
+    """With much local memory and with little, which makes tiles narrow."""
     backend = opencl("reikna")
     limits = min(local, backend._runtime.device.local_mem_size), min(1024, backend._runtime.device.max_work_group_size)
     columns = ColumnTransforms(backend._runtime)
@@ -89,11 +91,11 @@ def test_columns_meet_their_mirror_images(opencl, shape, local, monkeypatch):
     if not columns.fit(shape[0]):
         pytest.skip(f"columns of {shape[0]} have no room in {limits[0]} bytes")
     monkeypatch.setattr(backend._transforms, "_columns", columns)
-    image, kernel, spectrum, transfer = random_pair(shape)
-    array, factor = backend.upload(image), backend.fft(backend.upload(kernel))
+    image, psf, spectrum, true_otf = random_pair(shape)
+    array, otf = backend.upload(image), backend.fft(backend.upload(psf))
     for filtered, truth in (
-        (backend.convolve(array, factor), spectrum * transfer),
-        (backend.correlate(array, factor), spectrum * transfer.conj()),
+        (backend.convolve(array, otf), spectrum * true_otf),
+        (backend.correlate(array, otf), spectrum * true_otf.conj()),
     ):
         np.testing.assert_allclose(backend.download(filtered), np.fft.ifftn(truth).real, atol=2e-6, rtol=0)
     assert any(name == "packed filter" for _, name in columns._kept)
@@ -112,7 +114,8 @@ def test_restorations_agree_with_double_precision(backend, boundary, shape):
 
 @pytest.mark.parametrize("half_steps", [1, 4])
 def test_blocks_on_the_device_equal_double_precision(backend, half_steps, monkeypatch):
-    monkeypatch.setattr(backend, "on_host", False)  # as on a card: working volumes live there, blocks are cut from them
+    # as on a GPU: working volumes live there, and blocks are cut from them
+    monkeypatch.setattr(backend, "facts", replace(backend.facts, on_host=False))
     image, psf = problem((20, 60, 60))
     options = {"iterations": 4, "boundary": "extended"}
     plan = rlcore.make_plan(image.shape, psf.shape, backend=backend, **options)
@@ -126,23 +129,17 @@ def test_blocks_on_the_device_equal_double_precision(backend, half_steps, monkey
         half_steps=half_steps,
         placement="device",
     )
-    assert len(plan.cut()) > 1
+    assert len(plan.tiling()) > 1
     truth = rlcore.deconvolve(image, psf, backend=DOUBLE, **options)
     ours = rlcore.deconvolve(image, psf, backend=backend, plan=plan, **options)
     assert np.abs(ours - truth).max() <= 1e-5 * truth.max()
 
 
-def test_fused_steps_equal_the_formula_of_a_backend_without_them(backend):
-    class Plain:
-        """The same backend with its basic operations only."""
-
-        def __getattr__(self, member):
-            if member in ("convolve", "correlate", "ratio", "update"):
-                raise AttributeError(member)
-            return getattr(backend, member)
-
+def test_fused_steps_equal_the_defaults(backend):
+    defaults = {name: getattr(Backend, name) for name in ("convolve", "correlate", "ratio", "update", "predict")}
+    plain = type("Plain", (type(backend),), defaults)()
     image, psf = problem((20, 30, 31))
-    fused, composed = (rlcore.deconvolve(image, psf, backend=each, iterations=10) for each in (backend, Plain()))
+    fused, composed = (rlcore.deconvolve(image, psf, backend=each, iterations=10) for each in (backend, plain))
     np.testing.assert_allclose(composed, fused, atol=1e-5 * fused.max(), rtol=0)
 
 
@@ -157,7 +154,7 @@ def test_host_arrays_of_any_type_and_strides_cross_the_bus(backend, dtype):
 
 
 def test_volumes_larger_than_a_piece_cross_the_bus_whole(backend):
-    slot = partial(Slot, backend._runtime.queue, backend._program.lock)
+    slot = partial(PinnedSlot, backend._runtime.queue, backend._program.lock)
     transfers = PinnedCopies(slot, piece=1 << 10)
     for shape in ((7, 20, 30), (2, 50, 60), (3, 1500), (40, 41)):
         volume = np.random.default_rng(2).random(shape, np.float32)
@@ -176,26 +173,26 @@ def test_summary_of_a_large_volume_is_exact_to_double_precision(backend):
 
 
 def test_it_finds_as_many_iterations_as_double_precision_whole_and_in_blocks(backend, monkeypatch):
-    """Also when it looks at some planes only."""
+    """Also if the fit is taken on sampled planes."""
     monkeypatch.setattr("rlcore.algorithm.sampled_planes.SAMPLED_VOXELS", 5000)
     image, psf = problem((20, 30, 31))
     options = {"background": 1.0, "return_info": True, "gain": 1}
-    truth, told = rlcore.deconvolve(image, psf, iterations="auto", backend=DOUBLE, **options)
-    assert told.share < 0.5
+    truth, true_info = rlcore.deconvolve(image, psf, iterations="auto", backend=DOUBLE, **options)
+    assert true_info.share < 0.5
     whole = rlcore.make_plan(image.shape, psf.shape, iterations="auto", backend=backend, memory="1 GiB")
     block = (*whole.block_shape[:1], whole.block_shape[1] // 2 + 12, *whole.block_shape[2:])
     keep = (*whole.core_shape[:1], -(-whole.geometry.domain.shape[1] // 2), *whole.core_shape[2:])
     blocks = replace(whole, block_shape=block, core_shape=keep, halo=(0, 8, 0), half_steps=1)
     for plan in (whole, blocks):
         ours, info = rlcore.deconvolve(image, psf, iterations="auto", backend=backend, plan=plan, **options)
-        assert info.iterations == told.iterations
+        assert info.iterations == true_info.iterations
         assert np.abs(ours - truth).max() <= 5e-4 * truth.max()  # single precision, many iterations
 
 
 @pytest.mark.parametrize(("local", "threads"), [(32 << 10, 256), (48 << 10, 1024), (1 << 19, 4096)])
 def test_columns_that_can_be_transformed_can_meet_their_mirror_images(local, threads):
     for length in range(2, 1600):
-        found = mirrored.tiling_for(length, local, threads)
+        found = packed_column_filter.tiling_for(length, local, threads)
         assert (found is None) == (tiling_for(length, local, threads) is None)
         if found is not None:
             assert (4 if found.halves else 8) * length * found.width <= local
@@ -203,6 +200,6 @@ def test_columns_that_can_be_transformed_can_meet_their_mirror_images(local, thr
 
 
 def test_values_pass_in_halves_where_that_makes_room_for_wider_tiles():
-    wide, whole = (mirrored.tiling_for(length, 48 << 10, 1024) for length in (576, 288))
+    wide, whole = (packed_column_filter.tiling_for(length, 48 << 10, 1024) for length in (576, 288))
     assert (wide.halves, wide.width) == (True, 16)
     assert (whole.halves, whole.width) == (False, 16)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import rlcore
-from rlcore.backend.kit.in_flight import FILTERS, InFlightLimit
+from rlcore.backend.kit.in_flight import FILTERS_IN_FLIGHT, InFlightLimit
 from rlcore.testing import BackendTests
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed; try: nox -s torch")
@@ -43,8 +43,8 @@ def test_tensors_come_back_as_tensors_of_their_device(index):
         np.testing.assert_allclose(restored.cpu().numpy(), truth, atol=1e-5 * truth.max())
 
 
-def test_the_host_runs_few_filters_ahead_of_a_card(monkeypatch):
-    """On a stand-in for CUDA's events, which count."""
+def test_few_filters_are_queued_ahead_of_a_gpu(monkeypatch):
+    """Stand-ins for CUDA's events count."""
     recorded, awaited = [], []
 
     class Event:
@@ -57,9 +57,9 @@ def test_the_host_runs_few_filters_ahead_of_a_card(monkeypatch):
     monkeypatch.setattr(torch.cuda, "Event", Event)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda place: None)
     backend = TorchBackend("cpu")
-    backend._lead = InFlightLimit(backend._mark)
+    backend._in_flight = InFlightLimit(backend._mark)
     spectrum = backend.fft(backend.upload(np.ones((4, 4))))
     for _ in range(10):
         backend.ifft(spectrum, (4, 4))
     assert len(recorded) == 10
-    assert awaited == recorded[:-FILTERS]
+    assert awaited == recorded[:-FILTERS_IN_FLIGHT]

@@ -1,4 +1,4 @@
-"""`rlcore deconvolve --report`: one file that shows what a run has gained."""
+"""The option --report of `rlcore deconvolve`: one file that compares image and result."""
 
 from rlcore.app.before_after.write import check_report, write_report
 

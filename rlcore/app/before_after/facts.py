@@ -1,18 +1,18 @@
-"""What a report says of a run, in words."""
+"""Text of a report: the facts of a run, by name."""
 
 from __future__ import annotations
 
 from importlib.metadata import version
 
 from rlcore.app import speed
+from rlcore.app.file_request import FileRequest
 from rlcore.app.files.layout import Place
 from rlcore.app.files.opening import Opened
-from rlcore.app.file_request import FileRequest
 from rlcore.app.run_summary import RunSummary
 
 
 def facts(request: FileRequest, summary: RunSummary, image: Opened) -> dict[str, str]:
-    """By name, each a text."""
+    """Returns the facts of a run as texts by name; empty ones are left out."""
     size = " x ".join(map(str, summary.shape))
     scale = f", voxels of {summary.voxel}" if str(summary.voxel) else ""
     rate = f", {speed.duration(summary.seconds_per_iteration)} per iteration" if summary.seconds_per_iteration else ""
@@ -21,36 +21,38 @@ def facts(request: FileRequest, summary: RunSummary, image: Opened) -> dict[str,
         "shown": _shown(image),
         "psf": _psf(summary),
         "result": f"{request.output.name}, {summary.dtype}",
-        "run": f"{summary.iterations} iterations, acceleration {summary.plan.acceleration}, boundary {request.boundary}, "
-        f"background {request.background:g}",
+        "run": f"{summary.iterations} iterations, acceleration {summary.plan.acceleration}, "
+        f"boundary {request.boundary}, background {request.background:g}",
         "backend": f"{summary.plan.backend} on {summary.plan.device}",
         "plan": str(summary.plan),
         "time": f"{speed.duration(summary.seconds)}{rate}",
         "contrast": "light above the background, in the image's units, on one square-root scale for all planes",
     }
     if not any(value is not None for value in divergence(summary)):
-        said["fit"] = f"I-divergence is not known: {_untold(summary)}"
+        said["fit"] = f"I-divergence is not known: {_reason_unknown(summary)}"
     return {name: text for name, text in said.items() if text} | {"by": f"rlcore {version('rlcore')}"}
 
 
 def _psf(summary: RunSummary) -> str:
-    """Files, and what was summary to them; of those that were computed, what from."""
+    """Lists PSF files with the changes made to them, and the parameters of computed PSFs."""
+    # a computed PSF has no file; its note "psf for channel ..." already says everything
     files = [used.file for used in summary.provenance.psf if not any("for channel" in note for note in used.notes)]
     return "; ".join(dict.fromkeys([*files, *summary.psf_notes]))
 
 
 def shown() -> Place:
-    """Which of several volumes a report shows."""
+    """Returns the volume that a report shows: the first."""
     return Place()
 
 
 def divergence(summary: RunSummary) -> tuple[float | None, ...]:
-    """I-divergence by iteration of the volume that is shown; empty where it is not known."""
+    """Returns the I-divergence of the shown volume by iteration; empty if unknown."""
+    # a resumed run has histories of its own volumes only, so the first may be of another volume
     return summary.info[0].divergence if len(summary.info) == summary.volumes else ()
 
 
 def _shown(image: Opened) -> str:
-    """Which of several; empty for the only one."""
+    """Names the shown volume among several; empty for a single one."""
     layout, place = image.layout, shown()
     count = len(layout.places)
     if count == 1:
@@ -64,7 +66,7 @@ def _shown(image: Opened) -> str:
     return f"{', '.join(parts)}, the first of {count} volumes; the others are restored alike, and not shown"
 
 
-def _untold(summary: RunSummary) -> str:
+def _reason_unknown(summary: RunSummary) -> str:
     if len(summary.info) != summary.volumes:
         return "the volume was restored by an earlier run"
-    return f"{summary.plan.backend} does not tell it"
+    return f"{summary.plan.backend} does not compute it"

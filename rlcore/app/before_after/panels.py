@@ -1,4 +1,4 @@
-"""The picture of a report: before and after, a line through both, their spectra, and how the fit went on."""
+"""Picture of a report: before and after, a profile through both, their spectra, and the fit by iteration."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from rlcore.app.plotting import mark_scale
 _NAMES = ("before", "after")
 _COLOURS = ("tab:orange", "tab:blue")
 _WIDTH = 11.0
-_LEAST, _MOST, _THIN = 0.1, 2.2, 0.2
-"""Height of a plane over its width in the picture: beyond the first two it is drawn smaller, and below the third there
-is no room for a scale bar."""
+_FLATTEST, _TALLEST, _THIN = 0.1, 2.2, 0.2
+"""Limits of a plane's height over its width: planes beyond the first two are drawn smaller, and planes flatter than the
+third have no room for a scale bar."""
 
 Scale = tuple[float, ...] | None
 """Micrometres along each axis, where known."""
@@ -32,20 +32,20 @@ def draw(
     divergence: Sequence[float | None] = (),
     text: Sequence[str] = (),
 ) -> Figure:
-    """The picture.
+    """Draws the picture.
 
     Parameters
     ----------
     before, after : View
-        Of image and result, through the same plane and line.
+        Image and result, through one plane and line.
     at : tuple of int
-        That plane and row.
+        Plane and row of the line.
     scale : tuple of float or None
-        Micrometres along each axis; without them there is no scale bar, and lengths are in voxels.
+        Size of a voxel in micrometres along each axis; None leaves out scale bars and gives lengths in voxels.
     divergence : sequence of float or None
         I-divergence of each iteration; that panel is left out if none is known.
     text : sequence of str
-        Lines for the foot of the picture.
+        Lines at the foot of the picture.
     """
     steps = scale or (1.0,) * (2 if before.xz is None else 3)
     heights = [_ratio(before.xy.shape, steps[-2:])] + (
@@ -53,10 +53,11 @@ def draw(
     )
     column = 0.43 * _WIDTH
     rows = [column * height for height in heights] + [2.6, 2.9]
-    foot = 0.21 * len(text)
+    foot = 0.21 * len(text)  # inches for each line of 9 pt
     figure = Figure(figsize=(_WIDTH, sum(rows) + 0.9 + foot), layout="constrained")
     grid = figure.add_gridspec(len(rows), 2, height_ratios=rows)
-    contrast = PowerNorm(0.5, 0, max(before.top, after.top), clip=True)  # of both, so that they can be compared
+    # one contrast for both, so that they can be compared; its square root shows dim structures too
+    contrast = PowerNorm(0.5, 0, max(before.top, after.top), clip=True)
     planes = []
     for index, (name, view) in enumerate(zip(_NAMES, (before, after), strict=True)):
         planes += _planes(figure, grid, index, name, view, at, scale, contrast)
@@ -73,7 +74,7 @@ def draw(
 
 
 def _ratio(shape: tuple[int, ...], steps: tuple[float, ...]) -> float:
-    return float(np.clip(shape[0] * steps[0] / (shape[1] * steps[1]), _LEAST, _MOST))
+    return float(np.clip(shape[0] * steps[0] / (shape[1] * steps[1]), _FLATTEST, _TALLEST))
 
 
 def _planes(
@@ -98,7 +99,7 @@ def _planes(
 
 
 def _profile(axes: Any, before: View, after: View, scale: Scale) -> None:
-    """Light along the dashed line."""
+    """Draws light along the dashed line."""
     step = scale[-1] if scale else 1.0
     for name, view, colour in zip(_NAMES, (before, after), _COLOURS, strict=True):
         axes.plot(np.arange(len(view.line)) * step, view.line, color=colour, label=name, linewidth=1.4)
@@ -114,11 +115,11 @@ def _profile(axes: Any, before: View, after: View, scale: Scale) -> None:
 
 
 def _spectra(axes: Any, before: View, after: View, scale: Scale) -> None:
-    """Mean power by spatial frequency, logarithmic."""
+    """Draws mean power by spatial frequency on a logarithmic scale."""
     step = scale[-1] if scale else 1.0
     per_voxel = frequencies(before.xy.shape)
     for name, view, colour in zip(_NAMES, (before, after), _COLOURS, strict=True):
-        positive = view.spectrum > 0
+        positive = view.spectrum > 0  # a uniform plane has no power, which a logarithmic axis cannot show
         axes.semilogy(per_voxel[positive] / step, view.spectrum[positive], color=colour, label=name, linewidth=1.4)
     unit = "cycles per µm" if scale else "cycles per voxel"
     axes.set(xlabel=f"spatial frequency of the xy plane, {unit}", ylabel="power over light squared")
@@ -128,9 +129,10 @@ def _spectra(axes: Any, before: View, after: View, scale: Scale) -> None:
 
 
 def _fit(axes: Any, known: list[tuple[int, float]]) -> None:
-    """I-divergence per voxel, logarithmic, and the level of noise alone."""
+    """Draws I-divergence per voxel on a logarithmic scale, and the level that photon noise leaves."""
     numbers, values = zip(*known, strict=True)
     axes.semilogy(numbers, values, color="black", marker=".", linewidth=1.2)
+    # the expected divergence of Poisson counts from their mean is about one half at means above a few counts
     axes.axhline(0.5, color="grey", linestyle=":", linewidth=1, label="0.5: what photon noise leaves")
     axes.set(xlabel="iteration", ylabel="I-divergence per voxel")
     axes.xaxis.get_major_locator().set_params(integer=True)

@@ -1,4 +1,4 @@
-"""What a report shows of a volume: two planes, a line, a contrast, a power spectrum; read without loading it whole."""
+"""Views of a volume for a report: two planes, a line, contrast and power spectrum, without loading the volume."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ import numpy as np
 from rlcore.backend import Volume
 
 BRIGHT = 99.9
-"""Percentile of a volume beyond which it need not be told apart."""
+"""Percentile of a volume shown as its brightest; the few brighter voxels would darken everything else."""
 
 _SAMPLES = 4_000_000
 _PLANES = 24
-"""Voxels that the percentile is had from, and planes that the line is looked for in, at most."""
+"""Maximum number of voxels that the percentile is computed from, and of planes searched for the line."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """The light of one volume, through the same plane and line as the other."""
+    """Planes, line and spectrum of one volume."""
 
     xy: Volume
     xz: Volume | None
-    """None for an image of one plane."""
+    """Vertical plane; None for an image of one plane."""
     top: float
-    """The value that few voxels exceed."""
+    """Value that few voxels exceed."""
     line: Volume
     spectrum: Volume
-    """Mean power of the plane by spatial frequency, over the square of its light."""
+    """Mean power of the xy plane by spatial frequency, divided by the square of its total light."""
 
 
 def liveliest_line(volume: Any) -> tuple[int, int]:
-    """Plane and row, in the middle third, along which a volume varies most; plane 0 of an image of one plane."""
+    """Returns the plane and row, in the middle third, along which a volume varies most; plane 0 of a single plane."""
     planes = volume.shape[0] if volume.ndim == 3 else 1
     rows = _middle(volume.shape[-2])
     best, at = -1.0, (0, 0)
@@ -48,11 +48,24 @@ def liveliest_line(volume: Any) -> tuple[int, int]:
 
 
 def view(volume: Any, at: tuple[int, int], *, background: float = 0.0, step: float = 1.0) -> View:
-    """Read a volume through plane and row `at`: its values, each worth `step`, less the background."""
+    """Reads the views of a volume.
+
+    Parameters
+    ----------
+    volume : array_like
+        Volume of 2 or 3 axes, read by slices.
+    at : tuple of int
+        Plane and row to show.
+    background : float
+        Subtracted from all values.
+    step : float
+        Factor from stored values to the image's units.
+    """
     z, y = at
     deep = volume.ndim == 3
     xy = _read(volume, (z,) if deep else ()) * step - background
     xz = _read(volume, (slice(None), y)) * step - background if deep else None
+    # a strided sample gives the percentile of a volume of any size in bounded memory
     stride = max(1, math.ceil((math.prod(volume.shape) / _SAMPLES) ** (1 / volume.ndim)))
     sample = _read(volume, (slice(None, None, stride),) * volume.ndim)
     top = float(np.percentile(sample, BRIGHT)) * step - background
@@ -60,13 +73,13 @@ def view(volume: Any, at: tuple[int, int], *, background: float = 0.0, step: flo
 
 
 def frequencies(shape: tuple[int, ...]) -> Volume:
-    """Middles of the bins of a spectrum, in cycles per voxel."""
+    """Returns the centres of the bins of a spectrum, in cycles per voxel."""
     count = _bins(shape)
     return (np.arange(1, count) + 0.5) / count / 2
 
 
 def _read(volume: Any, index: tuple[Any, ...]) -> Volume:
-    """Part of a volume that takes slices; an axis that a number stands for goes."""
+    """Reads part of a volume that takes only slices; axes indexed by a number are dropped."""
     whole = (*index, *(slice(None),) * (volume.ndim - len(index)))
     slices = tuple(slice(i, i + 1) if isinstance(i, int) else i for i in whole)
     gone = tuple(axis for axis, i in enumerate(whole) if isinstance(i, int))
@@ -79,7 +92,8 @@ def _middle(size: int) -> range:
 
 
 def _spectrum(plane: Volume) -> Volume:
-    """Windowed, so that the frame's edges add nothing; averaged over rings of equal frequency up to half a cycle."""
+    """Returns mean power over rings of equal frequency, up to half a cycle per voxel."""
+    # the window hides the jump from one edge of the plane to the other, whose power would cover that of the object
     window = np.hanning(plane.shape[0] + 2)[1:-1, None] * np.hanning(plane.shape[1] + 2)[1:-1]
     light = float((plane * window).sum())
     mean = light / float(window.sum())

@@ -1,4 +1,4 @@
-"""Writing a report, as a page or as a picture, in one file that needs no other."""
+"""Writer for reports: a page or a picture in one self-contained file."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from matplotlib.figure import Figure
 from rlcore.app.before_after.facts import divergence, facts, shown
 from rlcore.app.before_after.panels import draw
 from rlcore.app.before_after.views import liveliest_line, view
-from rlcore.app.files.layout import Pick
-from rlcore.app.files.opening import Opened, into, decode_nothing, open_file
 from rlcore.app.file_request import FileRequest
+from rlcore.app.files.destination import partial_output
+from rlcore.app.files.layout import Pick
+from rlcore.app.files.opening import Opened, decode_nothing, into, open_file
 from rlcore.app.psf.files import scale_of
 from rlcore.app.run_summary import RunSummary
 from rlcore.errors import InputError
@@ -31,7 +32,7 @@ _STYLE = (
 
 
 def check_report(path: Path, *, force: bool) -> None:
-    """Refuse a name that cannot be written, before anything is run."""
+    """Raises InputError if the report cannot be written, before anything is run."""
     name = repr(str(path))
     if path.suffix.lower() not in _SUFFIXES:
         raise InputError(f"report {name} has no ending that is known; choose one of {', '.join(_SUFFIXES)}")
@@ -44,18 +45,23 @@ def check_report(path: Path, *, force: bool) -> None:
 
 
 def write_report(path: Path, request: FileRequest, summary: RunSummary, warned: list[str]) -> None:
-    """Show what a run has gained.
+    """Writes a report that compares image and result of a run.
 
     Parameters
     ----------
     path : Path
-        Ends in .html or .png; replaced when it is finished.
+        File ending in .html or .png; replaced once the report is complete.
     request : FileRequest
-        Of the run.
+        Request of the run.
     summary : RunSummary
-        What became of it.
+        Summary of the run.
     warned : list of str
-        Warnings that were shown.
+        Warnings printed during the run.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
     """
     said = facts(request, summary, open_file(request.image, "image", pick=request.pick, decode=decode_nothing))
     picture = path.suffix.lower() == ".png"
@@ -63,17 +69,15 @@ def write_report(path: Path, request: FileRequest, summary: RunSummary, warned: 
     drawn = io.BytesIO()
     figure.savefig(drawn, dpi=_DPI, format="png")
     content = drawn.getvalue() if picture else _page(request, drawn.getvalue(), said, warned).encode()
-    partial = path.with_name(path.name + ".partial")
     try:
-        partial.write_bytes(content)
-        partial.replace(path)
+        with partial_output(path) as partial:
+            partial.write_bytes(content)
     except OSError as error:
         raise InputError(f"report {str(path)!r} cannot be written: {error.strerror or error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _figure(request: FileRequest, summary: RunSummary, text: list[str]) -> Figure:
+    # next to the output, whose disk had room for volumes; /tmp may be in memory
     with tempfile.TemporaryDirectory(dir=request.output.parent) as folder:
         decode = into(Path(folder) / "decoded.npy", request.memory)
         image = open_file(request.image, "image", pick=request.pick, decode=decode)
@@ -85,7 +89,7 @@ def _figure(request: FileRequest, summary: RunSummary, text: list[str]) -> Figur
 
 
 def _result(request: FileRequest, summary: RunSummary) -> Opened:
-    """The finished output; NumPy's format does not say what its axes are."""
+    """Opens the finished output; NumPy's format does not name its axes, so they are given."""
     axes = summary.axes if request.output.suffix.lower() == ".npy" else None
     return open_file(request.output, "result", pick=Pick(axes=axes))
 
@@ -99,6 +103,7 @@ def _page(request: FileRequest, picture: bytes, said: dict[str, str], warned: li
     rows = "".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(fact)}</td></tr>" for name, fact in said.items())
     warnings = "".join(f'<p class="w">warning: {html.escape(warning)}</p>' for warning in warned)
     title = html.escape(f"{request.image.name}, deconvolved")
+    # the picture is embedded, so that the page can be sent as one file
     data = base64.b64encode(picture).decode()
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'

@@ -1,1 +1,1 @@
-"""The benchmark: the same problems by every backend here and by other programs, in one run, as ratios."""
+"""Benchmark: all backends and other installed programs on identical problems in one run, compared as ratios."""

@@ -1,4 +1,4 @@
-"""Results as a picture: how many voxels every program takes through an iteration in a second."""
+"""Chart of results: voxel-iterations per second of every program."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from rlcore.app.bench.table import by, format_rate
 from rlcore.app.files.destination import partial_output
 
 _BAR = 0.32
-"""Inches of height for a bar."""
+"""Height of a bar in inches."""
 _SPAN = 20
-"""Ratio of the fastest to the slowest beyond which the axis is logarithmic, or the slow could not be seen."""
+"""Ratio of fastest to slowest above which the axis is logarithmic, as short bars would be invisible."""
 _COLOURS = "tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple", "tab:brown", "tab:pink", "tab:olive"
-"""Of the results, one after another."""
+"""Colours of the results, in their order."""
 _GREY = {"color": "tab:gray"}
 _HATCHED = {"hatch": "////", "edgecolor": "black"}
 
 
 def draw(results: list[dict[str, Any]], names: list[str], path: Path) -> None:
-    """Write the chart as PNG, a panel for each problem.
+    """Writes the chart as PNG, with a panel for each problem.
 
     Parameters
     ----------
     results : list of dict
-        As `measure` gives them.
+        Results as returned by `measure`.
     names : list of str
-        What to call each; one result needs none. Bars of several have a colour each, those of the same program side by
-        side, and other programs are hatched; of a single result, other programs are grey.
+        Name of each result; may be empty for a single one. Several results have a colour each, with bars of one program
+        side by side and other programs hatched; in a single result, other programs are grey.
     path : Path
-        Replaced when the picture is finished.
+        Output file; replaced once the picture is complete.
     """
     shown = panels(results)
     heights = [1 + len(bars) for _, bars in shown]
@@ -51,20 +51,21 @@ def draw(results: list[dict[str, Any]], names: list[str], path: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A contender on a problem."""
+    """Bar of one program on one problem."""
 
     label: str
     rate: float
     ours: bool
     result: int
-    """Which of the results it is from."""
+    """Index of the result that the bar is from."""
 
 
 def panels(results: list[dict[str, Any]]) -> list[tuple[str, list[Bar]]]:
-    """Title and bars of each problem, those of the same program side by side."""
+    """Returns title and bars of each problem, with bars of one program side by side."""
     found: dict[str, list[Bar]] = {}
     for number, result in enumerate(results):
         for problem in result["problems"]:
+            # problems are merged by title, as results of several machines may hold different ones
             bars = found.setdefault(f"{problem['name']}: {by(problem['shape'])}, PSF {by(problem['psf_shape'])}", [])
             for row in problem["rows"]:
                 if rate := row["figures"]["rate"]:
@@ -79,7 +80,7 @@ def _side_by_side(bars: list[Bar]) -> list[Bar]:
 
 
 def _legend(names: list[str], *, starred: bool) -> dict[str, Any]:
-    """What colours and stars mean."""
+    """Returns the legend for colours and stars."""
     several = len(names) > 1
     mine = zip(_COLOURS, names if several else ["backends of rlcore"], strict=False)
     handles = [Patch(color=colour, label=name) for colour, name in mine]
@@ -98,10 +99,11 @@ def _panel(axes: Any, title: str, bars: list[Bar], *, several: bool) -> None:
             patch.set(**(_HATCHED if several else _GREY))
     axes.bar_label(drawn, labels=[format_rate(rate) for rate in rates], padding=3)
     axes.set_yticks(range(len(bars)), [bar.label for bar in bars], fontsize=9)
-    axes.invert_yaxis()
+    axes.invert_yaxis()  # the first row of the table on top
     axes.set_title(title, loc="left")
     if max(rates) > _SPAN * min(rates):
         axes.set_xscale("log")
+        # room on the right for the labels of bars; a logarithmic axis needs a larger factor
         axes.set_xlim(min(rates) / 2, 1.6 * max(rates))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     else:

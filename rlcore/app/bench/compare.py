@@ -1,4 +1,4 @@
-"""Several results side by side: over machines, or over versions; and what in them cannot be compared."""
+"""Comparison of several results, over machines or versions, with remarks on differences that forbid comparing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,13 @@ COLUMNS = (
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A result file."""
+    """Reads a result file.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or is of another format.
+    """
     try:
         result = json.loads(path.read_text())
     except OSError as error:
@@ -34,7 +40,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def names_of(results: list[dict[str, Any]], paths: list[Path]) -> list[str]:
-    """What tells the machines apart: card or processor, or the files' names where these are the same."""
+    """Returns names that distinguish the results: graphics card or processor, with the file's name if two are alike."""
     if not results:
         raise InputError("--compare needs result files; name at least one")
     names = [_machine(result["machine"]) for result in results]
@@ -49,7 +55,7 @@ def _machine(machine: dict[str, Any]) -> str:
 
 
 def remarks(results: list[dict[str, Any]], names: list[str]) -> list[str]:
-    """Why rows of the same name may not be set against each other, one sentence each."""
+    """Returns reasons why rows of one name cannot be compared, one sentence each."""
     first, found = results[0], []
     for result, name in zip(results[1:], names[1:], strict=True):
         for key, what in (("iterations", "iterations"), ("boundary", "boundary")):
@@ -78,7 +84,7 @@ def _different_problems(result: dict[str, Any], name: str, first: dict[str, Any]
 
 
 def _different_rows(problem: dict[str, Any], name: str, other: dict[str, Any], other_name: str) -> list[str]:
-    """Programs of the same name that are of another version, or do another amount of work."""
+    """Returns remarks on programs of one name that differ in version or in the amount of work."""
     known = {row["name"]: row for row in other["rows"] if table.measured(row)}
     found = []
     for row in filter(table.measured, problem["rows"]):
@@ -96,7 +102,7 @@ def _different_rows(problem: dict[str, Any], name: str, other: dict[str, Any], o
 
 
 def lines_of(results: list[dict[str, Any]], names: list[str]) -> list[list[str]]:
-    """The table's rows: problem by problem, in each program by program, in each the machines in turn."""
+    """Returns the rows of the table, ordered by problem, program and machine."""
     made = []
     for problem_name in dict.fromkeys(p["name"] for result in results for p in result["problems"]):
         found = [
@@ -107,6 +113,7 @@ def lines_of(results: list[dict[str, Any]], names: list[str]) -> list[list[str]]
             for row in filter(table.measured, problem["rows"])
         ]
         programs = list(dict.fromkeys(row["name"] for _, _, row in found))
+        # the sort is stable, so the machines keep their order within a program
         for name, asked, row in sorted(found, key=lambda each: programs.index(each[2]["name"])):
             cells = {"problem": problem_name, "machine": name, **table.cells(row, found[0][2], asked)}
             made.append([cells[column] for column in COLUMNS])
@@ -114,12 +121,13 @@ def lines_of(results: list[dict[str, Any]], names: list[str]) -> list[list[str]]
 
 
 def show(results: list[dict[str, Any]], names: list[str], *, as_json: bool, as_markdown: bool) -> None:
-    """On stdout, in the form asked for; on a terminal machines have letters, which leave room for the figures."""
+    """Prints the comparison on stdout as JSON, Markdown or a table."""
     if as_json:
         print_json(dict(zip(names, results, strict=True)))
     elif as_markdown:
         click.echo("\n".join(table.markdown_table(COLUMNS, lines_of(results, names))))
     else:
+        # names of machines are too long for the width of a terminal
         letters = [chr(ord("A") + number) for number in range(len(names))]
         console, made = table.wide_console(), Table(*COLUMNS, box=None, pad_edge=False)
         for line in lines_of(results, letters):

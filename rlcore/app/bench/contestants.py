@@ -1,4 +1,4 @@
-"""Who takes part: every usable backend on every device, and other programs that happen to be installed."""
+"""Contestants of the benchmark: every usable backend on every device, and other installed programs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from rlcore.app.bench import gpu_peers, peers
 from rlcore.app.bench.implementation import Implementation
 from rlcore.app.bench.memory import Cards
 from rlcore.app.bench.own_backend import REFERENCE, OwnBackend
-from rlcore.backend import on_host
 from rlcore.errors import BackendError
 
 _PEERS: dict[str, Callable[[], Implementation]] = {
@@ -30,22 +29,22 @@ _ON_GPU = {"cuCIM": "cucim", "pyclesperanto": "pyclesperanto", "RedLionfish GPU"
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """A contender before it is made: what a process of its own needs to make it."""
+    """Description of an implementation, from which a process of its own creates it."""
 
     name: str
     device: int | None = None
-    """Which of a backend's devices."""
+    """Index of a backend's device; None if it has only one."""
     ours: bool = True
     shown: str = ""
-    """The device, for people."""
+    """Name of the device, for people."""
     reason: str = ""
-    """Why it cannot take part."""
+    """Reason why it cannot run; empty if it can."""
     skipped: str = ""
-    """Why it takes part only when its device is named."""
+    """Reason why it runs only if its device is named; empty if it runs by default."""
 
     @property
     def label(self) -> str:
-        """Its name, with the device where there are several."""
+        """Name of the contestant, with the device if there are several."""
         return self.name if self.device is None else f"{self.name}:{self.device}"
 
     def to_dict(self) -> dict[str, Any]:
@@ -53,20 +52,21 @@ class Contestant:
 
 
 def contestants() -> list[Contestant]:
-    """Other programs first, as what is compared with; then backends, as `survey` lists them.
+    """Lists all contestants: other programs first, as the baseline; then backends, in the order of `survey`.
 
-    It opens devices, so it is called in a process that ends.
+    Opens devices, which hold memory until the process ends, so it is called in a process of its own.
     """
     backends = [found for finding in rlcore.survey() for found in _on_devices(finding)]
     on_gpu = bool(Cards()) or any(on_gpu for _, on_gpu in backends)
     names = [name for name, module in _ON_CPU.items() if find_spec(module)]
     names += ["deconwolf"] if peers.has_deconwolf() else []
     names += [name for name, module in _ON_GPU.items() if on_gpu and find_spec(module)]
+    # programs for graphics cards could only fail where there is no card
     return [Contestant(name, ours=False) for name in names] + [contestant for contestant, _ in backends]
 
 
 def _on_devices(finding: rlcore.Finding) -> list[tuple[Contestant, bool]]:
-    """A backend on each of its devices, and whether that is a card; processors beside cards stand aside."""
+    """Lists a backend on each device, and whether each is a graphics card; processors are skipped next to cards."""
     if len(finding.devices) < 2:
         return [_contestant(finding, None, finding.device)]
     found = [_contestant(finding, device.index, device.name) for device in finding.devices]
@@ -81,18 +81,18 @@ def _skip(contestant: Contestant) -> Contestant:
 
 
 def _contestant(finding: rlcore.Finding, device: int | None, shown: str) -> tuple[Contestant, bool]:
-    """A backend on one of its devices, with the reason if that one does not work; and whether it runs on a card."""
-    if finding.reason:
+    """Describes a backend on one device, with the reason if it fails there, and whether it is a graphics card."""
+    if finding.reason:  # not opened again: it would fail again
         return Contestant(finding.name, device, shown=shown, reason=finding.reason), False
     try:
         backend = rlcore.load_backend(finding.name, device)
     except BackendError as error:
         return Contestant(finding.name, device, shown=shown, reason=str(error)), False
-    return Contestant(finding.name, device, shown=shown), not on_host(backend)
+    return Contestant(finding.name, device, shown=shown), not backend.facts.on_host
 
 
 def make(name: str, device: int | None, boundary: str, cache: Path) -> Implementation:
-    """Import its library and open its device."""
+    """Creates an implementation, which imports its library and opens its device."""
     if name in _PEERS:
         return _PEERS[name]()
     return OwnBackend(name, device, boundary, cache)

@@ -1,4 +1,4 @@
-"""Other programs on a graphics card as contenders, where they happen to be installed."""
+"""Other programs on a graphics card, as implementations under test."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from importlib.metadata import version
 
 import numpy as np
 
-from rlcore.app.bench.implementation import Facts
 from rlcore.app.bench.floors import Floor, cupy_floor
+from rlcore.app.bench.implementation import Facts
 from rlcore.app.bench.memory import Cards
 from rlcore.app.bench.peers import Peer, need_3d, scipy_shape
 from rlcore.backend import Volume
 
 
 class CuCIM(Peer):
-    """`cucim.skimage.restoration.richardson_lucy`: zeros outside the image, without a weight."""
+    """`cucim.skimage.restoration.richardson_lucy`: zero boundary, without a weight."""
 
     _volumes = 6.0
 
@@ -26,7 +26,7 @@ class CuCIM(Peer):
         from cucim.skimage.restoration import richardson_lucy
 
         self._cupy, self._run = cupy, richardson_lucy
-        cupy.cuda.Device().synchronize()
+        cupy.cuda.Device().synchronize()  # creates the context, which belongs to opening the device
 
     def prepare(self, image: Volume, psf: Volume, iterations: int) -> Facts:
         self._padded = scipy_shape(image.shape, psf.shape)
@@ -44,7 +44,7 @@ class CuCIM(Peer):
 
 
 class Pyclesperanto(Peer):
-    """`pyclesperanto.deconvolve`: the volume repeated, padded only to a length that its FFT takes."""
+    """`pyclesperanto.deconvolve`: periodic boundary, padded only to lengths that its FFT supports."""
 
     _volumes = 4.0
 
@@ -67,7 +67,7 @@ class Pyclesperanto(Peer):
 
 
 class RedLionfishGPU(Peer):
-    """RedLionfish through reikna: the volume repeated, nothing padded, complex transforms."""
+    """RedLionfish with reikna: periodic boundary, no padding, complex transforms."""
 
     _volumes = 8.0
 
@@ -93,7 +93,7 @@ class RedLionfishGPU(Peer):
 
 
 class _Fallback(logging.Handler):
-    """Notes when a program says in its log that it does something else than it was asked for."""
+    """Logging handler that records when a program reports a fallback or a failure."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
@@ -107,7 +107,8 @@ class _Fallback(logging.Handler):
 
 @contextmanager
 def _no_fallback() -> Iterator[None]:
-    """Refuse a time that was silently another device's or another algorithm's."""
+    """Raises RuntimeError if the program falls back to another device or algorithm inside the context."""
+    # the program returns a result all the same, whose time would be taken for the GPU's
     log, handler = logging.getLogger(), _Fallback()
     level = log.level
     log.addHandler(handler)
@@ -122,7 +123,7 @@ def _no_fallback() -> Iterator[None]:
 
 
 def version_of(library: str) -> str:
-    """The version of a library whose distribution's name tells its CUDA too."""
+    """Returns the version of a library whose distribution is named after its CUDA version, as in cucim-cu12."""
     import importlib
 
     return str(getattr(importlib.import_module(library), "__version__", "of unknown version"))

@@ -1,4 +1,4 @@
-"""What the benchmark asks of whatever it times, a backend or another program."""
+"""Interface of an implementation under test, a backend or another program."""
 
 from __future__ import annotations
 
@@ -12,40 +12,41 @@ from rlcore.backend.boxes import Shape
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a contender says of how it will do a problem."""
+    """Properties of an implementation's run on a problem, as far as it reports them."""
 
     device: str
     version: str
     boundary: str
     padded: Shape | None
-    """Shape of its transforms; None where it does not say."""
+    """Shape of its transforms; None if it does not report it."""
     blocks: int = 1
     on_device: bool = False
-    """Whether its arrays are in a card's memory."""
+    """True if its arrays are in the memory of a graphics card."""
     plan_bytes: int | None = None
+    """Peak memory that its plan predicts; None without a plan."""
     plan: dict[str, Any] | None = None
     planning: bool = False
-    """Whether it tells what planning its transforms took."""
+    """True if it reports the time spent on planning its transforms."""
 
 
 class Implementation(Protocol):
-    """PanelResult in a process of its own; making it imports its library and opens its device."""
+    """An implementation under test. Creating it imports its library and opens its device, in a process of its own."""
 
     def prepare(self, image: Volume, psf: Volume, iterations: int) -> Facts:
-        """How it will do this; raises if it cannot."""
+        """Prepares for a problem and returns its facts; raises if it cannot be solved."""
         ...
 
     def call(self, image: Volume, psf: Volume, iterations: int) -> tuple[Volume, float | None]:
-        """The restored volume in host memory, and seconds per iteration where the contender tells them itself."""
+        """Returns the restored volume in host memory, and seconds per iteration; None if it does not report them."""
         ...
 
     def planning_seconds(self) -> float:
-        """What planning its transforms has taken so far."""
+        """Returns the seconds spent on planning transforms so far."""
         ...
 
     def floor(self, seconds: float) -> Floor | None:
-        """Four bare transforms by the same library on the same shape; None where that cannot be had.
+        """Returns a timer of four bare transforms by the same library on the same shape; None if unavailable.
 
-        Making it may take about so many seconds.
+        Creating the timer may take about `seconds`.
         """
         ...

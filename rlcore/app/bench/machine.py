@@ -1,4 +1,4 @@
-"""What a result has to say of the machine and the versions that it was measured with; nothing that names its owner."""
+"""Description of the machine and of library versions for results; without names of users or hosts."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ _ASKED = "name,driver_version,clocks.sm,clocks.mem,clocks.max.sm,power.limit"
 
 
 def describe(opencl: list[dict[str, Any]]) -> dict[str, Any]:
-    """Processor, memory, what else is running (load), devices with driver and clocks, versions, commit."""
+    """Returns processor, memory, system load, devices with drivers and clocks, versions and commit."""
     return {
         "processor": processor(),
         "processors": processors(),
         "clock_mhz": _clock(),
         "free_memory": host_free()[0],
+        # load of other processes explains outliers
         "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
         "system": platform.system(),
         "python": platform.python_version(),
@@ -40,7 +41,8 @@ def describe(opencl: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def processor() -> str:
-    """The processor's name."""
+    """Returns the name of the processor."""
+    # on Linux, platform.processor() is empty or only the architecture
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
             if line.startswith("model name"):
@@ -57,17 +59,20 @@ def _clock() -> float | None:
 
 
 def _cards() -> list[dict[str, str]]:
-    """Every NVIDIA card, as its driver describes it."""
+    """Returns every NVIDIA card as described by its driver."""
     if shutil.which("nvidia-smi") is None:
         return []
     asked = ["nvidia-smi", f"--query-gpu={_ASKED}", "--format=csv,noheader"]
-    told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+    output = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
     names = _ASKED.split(",")
-    return [dict(zip(names, (cell.strip() for cell in line.split(",")), strict=False)) for line in told.splitlines()]
+    return [dict(zip(names, (cell.strip() for cell in line.split(",")), strict=False)) for line in output.splitlines()]
 
 
 def opencl_devices() -> list[dict[str, Any]]:
-    """Every OpenCL device with its driver and highest clock; it loads drivers, so a process that ends asks."""
+    """Returns every OpenCL device with its driver and maximum clock.
+
+    Loads all drivers, so it is called in a process of its own.
+    """
     if find_spec("pyopencl") is None:
         return []
     import pyopencl
@@ -97,7 +102,7 @@ def _versions() -> dict[str, str]:
 
 
 def _commit() -> str | None:
-    """The commit of the checkout that rlcore runs from, if it is one."""
+    """Returns the commit of the checkout that rlcore runs from; None if it is installed otherwise."""
     folder = Path(rlcore.__file__).parent
     if shutil.which("git") is None or not (folder.parent / ".git").exists():
         return None

@@ -1,5 +1,5 @@
-"""All contenders on one problem: a quick trial of each, then turns in rounds, so that a drift of the machine hits all
-alike; those that are too slow for a turn come last, with what time is left."""
+"""Match: all contestants on one problem. After a quick trial of each, they take turns in rounds, so that drift of the
+machine's speed affects all alike. Contestants too slow for a full turn come last, in the remaining time."""
 
 from __future__ import annotations
 
@@ -22,18 +22,32 @@ from rlcore.backend.discovery.registry import load_backend
 from rlcore.planner import Plan
 
 _LARGEST_REFERENCE = 40_000_000
-"""Voxels of a transform beyond which float64 on one thread takes too long to be worth it."""
+"""Size of a transform, in voxels, above which the float64 reference on one thread takes too long."""
 _SLACK = 1.5
-"""Of what a turn is reckoned to take, since a process that finds its time too short leaves something out."""
+"""Factor on the expected time of a turn; a process that runs out of time leaves out measurements."""
 _NO_TIME = "no time was left for it; give more --minutes"
 
 Say = Callable[[str], None]
 
 
 class Match:
-    """All contenders on one problem, until a time by `time.monotonic`."""
+    """A match of all contestants on one problem.
 
-    def __init__(self, problem: Problem, contestants: list[Contestant], processes: Processes, until: float, say: Say) -> None:
+    Parameters
+    ----------
+    problem : Problem
+    contestants : list of Contestant
+    processes : Processes
+        Starts the process of each measurement.
+    until : float
+        End of the match by `time.monotonic`.
+    say : callable
+        Receives lines about the progress.
+    """
+
+    def __init__(
+        self, problem: Problem, contestants: list[Contestant], processes: Processes, until: float, say: Say
+    ) -> None:
         self._problem, self._processes, self._until, self._say = problem, processes, until, say
         self._settings = processes.settings
         self._pairs = [(contestant, Row.of(contestant)) for contestant in contestants]
@@ -43,8 +57,10 @@ class Match:
         self._geometry = Geometry(problem.shape, psf, tuple(p // 2 for p in psf), boundary)
 
     def run(self, *, reference: bool) -> dict[str, Any]:
+        """Measures all contestants and returns the results in types that JSON has."""
         truth = self._reference() if reference else None
         participants = [pair for pair in self._pairs if not pair[1].failure]
+        # trials take at most half of the time left, and each passes what it saves to those after it
         for number, (contestant, row) in enumerate(participants):
             self._trial(contestant, row, self._left() / 2 / (len(participants) - number))
         for turn in range(self._settings.rounds):
@@ -64,20 +80,20 @@ class Match:
         return max(0.0, self._until - time.monotonic())
 
     def _reference(self) -> Path | None:
-        """The result in float64, in a file."""
+        """Computes the float64 reference and returns its file; None if it is too large or fails."""
         if math.prod(self._geometry.minimum_shape) > _LARGEST_REFERENCE:
             return None
         self._say(f"{self._problem.name}: reference in float64")
         path = self._file("float64")
-        asked = Assignment(self._settings.iterations, self._left() / 6, result=path)
-        answer = self._processes.measure(REFERENCE_CONTESTANT, self._problem, asked)
+        assignment = Assignment(self._settings.iterations, self._left() / 6, result=path)
+        answer = self._processes.measure(REFERENCE_CONTESTANT, self._problem, assignment)
         if "failure" in answer:
             self._say(f"{self._problem.name}: no reference, {answer['failure']}")
             return None
         return path
 
     def _trial(self, contestant: Contestant, row: Row, seconds: float) -> None:
-        """How fast it is, by a call of few iterations."""
+        """Measures roughly how fast a contestant is, by a call of few iterations."""
         if not seconds:
             row.failure = _NO_TIME
             return
@@ -86,40 +102,42 @@ class Match:
         self._say_failure(contestant, row)
 
     def _turn(self, contestant: Contestant, row: Row, turn: int, truth: Path | None) -> None:
-        """A turn of full calls, if its share of the time is enough for one."""
+        """Takes a turn of full calls if the contestant's share of the time allows one."""
         settings, share = self._settings, self._share(row)
         turns = turns_within(share, row.trial_times, settings.iterations, settings.rounds - turn)
         if turns:
             self._say(f"{self._problem.name}: {contestant.label}, round {turn + 1}")
             self._take(contestant, row, settings.iterations, share / turns, truth)
-        elif not row.walls:
+        elif not row.walls:  # a contestant that has had a full turn needs no short one
             self._slow.append((contestant, row))
 
     def _short_turn(self, contestant: Contestant, row: Row, seconds: float, truth: Path | None) -> None:
-        """As many iterations as end in time, unless the trial has had as many."""
+        """Takes a turn of as many iterations as fit in the time, unless the trial had as many."""
         asked = self._settings.iterations
         iterations = row.trial_times.fitting(seconds, asked)
         if iterations > TRIAL:
             self._say(f"{self._problem.name}: {contestant.label}, {iterations} of {asked} iterations")
+            # fewer iterations give another result, which has no reference
             self._take(contestant, row, iterations, seconds, truth if iterations == asked else None)
 
     def _take(self, contestant: Contestant, row: Row, iterations: int, seconds: float, truth: Path | None) -> None:
-        """A turn; of our backends the first result is held against the reference, if there is one."""
+        """Takes a turn; the first result of a backend of ours is compared with the reference if there is one."""
+        # other programs treat the boundary differently, so their results differ for other reasons than rounding
         result = self._file("result") if truth and contestant.ours and not row.walls else None
-        asked = Assignment(iterations, seconds, self._settings.cycles, result=result)
-        row.take(self._processes.measure(contestant, self._problem, asked), iterations)
+        assignment = Assignment(iterations, seconds, self._settings.cycles, result=result)
+        row.take(self._processes.measure(contestant, self._problem, assignment), iterations)
         if result and truth and result.exists():
             row.error = _difference(result, truth)
             result.unlink()
         self._say_failure(contestant, row)
 
     def _share(self, row: Row) -> float:
-        """Seconds for all turns that this row has still to come."""
+        """Returns the seconds available for all remaining turns of this row."""
         others = [other for _, other in self._pairs if not other.failure and other is not row]
         return shares([self._wanted(row), *map(self._wanted, others)], self._left())[0]
 
     def _wanted(self, row: Row) -> float:
-        """Seconds of its turns still to come, by those that it had."""
+        """Returns the seconds that the remaining turns of a row need, judged by its turns so far or its trial."""
         settings = self._settings
         each = max(row.walls) if row.walls else row.trial_times.turn(settings.iterations, settings.cycles)
         return _SLACK * (each + 1) * (settings.rounds - len(row.walls))
@@ -132,12 +150,12 @@ class Match:
         return self._processes.folder / f"{name}.npy"
 
     def _does_less(self, row: Row) -> bool:
-        """Whether another program's transforms are smaller than this problem needs."""
+        """Returns whether another program's transforms are smaller than the boundary of this problem requires."""
         padded = row.facts.get("padded")
         return not row.ours and padded is not None and math.prod(padded) < math.prod(self._geometry.minimum_shape)
 
     def _remember(self, contestant: Contestant, row: Row) -> None:
-        """Let `rlcore plan` know how fast a backend is here."""
+        """Caches the speed of a backend on this machine for `rlcore plan`."""
         each = row.figures(1)["iteration"]
         if contestant.ours and each is not None and not row.failure:
             plan = Plan.from_dict(row.facts["plan"])
@@ -145,7 +163,7 @@ class Match:
 
 
 def _difference(result: Path, truth: Path) -> float:
-    """Largest difference as a share of the maximum, plane by plane."""
+    """Returns the largest difference relative to the maximum; plane by plane, as volumes may exceed memory."""
     pair = np.load(result, mmap_mode="r"), np.load(truth, mmap_mode="r")
     most = max(float(np.abs(a - b).max()) for a, b in zip(*pair, strict=True))
     return most / max(float(plane.max()) for plane in pair[1])

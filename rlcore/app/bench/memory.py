@@ -1,4 +1,4 @@
-"""Peak memory of a call, above what was in use before it: of this process, and of the graphics cards."""
+"""Peak memory of a call above the memory in use before it, of this process and of the graphics cards."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-_EVERY = 0.002
-"""Seconds between looks at the cards' memory, which has no high-water mark of its own."""
+_INTERVAL = 0.002
+"""Seconds between samples of the cards' memory, for which the driver keeps no peak."""
 
 
 class PeakMemory:
-    """Measures what is done inside ``with``; `host` and `device` are bytes afterwards."""
+    """Context that measures peak memory; `host` and `device` hold bytes afterwards."""
 
     def __init__(self) -> None:
         self.host = self.device = 0
@@ -25,7 +25,9 @@ class PeakMemory:
 
     def __enter__(self) -> PeakMemory:
         with suppress(OSError):
-            Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts anew
+            Path("/proc/self/clear_refs").write_text(
+                "5"
+            )  # Linux: resets the peak, else that of an earlier call would count
         self._before, self._cards_before = _resident(), self._cards.used()
         self._watcher.start()
         return self
@@ -35,21 +37,22 @@ class PeakMemory:
     ) -> None:
         self._stop.set()
         self._watcher.join()
-        self._look()
+        self._sample()
         self.host = max(0, _highest() - self._before)
 
     def _watch(self) -> None:
-        while self._cards_before and not self._stop.wait(_EVERY):
-            self._look()
+        while self._cards_before and not self._stop.wait(_INTERVAL):
+            self._sample()
 
-    def _look(self) -> None:
+    def _sample(self) -> None:
         grown = (now - before for now, before in zip(self._cards.used(), self._cards_before, strict=True))
         self.device = max(self.device, *grown, 0)
 
 
 class Cards:
-    """Memory in use on every NVIDIA card, by the driver's own library; none where that is absent."""
+    """Memory of all NVIDIA cards, as reported by the driver's library NVML; no cards if it is absent."""
 
+    # NVML through ctypes: other bindings are one more dependency, and CuPy would itself allocate memory on the card
     def __init__(self) -> None:
         self._handles: list[ctypes.c_void_p] = []
         try:
@@ -57,6 +60,7 @@ class Cards:
         except OSError:
             return
         count = ctypes.c_uint()
+        # functions of NVML return 0 on success
         if self._nvml.nvmlInit_v2() or self._nvml.nvmlDeviceGetCount_v2(ctypes.byref(count)):
             return
         for index in range(count.value):
@@ -68,11 +72,11 @@ class Cards:
         return len(self._handles)
 
     def used(self) -> list[int]:
-        """Bytes in use, card by card."""
+        """Returns bytes in use on each card."""
         return [used for _, used in self._read()]
 
     def free(self) -> int | None:
-        """Bytes free on the card that has most; None without cards."""
+        """Returns bytes free on the card with the most free memory; None without cards."""
         return max((free for free, _ in self._read()), default=None)
 
     def _read(self) -> list[tuple[int, int]]:
@@ -85,11 +89,12 @@ class Cards:
 
 
 def _resident() -> int:
-    """Bytes of this process in memory now; their peak so far where the system does not tell."""
+    """Returns resident bytes of this process; their peak on systems that report nothing else."""
     return _status("VmRSS") or _highest()
 
 
 def _highest() -> int:
+    # macOS reports bytes, other systems KiB
     return _status("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
         1 if sys.platform == "darwin" else 1024
     )

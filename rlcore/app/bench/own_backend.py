@@ -1,4 +1,4 @@
-"""This project's backends as contenders."""
+"""Backends of rlcore as implementations under test."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Any, cast
 
 import rlcore
 from rlcore.algorithm.boundary import Boundary
-from rlcore.app.bench.implementation import Facts
 from rlcore.app.bench.floors import Floor, floor_of, wait_on_host
+from rlcore.app.bench.implementation import Facts
 from rlcore.app.speed import Stopwatch
-from rlcore.backend import SupportsStreams, Volume, on_host
+from rlcore.backend import Streams, Volume
 from rlcore.backend.discovery.registry import installed
 from rlcore.backend.numpy_backend import NumPyBackend
 from rlcore.execution.progress import Progress
 
 REFERENCE = "float64"
-"""The name of NumPy in double precision, by which errors are measured."""
+"""Name of NumPy in double precision, the reference for errors."""
 
 
 class OwnBackend:
-    """A backend, through the front door."""
+    """A backend of rlcore, run through the public functions as users run it."""
 
     def __init__(self, name: str, device: int | None, boundary: str, cache: Path) -> None:
         reference = name == REFERENCE
@@ -31,8 +31,8 @@ class OwnBackend:
         self._boundary = cast("Boundary", boundary)
         self._cache = cache
         self._plan: Any = None
-        self._tells_time = on_host(self._backend) or isinstance(self._backend, SupportsStreams)
-        """Whether an iteration has finished, or can be waited for, when the callback hears of it."""
+        self._times_iterations = self._backend.facts.on_host or isinstance(self._backend, Streams)
+        """True if an iteration has finished, or can be waited for, when the callback is called."""
 
     def prepare(self, image: Volume, psf: Volume, iterations: int) -> Facts:
         backend = self._backend
@@ -40,7 +40,7 @@ class OwnBackend:
             image.shape,
             psf.shape,
             iterations=iterations,
-            acceleration="none",  # as the others do
+            acceleration="none",  # other programs have none, so times per iteration compare
             backend=backend,
             boundary=self._boundary,
         )
@@ -49,8 +49,8 @@ class OwnBackend:
             version=_version(backend.name),
             boundary=self._boundary,
             padded=plan.block_shape,
-            blocks=len(plan.cut()),
-            on_device=not on_host(backend),
+            blocks=len(plan.tiling()),
+            on_device=not backend.facts.on_host,
             plan_bytes=plan.memory_bytes,
             plan=asdict(plan),
             planning=getattr(backend, "planning_seconds", None) is not None,
@@ -60,7 +60,8 @@ class OwnBackend:
         watch, began = Stopwatch(), time.perf_counter()
 
         def finished(progress: Progress) -> None:
-            if on_host(self._backend):
+            if self._backend.facts.on_host:
+                # OpenCL on a CPU queues work and returns at once; the time counts once the queue is empty
                 wait_on_host(self._backend)
                 progress = replace(progress, elapsed=time.perf_counter() - began)
             watch(progress)
@@ -74,14 +75,14 @@ class OwnBackend:
             boundary=self._boundary,
             callback=finished,
         )
-        whole = watch.seconds_per_run if self._tells_time else None
+        whole = watch.seconds_per_run if self._times_iterations else None
         return result, whole / iterations if whole else None
 
     def planning_seconds(self) -> float:
         return float(getattr(self._backend, "planning_seconds", 0.0))
 
     def floor(self, seconds: float) -> Floor | None:
-        """The floor, where one block is the whole volume: that of blocks would be another shape's."""
+        """Returns the floor if one block holds the whole volume; with blocks it would be that of another shape."""
         plan = self._plan
         return floor_of(self._backend, plan.block_shape, self._cache, seconds) if plan.is_whole else None
 

@@ -1,4 +1,4 @@
-"""Other programs on the CPU as contenders, where they happen to be installed."""
+"""Other programs on the CPU, as implementations under test."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from rlcore.app.bench.implementation import Facts
 from rlcore.app.bench.floors import Floor, scipy_floor
+from rlcore.app.bench.implementation import Facts
 from rlcore.app.bench.machine import processor
 from rlcore.backend import Volume
 from rlcore.backend.boxes import Shape
@@ -23,12 +23,12 @@ from rlcore.errors import BudgetError
 
 
 class Peer:
-    """What other programs have in common: they tell neither a plan nor the time of an iteration."""
+    """Base of other programs, which report neither a plan nor the time of an iteration."""
 
     _padded: Shape | None = None
     _volumes: float
-    """The least memory of a run above its input, in volumes of the transforms' shape in float32: as measured, or what
-    its algorithm cannot do without."""
+    """Minimum memory of a run above its input, in float32 volumes of the transforms' shape: measured, or derived from
+    its algorithm."""
 
     def planning_seconds(self) -> float:
         return 0.0
@@ -37,7 +37,8 @@ class Peer:
         return None
 
     def refuse_unfit(self, shape: Shape, free: int | None) -> None:
-        """Refuse what would bring the whole machine to a halt; a free memory of None is not known."""
+        """Raises BudgetError if a run would exhaust the memory; `free` is None if unknown."""
+        # these programs check nothing themselves: the machine would swap, or the kernel would kill a process
         needed = int(self._volumes * 4 * math.prod(shape))
         if free is not None and needed > free:
             raise BudgetError(
@@ -47,7 +48,7 @@ class Peer:
 
 
 class ScikitImage(Peer):
-    """`skimage.restoration.richardson_lucy`: zeros outside the image, without a weight."""
+    """`skimage.restoration.richardson_lucy`: zero boundary, without a weight."""
 
     _volumes = 6.5
 
@@ -69,7 +70,7 @@ class ScikitImage(Peer):
 
 
 class RedLionfish(Peer):
-    """RedLionfish through SciPy: the volume repeated, nothing padded."""
+    """RedLionfish with SciPy: periodic boundary, no padding."""
 
     _volumes = 14.0
 
@@ -80,6 +81,7 @@ class RedLionfish(Peer):
 
     def prepare(self, image: Volume, psf: Volume, iterations: int) -> Facts:
         need_3d(image)
+        # the last axis is made even
         self._padded = (*image.shape[:-1], image.shape[-1] + image.shape[-1] % 2)
         self.refuse_unfit(self._padded, host_free()[0])
         return Facts(processor(), f"RedLionfish {version('RedLionfish')}", "periodic", self._padded)
@@ -95,21 +97,22 @@ class RedLionfish(Peer):
 
 
 class Deconwolf(Peer):
-    """The program `dw`: plain iterations, its fullest border; reading and writing TIFF files is in its times."""
+    """The program `dw`: plain iterations, its largest border. Its times include reading and writing TIFF files."""
 
     _volumes = 4.0
 
     def prepare(self, image: Volume, psf: Volume, iterations: int) -> Facts:
         need_3d(image)
         self.refuse_unfit(tuple(n + p - 1 for n, p in zip(image.shape, psf.shape, strict=True)), host_free()[0])
-        told = subprocess.run(["dw", "--version"], capture_output=True, text=True, check=False).stdout
-        return Facts(processor(), told.splitlines()[0] if told else "deconwolf", "extended", None)
+        output = subprocess.run(["dw", "--version"], capture_output=True, text=True, check=False).stdout
+        return Facts(processor(), output.splitlines()[0] if output else "deconwolf", "extended", None)
 
     def call(self, image: Volume, psf: Volume, iterations: int) -> tuple[Volume, float | None]:
         with tempfile.TemporaryDirectory() as folder:
             names = [str(Path(folder) / f"{name}.tif") for name in ("image", "psf", "out")]
             tifffile.imwrite(names[0], image)
             tifffile.imwrite(names[1], psf)
+            # --bq 2 is its largest border, which corresponds to the boundary "extended"
             how = ["--method", "rl", "--iter", str(iterations), "--bq", "2", "--float", "--overwrite"]
             done = subprocess.run(
                 ["dw", *how, "--out", names[2], *names[:2]], capture_output=True, text=True, check=False
@@ -120,18 +123,18 @@ class Deconwolf(Peer):
 
 
 def has_deconwolf() -> bool:
-    """Whether `dw` is on the PATH."""
+    """Returns whether `dw` is on the PATH."""
     return shutil.which("dw") is not None
 
 
 def scipy_shape(shape: Shape, psf_shape: Shape) -> Shape:
-    """What `scipy.signal.convolve` transforms."""
+    """Returns the shape that `scipy.signal.convolve` transforms."""
     import scipy.fft
 
     return tuple(scipy.fft.next_fast_len(n + p - 1, real=True) for n, p in zip(shape, psf_shape, strict=True))
 
 
 def need_3d(image: Volume) -> None:
-    """Refuse planes, for programs that take volumes only."""
+    """Raises RuntimeError for a plane; called for programs that take volumes only."""
     if np.ndim(image) != 3:
         raise RuntimeError("it takes volumes of 3 axes only")

@@ -1,4 +1,4 @@
-"""The problems that are timed: fixed sizes, or a user's own files."""
+"""Problems of the benchmark: fixed sizes, or a user's own files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SIZES: dict[str, tuple[Shape, Shape]] = {
     "medium": ((512, 512, 512), (64, 64, 64)),
     "large": ((256, 2048, 2048), (64, 64, 64)),
 }
-"""Shapes of image and PSF by name, the smaller first."""
+"""Shapes of image and PSF by name, in the order in which `all` runs them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,34 +36,35 @@ class Problem:
     image: str
     psf: str
     digest: str
-    """Of what the files hold, so that results of different files are not compared."""
+    """Identifies the voxels, so that results of different files are not compared."""
 
     def to_dict(self) -> dict[str, Any]:
         return {key: value for key, value in asdict(self).items() if key not in ("image", "psf")}
 
 
 def write_problem(name: str, folder: Path) -> Problem:
-    """One of the fixed sizes, written to the folder."""
+    """Writes a problem of a fixed size to the folder; raises InputError if the name is unknown."""
     if name not in SIZES:
         raise InputError(f"problem {name!r} is unknown; choose from {', '.join(map(repr, SIZES))}")
     shape, psf_shape = SIZES[name]
     image, psf = folder / f"{name}.npy", folder / f"{name}-psf.npy"
     target = np.lib.format.open_memmap(image, mode="w+", dtype=np.float32, shape=shape)
-    for number, plane in enumerate(target):
+    for number, plane in enumerate(target):  # the largest problem may exceed the memory
         plane[...] = _plane(number, shape)
     target.flush()
     np.save(psf, make_psf(psf_shape))
+    # raise the number when the generated data change: results of both must not be compared
     return Problem(name, shape, psf_shape, str(image), str(psf), "generated 1")
 
 
 def convert_problem(image: Path, psf: Path, folder: Path) -> Problem:
-    """A user's own files, brought to the form that every program here takes."""
+    """Converts a user's own files to the form that every program takes: non-negative float32."""
     opened = open_file(image, "image").only("image"), open_file(psf, "psf").only("psf")
     paths = folder / "own.npy", folder / "own-psf.npy"
     sha = hashlib.sha256()
     for array, path in zip(opened, paths, strict=True):
         everything = (slice(None),) * array.ndim
-        # other programs do not take negative counts
+        # some programs fail on negative counts
         values = np.maximum(np.asarray(array[everything], np.float32), 0)
         np.save(path, values)
         sha.update(values.data)
@@ -72,12 +73,12 @@ def convert_problem(image: Path, psf: Path, folder: Path) -> Problem:
 
 
 def make_image(shape: Shape) -> Volume:
-    """Photon counts of a pattern of waves: quick to make, and full of structure everywhere."""
+    """Returns photon counts of a wave pattern: fast to compute, with structure everywhere."""
     return np.stack([_plane(number, shape) for number in range(shape[0])])
 
 
 def make_psf(shape: Shape) -> Volume:
-    """A Gaussian with an eighth of the length as its standard deviation; float32, sum 1."""
+    """Returns a Gaussian PSF in float32 with sum 1; its standard deviation is an eighth of each length."""
     psf = np.ones(())
     for length in shape:
         offset = (np.arange(length) - length // 2) / (length / 8)
@@ -87,7 +88,7 @@ def make_psf(shape: Shape) -> Volume:
 
 
 def _plane(number: int, shape: Shape) -> Volume:
-    """One plane, the same whatever else is made."""
+    """Returns one plane, with a seed of its own so that it does not depend on the other planes."""
     waves: Any = math.sin(0.7 * number)
     for axis, length in enumerate(shape[1:]):
         wave = np.sin(np.arange(length) * (0.31 + 0.12 * axis) + number)

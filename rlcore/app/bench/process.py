@@ -1,4 +1,4 @@
-"""Runs a contender's measurements in a process of its own, one process at a time."""
+"""Processes of the benchmark: one measurement each, one at a time."""
 
 from __future__ import annotations
 
@@ -17,60 +17,61 @@ from rlcore.app.bench.contestants import Contestant
 from rlcore.app.bench.problems import Problem
 from rlcore.errors import BackendError
 
-_LEAST = 15.0
-"""Seconds that every process gets while there is time: to start, and to say what goes wrong."""
+_MINIMUM = 15.0
+"""Minimum time limit of a process in seconds: enough to start, and to report a failure."""
+# caches of compiled kernels and plans; empty ones make the first call of every program a cold one
 _CACHES = ("XDG_CACHE_HOME", "CUPY_CACHE_DIR", "POCL_CACHE_DIR")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How everything is run."""
+    """Settings common to all measurements."""
 
     iterations: int
     boundary: str
     rounds: int
     cycles: int
     minutes: float
-    """What everything together may take."""
+    """Time limit of the whole benchmark."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What a process is to measure."""
+    """Measurement assigned to a process."""
 
     iterations: int
     seconds: float
-    """What it plans with; it is ended when it has taken twice as long, or the benchmark's time is over."""
+    """Time that the process plans with. It is killed after twice as long, or at the end of the benchmark."""
     cycles: int = 0
-    """Warm calls after the cold one, as many of them as end in time."""
+    """Maximum number of warm calls after the cold one."""
     trial: bool = False
-    """Whether only to see how fast it is."""
+    """True if the measurement only estimates the speed."""
     result: Path | None = None
-    """A file for the restored volume."""
+    """File for the restored volume; None if it is not needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """Starts processes; `folder` holds their files, and their caches, which are empty when the benchmark begins."""
+    """Starts processes; `folder` holds their files and caches, and is empty at the start of the benchmark."""
 
     folder: Path
     settings: Settings
     deadline: float
-    """By `time.monotonic`."""
+    """End of the benchmark by `time.monotonic`."""
 
     def left(self) -> float:
-        """Seconds until the benchmark has to end."""
+        """Returns the seconds until the benchmark has to end."""
         return self.deadline - time.monotonic()
 
     def survey(self) -> tuple[list[Contestant], list[dict[str, Any]]]:
-        """Who can take part, and the OpenCL devices with their drivers."""
+        """Lists all contestants, and the OpenCL devices with their drivers."""
         answer = self._run({"name": None}, self.left())
         if "contestants" not in answer:
             raise BackendError(f"backends cannot be surveyed: {answer.get('failure', 'no answer')}")
         return [Contestant(**contestant) for contestant in answer["contestants"]], answer["opencl"]
 
-    def measure(self, contestant: Contestant, problem: Problem, asked: Assignment) -> dict[str, Any]:
-        """What a new process measured, and `wall`, the seconds that it lived."""
+    def measure(self, contestant: Contestant, problem: Problem, assignment: Assignment) -> dict[str, Any]:
+        """Runs a measurement in a new process; the answer includes `wall`, the lifetime of the process in seconds."""
         began = time.monotonic()
         task = {
             "name": contestant.name,
@@ -79,13 +80,14 @@ class Processes:
             "psf": problem.psf,
             "boundary": self.settings.boundary,
             "cache": str(self._cache()),
-            "iterations": asked.iterations,
-            "cycles": asked.cycles,
-            "trial": asked.trial,
-            "result": None if asked.result is None else str(asked.result),
-            "until": time.time() + asked.seconds,
+            "iterations": assignment.iterations,
+            "cycles": assignment.cycles,
+            "trial": assignment.trial,
+            "result": None if assignment.result is None else str(assignment.result),
+            # not by time.monotonic, whose zero may differ between processes
+            "until": time.time() + assignment.seconds,
         }
-        answer = self._run(task, min(max(_LEAST, 2 * asked.seconds), self.left()))
+        answer = self._run(task, min(max(_MINIMUM, 2 * assignment.seconds), self.left()))
         return answer | {"wall": time.monotonic() - began}
 
     def _cache(self) -> Path:
@@ -94,10 +96,10 @@ class Processes:
         return cache
 
     def _run(self, task: dict[str, Any], limit: float) -> dict[str, Any]:
-        """The answer of a process that is ended after `limit` seconds, with what it had measured by then."""
+        """Runs a process, kills it after `limit` seconds, and returns the measurements that it completed."""
         paths = self.folder / "task.json", self.folder / "answer.json"
         paths[0].write_text(json.dumps(task))
-        paths[1].unlink(missing_ok=True)
+        paths[1].unlink(missing_ok=True)  # else a process that dies at once would leave its predecessor's answer
         caches = {name: str(self._cache() / name.lower()) for name in _CACHES}
         command = [sys.executable, "-m", "rlcore.app.bench.worker", *map(str, paths)]
         problem = ""
@@ -118,6 +120,7 @@ class Processes:
 
 
 def _died(code: int, log: Path) -> str:
+    # a negative code is a signal; SIGKILL is sent by the kernel when memory runs out (our time limit ends elsewhere)
     if code < 0:
         return f"killed by {signal.Signals(-code).name}{', perhaps for its memory' if code == -signal.SIGKILL else ''}"
     lines = log.read_text(errors="replace").strip().splitlines()

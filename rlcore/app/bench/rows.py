@@ -1,4 +1,4 @@
-"""A row: everything that was measured of one contender on one problem, and the figures that people read."""
+"""Row of results: all measurements of one contestant on one problem, and the figures computed from them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rlcore.app.bench.schedule import TRIAL, TrialTimes, by_difference
 
 @dataclass(slots=True)
 class Row:
-    """Samples in seconds and bytes, in the order in which they were taken."""
+    """Samples of one contestant in seconds and bytes, in the order in which they were taken."""
 
     name: str
     ours: bool
@@ -23,31 +23,35 @@ class Row:
     iteration: list[float] = field(default_factory=list)
     floor: list[float] = field(default_factory=list)
     planning: list[float] = field(default_factory=list)
-    """The first with nothing kept on disk, the others in new processes that find what the first kept."""
+    """Planning of transforms: first with empty caches, then in new processes that find them filled."""
     peak: list[int] = field(default_factory=list)
     iterations: int = 0
-    """Of its calls: fewer than asked for where more would not have ended in time."""
+    """Iterations of each call; fewer than requested if more would not have ended in time."""
     trial: dict[str, Any] = field(default_factory=dict)
-    """What the first quick call told, in seconds and bytes; figures only where there was time for no other."""
+    """Measurements of the trial in seconds and bytes; used for figures only if there was time for nothing else."""
     walls: list[float] = field(default_factory=list)
-    """Seconds that the processes of its turns lived."""
+    """Lifetime in seconds of the process of each turn."""
     error: float | None = None
-    """Largest difference to float64, as a share of its maximum."""
+    """Largest difference from the float64 result, relative to its maximum."""
     failure: str = ""
-    """Why it was not measured, or not to the end."""
+    """Reason why measurements are missing or incomplete; empty if none are."""
 
     @classmethod
     def of(cls, contestant: Contestant) -> Row:
+        """Creates the empty row of a contestant, with the reason if it does not run."""
         return cls(contestant.label, contestant.ours, failure=contestant.reason or contestant.skipped)
 
     def take_trial(self, answer: dict[str, Any]) -> None:
-        """Keep what a trial told."""
+        """Stores the measurements of a trial."""
         self.facts, self.failure = answer.get("facts", {}), answer.get("failure", "")
         if self.failure:
             return
+        # `again` is a second call on a card, without compiling; `one` is a call of a single iteration, made only where
+        # the program does not report the time of an iteration itself
         again, one = answer["again"], answer["one"]
         call = again or answer["call"]
         each = answer["each"] if one is None else by_difference(call, one, TRIAL) if again else one
+        # the rest of the process's lifetime is the time to start
         start = max(0.0, answer["wall"] - (2 if again else 1) * call - (one or 0.0))
         self.trial = {key: answer[key] for key in ("cold", "peak", "self_timed", "wall")}
         self.trial |= {"warm": again, "call": call, "iteration": each, "start": start}
@@ -56,11 +60,11 @@ class Row:
 
     @property
     def trial_times(self) -> TrialTimes:
-        """How long its turns will take, by its trial."""
+        """Times of the trial, from which the length of turns is predicted."""
         return TrialTimes(*(self.trial[key] for key in ("start", "call", "iteration", "self_timed")))
 
     def take(self, answer: dict[str, Any], iterations: int) -> None:
-        """Add a turn's measurements."""
+        """Adds the measurements of a turn."""
         self.facts = answer.get("facts", self.facts)
         self.failure, self.iterations = answer.get("failure", ""), iterations
         self.walls.append(answer["wall"])
@@ -69,11 +73,12 @@ class Row:
                 getattr(self, key).append(answer[key])
         for key in ("warm", "iteration", "floor"):
             getattr(self, key).extend(value for value in answer.get(key, []) if value is not None)
+        # without warm calls, the time per iteration of the cold call is the only one
         if not answer.get("warm") and answer.get("first") is not None:
             self.iteration.append(answer["first"])
 
     def settle(self) -> None:
-        """Where the trial is all there is, that becomes the row."""
+        """Copies the trial's measurements into the row if there are no others."""
         if self.trial and not self.iteration and not self.cold:
             self.iterations = TRIAL
             for key in ("cold", "warm", "iteration", "peak"):
@@ -81,10 +86,17 @@ class Row:
                     getattr(self, key).append(self.trial[key])
 
     def figures(self, voxels: int) -> dict[str, float | None]:
-        """Medians, and ratios of neighbours in time; None where nothing was measured."""
+        """Returns the figures of the row; None where nothing was measured.
+
+        Parameters
+        ----------
+        voxels : int
+            Voxels of the image.
+        """
         each, floor = _median(self.iteration), _median(self.floor)
         padded = math.prod(self.facts["padded"]) * 4 if self.facts.get("padded") else None
         peak, planned = max(self.peak, default=None), self.facts.get("plan_bytes")
+        # ratios of neighbours in time cancel slow drifts of the machine, which ratios of medians do not
         ratios = [i / f for i, f in zip(self.iteration, self.floor, strict=False)]
         return {
             "iteration": each,
@@ -104,12 +116,12 @@ class Row:
         }
 
     def to_dict(self, voxels: int) -> dict[str, Any]:
-        """Samples and figures, in types that JSON has."""
+        """Returns samples and figures in types that JSON has."""
         return {**asdict(self), "figures": self.figures(voxels)}
 
 
 def spread(samples: list[float]) -> float | None:
-    """Half the range of the samples, as a share of their median."""
+    """Returns half the range of the samples, relative to their median; None for fewer than two samples."""
     middle = _median(samples)
     return (max(samples) - min(samples)) / 2 / middle if middle and len(samples) > 1 else None
 

@@ -1,4 +1,4 @@
-"""`rlcore bench`: what is asked for, measured, shown and kept."""
+"""The command `rlcore bench`: measures, prints and saves results, or compares saved ones."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from rlcore.app.bench.machine import describe
 from rlcore.app.bench.measure import measure, settings_of
 from rlcore.app.bench.problems import SIZES, Problem, convert_problem, write_problem
 from rlcore.app.bench.process import Processes
-from rlcore.app.files.destination import partial_output
 from rlcore.app.command_group import print_json
+from rlcore.app.files.destination import partial_output
 from rlcore.errors import InputError
 
 DEFAULT = ("tiny", "small")
@@ -39,8 +39,32 @@ def run_bench(
     say: Callable[[str], None],
     **options: Any,
 ) -> None:
-    """Measure, show the table, and write results and chart where asked."""
+    """Measures, prints the table, and writes results and chart if requested.
+
+    Parameters
+    ----------
+    what : tuple of str
+        Names of problems, or an image and a PSF file; empty for the default problems.
+    output, picture : Path or None
+        Files for results (JSON) and chart (PNG).
+    as_json, as_markdown : bool
+        Form of the printed results; a table by default.
+    backends, device, peers, peer_names
+        Selection of contestants, as the command's options have it.
+    reference : bool
+        Measure errors against a float64 result.
+    say : callable
+        Receives lines about the progress.
+    options
+        Fields of `Settings`.
+
+    Raises
+    ------
+    InputError
+        If the selection does not exist.
+    """
     check_boundary(options["boundary"])
+    # started before the survey, which opens devices and may take long
     deadline = time.monotonic() + 60 * options["minutes"]
     with tempfile.TemporaryDirectory(prefix="rlcore-bench-") as name:
         folder = Path(name)
@@ -61,7 +85,7 @@ def run_bench(
 
 
 def show(result: dict[str, Any], *, as_json: bool, as_markdown: bool) -> None:
-    """On stdout, in the form asked for."""
+    """Prints the results on stdout as JSON, Markdown or a table."""
     if as_json:
         print_json(result)
     elif as_markdown:
@@ -73,7 +97,7 @@ def show(result: dict[str, Any], *, as_json: bool, as_markdown: bool) -> None:
 def run_compare(
     paths: tuple[str, ...], *, picture: Path, as_markdown: bool, as_json: bool, say: Callable[[str], None]
 ) -> None:
-    """One table and one chart of several results, and what in them cannot be compared."""
+    """Prints a table of several result files with remarks on what cannot be compared, and draws a chart."""
     results = [compare.read(Path(path)) for path in paths]
     names = compare.names_of(results, [Path(path) for path in paths])
     chart.draw(results, names, picture)

@@ -1,4 +1,4 @@
-"""Which of those that can take part do, by what was asked for."""
+"""Selection of contestants by the command's options."""
 
 from __future__ import annotations
 
@@ -9,24 +9,38 @@ from rlcore.errors import InputError
 
 
 def programs(found: list[Contestant], names: tuple[str, ...]) -> list[Contestant]:
-    """Other programs by name; all by default."""
+    """Selects other programs by name; all by default. Raises InputError for an unknown name."""
     _refuse_unknown("program", names, found)
-    return [contestant for contestant in found if not names or contestant.name in names]
+    return [each for each in found if not names or each.name in names]
 
 
 def backends(found: list[Contestant], names: tuple[str, ...], device: str | None) -> list[Contestant]:
-    """Backends by name, with an index behind a colon or not, or by their device; all by default.
+    """Selects backends by name, as ``reikna`` or ``reikna:1``, and by device; all by default.
 
-    One that stands aside takes part only if its device was named.
+    A contestant that is skipped by default runs only if its device is named.
+
+    Parameters
+    ----------
+    found : list of Contestant
+        All backends.
+    names : tuple of str
+        Names, with or without the index of a device.
+    device : str or None
+        Index, or part of the name, of a device.
+
+    Raises
+    ------
+    InputError
+        If a name is unknown, or no selected backend has the device.
     """
     _refuse_unknown("backend", names, found)
-    taken = [contestant for contestant in found if not names or not _names(contestant).isdisjoint(names)]
-    taken = [replace(contestant, skipped="") if _with_index(contestant) in names else contestant for contestant in taken]
+    taken = [each for each in found if not names or not _names(each).isdisjoint(names)]
+    taken = [replace(each, skipped="") if _with_index(each) in names else each for each in taken]
     if device is None:
         return taken
-    if on_it := [replace(contestant, skipped="") for contestant in taken if _is_on(contestant, device)]:
+    if on_it := [replace(each, skipped="") for each in taken if _is_on(each, device)]:
         return on_it
-    known = ", ".join(f"{_with_index(contestant)} {contestant.shown!r}" for contestant in taken if not contestant.reason)
+    known = ", ".join(f"{_with_index(each)} {each.shown!r}" for each in taken if not each.reason)
     raise InputError(f"device {device!r} is of no backend asked for; there are {known or 'none'}")
 
 
@@ -39,13 +53,13 @@ def _with_index(contestant: Contestant) -> str:
 
 
 def _is_on(contestant: Contestant, device: str) -> bool:
-    """Whether its device has this index, or a name with this text in it."""
+    """Returns whether a contestant's device has this index, or a name that contains this text."""
     text = device.strip().lower()
     return int(text) == (contestant.device or 0) if text.isdigit() else text in contestant.shown.lower()
 
 
 def _refuse_unknown(kind: str, names: tuple[str, ...], found: list[Contestant]) -> None:
-    known = {name for contestant in found for name in _names(contestant)}
+    known = {name for each in found for name in _names(each)}
     if unknown := [name for name in names if name not in known]:
-        usable = ", ".join(sorted({repr(name) for contestant in found for name in (contestant.name, contestant.label)}))
+        usable = ", ".join(sorted({repr(name) for each in found for name in (each.name, each.label)}))
         raise InputError(f"{kind} {unknown[0]!r} cannot be used here; usable are {usable or 'none'}")

@@ -1,4 +1,4 @@
-"""Results as a table: on a terminal, or in Markdown for a page."""
+"""Table of results: on a terminal, or in Markdown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOTES = (
     "Times are medians, ± half the range. x floor: an iteration over four bare transforms of its shape by its library.",
     "Cold: the first call in a new process, with import and opening the device; warm: a later one.",
     "Planning of transforms: the first ever / in a later process. Error: to float64, as a share of the maximum.",
-    "Calls: cold + warm; (3 of 10 it) of fewer iterations, since more would not have ended in time: no error is told.",
+    "Calls: cold + warm; (3 of 10 it) of fewer iterations, since more would not have ended in time: no error is given.",
     "Peak memory: above the input, on a card with the driver's; (v) in volumes of the transforms' shape in float32.",
     "Speed-up: of the warm call over the first row's; (it) of an iteration, where calls are not alike.",
     "* transforms smaller than the boundary needs: less work, and another result.",
@@ -24,7 +24,7 @@ NOTES = (
 
 
 def title(problem: dict[str, Any], settings: dict[str, Any]) -> str:
-    """What was timed."""
+    """Returns a line that names the problem and the number of iterations."""
     return (
         f"{problem['name']}: {by(problem['shape'])}, PSF {by(problem['psf_shape'])}, "
         f"{settings['iterations']} iterations"
@@ -32,7 +32,17 @@ def title(problem: dict[str, Any], settings: dict[str, Any]) -> str:
 
 
 def cells(row: dict[str, Any], first: dict[str, Any] | None, asked: int) -> dict[str, str]:
-    """A row for people, by column; `asked` iterations were to be made."""
+    """Formats a row by column.
+
+    Parameters
+    ----------
+    row : dict
+        A row of a result.
+    first : dict or None
+        Row that speed-ups refer to.
+    asked : int
+        Iterations requested.
+    """
     facts, figures = row["facts"], row["figures"]
     return {
         "program": row["name"],
@@ -54,7 +64,7 @@ def cells(row: dict[str, Any], first: dict[str, Any] | None, asked: int) -> dict
 
 
 def speed_up(row: dict[str, Any], first: dict[str, Any]) -> str:
-    """The warm call against the first row's; of an iteration where one has none, or of other iterations."""
+    """Returns the speed-up of the warm call over the first row's; of an iteration, with "(it)", if calls differ."""
     mine, theirs = row["figures"], first["figures"]
     if mine["warm"] and theirs["warm"] and row["iterations"] == first["iterations"]:
         return f"{theirs['warm'] / mine['warm']:.2f}"
@@ -62,21 +72,22 @@ def speed_up(row: dict[str, Any], first: dict[str, Any]) -> str:
 
 
 def format_rate(rate: float) -> str:
-    """Three figures, never as a power of ten."""
+    """Formats a rate with three significant digits, never as a power of ten."""
     rounded = float(f"{rate:.3g}")
     return f"{rounded:.0f}" if rounded >= 1000 else f"{rounded:#.3g}".rstrip(".")
 
 
 def _calls(row: dict[str, Any], asked: int) -> str:
-    """How many there were, and of how many iterations where these are fewer."""
+    """Formats the number of calls, and their iterations if fewer than requested."""
     made = f"{len(row['cold'])} + {len(row['warm'])}"
     return made if row["iterations"] == asked else f"{made} ({row['iterations']} of {asked} it)"
 
 
 def show(result: dict[str, Any], console: Console) -> None:
-    """Every problem as two tables, then why rows are missing."""
+    """Prints two tables for each problem, and the reasons for missing rows."""
     for problem in result["problems"]:
         console.print(title(problem, result["settings"]), markup=False, style="bold")
+        # one table with all columns would be too wide for a terminal
         for columns in (TIMES, REST) if any(map(measured, problem["rows"])) else ():
             table = Table("program", *columns, box=None, pad_edge=False)
             for cells_of_row in lines(problem, ("program", *columns), result["settings"]):
@@ -90,7 +101,7 @@ def show(result: dict[str, Any], console: Console) -> None:
 
 
 def markdown(result: dict[str, Any]) -> str:
-    """The same for a page."""
+    """Returns all tables in Markdown."""
     text: list[str] = []
     for problem in result["problems"]:
         text += [f"**{title(problem, result['settings'])}**", ""]
@@ -104,41 +115,43 @@ def markdown(result: dict[str, Any]) -> str:
 
 
 def lines(problem: dict[str, Any], columns: tuple[str, ...], settings: dict[str, Any]) -> list[list[str]]:
-    """Some columns of a problem's rows."""
+    """Returns the cells of the given columns for all measured rows of a problem."""
     rows = [row for row in problem["rows"] if measured(row)]
     made = [cells(row, rows[0], settings["iterations"]) for row in rows]
     return [[row[column] for column in columns] for row in made]
 
 
 def markdown_table(columns: tuple[str, ...], rows: list[list[str]]) -> list[str]:
-    """Lines of a table in Markdown."""
+    """Returns the lines of a table in Markdown."""
+    # a star marks less work, and would start emphasis in Markdown
     escaped = [[cell.replace("*", "\\*") for cell in row] for row in rows]
     return [f"| {' | '.join(row)} |" for row in [list(columns), ["---"] * len(columns), *escaped]]
 
 
 def measured(row: dict[str, Any]) -> bool:
-    """Whether there is anything to show of it."""
+    """Returns whether a row has any measurement to show."""
     return bool(row["facts"] and (row["cold"] or row["iteration"]))
 
 
 def failures(problem: dict[str, Any]) -> list[str]:
-    """What did not run to its end, and why."""
+    """Returns a line for each contestant that failed or was skipped, with the reason."""
     return [f"{row['name']}: {row['failure']}" for row in problem["rows"] if row["failure"]]
 
 
 def wide_console() -> Console:
-    """The terminal; wide enough for a table where it goes to a file."""
+    """Returns a console that is wide enough for a table if stdout is a file."""
+    # rich takes 80 columns for a file and would break cells
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=140)
 
 
 def by(shape: list[int]) -> str:
-    """``64 x 512 x 512``."""
+    """Formats a shape as ``64 x 512 x 512``."""
     return " x ".join(map(str, shape))
 
 
 def _transforms(facts: dict[str, Any]) -> str:
-    """Their shape, and how many blocks there are."""
+    """Formats the shape of the transforms, and the number of blocks if there are several."""
     shape = by(facts["padded"]) if facts["padded"] else "unknown"
     return f"{facts['blocks']} blocks of {shape}" if facts["blocks"] > 1 else shape
 

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rlcore.app.files.description import Description
-from rlcore.app.files.zarr_input import is_zarr
 from rlcore.app.files.voxel import Dialect
+from rlcore.app.files.zarr_input import is_zarr
 from rlcore.backend.host.memory import format_bytes
 from rlcore.errors import InputError
 

@@ -43,9 +43,9 @@ def ome_xml(about: Description, layout: Layout, axes: str, shape: Shape, dtype: 
     source = about.rest.get("xml") if about.dialect == "ome" else None
     root = ElementTree.fromstring(source or _new(about, layout, axes, shape, dtype))
     names = _Names(root.tag.partition("}")[0] + "}")
-    # without this, ElementTree would write every tag with the prefix "ns0:", which some readers do not accept
+    # without this, ElementTree would write every tag with the prefix "ns0:"
     ElementTree.register_namespace("", names.prefix.strip("{}"))
-    # the schema asks for a new identifier for every file; TiffData without a UUID then means this file
+    # the result is another file than its image, and TiffData without a UUID of its own refers to this one
     root.set("UUID", f"urn:uuid:{uuid.uuid4()}")
     root.set("Creator", f"rlcore {provenance.version}")
     image = _only_image(root, names)

@@ -10,7 +10,7 @@ import numpy as np
 from rlcore.backend.boxes import Shape, pieces
 
 _SMALLEST = 256
-"""Longest side of a plane, in voxels, at which no coarser level is made; about a viewer's thumbnail."""
+"""Longest side of a plane, in voxels, at which no coarser level is made."""
 
 Factors = tuple[int, ...]
 

@@ -1,4 +1,4 @@
-"""Reading TIFF: plain, ImageJ, OME, BigTIFF; mapped where the file allows it, else decoded a volume at a time."""
+"""Reader for TIFF (plain, ImageJ, OME, BigTIFF): mapped to memory if possible, else decoded volume by volume."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from rlcore.backend import Shape, Volume
 from rlcore.errors import InputError
 
 _MADE_ANEW = {"ImageJ", "images", "channels", "slices", "frames", "hyperstack", "min", "max", "Ranges", "axes", "shape"}
-"""Entries that follow from the result itself, or tell of the image's intensities."""
+"""Entries not carried over: they follow from the result's own shape, or describe the image's intensities."""
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A volume of a TIFF whose voxels are compressed, tiled or scattered."""
+    """A volume of a TIFF that cannot be mapped: its voxels are compressed, tiled or scattered."""
 
     path: Path
     index: Index
@@ -34,11 +34,12 @@ class Encoded:
     dtype: np.dtype[Any]
 
     def decode(self, out: Volume) -> Volume:
-        """Its voxels, page by page, in `out`."""
+        """Decodes the voxels into `out` page by page, so that memory holds one page besides, and returns `out`."""
         with tifffile.TiffFile(self.path) as tif:
             series = tif.series[0]
             page_shape = tuple(series.keyframe.shape)
             lead = len(series.shape) - len(page_shape)
+            # not one page per plane: tifffile alone knows how the series is put together
             if series.shape[lead:] != page_shape or math.prod(series.shape[:lead]) != len(series):
                 out[...] = series.asarray()[self.index]
                 return out
@@ -46,12 +47,19 @@ class Encoded:
             planes = out.reshape(numbers.size, *self.shape[numbers.ndim :])
             for number, plane in zip(np.ravel(numbers), planes, strict=True):
                 page = series[int(number)]
+                # OME-TIFF may leave out planes that were not recorded
                 plane[...] = 0 if page is None else page.asarray()[self.index[lead:]]
         return out
 
 
 def read_tiff(path: Path, file: str, pick: Pick) -> tuple[Description, Layout, np.dtype[Any], Volume | None]:
-    """What a TIFF says, how its volumes lie, and its voxels if they can be mapped to memory."""
+    """Reads a TIFF's metadata, layout and type, and maps its voxels if possible.
+
+    Raises
+    ------
+    InputError
+        If the file is cut short or holds no image.
+    """
     with tifffile.TiffFile(path) as tif:
         pages = _Pages()
         with pages.counted():
@@ -60,7 +68,7 @@ def read_tiff(path: Path, file: str, pick: Pick) -> tuple[Description, Layout, n
             raise InputError(f"{file} is cut short: {pages.lost}; get it again from where it came")
         if empty:
             raise InputError(f"{file} holds no picture")
-        series = tif.series[0]
+        series = tif.series[0]  # further series are usually thumbnails, labels or coarser levels
         about = _describe(tif, series)
         layout = lay_out(file, series.axes, series.shape, pick, about.channels)
         return about, layout, np.dtype(series.dtype), _mapped(path, tif, series)
@@ -89,7 +97,8 @@ def _channels_of_ome(rest: dict[str, Any], series: tifffile.TiffPageSeries) -> t
 
 
 def _channels_of_imagej(rest: dict[str, Any], series: tifffile.TiffPageSeries) -> tuple[str, ...]:
-    """ImageJ labels planes; where the labels tell channels apart and nothing else, they name them."""
+    """Returns the labels of planes as names of channels, if they distinguish channels and nothing else."""
+    # ImageJ has no names of channels, only a label for each plane, with channels varying fastest
     labels = list(rest.get("Labels", ()))
     size = series.shape[series.axes.index("C")] if "C" in series.axes else 1
     names = labels[:size]
@@ -102,7 +111,7 @@ def _channels_of_shaped(rest: dict[str, Any], series: tifffile.TiffPageSeries) -
 
 
 class _Pages(logging.Handler):
-    """Hears of pages that a damaged file points to but has not got: tifffile leaves them out, and only logs it."""
+    """Detects missing pages of a damaged file. tifffile leaves them out and only logs it."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -111,10 +120,12 @@ class _Pages(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
         if "invalid page offset" in message or "corrupted tag list" in message:
+            # the part before "> " is the repr of a tifffile object
             self.lost = self.lost or message.partition("> ")[2]
 
     @contextmanager
     def counted(self) -> Iterator[None]:
+        """Listens to tifffile's log inside the context."""
         log = logging.getLogger("tifffile")
         log.addHandler(self)
         try:
@@ -124,7 +135,7 @@ class _Pages(logging.Handler):
 
 
 def _mapped(path: Path, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> Volume | None:
-    """The voxels where they lie in the file; None if they are compressed, tiled or scattered."""
+    """Maps the voxels to memory; returns None if they are compressed, tiled or scattered."""
     if series.dataoffset is None or series.dtype is None:
         return None
     dtype = np.dtype(tif.byteorder + series.dtype.char)

@@ -1,4 +1,4 @@
-"""Writing TIFF: OME, ImageJ or plain, one stretch of voxels mapped to memory."""
+"""Writer for TIFF (OME, ImageJ or plain), with contiguous voxels mapped to memory."""
 
 from __future__ import annotations
 
@@ -18,16 +18,18 @@ from rlcore.backend import Volume
 if TYPE_CHECKING:
     from rlcore.app.files.output import Target
 
+# ImageJ requires its order; OME allows any, and this one keeps the planes of a volume together
 _ORDER = {"ome": "TCZYX", "imagej": "TZCYX"}
 
 
 def create_tiff(path: Path, target: Target, dialect: Dialect) -> tuple[Volume, Layout, str]:
-    """A new TIFF, mapped to memory, with its layout and its axes."""
+    """Creates a TIFF of zeros mapped to memory, and returns it with its layout and axes."""
     layout, axes = target.layout, _axes(target.layout, dialect)
     shape = tuple(layout.size(letter) for letter in axes)
     arguments: dict[str, Any] = {"photometric": "minisblack", **resolution(target.about.voxel, dialect)}
     if dialect == "ome":
         xml = ome_xml(target.about, layout, axes, shape, target.dtype, target.provenance)
+        # metadata=None keeps tifffile from writing a description of its own after ours
         arguments |= {"description": xml, "metadata": None}
     else:
         entries = _imagej(target, axes) if dialect == "imagej" else _shaped(target)
@@ -37,8 +39,9 @@ def create_tiff(path: Path, target: Target, dialect: Dialect) -> tuple[Volume, L
 
 
 def open_tiff(path: Path, target: Target, dialect: Dialect) -> tuple[Volume, Layout, str]:
-    """One that `create_tiff` has made."""
+    """Maps a TIFF made by `create_tiff`, and returns it with its layout and axes."""
     axes = _axes(target.layout, dialect)
+    # shape and type are known from the target; only the offset of the voxels is in the file
     with tifffile.TiffFile(path) as tif:
         offset = tif.pages.first.dataoffsets[0]
     shape = tuple(target.layout.size(letter) for letter in axes)
@@ -50,7 +53,7 @@ def _axes(layout: Layout, dialect: Dialect) -> str:
 
 
 def _imagej(target: Target, axes: str) -> dict[str, Any]:
-    """ImageJ's entries: those of the image, the scale, and the provenance after what the image's text said."""
+    """Returns ImageJ's entries: those of the image, the scale, and the provenance appended to the image's text."""
     about, layout = target.about, target.layout
     rest = dict(about.rest) if about.dialect == "imagej" else {}
     labels = rest.pop("Labels", None)
@@ -67,13 +70,13 @@ def _imagej(target: Target, axes: str) -> dict[str, Any]:
 
 
 def _planes(layout: Layout, channels: tuple[int, ...]) -> list[Place]:
-    """Time and channel of every plane, in the order t, z, c; the channel as the file counts it."""
+    """Returns time and channel of every plane in ImageJ's order t, z, c; channels are counted as in the file."""
     depth = layout.size("Z")
     return [Place(t, c) for t in range(len(layout.times)) for _ in range(depth) for c in channels]
 
 
 def _picked_labels(labels: list[str], layout: Layout) -> list[str]:
-    """The labels of the planes that the result has; none if they are not one a plane."""
+    """Returns the labels of the selected planes; empty unless the file has one label per plane."""
     sizes = [layout.size_in_file(letter) for letter in "TZC"]
     if len(labels) != np.prod(sizes):
         return []
@@ -82,7 +85,7 @@ def _picked_labels(labels: list[str], layout: Layout) -> list[str]:
 
 
 def _shaped(target: Target) -> dict[str, Any]:
-    """Entries of a plain TIFF, which tifffile writes as JSON."""
+    """Returns entries of a plain TIFF, which tifffile writes as JSON."""
     about, provenance = target.about, target.provenance
     rest = dict(about.rest) if about.dialect == "plain" else {}
     if about.channels:

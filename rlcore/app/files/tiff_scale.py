@@ -1,4 +1,4 @@
-"""The physical scale of voxels and time points, as TIFF's three dialects say it."""
+"""Physical scale of voxels and time points in TIFF's three dialects."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from typing import Any
 
 import tifffile
 
-from rlcore.app.files.units import in_ome_xml, canonical
+from rlcore.app.files.units import canonical, in_ome_xml
 from rlcore.app.files.voxel import Dialect, Voxel
 
 
 def read_voxel(tif: tifffile.TiffFile, dialect: Dialect) -> Voxel:
-    """What the file says of its voxels."""
+    """Reads the size of voxels, along the axes for which the file gives it."""
     return {"ome": _of_ome, "imagej": _of_imagej}.get(dialect, _of_tags)(tif)
 
 
 def _of_ome(tif: tifffile.TiffFile) -> Voxel:
     image = tifffile.xml2dict(tif.ome_metadata or "")["OME"]["Image"]
     pixels = (image[0] if isinstance(image, list) else image)["Pixels"]
+    # missing units have defaults in the schema: µm and s
     keys = {**{axis: f"PhysicalSize{axis}" for axis in "ZYX"}, "T": "TimeIncrement"}
     sizes = {axis: float(size) for axis, key in keys.items() if (size := pixels.get(key)) and float(size) > 0}
     units = {axis: str(pixels.get(keys[axis] + "Unit", "s" if axis == "T" else "µm")) for axis in sizes}
@@ -28,9 +29,9 @@ def _of_imagej(tif: tifffile.TiffFile) -> Voxel:
     metadata: dict[str, Any] = tif.imagej_metadata or {}
     sizes, unit = _resolution(tif), canonical(str(metadata.get("unit", "")))
     if spacing := metadata.get("spacing"):
-        sizes["Z"] = abs(float(spacing))
+        sizes["Z"] = abs(float(spacing))  # some programs write a negative spacing for stacks scanned downwards
     if not unit or unit == "pixel":
-        sizes = {}
+        sizes = {}  # uncalibrated: ImageJ writes 1 pixel by default
     units = dict.fromkeys(sizes, unit)
     if interval := float(metadata.get("finterval") or 0):
         sizes["T"], units["T"] = interval, canonical(str(metadata.get("tunit", "s")))
@@ -38,13 +39,14 @@ def _of_imagej(tif: tifffile.TiffFile) -> Voxel:
 
 
 def _of_tags(tif: tifffile.TiffFile) -> Voxel:
+    # values 2 and 3 are fixed by the TIFF standard; 1 means no unit
     unit = {2: "inch", 3: "cm"}.get(int(getattr(tif.pages.first.tags.get("ResolutionUnit"), "value", 1)), "")
     sizes = _resolution(tif) if unit else {}
     return Voxel(sizes, dict.fromkeys(sizes, unit))
 
 
 def _resolution(tif: tifffile.TiffFile) -> dict[str, float]:
-    """Voxels per unit, turned into units per voxel; a tag of 0 or 1/0 says nothing."""
+    """Converts the resolution tags, in voxels per unit, to units per voxel; tags of 0 or 1/0 are ignored."""
     sizes = {}
     for axis in "YX":
         tag = tif.pages.first.tags.get(f"{axis}Resolution")
@@ -55,7 +57,7 @@ def _resolution(tif: tifffile.TiffFile) -> dict[str, float]:
 
 
 def ome_entries(voxel: Voxel) -> dict[str, str]:
-    """Attributes of OME's Pixels; a length whose unit OME does not have cannot be said."""
+    """Returns attributes of OME's Pixels; lengths in units that OME lacks are left out."""
     entries: dict[str, str] = {}
     for axis, size in voxel.sizes.items():
         key = "TimeIncrement" if axis == "T" else f"PhysicalSize{axis}"
@@ -65,11 +67,12 @@ def ome_entries(voxel: Voxel) -> dict[str, str]:
 
 
 def imagej_entries(voxel: Voxel, axes: str) -> dict[str, Any]:
-    """Entries of ImageJ's text; the lengths in the plane go to tags."""
+    """Returns entries of ImageJ's text; lengths in the plane are written as tags by `resolution`."""
     entries: dict[str, Any] = {}
     if "Z" in axes and "Z" in voxel.sizes:
         entries["spacing"] = voxel.sizes["Z"]
     if unit := voxel.units.get("X"):
+        # ImageJ's text is ASCII, and it reads "micron" as µm
         entries["unit"] = "micron" if unit == "µm" else unit
     if "T" in voxel.sizes:
         entries["finterval"] = voxel.sizes["T"]
@@ -79,11 +82,12 @@ def imagej_entries(voxel: Voxel, axes: str) -> dict[str, Any]:
 
 
 def resolution(voxel: Voxel, dialect: Dialect) -> dict[str, Any]:
-    """tifffile's arguments for the tags of a plain or an ImageJ TIFF."""
+    """Returns tifffile's arguments for the resolution tags of a plain or an ImageJ TIFF."""
     if "Y" not in voxel.sizes or "X" not in voxel.sizes or dialect == "ome":
         return {}
     arguments: dict[str, Any] = {"resolution": (1 / voxel.sizes["X"], 1 / voxel.sizes["Y"])}
     if dialect == "imagej":
-        return arguments
+        return arguments  # its unit is in the text
+    # the tags know only inch and cm; other units are left out rather than converted
     unit = {"inch": "INCH", "cm": "CENTIMETER"}.get(voxel.units.get("X", ""))
     return {**arguments, "resolutionunit": unit} if unit else {}

@@ -1,4 +1,4 @@
-"""Units of length and time: one spelling here, and the names that file formats have for them."""
+"""Units of length and time: one canonical symbol each, and their names in file formats."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ _LENGTHS = {f"{prefix}meter": f"{sign}m" for prefix, sign in _PREFIXES.items()} 
 _TIMES = {f"{prefix}second": f"{sign}s" for prefix, sign in _PREFIXES.items()} | {
     "minute": "min", "hour": "h", "day": "d",
 }  # fmt: skip
+# variants that ImageJ, tifffile and other programs write; "μ" (Greek mu) and "µ" (micro sign) look alike
 _SPELLINGS = {
     "micron": "µm",
     "microns": "µm",
@@ -27,23 +28,23 @@ _SPELLINGS = {
     **_TIMES,
 }
 _ONLY_OME = {"dam", "thou", "li", "ua", "ly", "pt", "pixel", "reference frame", "das"}
-"""Units of the OME schema that OME-Zarr has no name for."""
+"""Units of the OME schema without a name in OME-Zarr."""
 
 _OF_LENGTH = {sign: name for name, sign in _LENGTHS.items()}
 _OF_TIME = {sign: name for name, sign in _TIMES.items()}
 
 
 def canonical(unit: str) -> str:
-    """A unit as it is written here: µm, s; one that is not known as it is."""
+    """Returns the canonical symbol of a unit, such as µm or s; unknown units are returned unchanged."""
     return _SPELLINGS.get(unit, unit)
 
 
 def in_zarr(unit: str) -> str:
-    """OME-Zarr's name for a unit; one that it has no name for as it is."""
+    """Returns OME-Zarr's name of a unit; units without one are returned unchanged."""
     return _OF_LENGTH.get(unit) or _OF_TIME.get(unit) or unit
 
 
 def in_ome_xml(unit: str, axis: str) -> str | None:
-    """The OME schema's symbol for a unit along an axis; None for one that it does not have."""
+    """Returns the OME schema's symbol of a unit along an axis; None if the schema lacks it."""
     known = (_OF_TIME if axis == "T" else _OF_LENGTH).keys() | _ONLY_OME
     return {"inch": "in"}.get(unit, unit) if unit in known else None

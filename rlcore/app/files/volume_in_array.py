@@ -1,4 +1,4 @@
-"""One volume of a larger array that is no NumPy array: read and written by slices, where it lies."""
+"""One volume of a larger stored array, such as a Zarr: read and written in place by slices."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rlcore.backend import Shape, Volume
 
 
 class VolumeInArray:
-    """A volume at an index of a stored array.
+    """A volume at an index of a stored array, with the interface of a chunked array.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ class VolumeInArray:
     index : tuple
         A number along axes that the volume does not extend in, a slice along the others.
     filename : str
-        Where the array is stored; files that a run needs meanwhile go beside it.
+        Path of the array; temporary files of a run are created next to it.
     """
 
     def __init__(self, array: Any, index: Index, filename: str) -> None:
@@ -30,6 +30,7 @@ class VolumeInArray:
         self.shape: Shape = tuple(int(array.shape[axis]) for axis in along)
         self.chunks: Shape = tuple(int(array.chunks[axis]) for axis in along)
         self.dtype = np.dtype(array.dtype)
+        # of the whole chunk: it may extend along axes of the array that the volume lacks
         self.chunk_bytes = math.prod(array.chunks) * self.dtype.itemsize
 
     @property

@@ -1,4 +1,4 @@
-"""The physical scale of a file's voxels and time points."""
+"""Physical scale of a file's voxels and time points."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Dialect = Literal["ome", "imagej", "plain", "npy", "zarr"]
-"""How a file describes itself: OME-XML, ImageJ's text, TIFF's own tags, not at all, or as OME-Zarr."""
+"""Form of a file's metadata: OME-XML, ImageJ's text, TIFF's own tags, none, or OME-Zarr."""
 
 _METRES = {"m": 1.0, "cm": 1e-2, "mm": 1e-3, "µm": 1e-6, "nm": 1e-9, "inch": 0.0254}
 
 
 @dataclass(frozen=True, slots=True)
 class Voxel:
-    """Length of a voxel, and of a time step, along those axes where a file says it."""
+    """Size of a voxel, and of a time step, along the axes for which a file gives it."""
 
     sizes: dict[str, float] = field(default_factory=dict)
-    """By axis letter (Z, Y, X, T), in the axis's unit."""
+    """Size by axis letter (Z, Y, X, T), in the axis's unit."""
     units: dict[str, str] = field(default_factory=dict)
-    """As µm or s; an axis may have none."""
+    """Unit by axis letter, such as µm or s; an axis may have none."""
 
     def __str__(self) -> str:
         return ", ".join(
@@ -26,7 +26,8 @@ class Voxel:
         )
 
     def differs(self, other: Voxel) -> bool:
-        """Whether both say the length of some axis, and not the same within 1 %."""
+        """Returns whether sizes along any axis known to both differ by more than 1 %."""
+        # programs round sizes to a few digits when they convert files
         return any(
             abs(ours - theirs) > 0.01 * ours
             for axis in self.sizes.keys() & other.sizes.keys()
@@ -34,12 +35,12 @@ class Voxel:
         )
 
     def micrometres(self, axes: str) -> tuple[float, ...] | None:
-        """Along these axes; None unless all are known, in units that are."""
+        """Returns sizes in micrometres along these axes; None unless all sizes and units are known."""
         lengths = [self._metres(axis) if axis in self.sizes else None for axis in axes]
         return tuple(length * 1e6 for length in lengths if length) if axes and all(lengths) else None
 
     def to_dict(self) -> dict[str, dict[str, object]]:
-        """By axis, in types that JSON has."""
+        """Returns size and unit by axis, in types that JSON has."""
         return {axis.lower(): {"size": size, "unit": self.units.get(axis, "")} for axis, size in self._items()}
 
     def _items(self) -> list[tuple[str, float]]:

@@ -1,4 +1,4 @@
-"""How many chunks Zarr decodes or encodes at once: as many as memory has room for."""
+"""Limit on the number of chunks that Zarr decodes or encodes at once, set by the memory of a run."""
 
 from __future__ import annotations
 
@@ -6,21 +6,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rlcore.app.files.zarr_input import libraries
 from rlcore.app.files.volume_in_array import VolumeInArray
+from rlcore.app.files.zarr_input import libraries
 
 _SHARE = 16
-"""Chunks under way take so little of the memory: a plan counts arrays, and leaves about as much for all else."""
+"""Chunks in progress take at most 1/16 of the memory; a plan counts arrays only and leaves about that margin."""
 
 _COPIES = 2
-"""Of a chunk under way: its voxels, and what is stored of them."""
+"""Copies of a chunk in progress: decoded and encoded."""
 
 
 @contextmanager
 def limit_concurrency(memory: int, *volumes: Any) -> Iterator[None]:
-    """Within it, Zarr works on no more chunks of these volumes at once than a small share of the memory holds.
+    """Limits Zarr's concurrency inside the context, so that chunks in progress fit a small share of the memory.
 
-    One it always is. SeriesRun that are not of a Zarr do not count.
+    Parameters
+    ----------
+    memory : int
+        Memory of the plan in bytes.
+    volumes : array_like
+        Volumes read or written; those that are not stored in a Zarr are ignored.
     """
     sizes = [volume.chunk_bytes for volume in volumes if isinstance(volume, VolumeInArray)]
     if not sizes:
@@ -28,5 +33,6 @@ def limit_concurrency(memory: int, *volumes: Any) -> Iterator[None]:
         return
     zarr, _ = libraries()
     room = memory // _SHARE // (_COPIES * max(sizes))
+    # one chunk is always in progress, however large; a lower limit set by the user stays
     with zarr.config.set({"async.concurrency": max(1, min(room, zarr.config.get("async.concurrency")))}):
         yield

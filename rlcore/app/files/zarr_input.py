@@ -11,8 +11,8 @@ import numpy as np
 from rlcore.app.files.description import Description
 from rlcore.app.files.layout import Index, Layout, Pick, lay_out
 from rlcore.app.files.units import canonical
-from rlcore.app.files.voxel import Voxel
 from rlcore.app.files.volume_in_array import VolumeInArray
+from rlcore.app.files.voxel import Voxel
 from rlcore.errors import InputError
 
 _KINDS = {

@@ -1,39 +1,39 @@
-"""The attributes of an OME-Zarr 0.5 image."""
+"""Metadata of an OME-Zarr 0.5 image, written as attributes of its group."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
 
-from rlcore.app.files.zarr_input import libraries
 from rlcore.app.files.pyramid import Factors
 from rlcore.app.files.units import in_zarr
+from rlcore.app.files.zarr_input import libraries
 
 if TYPE_CHECKING:
     from rlcore.app.files.output import Target
 
 _KINDS = {"T": "time", "C": "channel"}
 _COLOURS = ("FFFFFF", "00FF00", "FF00FF", "00FFFF", "FFFF00", "FF0000", "0000FF")
-"""Of channels whose file gives them none: white for one alone, else those that the next can be told from."""
+"""Colours of channels without one in the file: white for a single channel, else colours that contrast."""
 
 
 def image_metadata(target: Target, axes: str, levels: list[Factors], ceilings: list[float]) -> dict[str, Any]:
-    """Attributes of the group.
+    """Returns the attributes of the group.
 
     Parameters
     ----------
     target : Target
-        What the result is; what an OME-Zarr image said besides is kept.
+        Description of the result; other attributes of an OME-Zarr image are kept.
     axes : str
-        Of the arrays.
+        Axes of the arrays.
     levels : list of tuple
-        How much coarser than the first each array is along each axis.
+        Downsampling factors of each array along each axis.
     ceilings : list of float
-        The value of each channel to be shown as its brightest.
+        Value of each channel that a viewer shows as its brightest.
     """
     _, yaozarrs = libraries()
     source = dict(target.about.rest.get("attributes", {})) if target.about.dialect == "zarr" else {}
-    before = source.get("ome", source)
+    before = source.get("ome", source)  # version 0.4 has no "ome"
     scale = dict(target.about.voxel.sizes)
     multiscale = {
         **{key: value for key, value in _multiscale(before).items() if key == "name"},
@@ -46,9 +46,11 @@ def image_metadata(target: Target, axes: str, levels: list[Factors], ceilings: l
     others = {key: value for key, value in source.items() if key != "ome"} if "ome" in source else {}
     ome = {**(kept if "ome" in source else {}), "version": "0.5", "multiscales": [multiscale]}
     ome["omero"] = _omero(target, before, ceilings)
+    # kept attributes of the image may break the format; that must not go unnoticed
     yaozarrs.validate_ome_object(ome, yaozarrs.v05.Image)
     mine: dict[str, Any] = target.provenance.to_dict() | {"note": target.provenance.sentence}
     if target.about.rest and target.about.dialect != "zarr":
+        # TIFF metadata have no place in OME-Zarr; kept under our own key, as text where JSON has no type
         mine["image_metadata"] = json.loads(json.dumps(dict(target.about.rest), default=repr))
     made: dict[str, Any] = {**(others if "ome" in source else kept), "ome": ome, "rlcore": mine}
     return made
@@ -67,7 +69,7 @@ def _axis(letter: str, unit: str) -> dict[str, str]:
 def _dataset(
     number: int, axes: str, factors: Factors, scale: dict[str, float], before: dict[str, Any]
 ) -> dict[str, Any]:
-    """A level's scale, and where its first voxel's centre is: among those of which it is the mean."""
+    """Returns the scale of a level, and the position of its first voxel: the mean position of those it averages."""
     steps = [scale.get(letter, 1.0) for letter in axes]
     origin = _origin(axes, before)
     at = [o + (f - 1) / 2 * s for o, f, s in zip(origin, factors, steps, strict=True)]
@@ -80,7 +82,7 @@ def _dataset(
 
 
 def _origin(axes: str, before: dict[str, Any]) -> list[float]:
-    """Where the image's own first voxel is."""
+    """Returns the position of the image's first voxel."""
     scales = _multiscale(before)
     letters = [
         {"time": "T", "channel": "C"}.get(axis.get("type", ""), axis["name"][:1].upper())
@@ -94,7 +96,7 @@ def _origin(axes: str, before: dict[str, Any]) -> list[float]:
 
 
 def _omero(target: Target, before: dict[str, Any], ceilings: list[float]) -> dict[str, Any]:
-    """How channels are shown: as before, but for the range of values."""
+    """Returns the display settings of channels: those of the image, except for the range of values."""
     old = dict(before.get("omero") or {})
     channels, names = old.get("channels", []), target.about.channels
     shown = []
@@ -105,6 +107,6 @@ def _omero(target: Target, before: dict[str, Any], ceilings: list[float]) -> dic
         channel = {"color": colour, "active": True, **channel}
         if source < len(names) and names[source]:
             channel["label"] = names[source]
-        top = ceiling or 1.0
+        top = ceiling or 1.0  # a window of width zero cannot be shown
         shown.append({**channel, "window": {"min": 0.0, "start": 0.0, "end": top, "max": top}})
     return {**old, "channels": shown}

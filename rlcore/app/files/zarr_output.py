@@ -1,4 +1,4 @@
-"""Writing OME-Zarr 0.5: every volume with its coarser levels, in whole chunks."""
+"""Writer for OME-Zarr 0.5: every volume with its coarser levels, in whole chunks."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rlcore.app.files.layout import Place
-from rlcore.app.files.zarr_input import libraries
 from rlcore.app.files.pyramid import Factors, coarsen, level_factors, level_shape
 from rlcore.app.files.volume_in_array import VolumeInArray
+from rlcore.app.files.zarr_input import libraries
 from rlcore.app.files.zarr_metadata import image_metadata
 from rlcore.backend import Shape
 from rlcore.planner import Plan
@@ -23,7 +23,7 @@ _CHUNK = (16, 256, 256)
 
 
 class ZarrOutput:
-    """A Zarr group in the making. Chunks are no larger than what a block keeps, so that blocks write them whole."""
+    """An output Zarr group. Chunks are no larger than the core of a block, so that blocks write whole chunks."""
 
     def __init__(self, path: Path, target: Target, group: Any) -> None:
         self._path, self._target, self._group = path, target, group
@@ -32,6 +32,7 @@ class ZarrOutput:
 
     @classmethod
     def create(cls, path: Path, target: Target) -> ZarrOutput:
+        """Creates a group with an empty array for each level."""
         zarr, _ = libraries()
         output = cls(path, target, zarr.open_group(path, mode="w", zarr_format=3))
         chunk = _chunk(target.plan, target.layout.volume_shape)
@@ -47,6 +48,7 @@ class ZarrOutput:
 
     @classmethod
     def reopen(cls, path: Path, target: Target) -> ZarrOutput:
+        """Reopens a group that an earlier run has created."""
         zarr, _ = libraries()
         return cls(path, target, zarr.open_group(path, mode="r+"))
 
@@ -63,7 +65,7 @@ class ZarrOutput:
             coarsen(self._level(number - 1, place), self._level(number, place), steps)
 
     def close(self) -> None:
-        """Say what the group is: last, so that nothing takes a half-written one for an image."""
+        """Writes the metadata last, so that an incomplete group is not taken for an image."""
         ceilings = [self._ceiling(channel) for channel in range(len(self._target.layout.channels))]
         self._group.attrs.update(image_metadata(self._target, self._axes, self._padded_factors(), ceilings))
 
@@ -72,14 +74,15 @@ class ZarrOutput:
         return VolumeInArray(self._group[str(number)], index, str(self._path))
 
     def _ceiling(self, channel: int) -> float:
-        """The largest value of a channel's coarsest level: what a viewer shows as white."""
+        """Returns the largest value of a channel's coarsest level, which a viewer shows as white."""
+        # the finest level would have to be read again, and its single brightest voxel would darken the display
         layout = self._target.layout
         places = [place for place in layout.places if place.channel == channel]
         top = [self._level(len(self._factors) - 1, place) for place in places]
         return max(float(volume[(slice(None),)].max()) for volume in top)
 
     def _whole(self, volume: Shape, others: dict[str, int]) -> Shape:
-        """A volume's shape with the axes that it does not extend in."""
+        """Extends the shape of a volume by the axes that it lacks; of length 1 unless given in `others`."""
         sizes = {**others, **dict(zip("ZYX"[-len(volume) :], volume, strict=True))}
         return tuple(sizes.get(letter, 1) for letter in self._axes)
 
@@ -93,8 +96,9 @@ def _factors(target: Target) -> list[Factors]:
 
 
 def _chunk(plan: Plan, shape: Shape) -> Shape:
-    """As large as is good to view, but no larger than what a block keeps along an axis that is cut."""
+    """Returns the shape of a chunk: convenient to view, but no larger than a block's core along divided axes."""
     wanted = _CHUNK if len(shape) == 3 else (4 * _CHUNK[1], 4 * _CHUNK[2])
     domain = plan.geometry.domain.shape
-    keeps = [k if k < d else n for k, d, n in zip(plan.core_shape, domain, shape, strict=True)]
-    return tuple(int(np.clip(c, 1, min(k, n))) for c, k, n in zip(wanted, keeps, shape, strict=True))
+    # along an axis that is not divided, the core may be larger than the volume
+    cores = [k if k < d else n for k, d, n in zip(plan.core_shape, domain, shape, strict=True)]
+    return tuple(int(np.clip(c, 1, min(k, n))) for c, k, n in zip(wanted, cores, shape, strict=True))

@@ -1,1 +1,1 @@
-"""The napari plugin: a dock widget over `rlcore.deconvolve`, and sample data; napari is imported when it is used."""
+"""The napari plugin: dock widgets and sample data. napari itself is imported only when a widget is opened."""

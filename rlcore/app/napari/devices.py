@@ -1,4 +1,4 @@
-"""What a run may be put on: every backend and device that the survey knows, and why some cannot be chosen."""
+"""Choices of backend and device for a run, with the reasons why some are unavailable."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class DeviceChoice:
     device: int | None = None
     where: str = "the first that works"
     reason: str = ""
-    """Why it cannot be chosen; empty where it can."""
+    """Reason why it cannot be chosen; empty if it can."""
 
     def __str__(self) -> str:
         return f"{self.backend}: {self.where if not self.reason else 'not available'}"
@@ -25,7 +25,7 @@ AUTO = DeviceChoice()
 
 
 def device_choices() -> list[DeviceChoice]:
-    """All of them, those that can be chosen first."""
+    """Lists all choices, available ones first."""
     found = [choice for finding in survey() for choice in _of(finding)]
     return [AUTO, *sorted(found, key=lambda choice: bool(choice.reason))]
 

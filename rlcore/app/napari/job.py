@@ -1,4 +1,4 @@
-"""One run as the widget asks for it: planned in words, run in steps that report their progress; knows nothing of Qt."""
+"""Job of the restoration widget: described as a plan, and run with progress reports. Independent of Qt."""
 
 from __future__ import annotations
 
@@ -33,30 +33,30 @@ from rlcore.optics.resample import resample_psf
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Job:
-    """What is to be restored, and how."""
+    """Image, PSF and options of one run."""
 
     image: Any
-    """With as many axes as the PSF, or more: each entry of those before is restored by itself."""
+    """Array with at least as many axes as the PSF; entries along the leading axes are restored separately."""
     psf: Any
-    """An array, or the path of a file."""
+    """PSF as an array, or the path of its file."""
     voxel: tuple[float, ...] | None = None
     psf_voxel: tuple[float, ...] | None = None
-    """Micrometres along the last axes of the image, and of a PSF that is an array, where known."""
+    """Voxel sizes of the image and of a PSF array, in micrometres along the last axes; None if unknown."""
     mend: bool = True
-    """Whether a pedestal is taken off the PSF, and its peak put in the middle."""
+    """True if a pedestal of the PSF is subtracted, and its peak centred."""
     iterations: Iterations = 15
     regularization: Regularization = "none"
     runs_on: DeviceChoice = AUTO
     boundary: str = "extended"
     background: float = 0.0
     memory: str = ""
-    """As "4 GiB"; empty for what is free."""
+    """Memory limit, as "4 GiB"; empty for the free memory."""
     keep_type: bool = False
-    """Whether the result is of the image's type instead of float32."""
+    """True if the result has the image's type instead of float32."""
 
     @property
     def options(self) -> dict[str, Any]:
-        """As `rlcore.deconvolve` and `rlcore.make_plan` have them."""
+        """Options common to `rlcore.deconvolve` and `rlcore.make_plan`."""
         return {
             "iterations": self.iterations,
             "regularization": self.regularization,
@@ -65,7 +65,13 @@ class Job:
         }
 
     def prepare(self) -> PSF:
-        """The PSF, from the layer or the file, on axes and voxels that the image has; its notes say what was done."""
+        """Prepares the PSF and resamples it to the image's voxels; its notes list the changes.
+
+        Raises
+        ------
+        InputError
+            If the PSF cannot be read or used, or has more axes than the image.
+        """
         values, voxel = files.read(self.psf) if isinstance(self.psf, Path) else (np.asarray(self.psf), self.psf_voxel)
         psf = prepare_mended(values)[0] if self.mend else prepare_psf(values)
         if psf.values.ndim > len(self.image.shape):
@@ -78,13 +84,13 @@ class Job:
         return resample_psf(psf, voxel, ours)
 
     def volumes(self, psf: PSF) -> list[tuple[int, ...]]:
-        """Indices of all volumes."""
+        """Returns the indices of all volumes along the leading axes of the image."""
         return list(np.ndindex(*self.image.shape[: len(self.image.shape) - psf.values.ndim]))
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """How far the run is, and in words."""
+    """Progress of a run, as a fraction and as text."""
 
     fraction: float
     text: str
@@ -92,7 +98,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """What came of a run."""
+    """Result of a run."""
 
     volume: Volume
     text: str
@@ -101,14 +107,14 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why nothing did."""
+    """Reason why a run has no result."""
 
     sentence: str
     cancelled: bool = False
 
 
 def describe(job: Job) -> str:
-    """The plan in words, or why there is none: what it needs and how long it takes."""
+    """Describes the plan of a job with its memory and time, or the reason why there is none."""
     try:
         psf = job.prepare()
         backend = choose_backend(job.runs_on.backend, job.runs_on.device).backend
@@ -123,28 +129,28 @@ def describe(job: Job) -> str:
 
 
 def _takes(job: Job, seconds: float | None, count: int) -> str:
-    """How long so many volumes take, in words."""
+    """Describes the predicted time for all volumes."""
     if job.iterations == "auto":
-        return "That is for the most iterations; how many it takes, the run finds out."
+        return "This is for the maximum number of iterations; the run determines how many it takes."
     return "Time unknown until it has run here." if seconds is None else f"About {speed.duration(seconds * count)}."
 
 
 def run(job: Job, cancel: threading.Event) -> Iterator[Step | Result | Failure]:
-    """Restore in a thread of its own; yields a `Step` an iteration, then the `Result`, or the `Failure`.
+    """Runs a job in a thread, yielding a `Step` for each iteration, then a `Result` or a `Failure`.
 
-    When `cancel` is set, or the generator is closed, the run stops within one iteration.
+    If `cancel` is set, or the generator is closed, the run stops within one iteration.
     """
     messages: queue.SimpleQueue[Step | Result | Failure] = queue.SimpleQueue()
     with ThreadPoolExecutor(1) as thread:
         thread.submit(_restore, job, cancel, messages)
         try:
             while True:
-                said = messages.get()
-                yield said
-                if not isinstance(said, Step):
+                message = messages.get()
+                yield message
+                if not isinstance(message, Step):
                     return
         finally:
-            cancel.set()
+            cancel.set()  # leaving the pool's context waits for the thread, which must not run to its end
 
 
 def _restore(job: Job, cancel: threading.Event, messages: queue.SimpleQueue[Step | Result | Failure]) -> None:
@@ -154,7 +160,7 @@ def _restore(job: Job, cancel: threading.Event, messages: queue.SimpleQueue[Step
         messages.put(Failure(str(stopped), cancelled=True))
     except (RLCoreError, MemoryError) as error:
         messages.put(Failure(str(error) or "memory ran out; give a smaller memory"))
-    except Exception as error:  # noqa: BLE001 - the boundary of the thread: messages, so that no window waits for ever
+    except Exception as error:  # noqa: BLE001 - boundary of the thread: reported, else the window waits for ever
         messages.put(Failure(f"{type(error).__name__}: {error}"))
 
 
@@ -165,13 +171,14 @@ def _whole(job: Job, cancel: threading.Event, messages: queue.SimpleQueue[Step |
     out, infos, finds = np.empty(job.image.shape, np.float32), [], job.iterations == "auto"
     for number, place in enumerate(places):
         watch = speed.Stopwatch(_reporter(messages, number, len(places)))
-        volume = np.asarray(job.image[place])
+        volume = np.asarray(job.image[place])  # layers may be lazy, such as dask arrays: read one volume at a time
         result = deconvolve(
             volume, psf, backend=backend, background=job.background, out=out[place], callback=watch, cancel=cancel,
             return_info=finds, **job.options,
         )  # fmt: skip
         if finds:
             infos.append(result[1])
+    # a run that determines its iterations cannot be compared with the time that a plan predicts
     if watch.seconds_per_run and not finds:
         plan = make_plan(volume.shape, psf.values.shape, backend=backend, **job.options)
         speed.remember(backend, plan, watch.seconds_per_run)
@@ -185,23 +192,24 @@ def _whole(job: Job, cancel: threading.Event, messages: queue.SimpleQueue[Step |
 
 
 def _reporter(messages: queue.SimpleQueue[Step | Result | Failure], number: int, count: int) -> Callback:
-    """Tells the steps of one volume among so many."""
+    """Returns a callback that reports the steps of one of `count` volumes."""
     several = f"volume {number + 1}/{count}, " if count > 1 else ""
 
     def report(progress: Progress) -> None:
         text = f"iteration {progress.iteration}/{progress.iterations}"
         if progress.looking:
-            text = f"looking how many: iteration {progress.iteration} of at most {progress.iterations}"
+            text = f"searching the number of iterations: {progress.iteration} of at most {progress.iterations}"
         messages.put(Step((number + progress.fraction) / count, several + text))
 
     return report
 
 
 def _as_type(volume: Volume, dtype: np.dtype[Any]) -> Volume:
-    """The nearest values that the type has."""
+    """Rounds and clips a volume to an integer type; other types are converted."""
     if dtype.kind not in "iu":
         return volume.astype(dtype)
     limits = np.iinfo(dtype)
+    # the largest 64-bit integer is no float64 and would round up beyond the type; the float64 below it is the limit
     made: Volume = np.clip(
         np.rint(volume, dtype=np.float64), limits.min, math.nextafter(float(limits.max) + 1, 0)
     ).astype(dtype)

@@ -1,4 +1,4 @@
-"""What the layers of a viewer hold, and how large their voxels are."""
+"""Layers of a viewer: their arrays and voxel sizes."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from rlcore.app.files.voxel import Voxel
 
 
 def images(viewer: Any) -> list[Any]:
-    """The layers that can be an image or a PSF."""
+    """Returns the layers that can be an image or a PSF: image layers without RGB."""
     from napari.layers import Image
 
     return [layer for layer in viewer.layers if isinstance(layer, Image) and not layer.rgb]
 
 
 def data(layer: Any) -> Any:
-    """A layer's array, the finest of one with several levels."""
+    """Returns a layer's array; the finest level of a multiscale layer."""
     return layer.data[0] if layer.multiscale else layer.data
 
 
 def micrometres(layer: Any) -> tuple[float, ...] | None:
-    """Along the last axes, z, y, x or y, x; None where the layer's units are no lengths."""
+    """Returns the voxel size in micrometres along z, y, x or y, x; None if the layer's units are not lengths."""
     axes = "ZYX"[-layer.ndim :]
     sizes = dict(zip(axes, map(float, layer.scale[-len(axes) :]), strict=True))
     units = {axis: canonical(str(unit)) for axis, unit in zip(axes, layer.units[-len(axes) :], strict=True)}
@@ -29,5 +29,5 @@ def micrometres(layer: Any) -> tuple[float, ...] | None:
 
 
 def placed(voxel: tuple[float, ...] | None) -> dict[str, Any]:
-    """How a new layer says how large its voxels are."""
+    """Returns the keywords that set the voxel size of a new layer."""
     return {} if voxel is None else {"scale": voxel, "units": ("um",) * len(voxel)}

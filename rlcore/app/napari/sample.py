@@ -1,4 +1,4 @@
-"""Sample data: a cell seen through a wide-field microscope, and the PSF of that microscope."""
+"""Sample data: a simulated wide-field image of a cell, and the PSF of the microscope."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SHAPE = (32, 128, 128)
 
 
 def phantom_layers() -> list[tuple[Any, dict[str, Any], str]]:
-    """Layers for napari: an image with noise and a background of 5, and its PSF; voxels in micrometres."""
+    """Returns layers for napari: an image with noise and a background of 5, and its PSF; voxels in micrometres."""
     made = phantom("mixed", SHAPE)
     place = {"scale": VOXEL, "units": ("um", "um", "um")}
     image = {"name": "blurred cell", "metadata": {"background": made.background}, **place}

@@ -1,4 +1,4 @@
-"""The dock widget: layers and options, the plan in words, a run beside the window, and its result as a layer."""
+"""Restoration widget: layers and options, a description of the plan, a background run, and its result as a layer."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from rlcore.app.napari.devices import AUTO, DeviceChoice, device_choices
 from rlcore.app.napari.job import Failure, Job, Result, Step, describe, run
 
 _PLAN_HEIGHT = 150
-"""Pixels: room for the longest plan, so that the window does not jump when one is shown."""
+"""Height in pixels for the longest plan, so that the window keeps its layout when one is shown."""
 
 
 def restore_widget(viewer: Any = None) -> Any:
-    """The widget as napari docks it: a magicgui container for the current viewer."""
+    """Returns the widget, a magicgui container, for a viewer; for the current one by default."""
     import napari
 
     return RestorePanel(viewer or napari.current_viewer()).container
 
 
 class RestorePanel:
-    """The widget's parts and what they do."""
+    """Controls of the restoration widget, and their actions."""
 
     def __init__(self, viewer: Any) -> None:
         from magicgui import widgets
@@ -60,18 +60,18 @@ class RestorePanel:
         start(device_choices, self._fill_device_choices)
 
     def restore(self) -> None:
-        """What the button does."""
+        """Starts the run."""
         job = self._job()
         if job is None:
             notify("choose an image layer, and a PSF layer or a PSF file")
             return
         self._cancel = threading.Event()
         self._busy(True)
-        layer = self.image.value
-        start(run, lambda _: self._busy(False), job, self._cancel, yielded=lambda said: self._told(said, layer))
+        layer = self.image.value  # the user may select another while the run lasts
+        start(run, lambda _: self._busy(False), job, self._cancel, yielded=lambda step: self._receive(step, layer))
 
     def cancel(self) -> None:
-        """Stop within one iteration."""
+        """Stops the run within one iteration."""
         self._cancel.set()
         self.plan.value = "stopping"
 
@@ -85,15 +85,15 @@ class RestorePanel:
         self.stop.changed.connect(self.cancel)
 
     def _explain(self) -> None:
-        self.image.tooltip = "Axes before those of the PSF, such as time, are restored one entry after the other."
-        self.mend.tooltip = "Take off a pedestal, and put a peak that is off in the middle; the plan says if it was."
-        self.auto.tooltip = "Hold 30 % of the photons out until they are explained no better. Takes twice the time."
+        self.image.tooltip = "Entries along further axes, such as time, are restored one after the other."
+        self.mend.tooltip = "Subtract a pedestal and centre the peak; the plan lists what was changed."
+        self.auto.tooltip = "Cross-validation on 30 % of the photons. Takes twice the time."
         self.regularization.tooltip = (
-            "What keeps from fitting noise: tv prefers little variation, consensus asks two halves of the counts."
+            "Suppresses noise: tv penalises total variation, consensus keeps what two halves of the photons agree on."
         )
-        self.boundary.tooltip = "What lies outside the image: light that it tells of, nothing, or its repetition."
-        self.background.tooltip = "Counts that are no light, in the image's units."
-        self.memory.tooltip = "What may be used, as 4 GiB or 50%; what is free if empty."
+        self.boundary.tooltip = "Outside the image: light estimated from the image, zero, or the image repeated."
+        self.background.tooltip = "Constant camera offset, in the image's units."
+        self.memory.tooltip = "Memory limit, as 4 GiB or 50%; the free memory if empty."
         self.keep_type.tooltip = "Round to the image's type instead of float32."
 
     def _images(self, _: Any = None) -> list[Any]:
@@ -105,9 +105,9 @@ class RestorePanel:
         self._ask_for_plan()
 
     def _fill_device_choices(self, found: list[DeviceChoice]) -> None:
-        """All device_choices; those that cannot be chosen are grey, and say why."""
+        """Shows all choices; those that are unavailable are grey, with the reason as a tooltip."""
         self.runs_on.choices = found
-        items = self.runs_on.native.model()
+        items = self.runs_on.native.model()  # magicgui cannot disable single entries, Qt can
         for number, choice in enumerate(found):
             if choice.reason:
                 items.item(number).setEnabled(False)
@@ -117,6 +117,7 @@ class RestorePanel:
 
     def _job(self) -> Job | None:
         file = self.psf_file.value
+        # an empty FileEdit has the value Path("."); a file takes precedence over a layer
         psf = file if file and str(file) != "." else None if self.psf.value is None else layers.data(self.psf.value)
         if self.image.value is None or psf is None:
             return None
@@ -136,7 +137,7 @@ class RestorePanel:
         )
 
     def _ask_for_plan(self, _: Any = None) -> None:
-        """Plan beside the window; the answer to an older question is not shown."""
+        """Describes the plan in the background; an answer to outdated options is not shown."""
         self._asked += 1
         asked, job = self._asked, self._job()
         if job is None:
@@ -148,17 +149,17 @@ class RestorePanel:
         if asked == self._asked:
             self.plan.value = text
 
-    def _told(self, said: Step | Result | Failure, layer: Any) -> None:
-        if isinstance(said, Step):
-            self.progress.value = round(said.fraction * 1000)
-            self.plan.value = said.text
-        elif isinstance(said, Result):
-            self._viewer.add_image(said.volume, **_like(layer, said))
-            self.plan.value = said.text
+    def _receive(self, message: Step | Result | Failure, layer: Any) -> None:
+        if isinstance(message, Step):
+            self.progress.value = round(message.fraction * 1000)
+            self.plan.value = message.text
+        elif isinstance(message, Result):
+            self._viewer.add_image(message.volume, **_like(layer, message))
+            self.plan.value = message.text
         else:
-            self.plan.value = said.sentence
-            if not said.cancelled:
-                notify(said.sentence)
+            self.plan.value = message.sentence
+            if not message.cancelled:
+                notify(message.sentence)
 
     def _busy(self, busy: bool) -> None:
         self.go.enabled, self.stop.enabled = not busy, busy
@@ -166,7 +167,7 @@ class RestorePanel:
 
 
 def _like(layer: Any, result: Result) -> dict[str, Any]:
-    """Where and how the result is shown: as its image is, over its own range."""
+    """Returns keywords of the result's layer: placed and coloured as its image, with its own contrast limits."""
     low, high = float(result.volume.min()), float(result.volume.max())
     kept = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels", "colormap", "blending")
     return {

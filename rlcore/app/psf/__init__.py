@@ -1,1 +1,1 @@
-"""`rlcore psf`: making, looking at and mending point spread functions; and bringing one to an image."""
+"""Point spread functions: the commands of `rlcore psf`, and preparing a PSF for an image."""

@@ -1,4 +1,4 @@
-"""The commands of `rlcore psf`."""
+"""The commands of `rlcore psf`; each imports its implementation when it is called."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _picture = click.option("--picture", type=PATH, help="A PNG file that shows the 
 
 @click.group()
 def psf() -> None:
-    """Make a point spread function, look at it, mend it."""
+    """Make, inspect and mend point spread functions."""
 
 
 @psf.command()
@@ -29,27 +29,27 @@ def psf() -> None:
 @click.option(
     "--psf-model", "model", default="gibson-lanni", show_default=True, help="As `rlcore psf models` lists it."
 )
-@click.option("--technique", type=click.Choice(TECHNIQUES), help="How the specimen is lit and seen.  [wide-field]")
+@click.option("--technique", type=click.Choice(TECHNIQUES), help="Illumination and detection.  [wide-field]")
 @click.option("--na", type=float, help="Numerical aperture.")
-@click.option("--emission", type=float, help="Wavelength that is recorded, in nm.")
-@click.option("--excitation", type=float, help="Wavelength that excites, in nm, for a confocal.  [as --emission]")
+@click.option("--emission", type=float, help="Recorded wavelength, in nm.")
+@click.option("--excitation", type=float, help="Excitation wavelength of a confocal, in nm.  [as --emission]")
 @click.option("--immersion", type=float, help="Refractive index of the immersion medium.  [by the aperture]")
 @click.option("--sample", type=float, help="Refractive index of the specimen.  [as --immersion]")
-@click.option("--depth", type=float, help="Below the coverslip, in µm.  [0]")
-@click.option("--coverslip-error", type=float, help="Too thick by so much, in µm.  [0]")
+@click.option("--depth", type=float, help="Depth below the coverslip, in µm.  [0]")
+@click.option("--coverslip-error", type=float, help="Excess thickness of the coverslip, in µm.  [0]")
 @click.option("--pinhole", type=float, help="Diameter in Airy units; 0 is closed.  [1]")
 @click.option("--sheet", type=float, help="Thickness of the light sheet (FWHM), in µm.")
 @click.option("--voxel", help="Micrometres along z, y, x, as 0.2,0.1,0.1.  [the image's]")
-@click.option("--shape", help="Voxels, as 31x31x31.  [what holds most of the light]")
-@click.option("--channel", help="Of the image, whose wavelengths are taken; from 0, or by name.")
+@click.option("--shape", help="Voxels, as 31x31x31.  [a shape that holds most of the light]")
+@click.option("--channel", help="Channel of the image whose wavelengths are used; from 0, or by name.")
 @_picture
 @_force
 @_json
 def generate(**wanted: Any) -> None:
-    """Compute a PSF for IMAGE, or for a microscope told by options.
+    """Compute a PSF for IMAGE, or for a microscope given by options.
 
-    What IMAGE's OME metadata say (voxel size, aperture, wavelengths, immersion, technique) need not be given, and
-    options go before it.
+    Voxel size, aperture, wavelengths, immersion and technique are taken from IMAGE's OME metadata; options override
+    them.
     """
     from rlcore.app.psf.generating import generate_file
 
@@ -59,16 +59,16 @@ def generate(**wanted: Any) -> None:
 @psf.command()
 @click.argument("stack", type=PATH)
 @_output
-@click.option("--shape", help="Voxels of the PSF, as 31x41x41.  [31 on each axis, or what the stack has]")
-@click.option("--threshold", type=float, help="Above the background, what counts as a bead.")
+@click.option("--shape", help="Voxels of the PSF, as 31x41x41.  [31 on each axis, or the size of the stack]")
+@click.option("--threshold", type=float, help="Minimum of a bead above the background.")
 @click.option("--saturation", type=float, help="Counts at which the camera is full.")
-@click.option("--channel", help="Which channel of a stack that has several, from 0, or by name.")
-@click.option("--time", help="Which time point of a stack that has several, from 0.")
+@click.option("--channel", help="Channel of a stack with several, from 0, or by name.")
+@click.option("--time", help="Time point of a stack with several, from 0.")
 @_picture
 @_force
 @_json
 def distil(**wanted: Any) -> None:
-    """Average the beads of STACK to a PSF: found, aligned to a fraction of a voxel, background taken off."""
+    """Average the beads of STACK to a PSF, aligned to a fraction of a voxel and without background."""
     from rlcore.app.psf.distilling import distil_file
 
     _run(distil_file, wanted)
@@ -80,7 +80,7 @@ def distil(**wanted: Any) -> None:
 @_force
 @_json
 def inspect(**wanted: Any) -> None:
-    """Measure PSF: centre, widths, energy, background, asymmetry; and say what of it will hurt."""
+    """Measure PSF: centre, widths, energy, background, asymmetry; and warn of faults that harm a deconvolution."""
     from rlcore.app.psf.inspecting import inspect_file
 
     _run(inspect_file, wanted)
@@ -93,7 +93,7 @@ def inspect(**wanted: Any) -> None:
 @_force
 @_json
 def mend(**wanted: Any) -> None:
-    """Take a pedestal off PSF, quieten its noise, and put its peak in the middle."""
+    """Subtract a pedestal from PSF, reduce its noise, and centre its peak."""
     from rlcore.app.psf.inspecting import mend_file
 
     _run(mend_file, wanted)
@@ -109,7 +109,7 @@ def models(*, as_json: bool) -> None:
 
 
 def _run(work: Any, wanted: dict[str, Any]) -> None:
-    """Do the work, its warnings shown, and print what it says of its result."""
+    """Runs a command with its warnings shown, and prints its result as text or JSON."""
     from rlcore.app.terminal import Terminal
 
     as_json = wanted.pop("as_json")

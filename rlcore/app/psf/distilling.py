@@ -1,4 +1,4 @@
-"""`rlcore psf distil`: a stack of beads in, a PSF out."""
+"""The command `rlcore psf distil`: averages a stack of beads to a PSF."""
 
 from __future__ import annotations
 
@@ -24,7 +24,15 @@ def distil_file(
     picture: Path | None,
     force: bool,
 ) -> Result:
-    """Write the PSF; says how many beads there were, and how alike."""
+    """Distils a stack, writes the PSF, and returns the number of beads, their correlation and the PSF's figures.
+
+    The parameters are the command's options.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read or written, or the stack has too few usable beads.
+    """
     files.check([stack], output, picture, force=force)
     volume, scale = files.read(stack, "stack", Pick(channel, time))
     window = files.parse_shape(shape) if shape else usual_window(volume.shape)
@@ -40,7 +48,7 @@ def distil_file(
         "found": made.beads.found,
         "used": made.used,
         "rejected": {**made.beads.rejected, "unlike the others": made.unlike},
-        "inner_products": {"median": made.inner_products[0], "least": made.inner_products[1]},
+        "correlation": {"median": made.likeness[0], "least": made.likeness[1]},
         "background": made.background,
         "psf": found.to_dict(),
     }

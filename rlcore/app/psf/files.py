@@ -1,4 +1,4 @@
-"""PSFs as files: read with the scale of their voxels, written so that other programs know it too."""
+"""Files of PSFs, read and written with the size of their voxels."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from rlcore.app.files.destination import partial_output, check_output
+from rlcore.app.files.destination import check_output, partial_output
 from rlcore.app.files.layout import ALL, Pick
 from rlcore.app.files.opening import Opened, open_file
 from rlcore.backend import Shape, Volume
 from rlcore.errors import InputError
 
 Scale = tuple[float, ...] | None
-"""Micrometres along each axis, where known."""
+"""Voxel size in micrometres along each axis; None if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a command says."""
+    """Result of a command: lines for people, and figures for programs."""
 
     lines: list[str]
     figures: dict[str, Any] = field(default_factory=dict)
-    """The same for programs."""
+    """Result in types that JSON has."""
 
 
 def read(path: Path, what: str = "psf", pick: Pick = ALL) -> tuple[Volume, Scale]:
-    """The voxels of a file's only volume, and how large they are."""
+    """Reads a file's only volume into memory, with its voxel size."""
     opened = open_file(path, what, pick=pick)
     volume = opened.only(what)
     return np.asarray(volume[(slice(None),) * volume.ndim]), scale_of(opened)
 
 
 def scale_of(opened: Opened) -> Scale:
-    """Micrometres along each axis; None unless the file says all."""
+    """Returns the voxel size in micrometres along each axis; None unless the file gives all of them."""
     return opened.about.voxel.micrometres("ZYX"[-len(opened.layout.volume_shape) :])
 
 
 def check(inputs: list[Path], output: Path | None, picture: Path | None, *, force: bool) -> None:
-    """Refuse names that cannot be written, before anything is computed."""
+    """Raises InputError for outputs that cannot be written, before anything is computed."""
     if output is not None:
         check_output(output, inputs, force=force)
     if picture is None:
@@ -55,10 +55,11 @@ def check(inputs: list[Path], output: Path | None, picture: Path | None, *, forc
 
 
 def write(output: Path, values: Volume, scale: Scale) -> None:
-    """As float32; a TIFF in ImageJ's dialect, which says the voxel size."""
+    """Writes a PSF as float32, to .npy or to a TIFF in ImageJ's dialect, which holds the voxel size."""
     volume = np.ascontiguousarray(values, dtype=np.float32)
     with partial_output(output) as partial:
         if output.suffix.lower() == ".npy":
+            # given a name that does not end in .npy, np.save would append it
             with partial.open("wb") as file:
                 np.save(file, volume)
             return
@@ -73,7 +74,7 @@ def write(output: Path, values: Volume, scale: Scale) -> None:
 
 
 def parse_shape(text: str) -> Shape:
-    """``31x41x41`` in numbers."""
+    """Parses the shape of a PSF such as ``31x41x41``; raises InputError if it is none."""
     parts = text.lower().replace(",", "x").split("x")
     if not all(part.strip().isdigit() and int(part) for part in parts) or len(parts) not in (2, 3):
         raise InputError(f"shape {text!r} is not one of a psf; write it like 31x41x41")

@@ -1,4 +1,4 @@
-"""`rlcore psf generate`, and `--psf auto`: options, an image's metadata, and a PSF of both."""
+"""The command `rlcore psf generate`, and --psf auto: computes a PSF from options and an image's metadata."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rlcore.app.psf import files
 from rlcore.app.psf.files import Result
 from rlcore.app.psf.inspecting import lines_of
 from rlcore.app.psf.metadata import ImageMetadata, only_channel, read_metadata
-from rlcore.app.psf.microscope_sources import SourcedMicroscope, missing_options, take
+from rlcore.app.psf.microscope_sources import SourcedMicroscope, gather_microscope, missing_options
 from rlcore.backend import Shape, Volume
 from rlcore.errors import InputError, PSFModelError
 from rlcore.optics.generate import default_shape, generate_psf
@@ -35,9 +35,17 @@ def generate_file(
     force: bool,
     **options: Any,
 ) -> Result:
-    """Write the PSF; says what the microscope was taken to be, and by whose word."""
+    """Computes a PSF, writes it, and returns the microscope with the source of each parameter.
+
+    The parameters are the command's options.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read or written, or too little is known of the microscope.
+    """
     files.check([image] if image else [], output, picture, force=force)
-    taken = gather_microscope(_told(image, channel), {**options, "voxel": parse_voxel(voxel)})
+    taken = gather_microscope(_metadata_of(image, channel), {**options, "voxel": parse_voxel(voxel)})
     size = files.parse_shape(shape) if shape else default_shape(taken.microscope, taken.voxel)
     scale = taken.voxel[-len(size) :]
     values = compute(taken, model, size)
@@ -59,21 +67,23 @@ def generate_file(
 
 
 def compute_for(image: Opened, channel: int, model: str) -> tuple[Opened, str]:
-    """The PSF of an image's channel as if it were in a file, and by whose word it is what it is.
+    """Computes the PSF of an image's channel.
+
+    Returns it as if it were an open file, and a line with its parameters and their sources.
 
     Raises
     ------
     InputError
-        If the metadata do not say enough of the microscope.
+        If the metadata lack parameters of the microscope.
     """
-    told = read_metadata(image, channel)
-    if missing := missing_options(told, {}):
+    metadata = read_metadata(image, channel)
+    if missing := missing_options(metadata, {}):
         name = str(image.path)
         raise InputError(
             f"image {name!r} does not say enough of its microscope for a psf; make one by: rlcore psf generate {name} "
             f"-o psf.tif {' '.join(f'--{option} ...' for option in missing)}"
         )
-    taken = gather_microscope(told, {})
+    taken = gather_microscope(metadata, {})
     size = default_shape(taken.microscope, taken.voxel)
     values = compute(taken, model, size)
     values.setflags(write=False)
@@ -84,22 +94,23 @@ def compute_for(image: Opened, channel: int, model: str) -> tuple[Opened, str]:
 
 
 def compute(taken: SourcedMicroscope, model: str, size: Shape) -> Volume:
-    """The PSF on so many voxels; a model that cannot be had is bad input, not a failed run."""
+    """Computes a PSF of the given size; raises InputError if the model is unknown or unavailable."""
     try:
         return np.asarray(generate_psf(taken.microscope, size, taken.voxel[-len(size) :], model=model))
     except PSFModelError as error:
         raise InputError(str(error)) from error
 
 
-def _told(path: Path | None, channel: str | None) -> ImageMetadata:
+def _metadata_of(path: Path | None, channel: str | None) -> ImageMetadata:
     if path is None:
         return ImageMetadata()
+    # time point 0: the metadata of the microscope hold for all
     image = open_file(path, "image", pick=Pick(channel, 0), decode=decode_nothing)
     return read_metadata(image, only_channel(image))
 
 
 def parse_voxel(text: str | None) -> tuple[float, ...] | None:
-    """``0.2,0.1,0.1`` in micrometres."""
+    """Parses a voxel size such as ``0.2,0.1,0.1`` in micrometres; raises InputError if it is none."""
     if text is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""`rlcore psf inspect` and `rlcore psf mend`: the figures of a PSF, and one without its faults."""
+"""The commands `rlcore psf inspect` and `rlcore psf mend`: the figures of a PSF, and a PSF without its faults."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rlcore.optics.psf import PSFWarning
 
 
 def inspect_file(*, path: Path, picture: Path | None, force: bool) -> Result:
-    """Measure a PSF in a file; what will hurt comes as warnings."""
+    """Measures the PSF in a file; warns of faults that harm a deconvolution."""
     files.check([], None, picture, force=force)
     values, scale = files.read(path)
     found = inspect_psf(values)
@@ -28,11 +28,12 @@ def inspect_file(*, path: Path, picture: Path | None, force: bool) -> Result:
 
 
 def mend_file(*, path: Path, output: Path, picture: Path | None, force: bool) -> Result:
-    """Write a PSF without its faults; says what they were."""
+    """Mends the PSF in a file, writes it with sum 1, and returns the faults that were mended."""
     files.check([path], output, picture, force=force)
     values, scale = files.read(path)
     mended = mend_psf(values)
     files.write(output, mended.values / mended.values.sum(), scale)
+    # the mended PSF is inspected, so that warnings name only what mending could not correct
     found = inspect_psf(mended.values)
     if picture is not None:
         from rlcore.app.psf.picture import draw
@@ -40,15 +41,15 @@ def mend_file(*, path: Path, output: Path, picture: Path | None, force: bool) ->
         draw(picture, mended.values, found, scale, output.name)
     for warning in found.warnings:
         caution(warning, PSFWarning)
-    told = f"{' and '.join(mended.faults)}; mended" if mended.faults else "needs no mending"
-    head = f"{output}: {path.name} {told}"
+    verdict = f"{' and '.join(mended.faults)}; mended" if mended.faults else "needs no mending"
+    head = f"{output}: {path.name} {verdict}"
     return Result(
         [head, *lines_of(found, scale)], {"output": str(output), "mended": mended.faults, "psf": found.to_dict()}
     )
 
 
 def lines_of(found: Inspection, scale: Scale) -> list[str]:
-    """Figures as people read them, in micrometres too where the scale is known."""
+    """Formats the figures of a PSF as lines; lengths in voxels, and in micrometres if the scale is known."""
     axes = "zyx"[-len(found.shape) :]
     units = scale or (math.nan,) * len(axes)
     widths = [_width(axis, width, unit) for axis, width, unit in zip(axes, found.fwhm, units, strict=True)]

@@ -1,4 +1,4 @@
-"""What an image's OME metadata say of the microscope that took it, and where they say it."""
+"""Microscope parameters in an image's OME metadata, each with its source."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from rlcore.app.files.opening import Opened
 from rlcore.app.psf import files
 from rlcore.errors import InputError
 
+# wavelengths in OME-XML have a unit of their own, nm by default; both Greek mu and micro sign occur
 _NANOMETRES = {"nm": 1.0, "µm": 1e3, "μm": 1e3, "um": 1e3, "mm": 1e6, "m": 1e9, "pm": 1e-3, "Å": 0.1}
+# typical refractive indices; the OME schema names the medium only
 _MEDIA = {"air": 1.0, "water": 1.33, "waterdipping": 1.33, "oil": 1.515, "glycerol": 1.47, "glycerin": 1.47}
 _MODES = {
     "widefield": "wide-field",
@@ -27,7 +29,7 @@ _MODES = {
 
 @dataclass(frozen=True, slots=True)
 class SourcedValue:
-    """What is known of a microscope, and who said it."""
+    """A parameter of a microscope, and its source."""
 
     value: Any
     source: str
@@ -35,29 +37,29 @@ class SourcedValue:
 
 @dataclass(frozen=True, slots=True)
 class ImageMetadata:
-    """What is known of an image."""
+    """Metadata of an image that a PSF is computed from."""
 
     voxel: tuple[float, ...] | None = None
-    """Micrometres along z, y, x."""
+    """Voxel size in micrometres along z, y, x; None if unknown."""
     figures: dict[str, SourcedValue] = field(default_factory=dict)
-    """na, emission and excitation in nm, immersion, technique: those that are told."""
+    """Known parameters among na, emission and excitation (in nm), immersion and technique."""
 
 
 def read_metadata(image: Opened, channel: int) -> ImageMetadata:
-    """What a file says of a channel, by its number in the file; without OME metadata, only its voxel size."""
+    """Reads the metadata of a channel, by its index in the file; without OME metadata, only the voxel size."""
     whole, first = _document(image)
     channels = _channels(first)
-    told = _objective(whole, first) | (_channel(channels[channel]) if channel < len(channels) else {})
-    return ImageMetadata(files.scale_of(image), told)
+    figures = _objective(whole, first) | (_channel(channels[channel]) if channel < len(channels) else {})
+    return ImageMetadata(files.scale_of(image), figures)
 
 
 def only_channel(image: Opened) -> int:
-    """The channel that is wanted; of several alike, the first.
+    """Returns the selected channel; of several with equal parameters, the first.
 
     Raises
     ------
     InputError
-        If there are several of different wavelengths.
+        If several channels with different parameters are selected.
     """
     wanted = image.layout.channels
     if len(wanted) > 1:
@@ -70,19 +72,20 @@ def only_channel(image: Opened) -> int:
 
 
 def _document(image: Opened) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The whole OME document, and what it says of the image; empty where there is none."""
+    """Returns the OME document, and the entry of the image in it; empty without OME metadata."""
     text, number = image.about.rest.get("xml"), 0
     if image.about.dialect == "zarr":
         text, number = _of_collection(image.path)
     try:
         whole = _first(tifffile.xml2dict(text).get("OME")) if text else {}
     except ElementTree.ParseError:
-        return {}, {}
+        return {}, {}  # damaged metadata are no reason to refuse an image whose voxels can be read
     return whole, next(iter(_all(whole.get("Image"))[number:]), {})
 
 
 def _of_collection(image: Path) -> tuple[str | None, int]:
-    """The OME-XML that lies beside the images of a collection, as bioformats2raw writes it, and which of them it is."""
+    """Returns the OME-XML of a collection written by bioformats2raw, and the index of the image in it."""
+    # its images are folders 0, 1, ..., described together in OME/METADATA.ome.xml
     file = image.parent / "OME" / "METADATA.ome.xml"
     if not image.name.isdigit() or not file.is_file():
         return None, 0
@@ -109,7 +112,7 @@ def _channel(channel: dict[str, Any]) -> dict[str, SourcedValue]:
 
 
 def _objective(whole: dict[str, Any], image: dict[str, Any]) -> dict[str, SourcedValue]:
-    """Aperture and medium: of the objective that the image names, or of the only one."""
+    """Returns aperture and medium of the objective that the image refers to, or of the only one."""
     objectives = [one for instrument in _all(whole.get("Instrument")) for one in _all(instrument.get("Objective"))]
     settings = _first(image.get("ObjectiveSettings"))
     named = [one for one in objectives if one.get("ID") == settings.get("ID")]
@@ -120,13 +123,14 @@ def _objective(whole: dict[str, Any], image: dict[str, Any]) -> dict[str, Source
     medium = str(objective.get("Immersion", ""))
     if index := _MEDIA.get(medium.lower()):
         found["immersion"] = SourcedValue(index, f"objective: {medium.lower()}")
+    # the index as set for this image is more precise than that of the medium's name
     if index := _number(settings.get("RefractiveIndex")):
         found["immersion"] = SourcedValue(index, "objective settings")
     return found
 
 
 def _number(value: Any) -> float | None:
-    """A positive number; None for what a file leaves out, or says wrongly."""
+    """Parses a positive number; None for a missing or invalid one."""
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -135,7 +139,7 @@ def _number(value: Any) -> float | None:
 
 
 def _all(value: Any) -> list[dict[str, Any]]:
-    """An element that may be absent, alone, or one of several."""
+    """Returns a list of elements; tifffile gives a single element as itself, and several as a list."""
     return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)]
 
 

@@ -1,4 +1,4 @@
-"""What a microscope is taken to be: options before metadata, and what neither says by assumption, metadata as one."""
+"""Microscope of an image, gathered from options, metadata and assumptions, with the source of each parameter."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rlcore.optics.microscope import Microscope
 
 _OPTION, _ASSUMED = "option", "assumed"
 _AIR, _WATER = (1.0, 1.0), (1.3, 1.33)
-"""Apertures below which an objective is taken to be for a medium, and that medium's index; above them for oil."""
+"""Aperture below which an objective is assumed to be for air or water, and the medium's index; above both, for oil."""
 _OIL = 1.515
 _WORDS = {
     "technique": "{}",
@@ -31,43 +31,43 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class SourcedMicroscope:
-    """A microscope and the voxels of its image, and who said what of them."""
+    """A microscope and the voxels of its image, with the source of each parameter."""
 
     microscope: Microscope
     voxel: tuple[float, ...]
-    """Micrometres along z, y, x."""
-    figures: Mapping[str, Figure]
+    """Voxel size in micrometres along z, y, x."""
+    figures: Mapping[str, SourcedValue]
 
     def __str__(self) -> str:
-        """``NA 1.2 (objective), emission 520 nm (channel), wide-field (assumed), ...``"""
+        """Parameters with sources: ``NA 1.2 (objective), emission 520 nm (channel), wide-field (assumed), ...``."""
         used = [(_WORDS[name].format(_text(figure.value)), figure.source) for name, figure in self.figures.items()]
         return ", ".join(f"{text} ({source})" for text, source in used)
 
 
 def missing_options(metadata: ImageMetadata, options: Mapping[str, Any]) -> list[str]:
-    """What would have to be given besides."""
+    """Returns the names of parameters that are needed but unknown."""
     known = _known(metadata, options)
     sheet = ["sheet"] * (_value(known, "technique") == "light-sheet")
     return [name for name in ("na", "emission", *sheet, "voxel") if name not in known]
 
 
 def gather_microscope(metadata: ImageMetadata, options: Mapping[str, Any], *, prefix: str = "--") -> SourcedMicroscope:
-    """The microscope by options, before metadata, before assumptions; lengths in micrometres.
+    """Gathers the parameters of a microscope: options override metadata, and assumptions fill the gaps.
 
     Parameters
     ----------
     metadata : ImageMetadata
-        By the image.
+        Metadata of the image.
     options : mapping
         na, emission and excitation in nm, immersion, sample, depth, coverslip_error, pinhole, sheet, technique, voxel;
-        None for what is not said.
+        None if not given. Lengths other than wavelengths are in micrometres.
     prefix : str
-        What messages put before the name of an option.
+        Prefix of the names of options in messages.
 
     Raises
     ------
     InputError
-        If too little is known, or a figure is impossible.
+        If a needed parameter is unknown, or a parameter is impossible.
     """
     if missing := missing_options(metadata, options):
         raise InputError(f"microscope is not known well enough; give {', '.join(prefix + name for name in missing)}")
@@ -87,9 +87,11 @@ def gather_microscope(metadata: ImageMetadata, options: Mapping[str, Any], *, pr
         sample_index=_value(known, "sample"),
         depth=_value(known, "depth") or 0.0,
         coverslip_error=_value(known, "coverslip_error") or 0.0,
+        # 0 is a valid pinhole, so `or` would not do
         pinhole=1.0 if (pinhole := _value(known, "pinhole")) is None else pinhole,
         sheet=_value(known, "sheet"),
     )
+    # parameters without effect on the PSF are not reported
     of_confocal = {"excitation", "pinhole"} if technique != "confocal" else set()
     used = {name: known[name] for name in _WORDS if name in known and name not in of_confocal}
     return SourcedMicroscope(microscope, known["voxel"].value, used)
@@ -98,7 +100,7 @@ def gather_microscope(metadata: ImageMetadata, options: Mapping[str, Any], *, pr
 def _known(metadata: ImageMetadata, options: Mapping[str, Any]) -> dict[str, SourcedValue]:
     given = {name: SourcedValue(value, _OPTION) for name, value in options.items() if value is not None}
     voxel = {} if metadata.voxel is None else {"voxel": SourcedValue(metadata.voxel, "image")}
-    return {**voxel, **metadata.figures, **given}
+    return {**voxel, **metadata.figures, **given}  # later ones override earlier ones
 
 
 def _value(known: Mapping[str, SourcedValue], name: str) -> Any:
@@ -106,7 +108,7 @@ def _value(known: Mapping[str, SourcedValue], name: str) -> Any:
 
 
 def _medium(na: float) -> SourcedValue:
-    """What objectives of this aperture are usually for."""
+    """Returns the index of the medium that objectives of this aperture are usually made for."""
     for medium, (below, index) in (("air", _AIR), ("water", _WATER)):
         if na < below:
             return SourcedValue(index, f"{_ASSUMED}: {medium}, by the aperture")

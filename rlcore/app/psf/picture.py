@@ -1,4 +1,4 @@
-"""A PSF at a glance: three planes through its peak, as it is and by its logarithm, and a profile along each axis."""
+"""Picture of a PSF: planes through its peak, linear and logarithmic, and a profile along each axis."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from rlcore.optics.inspect import Inspection, profile
 from rlcore.optics.mend import mend_psf
 
 _DECADES, _NARROW = 4, 3.0
-"""Of the logarithm; height of a plane over its width beyond which there is no room for a scale bar's text."""
+"""Decades shown in logarithmic planes; height of a plane over its width above which a scale bar's text does not fit."""
 _COLOURS = {"z": "tab:green", "y": "tab:orange", "x": "tab:blue"}
 
 
 def draw(path: Path, values: Volume, found: Inspection, scale: Scale, name: str) -> None:
-    """Write the picture as PNG.
+    """Writes the picture as PNG.
 
     Parameters
     ----------
     path : Path
-        Replaced when the picture is finished.
+        Output file; replaced once the picture is complete.
     values : ndarray
         A PSF of 2 or 3 axes.
     found : Inspection
-        Its figures.
+        Figures of the PSF.
     scale : tuple of float or None
-        Micrometres along each axis, where known.
+        Voxel size in micrometres along each axis; None if unknown.
     name : str
-        For the title.
+        Title of the picture.
     """
     shown = np.asarray(values, dtype=float) / np.max(values)
     planes = _planes(shown, found, scale)
@@ -43,6 +43,7 @@ def draw(path: Path, values: Volume, found: Inspection, scale: Scale, name: str)
     for column, (axes, plane, aspect, step) in enumerate(planes):
         for row, logarithm in enumerate((False, True)):
             panel = figure.add_subplot(grid[row, column])
+            # a linear scale hides the faint rings and cones far from the peak, where faults of a PSF show
             picture = np.log10(np.maximum(plane, 10.0**-_DECADES)) if logarithm else plane
             low = -_DECADES if logarithm else 0
             panel.imshow(picture, cmap="magma", vmin=low, vmax=low + (_DECADES if logarithm else 1), aspect=aspect)
@@ -57,7 +58,8 @@ def draw(path: Path, values: Volume, found: Inspection, scale: Scale, name: str)
 
 
 def _planes(values: Volume, found: Inspection, scale: Scale) -> list[tuple[str, Volume, float, float | None]]:
-    """Names, planes through the brightest voxel, heights of a voxel over widths, and widths in micrometres."""
+    """Returns name, plane through the peak, aspect of a pixel and its width in micrometres, for each plane."""
+    # a peak found by interpolation may lie just outside the volume
     at = tuple(min(max(round(place), 0), size - 1) for place, size in zip(found.peak, values.shape, strict=True))
     units = scale or (1.0,) * values.ndim
     step = None if scale is None else scale[-1]
@@ -82,6 +84,7 @@ def _profiles(panel: Any, values: Volume, found: Inspection, scale: Scale) -> No
             "beyond the frame" if np.isnan(width) else f"{width:.3g} {'µm' if scale else 'voxels'}"
         )
         panel.plot((positions - found.peak[axis]) * unit, line / line.max(), color=_COLOURS[letter], label=label)
+    # the pedestal is drawn for comparison with the foot of the profiles
     bare = mend_psf(values, centre=False)
     if bare.pedestal:
         panel.axhline(bare.pedestal, color="grey", linestyle=":", linewidth=1)

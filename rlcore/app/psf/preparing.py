@@ -1,4 +1,4 @@
-"""A user's PSF brought to an image: mended, prepared, and resampled to its voxels."""
+"""Preparation of a user's PSF for an image: mended, normalised, and resampled to the image's voxels."""
 
 from __future__ import annotations
 
@@ -16,31 +16,37 @@ from rlcore.optics.resample import resample_psf
 
 
 class ScaleWarning(UserWarning):
-    """Image and PSF say that their voxels differ in size."""
+    """Warning that image and PSF have voxels of different size."""
 
 
 def psf_for_image(image: Opened, psf: ChannelPSF, *, centre: str, background: str, energy: float) -> PSF:
-    """The PSF as asked for, on the image's voxels.
+    """Prepares a PSF, and resamples it to the image's voxels.
 
     Parameters
     ----------
     image : Opened
     psf : ChannelPSF
-        Files, with what they say of their voxels.
+        Open files, with their voxel sizes.
     centre, background : str
-        As a user writes them for `prepare_psf`; or "mend".
+        As for `prepare_psf`, written as text; or "mend".
     energy : float
         As for `prepare_psf`.
 
     Warns
     -----
     PSFWarning, ScaleWarning
-        If something was mended, or resampled, or should have been.
+        If the PSF was mended or resampled, or cannot be resampled although its voxels differ.
+
+    Raises
+    ------
+    InputError
+        If the PSF cannot be used.
     """
     volume = psf.opened.volume(psf.place)
     prepared, faults = prepare_mended(
         volume[(slice(None),) * volume.ndim],
         ndim=len(image.layout.volume_shape),
+        # a computed PSF is exactly centred and has no pedestal: mending could only change it
         centre="middle" if psf.computed and centre == MEND else centre,
         background="0" if psf.computed and background == MEND else background,
         energy=energy,
@@ -56,7 +62,7 @@ def psf_for_image(image: Opened, psf: ChannelPSF, *, centre: str, background: st
 def prepare_mended(
     psf: Any, *, ndim: int | None = None, centre: str = MEND, background: str = MEND, energy: float = 1.0
 ) -> tuple[PSF, list[str]]:
-    """As `prepare_psf`, after what is wrong is mended where that is asked for; and what was wrong."""
+    """Prepares a PSF as `prepare_psf` does, after mending it where "mend" is given; also returns the faults mended."""
     mended = mend_psf(read_psf(psf, ndim), pedestal=background == MEND, centre=centre == MEND)
     prepared = prepare_psf(
         mended.values,

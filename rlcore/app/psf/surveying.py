@@ -1,4 +1,4 @@
-"""`rlcore psf models`: what is installed, and what is wrong with it."""
+"""The command `rlcore psf models`: lists the installed models of PSFs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rlcore.optics.models import survey_models
 
 
 def show(*, as_json: bool) -> None:
-    """Every installed model, a row each."""
+    """Prints all installed models, one per row, and the reasons of those that cannot be used."""
     found = survey_models()
     if as_json:
         print_json([asdict(finding) for finding in found])

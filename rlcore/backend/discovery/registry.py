@@ -28,6 +28,7 @@ BACKENDS = Plugins(
     published={name: {"vkfft": "rlcore-reikna[vkfft]"}.get(name, f"rlcore-{name}") for name in OURS},
 )
 
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """The answer of one installed backend to a survey."""
@@ -110,8 +111,7 @@ def _ask(name: str, entries: list[EntryPoint]) -> Finding:
     try:
         backend = _create(entries[0], None)
         factory = entries[0].load()
-        list_devices = getattr(factory, "devices", tuple)
-        devices = list_devices()
+        devices: tuple[Device, ...] = getattr(factory, "devices", tuple)()
         return Finding(name, "usable", by, backend.device, devices, backend.free_bytes())
     except Exception as error:  # noqa: BLE001 - the boundary to a plugin: its error becomes the reason
         state, reason = BACKENDS.trouble(error)

@@ -20,8 +20,6 @@ BITS = 64
 """Random bits in a word, each a coin for one photon."""
 
 
-
-
 _GOLDEN, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 
 

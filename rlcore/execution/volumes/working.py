@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from rlcore.algorithm.boundary import Geometry
+from rlcore.algorithm.momentum import MomentumSchedule
 from rlcore.backend import Backend, Box, Shape
 from rlcore.backend.boxes import Block, pieces
 from rlcore.backend.host.memory import format_bytes
 from rlcore.errors import BudgetError
 from rlcore.execution.checkpoint import Checkpoint, open_volume
-from rlcore.execution.sweeps import OTHER_RATIO, RATIO, RESULT, START
+from rlcore.execution.sweeps import OTHER_RATIO, POINT, RATIO, RESULT, START
 from rlcore.execution.volumes.stores import DeviceStore, HostStore, Store
 from rlcore.planner.plan import Placement
 
@@ -27,7 +28,7 @@ _PIECE = 1 << 20
 class WorkingVolumes:
     """Stores by name: the start, estimates, points, ratios, and the result.
 
-    With a checkpoint every volume is a file in its folder; otherwise scratch files live in a folder of their own inside
+    Of points only the sampled planes are carried, as `momentum` says. With a checkpoint every volume is a file in its folder; otherwise scratch files live in a folder of their own inside
     `scratch_parent`, which is removed at the end.
     """
 
@@ -38,10 +39,11 @@ class WorkingVolumes:
         start: Store,
         result: Store,
         *,
+        momentum: MomentumSchedule,
         scratch_parent: Path,
         checkpoint: Checkpoint | None,
     ) -> None:
-        self._backend, self._geometry = backend, geometry
+        self._backend, self._geometry, self._momentum = backend, geometry, momentum
         self._parent, self._checkpoint = scratch_parent, checkpoint
         self._scratch: Path | None = None
         self._stores: dict[str, Store] = {START.estimate: start}
@@ -67,7 +69,8 @@ class WorkingVolumes:
     def _extent(self, name: str) -> Box:
         if name in (RATIO, OTHER_RATIO, RESULT):
             return self._geometry.image
-        return self._geometry.domain
+        domain = self._geometry.domain
+        return self._momentum.carried(Block(domain, domain)).extent if name.startswith(POINT) else domain
 
     def deliver(self, name: str, result: Store, chunks: Shape) -> None:
         """Copy the volume of this name, with which the run ended, to the result, in whole chunks."""

@@ -1,4 +1,4 @@
-"""What the laws are tried on: shapes of every parity, volumes that repeat themselves nowhere."""
+"""Shapes and volumes that the tests run on: every parity, and voxels that repeat nowhere."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import HealthCheck, given, settings
 
-from rlcore.backend import Backend, Shape, Volume, real_dtype
+from rlcore.backend import Backend, Shape, Volume
 from rlcore.testing import strategies
 
 PARITIES: tuple[Shape, ...] = (
@@ -23,10 +23,10 @@ PARITIES: tuple[Shape, ...] = (
 """Every parity in 2D and 3D, and axes of a single voxel."""
 
 ROUNDING = 1e-6
-"""Relative error that arithmetic may make: a few roundings of float32."""
+"""Relative error allowed for arithmetic: a few roundings of float32."""
 
 THROUGH_FFT = 3e-6
-"""Error that a transform there and back may make, as a share of the maximum."""
+"""Error allowed for a transform there and back, relative to the maximum."""
 
 _SETTINGS = settings(
     max_examples=6,
@@ -38,22 +38,22 @@ _SETTINGS = settings(
 
 
 def over_shapes(test: Callable[..., None]) -> Callable[..., None]:
-    """Try a law on every parity, then on shapes that hypothesis thinks of, the same in every run."""
-    thought_of: Any = _SETTINGS(given(shape=strategies.shapes())(test))
+    """Run a test on every parity, then on shapes that hypothesis generates, the same in every run."""
+    generated: Any = _SETTINGS(given(shape=strategies.shapes())(test))
 
     @functools.wraps(test)
-    def tried(self: object, **fixtures: Any) -> None:
+    def over(self: object, **fixtures: Any) -> None:
         for shape in PARITIES:
             try:
                 test(self, shape=shape, **fixtures)
             except AssertionError as error:
                 raise AssertionError(f"shape {shape}: {str(error).strip()}") from error
-        thought_of(self, **fixtures)
+        generated(self, **fixtures)
 
     signature = inspect.signature(test)
     fixtures = [parameter for name, parameter in signature.parameters.items() if name != "shape"]
-    tried.__signature__ = signature.replace(parameters=fixtures)  # type: ignore[attr-defined]
-    return tried
+    over.__signature__ = signature.replace(parameters=fixtures)  # type: ignore[attr-defined]
+    return over
 
 
 def volume(shape: Shape, seed: int = 0, *, low: float = -1.0, high: float = 1.0) -> Volume:
@@ -64,7 +64,7 @@ def volume(shape: Shape, seed: int = 0, *, low: float = -1.0, high: float = 1.0)
 
 
 def kernel(shape: Shape, seed: int = 0) -> Volume:
-    """Random float32 voxels of sum 1, symmetric about nothing."""
+    """Random float32 voxels of sum 1, without any symmetry."""
     values: Volume = volume(shape, seed, low=0.0) ** 3
     values /= values.sum()
     return values
@@ -72,18 +72,18 @@ def kernel(shape: Shape, seed: int = 0) -> Volume:
 
 def circular(array: Volume, with_kernel: Volume, *, adjoint: bool = False) -> npt.NDArray[np.float64]:
     """The circular convolution in double precision, or the correlation."""
-    transfer = np.fft.fftn(with_kernel.astype(np.float64))
+    otf = np.fft.fftn(with_kernel.astype(np.float64))
     if adjoint:
-        transfer = transfer.conj()
-    return np.asarray(np.fft.ifftn(np.fft.fftn(array.astype(np.float64)) * transfer).real)
+        otf = otf.conj()
+    return np.asarray(np.fft.ifftn(np.fft.fftn(array.astype(np.float64)) * otf).real)
 
 
 def close(measured: Volume, truth: Volume, *, relative: float = ROUNDING, of_maximum: float = 0.0) -> None:
-    """Fail where two volumes differ by more than rounding; `of_maximum` is relative to the truth's largest voxel."""
+    """Fail if two volumes differ by more than rounding; `of_maximum` is relative to the truth's largest voxel."""
     margin = of_maximum * float(np.abs(truth).max(initial=0.0))
     np.testing.assert_allclose(measured, truth, rtol=relative, atol=margin)
 
 
-def garbage(backend: Backend[Any], shape: Shape) -> Any:
-    """A real array to write into, of voxels that no result has."""
-    return backend.upload(np.full(shape, np.nan, real_dtype(backend)))
+def garbage(engine: Backend[Any], shape: Shape) -> Any:
+    """A real array to write into, filled with a value that no result has."""
+    return engine.upload(np.full(shape, np.nan, engine.facts.dtype))

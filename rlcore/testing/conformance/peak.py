@@ -1,4 +1,4 @@
-"""How much memory work takes: the process's own on the host, what `free_bytes` tells elsewhere."""
+"""Measurement of the memory that work takes: of the process on the host, by `free_bytes` elsewhere."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from rlcore.backend import Backend, on_host
+from rlcore.backend import Backend
 from rlcore.backend.host.glibc import M_MMAP_THRESHOLD, tell_heap
 
 _PROBE = 64 << 20
-"""Bytes that a device's `free_bytes` has to notice before it is believed."""
+"""Bytes of an array that `free_bytes` has to notice before it is believed."""
 
 _SMALL, _LARGE = 1 << 20, 32 << 20
-"""Bytes: smaller than any array that counts, and the most that glibc would choose by itself."""
+"""Bytes: less than any array that counts, and the largest threshold that glibc would choose by itself."""
 
 Work = Callable[[], object]
 
 
 def peak_of(backend: Backend[Any], work: Work) -> int | None:
-    """Most bytes that `work` had at once, beyond what was there before; None where that cannot be measured."""
-    return _peak_of_process(work) if on_host(backend) else _peak_of_device(backend, work)
+    """Most bytes that `work` holds at once, beyond those held before; None if that cannot be measured."""
+    return _peak_of_process(work) if backend.facts.on_host else _peak_of_device(backend, work)
 
 
 def resident() -> int | None:
-    """Bytes of memory that this process holds now, what is merely cached given back; None but on Linux."""
+    """Bytes of memory that this process holds now, after caches were given back; None except on Linux."""
     gc.collect()
     _give_back()
     return _status("VmRSS")
 
 
 def _peak_of_process(work: Work) -> int | None:
-    """By the kernel's own mark of the highest resident size, which Linux lets a process reset."""
+    """The kernel's mark of the highest resident size, which Linux lets a process reset."""
     before = resident()
     if before is None or not _reset_mark():
         return None
@@ -47,7 +47,7 @@ def _peak_of_process(work: Work) -> int | None:
 
 
 def _peak_of_device(backend: Backend[Any], work: Work) -> int | None:
-    """By watching `free_bytes` from a second thread, if it notices an array at all."""
+    """The minimum of `free_bytes`, watched from a second thread, if it notices an array at all."""
     before = backend.free_bytes()
     probe = backend.upload(_zeros())
     noticed = backend.free_bytes() < before
@@ -92,7 +92,7 @@ def _reset_mark() -> bool:
 
 
 def _give_back() -> None:
-    """Have the C library return what it has free, so that an array's pages are seen to come and go."""
+    """Have the C library return its free memory, so that an array's pages are seen to come and go."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
@@ -100,8 +100,10 @@ def _give_back() -> None:
 
 @contextlib.contextmanager
 def _pages_of_their_own() -> Iterator[None]:
-    """Have glibc give arrays pages of their own, so that what was freed is gone. By itself it keeps arrays in its heap
-    for the next ones, and how many hangs on all that the process did before."""
+    """Have glibc give each array pages of its own, which are returned when it is freed.
+
+    By default glibc keeps freed arrays in its heap, as many as the history of the process suggests.
+    """
     tell_heap(M_MMAP_THRESHOLD, _SMALL)
     try:
         yield

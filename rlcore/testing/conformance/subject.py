@@ -1,4 +1,4 @@
-"""The suite as `examine` runs it: on a backend that is handed over."""
+"""The suite as `examine` runs it, on a backend that is handed over."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SUBJECT = pytest.StashKey[Backend[Any]]()
 
 
 class TestBackend(BackendTests):
-    """Everything, on the backend in the stash."""
+    """The whole kit on the backend in the stash of pytest's configuration."""
 
     @pytest.fixture
     def backend(self, request: pytest.FixtureRequest) -> Backend[Any]:

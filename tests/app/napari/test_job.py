@@ -42,11 +42,13 @@ def test_it_finds_out_how_many_iterations_each_volume_is_worth():
     counts = np.random.default_rng(1).poisson(SCENE.image).astype(np.float32)
     *steps, result = run(job(image=np.stack([counts, counts]), iterations="auto"), threading.Event())
     expected, info = rlcore.deconvolve(counts, SCENE.psf, iterations="auto", backend="numpy", return_info=True)
-    assert describe(job(iterations="auto")).endswith("for the most iterations; how many it takes, the run finds out.")
+    assert describe(job(iterations="auto")).endswith(
+        "maximum number of iterations; the run determines how many it takes."
+    )
     assert result.provenance["iterations"] == "auto"
     assert result.provenance["found"] == [info.iterations] * 2
     assert result.text.startswith(f"{info.iterations} iterations as each was found to need on numpy")
-    assert steps[0].text == "volume 1/2, looking how many: iteration 1 of at most 200"
+    assert steps[0].text == "volume 1/2, searching the number of iterations: 1 of at most 200"
     assert steps[-1].text == f"volume 2/2, iteration {info.iterations}/{info.iterations}"
     assert [step.fraction for step in steps] == sorted(step.fraction for step in steps)
     assert error(result.volume[1], expected) <= 1e-5

@@ -155,7 +155,7 @@ viewer.layers["blurred cell"].visible = False
 viewer.layers["blurred cell restored"].blending = "opaque"
 viewer.dims.set_point(0, 3.2)
 viewer.window.resize(1500, 900)
-until(lambda: "Requirements" in panel.plan.value)
+until(lambda: "Needs" in panel.plan.value)
 viewer.reset_view(margin=0)
 until(lambda: True)
 viewer.window.screenshot(sys.argv[1], canvas_only=False)

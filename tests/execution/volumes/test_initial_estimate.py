@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_options_in_blocks import BACKENDS, plan_in_blocks, problem, restore
+from fixtures.every_parity import BACKENDS, plan_in_blocks, problem, restore
 
 import rlcore
 from rlcore.testing.metrics import i_divergence

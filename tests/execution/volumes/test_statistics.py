@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import rlcore
 from rlcore.backend.boxes import pieces
-from rlcore.execution.volumes.statistics import scan
+from rlcore.execution.volumes.statistics import measure
 
 
 class Stored:
@@ -32,7 +32,7 @@ def volume():
 @pytest.mark.parametrize("chunks", [(32, 64, 64), (7, 210, 50), (60, 210, 220), (1, 1, 220)], ids=str)
 def test_every_chunk_is_read_once(volume, chunks):
     stored = Stored(volume, chunks)
-    seen = scan(stored)
+    seen = measure(stored)
     assert (stored.reads == 1).all()
     assert seen.maximum == volume.max()
     assert seen.mean == pytest.approx(volume.mean(dtype=np.float64), rel=1e-12)
@@ -40,7 +40,7 @@ def test_every_chunk_is_read_once(volume, chunks):
 
 def test_what_is_below_zero_counts_as_zero(volume):
     shifted = volume - 100
-    seen = scan(Stored(shifted, (32, 64, 64)))
+    seen = measure(Stored(shifted, (32, 64, 64)))
     assert seen.negative == (shifted < 0).sum()
     assert seen.mean == pytest.approx(np.maximum(shifted, 0).mean(dtype=np.float64), rel=1e-9)
 
@@ -50,16 +50,16 @@ def test_the_first_voxel_that_is_no_number_is_the_first_in_the_image_whatever_th
     spoilt[3, 200, 5] = spoilt[3, 199, 219] = spoilt[40, 0, 0] = np.nan
     for image in (spoilt, Stored(spoilt, (32, 64, 64)), Stored(spoilt, (7, 20, 50))):
         with pytest.raises(rlcore.InputError, match=r"3 voxels that are NaN or infinite, the first at \(3, 199, 219\)"):
-            scan(image)
+            measure(image)
 
 
 def test_a_digest_tells_data_shapes_and_types_apart():
     values = np.arange(24, dtype=np.float32).reshape(4, 6)
     others = [values + (values == 23), values.reshape(6, 4), values.astype(np.float64), values.astype(np.int32)]
-    digests = {scan(image, digest=True).digest for image in (values, *others)}
+    digests = {measure(image, digest=True).digest for image in (values, *others)}
     assert len(digests) == 5
-    assert scan(values.copy(), digest=True).digest in digests
-    assert scan(values).digest == ""
+    assert measure(values.copy(), digest=True).digest in digests
+    assert measure(values).digest == ""
 
 
 @given(st.data(), st.integers(2, 3))

@@ -1,18 +1,18 @@
-"""Backends that are wrong in one respect each, and the tests that have to notice, and no others.
+"""Backends that are wrong in one respect each, with the tests that have to fail on them.
 
-A wrong law shows in the whole algorithm too: such consequences are named with it.
+A wrong operation affects whole restorations too; such consequences are named with it.
 """
 
 from tests.testing.mutants import (
     arithmetic,
     devices,
-    fusion,
-    looks,
-    options,
     outputs,
     planning,
+    regularization,
     runs,
+    steps,
     streams,
+    sums,
     transfers,
     transforms,
     volumes,
@@ -25,13 +25,13 @@ __all__ = [
     "TRUTH",
     "arithmetic",
     "devices",
-    "fusion",
-    "looks",
-    "options",
     "outputs",
     "planning",
+    "regularization",
     "runs",
+    "steps",
     "streams",
+    "sums",
     "transfers",
     "transforms",
     "volumes",

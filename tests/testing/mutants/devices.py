@@ -1,4 +1,6 @@
-"""Backends that take devices that they have not, or list them."""
+"""Backends that accept or list devices that they do not have."""
+
+from dataclasses import replace
 
 from rlcore.backend import Device
 from tests.testing.doubles import LIMIT, Full, check_device
@@ -28,8 +30,9 @@ class RefusesWithoutItsName(Full):
 
 @fails("an_array_as_large_as_the_limit_can_be_made")
 class BufferLimitLies(Full):
-    def buffer_limit(self):
-        return 2 * LIMIT
+    def __init__(self, device=None):
+        super().__init__(device)
+        self.facts = replace(self.facts, buffer_limit=2 * LIMIT)
 
 
 @fails("devices_are_numbered_and_can_be_chosen")

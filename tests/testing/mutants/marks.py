@@ -1,9 +1,10 @@
-"""What mutants are noted with: the tests that have to fail on them."""
+"""Marks of mutants: the tests that have to fail on them."""
 
 TRUTH = "restorations_agree_with_double_precision"
 BLOCKS = "blocks_equal_the_whole"
 ADJOINT = "correlation_is_the_adjoint_of_convolution"
 FUSED_ADJOINT = "correlate_is_the_adjoint_of_convolve"
+OVERRIDE = "an_override_does_what_its_default_does"
 
 PRODUCTS = ("the_product_of_spectra_is_a_convolution", "convolve", "correlate")
 
@@ -11,7 +12,7 @@ MUTANTS = []
 
 
 def fails(*tests):
-    """Note a mutant and the tests that have to fail on it, and no others."""
+    """Register a mutant and the tests that have to fail on it; no others may."""
 
     def note(mutant):
         MUTANTS.append((mutant, frozenset(f"test_{test}" for test in tests), True))
@@ -21,7 +22,7 @@ def fails(*tests):
 
 
 def spoils_all(*tests):
-    """Note a mutant that nothing can be right with, and the tests that have to be among those that fail."""
+    """Register a mutant on which many tests fail, and some that have to be among them."""
 
     def note(mutant):
         MUTANTS.append((mutant, frozenset(f"test_{test}" for test in tests), False))

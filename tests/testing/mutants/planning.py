@@ -1,4 +1,4 @@
-"""Backends that tell the planner what is not so."""
+"""Backends that give the planner wrong answers."""
 
 from dataclasses import replace
 

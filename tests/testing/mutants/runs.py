@@ -10,14 +10,14 @@ from tests.testing.mutants.marks import TRUTH, fails
 
 @fails(TRUTH)
 class WearsOut(Full):
-    """Exact at first; after many calls with one transfer no better than half precision."""
+    """Exact at first; after many calls with one OTF no better than half precision."""
 
     last, calls = None, 0
 
-    def convolve(self, array, transfer, *, out=None):
-        self.calls = self.calls + 1 if transfer is self.last else 1
-        self.last = transfer
-        blurred = super().convolve(array, transfer, out=out)
+    def convolve(self, array, otf, *, out=None):
+        self.calls = self.calls + 1 if otf is self.last else 1
+        self.last = otf
+        blurred = super().convolve(array, otf, out=out)
         if self.calls > 60:
             blurred[...] = blurred.astype(np.float16)
         return blurred
@@ -29,10 +29,10 @@ class SharesAWorkArea(Full):
         super().__init__(device)
         self._areas = {}
 
-    def convolve(self, array, transfer, *, out=None):
-        product = self.fft(array, out=self._areas.setdefault(transfer.shape, np.empty_like(transfer)))
+    def convolve(self, array, otf, *, out=None):
+        product = self.fft(array, out=self._areas.setdefault(otf.shape, np.empty_like(otf)))
         time.sleep(1e-4)  # so that another thread comes in between, however few processors there are
-        return self.ifft(self.multiply(product, transfer, out=product), array.shape, out=out)
+        return self.ifft(self.multiply(product, otf, out=product), array.shape, out=out)
 
 
 @fails("a_hundred_calls_leave_memory_as_it_was")

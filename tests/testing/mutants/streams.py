@@ -1,38 +1,38 @@
-"""Backends whose transfers disturb each other."""
+"""Backends whose transfers disturb each other, or whose arrays are not those of other libraries."""
 
 import contextlib
 import threading
 
 import numpy as np
 
-from tests.testing.doubles import Full
+from tests.testing.doubles import Bare, Foreign, Full
 from tests.testing.mutants.marks import fails
 
 
-@fails("staging_is_memory_to_transfer_through")
-class StagesOneType(Full):
-    def staging(self, shape, dtype):
+@fails("pinned_memory_can_be_transferred")
+class PinsOneType(Full):
+    def pinned(self, shape, dtype):
         return np.empty(shape, np.float32)
 
 
-@fails("two_stagings_are_two_pieces_of_memory")
-class StagesOnce(Full):
+@fails("two_pinned_arrays_share_no_memory")
+class PinsOnce(Full):
     def __init__(self, device=None):
         super().__init__(device)
-        self._staged = {}
+        self._pinned = {}
 
-    def staging(self, shape, dtype):
-        return self._staged.setdefault((shape, dtype), np.empty(shape, dtype))
+    def pinned(self, shape, dtype):
+        return self._pinned.setdefault((shape, dtype), np.empty(shape, dtype))
 
 
-@fails("a_lane_has_finished_when_it_is_left")
-class LaneIsLeftTooEarly(Full):
+@fails("a_stream_has_finished_when_it_is_left")
+class StreamIsLeftTooEarly(Full):
     def __init__(self, device=None):
         super().__init__(device)
         self._thread = threading.local()
 
     @contextlib.contextmanager
-    def lane(self):
+    def stream(self):
         self._thread.late = True
         yield
         self._thread.late = False
@@ -41,5 +41,23 @@ class LaneIsLeftTooEarly(Full):
         if out is not None or not getattr(self._thread, "late", False):
             return super().add(a, b, out=out)
         result = np.zeros_like(a)
-        threading.Timer(0.3, lambda: super(LaneIsLeftTooEarly, self).add(a, b, out=result)).start()
+        threading.Timer(0.3, lambda: super(StreamIsLeftTooEarly, self).add(a, b, out=result)).start()
         return result
+
+
+@fails("what_belongs_together_is_overridden_together")
+class StreamsWithoutPinnedMemory(Bare):
+    def stream(self):
+        return contextlib.nullcontext()
+
+
+@fails("a_result_is_the_array_that_callers_get")
+class HandsOutACopy(Full):
+    def result(self, shape):
+        return np.zeros(shape, self.dtype), Foreign(np.zeros(shape, self.dtype))
+
+
+@fails("other_objects_are_not_taken")
+class TakesEverything(Full):
+    def takes(self, array):
+        return True

@@ -3,7 +3,7 @@
 import numpy as np
 
 from rlcore.errors import BackendError
-from tests.testing.doubles import Full
+from tests.testing.doubles import Foreign, Full
 from tests.testing.mutants.marks import BLOCKS, TRUTH, fails, spoils_all
 
 
@@ -24,6 +24,8 @@ class RefusesBigEndian(Full):
 @fails("upload_takes_memory_of_every_layout")
 class UploadsMemoryAsItLies(Full):
     def upload(self, volume):
+        if isinstance(volume, Foreign):
+            return super().upload(volume)
         return super().upload(np.asarray(volume).ravel(order="K").reshape(volume.shape))
 
 
@@ -32,7 +34,7 @@ class UploadsMemoryAsItLies(Full):
 )
 class UploadShares(Full):
     def upload(self, volume):
-        return np.asarray(volume, self.dtype)
+        return super().upload(volume) if isinstance(volume, Foreign) else np.asarray(volume, self.dtype)
 
 
 @fails("download_copies")

@@ -7,7 +7,12 @@ from tests.testing.mutants.marks import ADJOINT, BLOCKS, FUSED_ADJOINT, PRODUCTS
 
 
 @fails(
-    "ifft_undoes_fft", "fast_shapes_can_be_transformed", *PRODUCTS, "a_lane_has_finished_when_it_is_left", TRUTH, BLOCKS
+    "ifft_undoes_fft",
+    "fast_shapes_can_be_transformed",
+    *PRODUCTS,
+    "a_stream_has_finished_when_it_is_left",
+    TRUTH,
+    BLOCKS,
 )
 class IfftUnnormalised(Full):
     def ifft(self, spectrum, shape, *, out=None):
@@ -54,7 +59,7 @@ class TransformsTheLastAxisOnly(Full):
     FUSED_ADJOINT,
     TRUTH,
     BLOCKS,
-    "a_lane_has_finished_when_it_is_left",
+    "a_stream_has_finished_when_it_is_left",
 )
 class TransformsInHalfPrecision(Full):
     def ifft(self, spectrum, shape, *, out=None):

@@ -4,31 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, SupportsFloat
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from rlcore.backend import Device, Fit, Footprint, Shape, Summary, Volume
-from rlcore.backend.boxes import Box
+from rlcore.backend import Box, Device, Facts, Footprint, Shape, Volume
 from rlcore.backend.kit.gpu_fft.columns import Kind
 from rlcore.errors import BackendError
-from rlcore_cupy import devices, elementwise, placement
-from rlcore_cupy.elementwise import Spread
-from rlcore_cupy.layout import Padded, Ratio, bytes_of
+from rlcore_cupy import elementwise, library
+from rlcore_cupy.arrays import Array, Padded, Ratio, Spread, bytes_of
+from rlcore_cupy.base import on_device
+from rlcore_cupy.device_resources import RESOURCES
 from rlcore_cupy.lengths import cost, fast_length
-from rlcore_cupy.lent import SHELF
 from rlcore_cupy.library import cupy
-from rlcore_cupy.place import Place
-from rlcore_cupy.regularizing import Regularizing
+from rlcore_cupy.moving_boxes import MovingBoxes
+from rlcore_cupy.regularization import Regularization
+from rlcore_cupy.streams import DeviceContext
+from rlcore_cupy.sums import Sums
 from rlcore_cupy.transfers import pinned
 from rlcore_cupy.transforms import work_area_of
-from rlcore_cupy.volumes import Volumes
-
-Array = Padded | Spread
-"""A real array or a spectrum; `Spread` is a real array of few different values."""
 
 
-class CuPyBackend(Regularizing, Volumes):
+class CuPyBackend(MovingBoxes, Sums, Regularization):
     """Richardson-Lucy on an NVIDIA GPU.
 
     Parameters
@@ -43,33 +41,31 @@ class CuPyBackend(Regularizing, Volumes):
     """
 
     name = "cupy"
-    on_host = False
-    dtype = np.dtype(np.float32)
+    facts = Facts(dtype=np.dtype(np.float32), on_host=False)
 
     def __init__(self, device: str | int | None = None) -> None:
-        chosen = devices.choose(device)
+        chosen = library.choose(device)
         self.device = chosen.name
-        self._transforms, self._transfers, streams = SHELF.lend(chosen.index, self)
+        self._transforms, self._transfers, streams = RESOURCES.lend(chosen.index, self)
         streams.begin()
-        self._place = Place(chosen, streams)
+        self._context = DeviceContext(chosen, streams)
 
-    @staticmethod
-    def devices() -> tuple[Device, ...]:
-        """Every CUDA device, in the order of its index."""
-        return devices.devices()
+    @classmethod
+    def devices(cls) -> tuple[Device, ...]:
+        return library.devices()
 
+    @on_device
     def release(self) -> None:
-        """Give back what is kept for later: plans, and memory that CuPy's pools hold unused."""
-        with self._place.here():
-            self._transforms.kept.clear()
-            cupy.get_default_memory_pool().free_all_blocks()
-            cupy.get_default_pinned_memory_pool().free_all_blocks()
+        """Give back the memory that is kept for later calls: kernels and plans, and CuPy's unused pool memory."""
+        self._transforms.cache.clear()
+        cupy.get_default_memory_pool().free_all_blocks()
+        cupy.get_default_pinned_memory_pool().free_all_blocks()
 
-    # --- what the planner asks
+    # --- questions of the planner
 
+    @on_device
     def free_bytes(self) -> int:
-        with self._place.here():
-            return int(cupy.cuda.runtime.memGetInfo()[0]) + int(cupy.get_default_memory_pool().free_bytes())
+        return int(cupy.cuda.runtime.memGetInfo()[0]) + int(cupy.get_default_memory_pool().free_bytes())
 
     def footprint(self, shape: Shape) -> Footprint:
         size = bytes_of(shape)
@@ -81,84 +77,93 @@ class CuPyBackend(Regularizing, Volumes):
     def cost(self, shape: Shape) -> float:
         return cost(shape)
 
-    # --- what the algorithm does
+    # --- operations
 
+    @on_device
     def upload(self, volume: Volume) -> Padded:
-        with self._place.here():
-            if isinstance(volume, np.ndarray):
-                array = Padded(volume.shape)
-                self._transfers.to_device(volume, array.reals)
-                return array
-            ours = cupy.asarray(volume) if isinstance(volume, cupy.ndarray) else cupy.from_dlpack(volume)
-            if ours.dtype == self.dtype and ours.flags.c_contiguous:
-                return Padded.around(ours)
-            array = Padded(tuple(ours.shape))
-            array.reals[...] = ours
+        if isinstance(volume, np.ndarray):
+            array = Padded(volume.shape)
+            self._transfers.to_device(volume, array.reals)
             return array
+        ours = cupy.asarray(volume) if isinstance(volume, cupy.ndarray) else cupy.from_dlpack(volume)
+        # such an array is used where it lies, and never written to
+        if ours.dtype == self.facts.dtype and ours.flags.c_contiguous:
+            return Padded.around(ours)
+        array = Padded(tuple(ours.shape))
+        array.reals[...] = ours
+        return array
 
+    @on_device
     def download(self, array: Array, *, out: Volume | None = None) -> Volume:
-        with self._place.here():
-            target = pinned(array.shape, self.dtype) if out is None else out
-            self._transfers.to_host(self._padded(array).reals, target)
-            return target
+        target = pinned(array.shape, self.facts.dtype) if out is None else out
+        self._transfers.to_host(self._voxels(array).reals, target)
+        return target
 
+    @on_device
     def fft(self, array: Array, *, out: Array | None = None) -> Padded:
-        with self._place.here():
-            target = self._target(out, array.shape)
-            self._transforms.forward(self._written(array), target)
-            return target
+        target = self._free_target(out, array.shape)
+        self._transforms.forward(self._dense(array), target)
+        return target
 
+    @on_device
     def ifft(self, spectrum: Array, shape: Shape, *, out: Array | None = None) -> Padded:
-        with self._place.here():
-            if not isinstance(spectrum, Padded) or spectrum.shape != tuple(shape):
-                raise BackendError(f"spectrum of shape {spectrum.shape} cannot become an array of shape {tuple(shape)}")
-            target = self._target(out, spectrum.shape)
-            if target is not spectrum:
-                target.buffer[...] = spectrum.buffer
-            self._transforms.backward(target)
-            return target
+        if not isinstance(spectrum, Padded) or spectrum.shape != tuple(shape):
+            raise BackendError(f"spectrum of shape {spectrum.shape} cannot become an array of shape {tuple(shape)}")
+        target = self._free_target(out, spectrum.shape)
+        if target is not spectrum:
+            target.buffer[...] = spectrum.buffer
+        self._transforms.backward(target)
+        return target
 
+    @on_device
     def multiply(self, a: Array, b: Array, *, out: Array | None = None) -> Padded:
-        with self._place.here():
-            if isinstance(a, Padded) and isinstance(b, Padded) and a.state == "spectrum":
-                target = self._target(out, a.shape)
-                if target is b:
-                    a, b = b, a
-                if target is not a:
-                    target.buffer[...] = a.buffer
-                elementwise.multiply(target, b, conjugate=False, scale=1.0)
-                return target.become("spectrum")
-            return self._apply(cupy.multiply, out, a, b)
+        if isinstance(a, Padded) and isinstance(b, Padded) and a.state == "spectrum":
+            target = self._free_target(out, a.shape)
+            # the target is overwritten with the first factor, so the second must be elsewhere
+            if target is b:
+                a, b = b, a
+            if target is not a:
+                target.buffer[...] = a.buffer
+            elementwise.multiply(target, b, conjugate=False, scale=1.0)
+            return target.become("spectrum")
+        return self._apply(cupy.multiply, out, a, b)
 
+    @on_device
     def add(self, a: Array, b: Array | float, *, out: Array | None = None) -> Padded:
-        with self._place.here():
-            return self._apply(cupy.add, out, a, b)
+        return self._apply(cupy.add, out, a, b)
 
+    @on_device
     def divide(self, a: Array, b: Array, *, floor: float, out: Array | None = None) -> Padded:
-        with self._place.here():
-            dividend, divisor = self._padded(a), self._padded(b)
-            return elementwise.run(
-                "quotient", self._real_target(out, a.shape), dividend, divisor, also=(np.float32(floor),)
-            )
+        operands = self._voxels(a), self._voxels(b)
+        return elementwise.run("quotient", self._real_target(out, a.shape), *operands, also=(np.float32(floor),))
 
+    @on_device
     def clamp(self, array: Array, floor: float, *, out: Array | None = None) -> Padded:
-        with self._place.here():
-            return self._apply(cupy.maximum, out, array, floor)
+        return self._apply(cupy.maximum, out, array, floor)
 
-    def flip(self, array: Array) -> Padded:
-        with self._place.here():
-            target = Padded(array.shape)
-            placement.mirror(self._padded(array), target)
-            return target
+    def _apply(self, function: Any, out: Array | None, a: Array, b: Array | float) -> Padded:
+        """A function of CuPy, applied to voxels."""
+        operands = [self._voxels(one).reals if isinstance(one, Array) else np.float32(one) for one in (a, b)]
+        target = self._real_target(out, a.shape)
+        function(*operands, out=target.reals)
+        return target
 
-    # --- fusion
+    # --- steps of an iteration
 
-    def convolve(self, array: Array, transfer: Array, *, out: Array | None = None) -> Padded:
-        return self._filter(array, transfer, out, "convolve")
+    def convolve(self, array: Array, otf: Array, *, out: Array | None = None) -> Padded:
+        return self._filter(array, otf, out, "convolve")
 
-    def correlate(self, array: Array, transfer: Array, *, out: Array | None = None) -> Padded:
-        return self._filter(array, transfer, out, "correlate")
+    def correlate(self, array: Array, otf: Array, *, out: Array | None = None) -> Padded:
+        return self._filter(array, otf, out, "correlate")
 
+    @on_device
+    def _filter(self, array: Array, otf: Array, out: Array | None, kind: Kind) -> Padded:
+        assert isinstance(otf, Padded)
+        target = self._target(out, array.shape)
+        self._transforms.filter(self._dense(array), otf, target, kind)
+        return target
+
+    @on_device
     def ratio(
         self,
         image: Array,
@@ -169,112 +174,55 @@ class CuPyBackend(Regularizing, Volumes):
         inside: Box | None = None,
         out: Array | None = None,
     ) -> Padded:
-        with self._place.here():
-            step = Ratio(self._padded(image), background, floor, inside)
-            array, target = self._written(blurred), self._target(out, image.shape)
-            self._transforms.ratio(step, array, target)
-            return target
+        step = Ratio(self._voxels(image), background, floor, inside)
+        array, target = self._dense(blurred), self._free_target(out, image.shape)
+        self._transforms.ratio(step, array, target)
+        return target
 
+    @on_device
     def update(self, estimate: Array, correction: Array, weight: Array | None, *, out: Array | None = None) -> Padded:
-        with self._place.here():
-            target = self._place_for(out, estimate.shape)
-            weighed = self._padded(weight) if isinstance(weight, Padded) else weight
-            rows = correction if isinstance(correction, Padded) else self._written(correction)  # a copy may wait
-            self._transforms.update(self._written(estimate), rows, weighed, target)
-            return target
+        target = self._target(out, estimate.shape)
+        weights = self._voxels(weight) if isinstance(weight, Padded) else weight
+        self._transforms.update(self._dense(estimate), self._dense(correction), weights, target)
+        return target
 
+    @on_device
     def predict(
-        self, estimate: Array, previous: Array, factor: SupportsFloat, *, least: float, out: Array | None = None
+        self, estimate: Array, previous: Array, momentum: float, *, share: float, out: Array | None = None
     ) -> Padded:
-        with self._place.here():
-            target = self._place_for(out, estimate.shape)
-            self._transforms.predict(self._written(estimate), self._written(previous), factor, least, target)
-            return target
+        target = self._target(out, estimate.shape)
+        self._transforms.predict(self._dense(estimate), self._dense(previous), momentum, share, target)
+        return target
 
-    # --- how well a block fits
+    @on_device
+    def expand(self, table: Volume, index: tuple[npt.NDArray[np.intp], ...]) -> Spread:
+        return Spread.of(table, index)
 
-    def fit(self, image: Array, blurred: Array, *, background: float, floor: float, inside: Box) -> Fit:
-        with self._place.here():
-            return elementwise.fit(self._padded(image), self._padded(blurred), background, floor, inside)
+    # --- streams
 
-    def planes(self, array: Array, first: int, step: int, count: int) -> Padded:
-        with self._place.here():
-            return self._transforms.planes(self._written(array), first, step, count)
-
-    # --- summary, streams
-
-    def summary(self, array: Array) -> Summary:
-        with self._place.here():
-            return elementwise.summary(self._padded(array))
-
-    def staging(self, shape: Shape, dtype: np.dtype[Any]) -> Volume:
-        with self._place.here():
-            return pinned(tuple(shape), np.dtype(dtype))
+    @on_device
+    def pinned(self, shape: Shape, dtype: np.dtype[Any]) -> Volume:
+        return pinned(tuple(shape), np.dtype(dtype))
 
     @contextmanager
-    def lane(self) -> Iterator[None]:
-        with self._place.lane():
+    def stream(self) -> Iterator[None]:
+        with self._context.stream():
             yield
-            if not self._place.is_alone:
-                self._transforms.finish()
+            if not self._context.is_alone:
+                self._transforms.flush_all()
 
     # --- arrays of other libraries
 
     def takes(self, array: Any) -> bool:
-        """Whether `upload` takes this array where it lies: on this device, of CuPy or any library that has DLPack."""
         try:
             kind, index = array.__dlpack_device__()
         except (AttributeError, TypeError):
             return False
-        return int(kind) in (2, 13) and int(index) == self._place.index  # kDLCUDA, kDLCUDAManaged
+        return int(kind) in (2, 13) and int(index) == self._context.index  # kDLCUDA, kDLCUDAManaged
 
+    @on_device
     def result(self, shape: Shape) -> tuple[Padded, Any]:
-        """A new real array as users of CuPy expect it, contiguous, and itself as an array of CuPy."""
-        with self._place.here():
-            self._transforms.finish()  # which frees what it needed
-            array = cupy.zeros(shape, cupy.float32)
-            return Padded.around(array), array
-
-    # --- inside
-
-    def _filter(self, array: Array, transfer: Array, out: Array | None, kind: Kind) -> Padded:
-        with self._place.here():
-            assert isinstance(transfer, Padded)
-            target = self._place_for(out, array.shape)
-            self._transforms.filter(self._written(array), transfer, target, kind)
-            return target
-
-    def _apply(self, function: Any, out: Array | None, a: Array, b: Array | float) -> Padded:
-        """A function of CuPy on voxels."""
-        operands = [self._padded(one).reals if isinstance(one, Array) else np.float32(one) for one in (a, b)]
-        target = self._real_target(out, a.shape)
-        function(*operands, out=target.reals)
-        return target
-
-    def _place_for(self, out: Array | None, shape: Shape) -> Padded:
-        """`out`, maybe with steps that wait, or a new array."""
-        if out is None:
-            return Padded(shape)
-        if not isinstance(out, Padded) or out.shape != tuple(shape):
-            raise BackendError(f"out of shape {out.shape} cannot take a result of shape {tuple(shape)}")
-        return out
-
-    def _target(self, out: Array | None, shape: Shape) -> Padded:
-        """Where a result goes, free to be written to."""
-        target = self._place_for(out, shape)
-        self._transforms.before_writing(target)
-        return target
-
-    def _real_target(self, out: Array | None, shape: Shape) -> Padded:
-        return self._target(out, shape).become("real")
-
-    def _written(self, array: Array) -> Padded:
-        """The array in memory, its rows as they are."""
-        if isinstance(array, Padded):
-            array.copy_part()
-            return array
-        return elementwise.run("spread", Padded(array.shape), also=array.arguments)
-
-    def _padded(self, array: Array) -> Padded:
-        """The array with its voxels in memory, nothing pending."""
-        return self._transforms.settle(self._written(array))
+        # frees the operands of pending steps, before the result takes memory
+        self._transforms.flush_all()
+        array = cupy.zeros(shape, cupy.float32)
+        return Padded.around(array), array

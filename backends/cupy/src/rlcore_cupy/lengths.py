@@ -1,4 +1,4 @@
-"""Transform lengths that the kernels do well, and what a transform costs."""
+"""Transform lengths that the kernels do well, and the relative time of a transform."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _UNKNOWN = 6.0
 _LONG = 1.6
 """The same for columns so long that few of them fit into shared memory."""
 _LONGEST = 4096
-"""Beyond it hardly any length fits into shared memory."""
+"""Length beyond which hardly any fits into shared memory."""
 _LAUNCH = 2e5
-"""Voxels that could be transformed along an axis in the time it takes to start a kernel."""
+"""Voxels that could be transformed along an axis in the time that starting a kernel takes."""
 
 
 def passes(n: int) -> float:
@@ -35,10 +35,10 @@ def cost(shape: Shape) -> float:
 
 
 @lru_cache(maxsize=4096)
-def fast_length(least: int, *, even: bool = False) -> int:
-    """The smallest length, at least `least`, of small prime factors: all such lengths take one pass over memory."""
+def fast_length(minimum: int, *, even: bool = False) -> int:
+    """The smallest length, at least `minimum`, of small prime factors: all such lengths take one pass over memory."""
     step = 2 if even else 1
-    length = -(-max(least, 1) // step) * step
+    length = -(-max(minimum, 1) // step) * step
     while not (_is_smooth(length) and (length == 1 or length > _LONGEST or tiling_for(length))):
         length += step
     return length

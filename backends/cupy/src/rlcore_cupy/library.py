@@ -1,10 +1,12 @@
-"""CuPy, if it is there: importing this backend never fails, so that it can say what is missing."""
+"""CuPy, where it is installed, and its devices. Importing this never fails, so that it can say what is missing."""
 
 from __future__ import annotations
 
 import importlib
+from functools import cache
 from typing import Any
 
+from rlcore.backend import Device
 from rlcore.errors import BackendUnavailable
 
 
@@ -25,7 +27,7 @@ cupy, _missing = _load()
 
 
 def count_devices() -> int:
-    """How many CUDA devices there are, at least one.
+    """The number of CUDA devices, at least one.
 
     Raises
     ------
@@ -37,13 +39,40 @@ def count_devices() -> int:
     try:
         count = int(cupy.cuda.runtime.getDeviceCount())
     except cupy.cuda.runtime.CUDARuntimeError as error:
-        raise BackendUnavailable(f"backend 'cupy' cannot run: {_why(str(error))}") from error
+        raise BackendUnavailable(f"backend 'cupy' cannot run: {_reason(str(error))}") from error
     if not count:
         raise BackendUnavailable("backend 'cupy' cannot run: there is no CUDA device")
     return count
 
 
-def _why(error: str) -> str:
+def devices() -> tuple[Device, ...]:
+    """All CUDA devices, in the order of their indices."""
+    return tuple(_describe(index) for index in range(count_devices()))
+
+
+def choose(device: str | int | None) -> Device:
+    """The device of an index, or the first whose name contains a text; the caller's current one if None."""
+    found = devices()
+    if device is None:
+        return found[int(cupy.cuda.runtime.getDevice())]
+    text = str(device).strip().lower()
+    if text.isdigit():
+        named = [one for one in found if one.index == int(text)]
+    else:
+        named = [one for one in found if text and text in one.name.lower()]
+    if not named:
+        there = ", ".join(f"{one.index}: {one.name!r}" for one in found)
+        raise BackendUnavailable(f"backend 'cupy' has no device {device!r}; there are {there}")
+    return named[0]
+
+
+@cache
+def _describe(index: int) -> Device:
+    properties = cupy.cuda.runtime.getDeviceProperties(index)
+    return Device(index, properties["name"].decode(), int(properties["totalGlobalMem"]))
+
+
+def _reason(error: str) -> str:
     if "InsufficientDriver" in error and not cupy.cuda.runtime.driverGetVersion():
         return "there is no NVIDIA driver on this machine"
     if "InsufficientDriver" in error:

@@ -1,4 +1,4 @@
-"""How threads share the rows of one length: which short transforms they do in turn, and how many rows a block has."""
+"""Tilings of rows: the short transforms that threads do in turn, and how many rows share a block of threads."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from functools import lru_cache
 from rlcore.backend.kit.gpu_fft.columns import factored
 
 THREADS = 256
-"""Of a block, at most, unless one row needs more."""
+"""Largest number of threads of a block, unless one row needs more."""
 LANES = 16
-"""Threads that share a row, at least, where it is long enough: they read side by side."""
+"""Smallest number of threads that share a row, where it is long enough: they read side by side."""
 SHARED_BYTES = 48 << 10
+"""Largest shared memory of a block."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowTiling:
-    """How a block of threads works on rows of one length."""
+    """The work of a block of threads on rows of one length."""
 
     length: int
-    """Complex numbers that a row is transformed as: half its voxels."""
+    """Complex numbers of a row in its transform: half its voxels."""
     radices: tuple[int, ...]
     lanes: int
     """Threads that share a row."""
@@ -35,7 +36,7 @@ class RowTiling:
 
     @property
     def values(self) -> int:
-        """Complex values that a thread has at once, at most."""
+        """Largest number of complex values that a thread has at once."""
         return max(math.ceil(self.length // radix / self.lanes) * radix for radix in self.radices)
 
     @property
@@ -60,41 +61,32 @@ def row_tiling_for(n: int) -> RowTiling | None:
         return None
     length = n // 2
     for stages, values in itertools.product((1, 2, 3, 4), (16, 24)):
-        ways = [way for radices in factored(length, stages) for way in _teams(length, radices, values)]
-        if ways:
-            return min(ways, key=lambda way: (way.lanes < LANES, _work(way), -max(way.radices), way.radices))
+        candidates = [team for radices in factored(length, stages) for team in _teams(length, radices, values)]
+        if candidates:
+            return min(candidates, key=lambda one: (one.lanes < LANES, _work(one), -max(one.radices), one.radices))
     return None
 
 
-@lru_cache(maxsize=4096)
-def quick_tiling_for(n: int) -> RowTiling | None:
-    """The same for a few rows only, whose threads have the device to themselves: each does as little as can be."""
-    tiling = row_tiling_for(n)
-    if tiling is None:
-        return None
-    ways = [way for stages in (2, 3) for radices in factored(n // 2, stages) for way in _teams(n // 2, radices, 16)]
-    return min((*ways, tiling), key=lambda way: (way.values, len(way.radices), way.lanes, way.radices))
-
-
-def _teams(length: int, radices: tuple[int, ...], most: int) -> Iterator[RowTiling]:
-    """Numbers of threads that keep to so many values each. Large radices take registers, so fewer threads fit."""
+def _teams(length: int, radices: tuple[int, ...], maximum: int) -> Iterator[RowTiling]:
+    """Tilings whose threads hold at most `maximum` values each."""
+    # large radices take registers, so fewer threads fit
     threads = THREADS if max(radices) < 16 else THREADS * 9 // 16
     for radix, share in itertools.product(radices, (1, 2, 3, 4)):
         lanes = math.ceil(length // radix / share)
         tiling = RowTiling(length, radices, lanes, max(1, round(threads / lanes)))
-        if tiling.values <= most and tiling.threads <= 512 and tiling.shared_bytes <= SHARED_BYTES:
+        if tiling.values <= maximum and tiling.threads <= 512 and tiling.shared_bytes <= SHARED_BYTES:
             yield tiling
 
 
 def _work(tiling: RowTiling) -> float:
-    """What the threads do for a value, idle ones too, and a round through shared memory for each stage."""
+    """Work of the threads for a value, idle ones too, and a round through shared memory for each stage."""
     rounds = [math.ceil(tiling.length // radix / tiling.lanes) * tiling.lanes * radix for radix in tiling.radices]
     return sum(rounds) / tiling.length + len(rounds)
 
 
 @lru_cache(maxsize=256)
 def _gap(*radices: int) -> int:
-    """The gap with which neighbouring threads, whose values are a radix apart, meet least in 16 banks of 8 bytes."""
+    """The gap that spreads neighbouring threads, whose values are a radix apart, best over 16 banks of 8 bytes."""
 
     def meetings(gap: int) -> int:
         banks = [[(j * radix + (j * radix >> gap)) % 16 for j in range(16)] for radix in radices]

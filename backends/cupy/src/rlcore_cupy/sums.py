@@ -1,113 +1,57 @@
-"""Sums over all threads of a kernel that stay on the device: how alike two steps are."""
+"""Sums over voxels, as a part of the backend."""
 
 from __future__ import annotations
 
-from functools import cache, cached_property, lru_cache
+import math
 from typing import Any
 
 import numpy as np
 
-from rlcore.backend import InnerProducts
+from rlcore.backend import Box, Fit, InnerProducts, Summary, Volume
+from rlcore_cupy.arrays import Array, Padded, Ratio, box_arguments
+from rlcore_cupy.base import DeviceBackend, on_device
+from rlcore_cupy.elementwise import THREADS, kernel, lines
 from rlcore_cupy.library import cupy
-from rlcore_cupy.small import on_device, room_on_device
 
-TOTAL = """
-struct InnerProducts { double product, square; };
-static __device__ void compare(InnerProducts& sums, const float estimate, const float point, const float previous,
-                               const float before)
-{
-    const float older = previous - before, share = older / fmaxf(before, 1e-30f);
-    sums.product += (double)(estimate - point) * share;
-    sums.square += (double)older * share;
-}
-// What the threads of all blocks have summed: of a block first; then, in the last block to be through, of all blocks.
-static __device__ void total(InnerProducts own, const int threads, InnerProducts* room, InnerProducts* found, InnerProducts* sums,
-                             unsigned* through)
-{
-    __shared__ bool last;
-    const int t = threadIdx.x;
-    int most = 1;
-    while (most < threads) most *= 2;
-    for (int turn = 0; turn < 2; ++turn) {
-        __syncthreads();
-        room[t] = own;
-        for (int half = most / 2; half > 0; half /= 2) {
-            __syncthreads();
-            if (t < half && t + half < threads) {
-                room[t].product += room[t + half].product;
-                room[t].square += room[t + half].square;
-            }
-        }
-        if (turn) break;
-        if (t == 0) {
-            found[blockIdx.x] = room[0];
-            __threadfence();
-            last = atomicAdd(through, 1u) == gridDim.x - 1;
-        }
-        __syncthreads();
-        if (!last) return;
-        __threadfence();
-        own.product = own.square = 0.0;
-        for (int k = t; k < gridDim.x; k += threads) {
-            own.product += found[k].product;
-            own.square += found[k].square;
-        }
-    }
-    if (t == 0) { *sums = room[0]; *through = 0u; }
-}
-"""
-"""CUDA C: how alike two steps are, summed over what all threads of a kernel have seen."""
+BLOCKS = 1056
+"""Largest number of blocks of threads, each of which leaves its own sums for the host to add up."""
 
 
-class Sums:
-    """Two sums on the device, which the host waits for only if it asks for them."""
+class Sums(DeviceBackend):
+    """Sums over the voxels of an array, or over those of a box or of some planes."""
 
-    def __init__(self, numbers: Any) -> None:
-        self.numbers, self._stream = numbers, cupy.cuda.get_current_stream()
+    @on_device
+    def summary(self, array: Array) -> Summary:
+        voxels = self._voxels(array)
+        shape = np.int32(voxels.shape[-1]), np.int32(voxels.rows)
+        found = _run("summary", voxels.rows, 3, *shape, *lines(voxels))
+        return Summary(float(found[:, 0].min()), float(found[:, 1].max()), float(found[:, 2].sum()))
 
-    @cached_property
-    def host(self) -> tuple[float, float]:
-        with self.numbers.device:
-            product, square = self.numbers.get(stream=self._stream)
-            return float(product), float(square)
+    @on_device
+    def planes(self, array: Array, first: int, step: int, count: int) -> Padded:
+        return self._transforms.planes(self._dense(array), first, step, count)
 
+    @on_device
+    def fit(self, image: Array, blurred: Array, *, background: float, floor: float, inside: Box) -> Fit:
+        data, model = self._voxels(image), self._voxels(blurred)
+        numbers = Ratio(data, background, floor, inside).numbers
+        found = _run("fit", math.prod(inside.shape[:-1]), 3, *lines(data, model), *numbers)
+        return Fit(*map(float, found.sum(axis=0)))
 
-class Sum:
-    """One of them."""
-
-    def __init__(self, both: Sums, which: int) -> None:
-        self.both, self._which = both, which
-
-    def __float__(self) -> float:
-        return self.both.host[self._which]
-
-
-class Total:
-    """Where a kernel of so many blocks of threads sums up, on the current device and stream."""
-
-    def __init__(self, blocks: int) -> None:
-        self._place = cupy.cuda.runtime.getDevice(), cupy.cuda.get_current_stream().ptr
-        self._blocks, self._sums = blocks, Sums(room_on_device(2, cupy.float64))
-
-    @property
-    def arguments(self) -> tuple[Any, ...]:
-        """What kernels take of it."""
-        return _found(*self._place, self._blocks), self._sums.numbers, _counter(*self._place)
-
-    @property
-    def inner_products(self) -> InnerProducts:
-        """The sums, maybe still under way."""
-        return InnerProducts(Sum(self._sums, 0), Sum(self._sums, 1))
+    @on_device
+    def inner_products(
+        self, estimate: Array, point: Array, previous: Array, before: Array, *, inside: Box
+    ) -> InnerProducts:
+        arrays = [self._voxels(array) for array in (estimate, point, previous, before)]
+        arguments = *lines(*arrays), *box_arguments(arrays[0].shape, inside)
+        found = _run("inner_products", math.prod(inside.shape[:-1]), 2, *arguments)
+        return InnerProducts(*map(float, found.sum(axis=0)))
 
 
-@lru_cache(maxsize=64)
-def _found(device: int, stream: int, blocks: int) -> Any:
-    """Where blocks leave their sums for the last one, kernel after kernel."""
-    return room_on_device((blocks, 2), cupy.float64)
-
-
-@cache
-def _counter(device: int, stream: int) -> Any:
-    """Counts the blocks of threads that are through: a stream runs one such kernel at a time, whose last block begins
-    anew."""
-    return on_device(0, np.uint32)
+def _run(name: str, rows: int, count: int, *arguments: Any) -> Volume:
+    """The sums of each block of threads of a kernel that goes through so many rows."""
+    blocks = min(rows, BLOCKS)
+    found = cupy.empty((blocks, count), cupy.float64)
+    kernel(name, "sums")((blocks,), (THREADS,), (*arguments, found))
+    host: Volume = found.get()
+    return host

@@ -1,4 +1,7 @@
-"""Between NumPy arrays and the device, through pinned memory, in pieces: several threads copy while pieces travel."""
+"""Transfers between NumPy arrays and the device.
+
+They go in pieces through pinned memory, which the device reads directly: several threads copy while pieces travel.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,11 @@ from rlcore.backend.host.memory import processors
 from rlcore_cupy.library import cupy
 
 PIECE_BYTES = 8 << 20
-"""What travels at a time."""
-TEAM = 8
-"""Threads that copy, at most: enough to keep the bus busy."""
+"""Size of a piece."""
+THREADS = 8
+"""Largest number of threads that copy: enough to keep the bus busy."""
 SLOTS = 2
-"""Pieces of a thread: one it copies, one that travels."""
+"""Pieces of a thread: one that it copies, one that travels."""
 _HOST = 1  # cudaMemoryTypeHost
 _TO_DEVICE = 1  # cudaMemcpyHostToDevice
 
@@ -28,16 +31,16 @@ Box = tuple[slice, ...]
 
 
 class Transfers:
-    """A team of threads, each with a little pinned memory of its own."""
+    """Threads that copy, each with a little pinned memory of its own."""
 
     def __init__(self) -> None:
         self._local = threading.local()
-        self._size = max(1, min(processors(), TEAM))
-        self._team = ThreadPoolExecutor(self._size, thread_name_prefix="rlcore-cupy")
+        self._size = max(1, min(processors(), THREADS))
+        self._pool = ThreadPoolExecutor(self._size, thread_name_prefix="rlcore-cupy")
 
     @property
     def device_bytes(self) -> int:
-        """What pieces may take on the device, at most."""
+        """Largest memory that pieces take on the device."""
         return self._size * PIECE_BYTES
 
     def to_device(self, volume: Volume, array: Any) -> None:
@@ -45,23 +48,24 @@ class Transfers:
 
         The pieces travel in the order of the current stream.
         """
-        kind = _travelling(volume.dtype)
+        kind = _bus_dtype(volume.dtype)
 
         def send(box: Box, stream: Any) -> None:
             part, slot = volume[box], self._slot()
             pinned = slot.view(part.shape, kind)
+            # narrow types cross the bus as they are, and widen on the device
             np.copyto(pinned, part, casting="unsafe")
-            travelled = cupy.empty(part.shape, kind)
-            cupy.cuda.runtime.memcpyAsync(travelled.data.ptr, pinned.ctypes.data, pinned.nbytes, _TO_DEVICE, stream.ptr)
-            array[box] = travelled
+            arrived = cupy.empty(part.shape, kind)
+            cupy.cuda.runtime.memcpyAsync(arrived.data.ptr, pinned.ctypes.data, pinned.nbytes, _TO_DEVICE, stream.ptr)
+            array[box] = arrived
             slot.used(stream)
 
         self._share(send, volume.shape, kind.itemsize)
 
     def to_host(self, array: Any, volume: Volume) -> None:
-        """Copy a view of a device array into a NumPy array of any real type; it is all there on return."""
+        """Copy a view of a device array into a NumPy array of any real type; the copy is complete on return."""
         if is_pinned(volume) and volume.dtype == array.dtype and volume.flags.c_contiguous:
-            self._straight(array, volume)
+            self._directly(array, volume)
             return
 
         def fetch(box: Box, stream: Any) -> None:
@@ -74,17 +78,17 @@ class Transfers:
 
         self._share(fetch, volume.shape, array.dtype.itemsize)
 
-    def _straight(self, array: Any, volume: Volume) -> None:
+    def _directly(self, array: Any, volume: Volume) -> None:
         for box in _pieces(volume.shape, array.dtype.itemsize):
             cupy.ascontiguousarray(array[box]).get(out=volume[box], blocking=False)
         cupy.cuda.get_current_stream().synchronize()
 
     def _share(self, work: Callable[[Box, Any], None], shape: Shape, itemsize: int) -> None:
-        """Have the team work through all pieces."""
+        """Have the threads work through all pieces."""
         pieces, lock = _pieces(shape, itemsize), threading.Lock()
         stream, device = cupy.cuda.get_current_stream(), cupy.cuda.Device()
 
-        def member() -> None:
+        def work_through() -> None:
             with device, stream:
                 while True:
                     with lock:
@@ -93,15 +97,16 @@ class Transfers:
                         return
                     work(box, stream)
 
-        few = math.ceil(math.prod(shape) * itemsize / PIECE_BYTES)
-        if few == 1:
-            member()
+        count = math.ceil(math.prod(shape) * itemsize / PIECE_BYTES)
+        # a single piece is not worth the hand-over to another thread
+        if count == 1:
+            work_through()
             return
-        for future in [self._team.submit(member) for _ in range(max(1, min(self._size, few)))]:
+        for future in [self._pool.submit(work_through) for _ in range(max(1, min(self._size, count)))]:
             future.result()
 
     def _slot(self) -> _Slot:
-        """A piece of this thread's pinned memory that is not under way any more."""
+        """A piece of this thread's pinned memory whose transfer has ended."""
         if not hasattr(self._local, "slots"):
             self._local.slots = itertools.cycle([_Slot() for _ in range(SLOTS)])
         slot: _Slot = next(self._local.slots)
@@ -110,7 +115,7 @@ class Transfers:
 
 
 class _Slot:
-    """Pinned memory for one piece, and when it is free again."""
+    """Pinned memory for one piece, and the event after which it is free again."""
 
     def __init__(self) -> None:
         self._memory = cupy.cuda.alloc_pinned_memory(PIECE_BYTES)
@@ -122,10 +127,11 @@ class _Slot:
         return np.frombuffer(self._memory, dtype, math.prod(shape)).reshape(shape)
 
     def used(self, stream: Any) -> None:
-        """Not before all that the stream has to do now is done."""
+        """Note that the memory is in use until the stream has done its present work."""
         self._event = stream.record()
 
     def wait(self) -> None:
+        """Wait until the memory is free."""
         if self._event is not None:
             self._event.synchronize()
             self._event = None
@@ -139,12 +145,12 @@ def pinned(shape: Shape, dtype: np.dtype[Any]) -> Volume:
 
 
 def is_pinned(volume: Volume) -> bool:
-    """Whether the device reads and writes this memory directly."""
+    """True if the device reads and writes this memory directly."""
     return bool(cupy.cuda.runtime.pointerGetAttributes(volume.ctypes.data).type == _HOST)
 
 
-def _travelling(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The type that values cross the bus in: their own if it is no wider than float32."""
+def _bus_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The type of values on the bus: their own if it is no wider than float32."""
     return dtype.newbyteorder("=") if dtype.itemsize <= 4 else np.dtype(np.float32)
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from rlcore.backend import Box, Fit, Footprint, InnerProducts, Shape, Volume
+from rlcore.backend import Backend, Box, Facts, Fit, Footprint, InnerProducts, Shape, Volume
 from rlcore.backend.formulas.total_variation import SLAB
 from rlcore.backend.host.memory import host_free, processors
 from rlcore.errors import BackendError, BackendUnavailable
@@ -28,12 +28,12 @@ from rlcore_pyfftw.elementwise import (
     written,
 )
 from rlcore_pyfftw.fit import fit
+from rlcore_pyfftw.inner_products import inner_products
 from rlcore_pyfftw.layout import PIECE, Padded, Spread, layout_of
 from rlcore_pyfftw.lengths import fast_length, time_per_voxel
-from rlcore_pyfftw.inner_products import inner_products
+from rlcore_pyfftw.moving_boxes import copy, cut, fill, mirror, paste
 from rlcore_pyfftw.plans import Plans
 from rlcore_pyfftw.regularize import halve, smooth
-from rlcore_pyfftw.placement import copy, cut, fill, mirror, paste
 from rlcore_pyfftw.team import Team
 from rlcore_pyfftw.transforms import Transforms
 from rlcore_pyfftw.wisdom import WisdomFile, processor_name
@@ -42,28 +42,29 @@ Array = Real
 """A real array or a spectrum; `Spread` is a real array of few different rows."""
 
 
-class PyFFTWBackend:
+class PyFFTWBackend(Backend[Real]):
     """Richardson-Lucy on the CPU through FFTW.
 
     Parameters
     ----------
     device : str or int, optional
-        None, 0 or "cpu": there is only the one.
+        None, 0 or "cpu"; there is no other device.
     threads : int, optional
-        Threads to use; by default the processors this process may really use (affinity and control groups). Results
+        Number of threads; by default the processors that this process may use (by affinity and control groups). Results
         do not depend on it.
     wisdom : WisdomFile, optional
-        Where measured plans are kept; the user's cache folder by default.
+        File for measured plans; one in the user's cache folder by default.
 
     Raises
     ------
     BackendUnavailable
         If another device is named.
+    BackendError
+        If `threads` is less than 1.
     """
 
     name = "pyfftw"
-    on_host = True
-    dtype = np.dtype(np.float32)
+    facts = Facts(on_host=True)
 
     def __init__(
         self, device: str | int | None = None, *, threads: int | None = None, wisdom: WisdomFile | None = None
@@ -82,16 +83,17 @@ class PyFFTWBackend:
 
     @property
     def planning_seconds(self) -> float:
-        """What planning has taken so far."""
+        """Seconds spent on planning so far."""
         return self._plans.seconds
 
-    # --- what the planner asks
+    # --- four questions of the planner
 
     def free_bytes(self) -> int:
         return host_free()[0]
 
     def footprint(self, shape: Shape) -> Footprint:
         layout = layout_of(tuple(shape))
+        # Of every thread: two tiles of columns for each of the (at most two) widths, and three temporary pieces.
         transforms = sum(2 * 8 * shape[0] * width for width in layout.tiles.lengths) + 3 * 4 * PIECE
         smoothing = 8 * 4 * max(layout.stride, SLAB)
         return Footprint(layout.bytes, layout.bytes, scratch=self.threads * max(transforms, smoothing))
@@ -102,7 +104,7 @@ class PyFFTWBackend:
     def cost(self, shape: Shape) -> float:
         return math.prod(shape) * time_per_voxel(tuple(shape))
 
-    # --- what the algorithm does
+    # --- nine operations
 
     def upload(self, volume: Volume) -> Array:
         array = Padded(tuple(volume.shape))
@@ -111,7 +113,7 @@ class PyFFTWBackend:
 
     def download(self, array: Array, *, out: Volume | None = None) -> Volume:
         source = self._padded(array)
-        target: Volume = np.empty(source.shape, self.dtype) if out is None else out
+        target: Volume = np.empty(source.shape, self.facts.dtype) if out is None else out
         copy(self._team, source.reals, target)
         return target
 
@@ -153,13 +155,13 @@ class PyFFTWBackend:
         mirror(self._team, source, target)
         return target
 
-    # --- fusion
+    # --- steps of an iteration
 
-    def convolve(self, array: Array, transfer: Array, *, out: Array | None = None) -> Array:
-        return self._filter(array, transfer, out, conjugate=False)
+    def convolve(self, array: Array, otf: Array, *, out: Array | None = None) -> Array:
+        return self._filter(array, otf, out, conjugate=False)
 
-    def correlate(self, array: Array, transfer: Array, *, out: Array | None = None) -> Array:
-        return self._filter(array, transfer, out, conjugate=True)
+    def correlate(self, array: Array, otf: Array, *, out: Array | None = None) -> Array:
+        return self._filter(array, otf, out, conjugate=True)
 
     def ratio(
         self,
@@ -179,49 +181,51 @@ class PyFFTWBackend:
         return self._apply(weighted_update, out, estimate, correction, weight)
 
     def predict(
-        self, estimate: Array, previous: Array, factor: float, *, least: float, out: Array | None = None
+        self, estimate: Array, previous: Array, momentum: float, *, share: float, out: Array | None = None
     ) -> Array:
-        return self._apply(point_with(factor, least), out, estimate, previous)
+        return self._apply(point_with(momentum, share), out, estimate, previous)
 
     def smooth(
         self,
         array: Array,
         estimate: Array,
         *,
-        share: float,
+        weight: float,
         slack: float,
-        least: float,
+        epsilon: float,
         inside: Box | None,
         out: Array | None = None,
     ) -> Array:
         source, point = self._padded(array), self._padded(estimate)
         target = source if out is array else self._apply(written, out, source)
         assert isinstance(target, Padded)
-        smooth(self._team, target, point, share=share, slack=slack, least=least, inside=inside)
+        smooth(self._team, target, point, weight=weight, slack=slack, epsilon=epsilon, inside=inside)
         return target
 
-    def halve(self, image: Array, key: int, start: Shape, shape: Shape, *, other: bool) -> Array:
+    def halve(self, image: Array, key: int, start: Shape, shape: Shape, *, second: bool) -> Array:
         source = self._padded(image)
         target = Padded(source.shape)
-        halve(self._team, source, target, key, start, shape, other=other)
+        halve(self._team, source, target, key, start, shape, second=second)
         return target
 
     def agree(self, first: Array, second: Array, *, out: Array | None = None) -> Array:
         return self._apply(agreement, out, first, second)
 
-    def inner_products(self, estimate: Array, point: Array, previous: Array, before: Array, *, inside: Box) -> InnerProducts:
+    def inner_products(
+        self, estimate: Array, point: Array, previous: Array, before: Array, *, inside: Box
+    ) -> InnerProducts:
         arrays = self._padded(estimate), self._padded(point), self._padded(previous), self._padded(before)
         return inner_products(self._team, arrays, inside)
 
     def fit(self, image: Array, blurred: Array, *, background: float, floor: float, inside: Box) -> Fit:
-        source = blurred if isinstance(blurred, Padded) else self._padded(blurred)  # settled on the way
+        source = blurred if isinstance(blurred, Padded) else self._padded(blurred)  # may be pending
         return fit(self._transforms, self._team, self._padded(image), source, background, floor, inside)
 
     def planes(self, array: Array, first: int, step: int, count: int) -> Array:
-        source = array if isinstance(array, Padded) else self._padded(array)  # what is pending stays so
+        source = array if isinstance(array, Padded) else self._padded(array)  # may stay pending
         return source.planes(first, step, count)
 
-    # --- placement and expansion
+    # --- volumes and weights
 
     def full(self, shape: Shape, value: float) -> Array:
         array = Padded(tuple(shape))
@@ -253,11 +257,11 @@ class PyFFTWBackend:
 
     # --- inside
 
-    def _filter(self, array: Array, transfer: Array, out: Array | None, *, conjugate: bool) -> Array:
+    def _filter(self, array: Array, otf: Array, out: Array | None, *, conjugate: bool) -> Array:
         source = self._padded(array)
-        assert isinstance(transfer, Padded)
+        assert isinstance(otf, Padded)
         target = self._target(out, source.shape)
-        self._transforms.filter(source, transfer, target, conjugate=conjugate)
+        self._transforms.filter(source, otf, target, conjugate=conjugate)
         return target
 
     def _apply(self, operation: Operation, out: Array | None, *operands: Array, inside: Box | None = None) -> Array:
@@ -265,7 +269,7 @@ class PyFFTWBackend:
         return self._elementwise.apply(operation, target, *operands, inside=inside)
 
     def _target(self, out: Array | None, shape: Shape) -> Padded:
-        """Where a result goes: `out`, or a new array."""
+        """Array for a result: `out`, or a new one."""
         if out is None:
             return Padded(shape)
         if not isinstance(out, Padded) or out.shape != shape:
@@ -273,7 +277,7 @@ class PyFFTWBackend:
         return out
 
     def _padded(self, array: Array) -> Padded:
-        """The array with its voxels in memory, nothing pending."""
+        """Array with its voxels in memory: a pending one is completed, a `Spread` is expanded."""
         if isinstance(array, Padded):
             self._transforms.settle(array)
             return array

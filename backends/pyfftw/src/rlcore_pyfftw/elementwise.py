@@ -1,4 +1,4 @@
-"""Elementwise steps: every thread goes through its planes in pieces that stay in its cache."""
+"""Elementwise steps, in which every thread goes through its planes in pieces that stay in its cache."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from rlcore_pyfftw.transforms import Transforms
 
 Real = Padded | Spread
 Operation = Callable[..., object]
-"""Takes room for temporaries, a piece of the result and of each operand, and writes that of the result."""
+"""A function of temporaries, a piece of the result and one of each operand, which writes the piece of the result."""
 
 _ZERO, _ONE, _TOP = np.float32(0), np.float32(1), np.float32(np.inf)
 """Bounds for `clip`, which is three times as fast as `maximum` with a number."""
-_HALF, _LEAST = np.float32(0.5), np.float32(1e-30)
+_HALF, _TINY = np.float32(0.5), np.float32(1e-30)
+"""Half; and the minimum divisor where both halves are dark, so that 0 / 0 becomes 0."""
 
 
 class Elementwise:
@@ -30,11 +31,13 @@ class Elementwise:
     def apply(self, operation: Operation, out: Padded, *operands: Real, inside: Box | None = None) -> Padded:
         """Write `operation` of the operands into `out`, or 0 outside the box.
 
-        An operand that is pending is settled on the way, plane by plane. Planes outside the box are not even looked
-        at: what is pending in `out` is dropped there.
+        A pending operand is completed plane by plane, while each plane is in the cache. Planes outside the box are
+        skipped: of an operand that is `out` as well, pending transforms are dropped there.
         """
         if out not in operands:
             out.state = "real"
+        # One operand can be completed in the same pass; others before it. One that outlives this step (it is not `out`)
+        # must be completed outside the box as well, which the pass skips.
         pending = [a for a in dict.fromkeys(operands) if isinstance(a, Padded) and a.state == "pending"]
         for array in pending if pending and pending[0] is not out and inside is not None else pending[1:]:
             self._transforms.settle(array)
@@ -42,7 +45,7 @@ class Elementwise:
         planes = first.layout.planes
         kept = range(out.shape[0]) if inside is None else range(inside.start[0], inside.stop[0])
 
-        def lane(numbers: Iterator[int]) -> None:
+        def work(numbers: Iterator[int]) -> None:
             temporaries = Temporaries()
             with self._transforms.settling(first) as settle:
                 for start, stop in (planes[number] for number in numbers):
@@ -56,13 +59,13 @@ class Elementwise:
                     if inside is not None:
                         _clear_outside(out, start, stop, inside)
 
-        self._team.run(lane, len(planes))
+        self._team.run(work, len(planes))
         first.state = "real"
         return out
 
 
 def _clear_outside(array: Padded, start: int, stop: int, inside: Box) -> None:
-    """Make planes `start` to `stop` 0 outside the box."""
+    """Set planes `start` to `stop` to 0 outside the box."""
     planes = array.reals[start:stop]
     planes[: max(0, inside.start[0] - start)] = 0
     planes[max(0, inside.stop[0] - start) :] = 0
@@ -141,7 +144,7 @@ def agreement(temporaries: Temporaries, out: Floats, first: Floats, second: Floa
     mean = np.add(first, second, out=temporaries.take("mean", out.shape))
     np.multiply(mean, _HALF, out=mean)
     square = np.multiply(mean, mean, out=temporaries.take("square", out.shape))
-    np.clip(square, _LEAST, _TOP, out=square)
+    np.clip(square, _TINY, _TOP, out=square)
     np.multiply(first, second, out=out)
     np.multiply(out, np.float32(SLOPE), out=out)
     np.divide(out, square, out=out)

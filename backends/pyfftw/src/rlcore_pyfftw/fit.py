@@ -1,4 +1,4 @@
-"""How well a model fits: sums over the planes of a box, each thread taking planes; which of them does not show."""
+"""Fit of a model: sums over the planes of a box, shared among threads; the result does not depend on their number."""
 
 from __future__ import annotations
 
@@ -8,36 +8,37 @@ import numpy as np
 
 from rlcore.backend import Fit
 from rlcore.backend.boxes import Box
-from rlcore.backend.formulas.fit import LEAST_RATIO, total
+from rlcore.backend.formulas import EPSILON
+from rlcore.backend.formulas.fit import total
 from rlcore_pyfftw.layout import Floats, Padded, Temporaries
 from rlcore_pyfftw.team import Team
 from rlcore_pyfftw.transforms import Transforms
 
 _TOP = np.float32(np.inf)
-_LEAST_RATIO = np.float32(LEAST_RATIO)
-"""For the logarithm of what is multiplied by 0."""
+_EPSILON = np.float32(EPSILON)
+"""Minimum ratio, so that 0 log 0 is 0 and not NaN."""
 
 
 def fit(
     transforms: Transforms, team: Team, image: Padded, blurred: Padded, background: float, floor: float, inside: Box
 ) -> Fit:
-    """Divergence and light of a box; what is pending of the blurred array is settled on the way."""
+    """Divergence and light of a box; a pending blurred array is completed plane by plane."""
     planes, (first, last) = blurred.layout.planes, (inside.start[0], inside.stop[0])
     part = tuple(slice(a, b) for a, b in zip(inside.start[1:], inside.stop[1:], strict=True))
-    told = [Fit(0.0, 0.0, 0.0)] * len(planes)
+    sums = [Fit(0.0, 0.0, 0.0)] * len(planes)  # by batch, so that they are added in the same order by any threads
 
-    def lane(numbers: Iterator[int]) -> None:
+    def work(numbers: Iterator[int]) -> None:
         temporaries = Temporaries()
         with transforms.settling(blurred) as settle:
             for number in numbers:
                 start, stop = planes[number]
                 settle(start, stop)
                 box = (slice(max(start, first), max(start, min(stop, last))), *part)
-                told[number] = _sums(temporaries, image.reals[box], blurred.reals[box], background, floor)
+                sums[number] = _sums(temporaries, image.reals[box], blurred.reals[box], background, floor)
 
-    team.run(lane, len(planes))
+    team.run(work, len(planes))
     blurred.state = "real"
-    return total(told)
+    return total(sums)
 
 
 def _sums(temporaries: Temporaries, counts: Floats, blurred: Floats, background: float, floor: float) -> Fit:
@@ -45,7 +46,7 @@ def _sums(temporaries: Temporaries, counts: Floats, blurred: Floats, background:
         return Fit(0.0, 0.0, 0.0)
     model, terms = temporaries.take("model", counts.shape), temporaries.take("terms", counts.shape)
     np.clip(np.add(blurred, np.float32(background), out=model), np.float32(floor), _TOP, out=model)
-    np.clip(np.divide(counts, model, out=terms), _LEAST_RATIO, _TOP, out=terms)
+    np.clip(np.divide(counts, model, out=terms), _EPSILON, _TOP, out=terms)
     np.multiply(np.log(terms, out=terms), counts, out=terms)
     light = _total(model)
     np.subtract(model, counts, out=model)
@@ -53,5 +54,5 @@ def _sums(temporaries: Temporaries, counts: Floats, blurred: Floats, background:
 
 
 def _total(values: Floats) -> float:
-    """The sum, rows in single precision by pairs, and the rows in double."""
+    """Sum, within rows in single precision (pairwise, by NumPy), and of the rows in double."""
     return float(values.sum(axis=-1).sum(dtype=np.float64))

@@ -1,4 +1,4 @@
-"""How arrays lie in memory: real rows with room for their half spectrum, so that one buffer serves as either."""
+"""Layout of arrays in memory: real rows with room for their half spectrum, so that one buffer serves as either."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ import pyfftw
 from rlcore.backend import Shape
 
 ALIGNMENT = 64
-"""Bytes: a cache line, and what any SIMD instruction asks for."""
+"""Alignment in bytes: that of a cache line, and enough for any SIMD instruction."""
 TILE_BYTES = 1 << 20
-"""Columns are transformed in tiles of about this size, so that a tile and its transfer stay in a core's cache."""
+"""Approximate bytes of a tile of columns, small enough that it and its part of the OTF stay in a core's cache."""
 PIECE = 384 << 10
-"""Elementwise steps go through an array in pieces of at most about so many float32: few enough for a cache, and enough
-that threads seldom meet at the interpreter's lock."""
+"""Approximate float32 of a piece in elementwise steps: few enough for a cache, and enough that threads seldom compete
+for the interpreter's lock."""
 
 Floats = npt.NDArray[np.float32]
 Complexes = npt.NDArray[np.complex64]
 State = Literal["real", "pending", "spectrum"]
-"""What an array holds. Pending: a real array whose planes are still spectra; their transforms back are put off until
-the planes are needed, so that whoever needs them first finds them in the cache."""
+"""Content of an array. A pending one is a real array whose planes are still spectra: their transforms back are deferred
+until the planes are needed, so that the step which reads them first finds them in the cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,28 +40,28 @@ class Batches:
         return -(-self.total // self.size)
 
     def __getitem__(self, number: int) -> tuple[int, int]:
-        """Start and stop of a batch."""
+        """Start and stop of the batch of this number."""
         start = number * self.size
         return start, min(start + self.size, self.total)
 
     @property
     def lengths(self) -> frozenset[int]:
-        """Lengths that occur."""
+        """Lengths that occur: the common one, and that of the last batch."""
         last = self.total % self.size
         return frozenset({min(self.size, self.total)} | ({last} if last else set()))
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where the voxels of a shape and the columns of its half spectrum lie in a buffer of float32.
+    """Places of the voxels of a shape, and of the columns of its half spectrum, in a buffer of float32.
 
     The first axis counts planes (rows of a 2D array). A plane is contiguous; each of its rows has room for
-    ``n // 2 + 1`` complex numbers. The columns of a spectrum are what runs along the first axis.
+    ``n // 2 + 1`` complex numbers. The columns of a spectrum run along the first axis.
     """
 
     shape: Shape
     columns: int
-    """Columns of the spectrum."""
+    """Number of columns of the spectrum."""
     stride: int
     """float32 from one plane to the next; a multiple of the alignment, and never of a page."""
     planes: Batches
@@ -77,7 +77,7 @@ class Layout:
         return 2 * (self.shape[-1] // 2 + 1)
 
     def pieces(self, start: int, stop: int) -> Iterator[Piece]:
-        """Stretches of memory that together cover planes `start` to `stop`: some planes, or some rows of one."""
+        """Contiguous pieces that together cover planes `start` to `stop`: each a few planes, or some rows of one."""
         together = PIECE // self.stride
         if together > 0 or len(self.shape) == 2:
             for plane in range(start, stop, max(1, together)):
@@ -91,7 +91,7 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Planes, or rows of a single plane."""
+    """A contiguous piece of an array: planes, or rows of a single plane."""
 
     start: int
     stop: int
@@ -99,13 +99,13 @@ class Piece:
 
 
 class Temporaries:
-    """A thread's own memory for temporary pieces: new memory for each would cost more than the arithmetic."""
+    """Reusable memory of one thread for temporary pieces; new memory for each would cost more than the arithmetic."""
 
     def __init__(self) -> None:
         self._slots: dict[str, Floats] = {}
 
     def take(self, slot: str, shape: Shape) -> Floats:
-        """An array in the slot, contents undefined; it holds until the slot is taken again."""
+        """Array in the memory of the slot, contents undefined; valid until the slot is taken again."""
         size = math.prod(shape)
         memory = self._slots.get(slot)
         if memory is None or memory.size < size:
@@ -115,10 +115,11 @@ class Temporaries:
 
 @lru_cache(maxsize=256)
 def layout_of(shape: Shape) -> Layout:
-    """The layout of a shape."""
+    """Layout of a shape, computed once."""
     columns = math.prod(shape[1:-1]) * (shape[-1] // 2 + 1)
     lines = -(-columns * 8 // ALIGNMENT)
     lines += lines % (4096 // ALIGNMENT) == 0  # planes a whole number of pages apart would share cache sets
+    # Tiles of an odd number of cache lines (8 complex each), so that their rows do not share cache sets either.
     width = max(1, TILE_BYTES // (8 * shape[0]) // 8)
     planes = max(1, min(shape[0], TILE_BYTES // (lines * ALIGNMENT)))
     return Layout(
@@ -131,16 +132,16 @@ def layout_of(shape: Shape) -> Layout:
 
 
 def room_for(count: int, inner: Shape, stride: int) -> tuple[Floats, Floats]:
-    """New memory for so many planes, as it lies and as rows with room for their spectra; contents undefined."""
+    """New memory for `count` planes, seen as a matrix and as rows with room for their spectra; contents undefined."""
     flat: Floats = pyfftw.empty_aligned((count, stride), "float32", n=ALIGNMENT)
     rows = (*inner[:-1], 2 * (inner[-1] // 2 + 1))
-    # strides are spelled out because FFTW compares them even along axes of length 1, where NumPy chooses any
+    # Strides are explicit because FFTW compares them even along axes of length 1, where NumPy chooses any.
     strides = [4 * math.prod(rows[axis + 1 :]) for axis in range(len(rows))]
     return flat, np.lib.stride_tricks.as_strided(flat, (count, *rows), (4 * stride, *strides))
 
 
 class Padded:
-    """A real array or a spectrum: one buffer, seen either way. What is no voxel of a real array is 0 or so: finite."""
+    """A real array or a spectrum in one buffer. The room between the voxels of a real array holds finite values."""
 
     __slots__ = ("_buffer", "columns", "layout", "reals", "room", "spectra", "state")
 
@@ -149,13 +150,13 @@ class Padded:
         self._buffer, rows = room_for(shape[0], self.layout.shape[1:], self.layout.stride)
         self._buffer[:, 2 * self.layout.columns :] = 0
         self.reals: Floats = rows[..., : shape[-1]]
-        """The real array."""
+        """View of the real array."""
         self.room: Floats = rows[..., shape[-1] :]
-        """What its rows leave free."""
+        """View of the room at the end of its rows."""
         self.spectra: Complexes = rows.view(np.complex64)
-        """The spectrum, plane by plane."""
+        """View of the spectrum, plane by plane."""
         self.columns: Complexes = self._buffer[:, : 2 * self.layout.columns].view(np.complex64)
-        """The spectrum, as its columns."""
+        """View of the spectrum as a matrix, whose columns are those of the spectrum."""
         self.state: State = "real"
 
     @property
@@ -163,18 +164,16 @@ class Padded:
         return self.layout.shape
 
     def planes(self, first: int, step: int, count: int) -> Padded:
-        """A new array of so many planes, each `step` after the one before, in the state of this one.
-
-        They are few, so that threads share them one by one.
-        """
+        """New array of every `step`-th plane from `first` on, `count` in all, in the state of this one."""
         taken = Padded((count, *self.shape[1:]))
+        # Batches of a single plane, since there are too few planes to share among threads otherwise.
         taken.layout = replace(taken.layout, planes=Batches(count, 1))
         np.copyto(taken._buffer, self._buffer[first::step][:count])
         taken.state = self.state
         return taken
 
     def piece(self, piece: Piece, temporaries: Temporaries) -> Floats:
-        """A stretch of memory, room and all: NumPy is several times faster where rows need not be told apart."""
+        """A piece as one line, with the room of its rows: NumPy is several times faster without a loop over rows."""
         if piece.rows is None:
             return self._buffer[piece.start : piece.stop].reshape(-1)
         line = self.layout.line
@@ -182,7 +181,7 @@ class Padded:
 
 
 class Spread:
-    """A real array of which few different rows exist: a table and where its rows go. It is read, never written."""
+    """A real array with few different rows, kept as a table and the index of its rows. It is read, never written."""
 
     def __init__(self, table: npt.NDArray[Any], index: tuple[npt.NDArray[np.intp], ...]) -> None:
         self.layout = layout_of(tuple(len(i) for i in index))
@@ -195,7 +194,7 @@ class Spread:
         return self.layout.shape
 
     def piece(self, piece: Piece, temporaries: Temporaries) -> Floats:
-        """A stretch of memory, written out."""
+        """A piece as one line, expanded into temporary memory."""
         if piece.rows is None:
             planes = temporaries.take("planes", (piece.stop - piece.start, self.layout.stride))
             used = 2 * self.layout.columns

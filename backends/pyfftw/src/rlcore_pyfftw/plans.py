@@ -19,53 +19,54 @@ from rlcore_pyfftw.layout import ALIGNMENT, Layout, room_for
 from rlcore_pyfftw.wisdom import WisdomFile
 
 PLANS_KEPT = 64
-"""A shape takes four to ten; the least recently used go first."""
+"""Maximum plans kept, of which a shape needs four to ten; the least recently used are dropped first."""
 SECONDS_PER_BYTE, MOST_SECONDS = 4e-6, 4.0
-"""FFTW stops measuring a plan after so long, so that small volumes do not take much longer to plan than to restore.
-What it takes then is not measured at all, and up to three times as slow: so these are several times what measuring
-takes on an idle machine, for those that are not idle."""
+"""Limits of the time in which FFTW measures a plan, so that a small volume does not take much longer to plan than to
+restore. A plan that is cut short is not measured at all, and up to three times as slow; so the limits are several times
+what an idle machine takes."""
 
 Kind = Literal["to spectra", "to spectra in place", "to reals", "down columns", "up columns"]
 Arrays = tuple[npt.NDArray[Any], npt.NDArray[Any]]
 Transform = Callable[[npt.NDArray[Any], npt.NDArray[Any]], None]
-"""Transforms the first array into the second."""
+"""A function that transforms the first array into the second."""
 
 _planner = threading.Lock()
-"""FFTW plans for one thread at a time, in the whole process."""
+"""Lock of FFTW's planner, which is not thread-safe and one for the whole process."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What a plan is for: a kind of transform of so many planes, or of so many columns."""
+    """Key of a plan: a kind of transform, and the layout of the planes or columns it transforms."""
 
     kind: Kind
     inner: Shape
     """Shape of a plane; for columns, their length."""
     count: int
+    """Number of planes or columns."""
     stride: int = 0
     """float32 from one plane to the next."""
 
 
 def plane_key(kind: Kind, layout: Layout, count: int) -> Key:
-    """The key of a transform of `count` planes."""
+    """Key of a transform of `count` planes."""
     return Key(kind, layout.shape[1:], count, layout.stride)
 
 
 def column_key(kind: Kind, layout: Layout, count: int) -> Key:
-    """The key of a transform of a tile of `count` columns."""
+    """Key of a transform of a tile of `count` columns."""
     return Key(kind, layout.shape[:1], count)
 
 
 class Plans:
     """Plans of single-threaded transforms, each lent to one thread at a time.
 
-    Which plan FFTW finds fastest may differ from one measurement to the next, and with it the last bits of a result.
-    So wisdom goes to disk as soon as it is gained: a process that is started again plans, and computes, the same.
+    Measurements fluctuate, so FFTW may choose another plan in another process, which changes the last bits of results.
+    So wisdom is written to disk as soon as it grows: a later process plans, and computes, the same.
     """
 
     def __init__(self, wisdom: WisdomFile, kept: int = PLANS_KEPT) -> None:
         self.seconds = 0.0
-        """Spent on planning so far."""
+        """Seconds spent on planning so far."""
         self._wisdom, self._kept = wisdom, kept
         self._loaded = False
         self._plans: OrderedDict[Key, _Plan] = OrderedDict()
@@ -76,7 +77,7 @@ class Plans:
 
     @contextlib.contextmanager
     def lend(self, key: Key) -> Iterator[Transform]:
-        """A plan, as a function, for this thread alone."""
+        """Lend a plan, as a function, to this thread alone."""
         with self._lock:
             if key not in self._plans:
                 self._plans[key] = self._plan(key)
@@ -109,7 +110,8 @@ class _Plan:
 
     def __init__(self, key: Key) -> None:
         self._key = key
-        # pyFFTW keeps the arrays it last worked on alive; in between it is given these, which nobody ever touches
+        # pyFFTW keeps the arrays that it last worked on alive. Between uses it is given these instead, so that large
+        # arrays are freed in time.
         self._parked = _arrays(key)
         self._free = deque([self._make()])
 
@@ -142,6 +144,7 @@ class _Transform:
             target,
             axes=axes,
             direction="FFTW_BACKWARD" if backward else "FFTW_FORWARD",
+            # In place there is no input to keep, and backward real transforms of several axes cannot keep theirs.
             flags=("FFTW_MEASURE", "FFTW_DESTROY_INPUT") if source is target or backward else ("FFTW_MEASURE",),
             threads=1,
             planning_timelimit=min(MOST_SECONDS, SECONDS_PER_BYTE * source.nbytes),
@@ -156,7 +159,7 @@ class _Transform:
 
 
 def _arrays(key: Key) -> Arrays:
-    """Arrays laid out as the key says, contents undefined."""
+    """Arrays laid out as the key says, contents undefined; one array for both in place."""
     if key.kind in ("down columns", "up columns"):
         tile = pyfftw.empty_aligned((*key.inner, key.count), "complex64", n=ALIGNMENT)
         return tile, tile

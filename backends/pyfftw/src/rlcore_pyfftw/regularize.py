@@ -1,4 +1,4 @@
-"""Steps of regularized runs: planes shared among threads, worked on by the functions that NumPy's backend uses."""
+"""Steps of regularized runs: threads share the planes, and call the formulas that NumPy's backend calls."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from rlcore_pyfftw.layout import Padded
 from rlcore_pyfftw.team import Team
 
 _BATCHES = 4
-"""Of planes, for each thread: they need not take equally long."""
+"""Batches of planes for each thread; several, since they need not take equally long."""
 
 
 def smooth(
-    team: Team, target: Padded, estimate: Padded, *, share: float, slack: float, least: float, inside: Box | None
+    team: Team, target: Padded, estimate: Padded, *, weight: float, slack: float, epsilon: float, inside: Box | None
 ) -> None:
-    """Divide a step in place by what its point's variation asks for."""
+    """Divide a step in place by the factor that the total variation of its point demands."""
     part = (...,) if inside is None else inside.slices((0,) * len(target.shape))
     step, y = target.reals[part], estimate.reals[part]
     parts = list(batches(len(y), _BATCHES * team.threads))
 
-    def lane(numbers: Iterator[int]) -> None:
+    def work(numbers: Iterator[int]) -> None:
         for number in numbers:
-            options: dict[str, Any] = {"share": share, "slack": slack, "least": least}
+            options: dict[str, Any] = {"weight": weight, "slack": slack, "epsilon": epsilon}
             smooth_planes(np, step, y, parts[number], **options, wraps=inside is None)
 
-    team.run(lane, len(parts))
+    team.run(work, len(parts))
 
 
-def halve(team: Team, image: Padded, out: Padded, key: int, start: Shape, shape: Shape, *, other: bool) -> None:
-    """Write twice one half of the counts, or twice the other."""
+def halve(team: Team, image: Padded, out: Padded, key: int, start: Shape, shape: Shape, *, second: bool) -> None:
+    """Write twice one half of a binomial split of the counts, or twice the other half."""
 
-    def lane(numbers: Iterator[int]) -> None:
+    def work(numbers: Iterator[int]) -> None:
         for plane in numbers:
-            halve_plane(image.reals[plane], out.reals[plane], plane, key, start, shape, other=other)
+            halve_plane(image.reals[plane], out.reals[plane], plane, key, start, shape, second=second)
             out.room[plane] = 0
 
-    team.run(lane, len(image.reals))
+    team.run(work, len(image.reals))

@@ -6,33 +6,33 @@ import itertools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-Lane = Callable[[Iterator[int]], None]
-"""Work of one thread: it takes numbers of batches until there are none left."""
+Work = Callable[[Iterator[int]], None]
+"""Work of one thread, which takes numbers of batches until none are left."""
 
 
 class Team:
-    """So many threads, the caller's own among them. Which of them does a batch never shows in the result."""
+    """A number of threads, including the caller's own. The result never depends on which of them does a batch."""
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
         self._pool: ThreadPoolExecutor | None = None
 
-    def run(self, lane: Lane, batches: int) -> None:
-        """Run `lane` on as many threads as there is work for; returns when all batches are done."""
+    def run(self, work: Work, batches: int) -> None:
+        """Run `work` on as many threads as there are batches for; returns when all batches are done."""
         numbers = _Numbers(batches)
         helpers = min(self.threads, batches) - 1
         if helpers < 1:
-            lane(numbers)
+            work(numbers)
             return
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self.threads - 1, thread_name_prefix="rlcore-pyfftw")
-        others = [self._pool.submit(lane, numbers) for _ in range(helpers)]
+        others = [self._pool.submit(work, numbers) for _ in range(helpers)]
         try:
-            lane(numbers)
+            work(numbers)
         finally:
-            for _ in numbers:  # after an error nobody starts another batch
+            for _ in numbers:  # after an error no thread starts another batch
                 pass
-            errors = [other.exception() for other in others]
+            errors = [other.exception() for other in others]  # waits for all threads
         for error in errors:
             if error is not None:
                 raise error

@@ -1,7 +1,7 @@
 """Transforms in passes: planes one by one, then columns tile by tile, each while it is in a core's cache.
 
-A filter (transform, multiply, transform back) needs no more memory than its input and its output, and goes through
-each column only once.
+A filter (transform, multiply, transform back) needs no memory but its input and output, and passes through each column
+only once.
 """
 
 from __future__ import annotations
@@ -18,70 +18,70 @@ from rlcore_pyfftw.plans import Kind, Plans, Transform, column_key, plane_key
 from rlcore_pyfftw.team import Team
 
 Lent = dict[int, Transform]
-"""A transform for each length of batches."""
+"""Lent transforms, by the length of the batches that they transform."""
 
 
 class Transforms:
-    """Real transforms over all axes."""
+    """Transforms of real arrays over all axes, and filters made of them."""
 
     def __init__(self, plans: Plans, team: Team) -> None:
         self._plans, self._team = plans, team
 
     def forward(self, source: Padded, target: Padded) -> None:
-        """Spectrum of a real array."""
+        """Write the spectrum of a real array."""
         self._planes(source, target)
         self._columns(target, target, backward=False)
         target.state = "spectrum"
 
     def backward(self, source: Padded, target: Padded) -> None:
-        """Real array of a spectrum; the planes' own transforms are left pending."""
+        """Write the real array of a spectrum; the transforms of its planes are left pending."""
         self._columns(source, target, forward=False)
         target.state = "pending"
 
-    def filter(self, source: Padded, transfer: Padded, target: Padded, *, conjugate: bool) -> None:
-        """Transform, multiply, transform back; the planes' own transforms back are left pending."""
+    def filter(self, source: Padded, otf: Padded, target: Padded, *, conjugate: bool) -> None:
+        """Multiply the spectrum by an OTF, or its conjugate, and transform back; planes are left pending."""
         self._planes(source, target)
-        self._columns(target, target, transfer=transfer.columns, conjugate=conjugate)
+        self._columns(target, target, otf=otf.columns, conjugate=conjugate)
         target.state = "pending"
 
     def multiply(self, a: Padded, b: Padded, target: Padded) -> None:
-        """Product of two spectra."""
+        """Write the product of two spectra."""
         planes = a.layout.planes
 
-        def lane(numbers: Iterator[int]) -> None:
+        def work(numbers: Iterator[int]) -> None:
             for start, stop in (planes[number] for number in numbers):
                 np.multiply(a.columns[start:stop], b.columns[start:stop], out=target.columns[start:stop])
 
-        self._team.run(lane, len(planes))
+        self._team.run(work, len(planes))
         target.state = "spectrum"
 
     def settle(self, array: Padded) -> None:
-        """Do what is pending."""
+        """Complete the pending transforms of an array, if there are any."""
         if array.state != "pending":
             return
         planes = array.layout.planes
 
-        def lane(numbers: Iterator[int]) -> None:
+        def work(numbers: Iterator[int]) -> None:
             with self.settling(array) as settle:
                 for number in numbers:
                     settle(*planes[number])
 
-        self._team.run(lane, len(planes))
+        self._team.run(work, len(planes))
         array.state = "real"
 
     @contextlib.contextmanager
     def settling(self, array: Padded) -> Iterator[Settle]:
-        """What settles a batch of planes of the array, for this thread."""
+        """Give this thread a function that completes a batch of planes of the array."""
         with contextlib.ExitStack() as stack:
             lent = self._lend_planes(stack, "to reals", array.layout) if array.state == "pending" else None
             yield Settle(array, lent)
 
     def _planes(self, source: Padded, target: Padded) -> None:
-        """Planes to their own spectra; planes of zeros, as a ratio has them outside the image, cost little."""
+        """Transform each plane. Planes of zeros, which a ratio has outside the image, cost little."""
         planes = source.layout.planes
         kind: Kind = "to spectra in place" if source is target else "to spectra"
 
-        def lane(numbers: Iterator[int]) -> None:
+        def work(numbers: Iterator[int]) -> None:
             with contextlib.ExitStack() as stack:
                 lent = self._lend_planes(stack, kind, source.layout)
                 for start, stop in (planes[number] for number in numbers):
@@ -90,7 +90,7 @@ class Transforms:
                     else:
                         lent[stop - start](source.reals[start:stop], target.spectra[start:stop])
 
-        self._team.run(lane, len(planes))
+        self._team.run(work, len(planes))
 
     def _columns(
         self,
@@ -99,15 +99,15 @@ class Transforms:
         *,
         forward: bool = True,
         backward: bool = True,
-        transfer: Complexes | None = None,
+        otf: Complexes | None = None,
         conjugate: bool = False,
     ) -> None:
-        """Columns forward, times the transfer, backward and scaled: whichever of these is asked for."""
+        """Pass through the columns: transform, multiply by an OTF, transform back and scale, as far as asked for."""
         layout = source.layout
         tiles = layout.tiles
         scale = np.float32(1 / math.prod(layout.shape))
 
-        def lane(numbers: Iterator[int]) -> None:
+        def work(numbers: Iterator[int]) -> None:
             with contextlib.ExitStack() as stack:
                 down = self._lend_columns(stack, "down columns", layout) if forward else {}
                 up = self._lend_columns(stack, "up columns", layout) if backward else {}
@@ -115,21 +115,23 @@ class Transforms:
                 for start, stop in (tiles[number] for number in numbers):
                     width, at = stop - start, (slice(None), slice(start, stop))
                     tile = own[width].tile
+                    # Values of a column are a plane apart; in a tile of its own they fit into the cache.
                     np.copyto(tile, source.columns[at])
                     if forward:
                         down[width](tile, tile)
-                    if transfer is not None:
-                        factor = transfer[at]
+                    if otf is not None:
+                        factor = otf[at]
                         if conjugate:
                             factor = np.conjugate(factor, out=own[width].conjugate)
                         np.multiply(tile, factor, out=tile)
                     if backward:
                         up[width](tile, tile)
+                        # As reals: a complex product takes four multiplications.
                         np.multiply(tile.view(np.float32), scale, out=target.columns[at].view(np.float32))
                     else:
                         target.columns[at] = tile
 
-        self._team.run(lane, len(tiles))
+        self._team.run(work, len(tiles))
 
     def _lend_planes(self, stack: contextlib.ExitStack, kind: Kind, layout: Layout) -> Lent:
         lengths = layout.planes.lengths
@@ -141,7 +143,7 @@ class Transforms:
 
 
 class Settle:
-    """Settles planes of an array, if they are pending."""
+    """Function that completes planes of an array, if they are pending."""
 
     def __init__(self, array: Padded, lent: Lent | None) -> None:
         self._array, self._lent = array, lent
@@ -149,11 +151,11 @@ class Settle:
     def __call__(self, start: int, stop: int) -> None:
         if self._lent is not None:
             self._lent[stop - start](self._array.spectra[start:stop], self._array.reals[start:stop])
-            self._array.room[start:stop] = 0
+            self._array.room[start:stop] = 0  # steps go through rows and room alike, so it has to stay finite
 
 
 class _Tile:
-    """A thread's own memory for a tile."""
+    """Memory of one thread for a tile, and for the conjugate of its part of the OTF."""
 
     def __init__(self, length: int, width: int) -> None:
         self.tile: Complexes = pyfftw.empty_aligned((length, width), "complex64", n=ALIGNMENT)
@@ -161,6 +163,6 @@ class _Tile:
 
 
 def is_zero(array: Padded, start: int, stop: int) -> bool:
-    """Whether some planes are 0 throughout; where they are not, one row mostly tells."""
+    """Return True if planes `start` to `stop` are 0 throughout; a row in the middle decides most cases."""
     planes = array.reals[start:stop]
     return not planes[(0,) + tuple(n // 2 for n in planes.shape[1:-1])].any() and not planes.any()

@@ -1,4 +1,4 @@
-"""FFTW's wisdom kept on disk: what was measured once need not be measured again, and gives the same plans again."""
+"""FFTW's wisdom on disk, so that no plan is measured twice, and every process uses the same plans."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _log = logging.getLogger("rlcore")
 
 
 def processor_name() -> str:
-    """The processor, as shown to people."""
+    """Name of the processor, for people."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text(errors="replace").splitlines():
@@ -27,10 +27,10 @@ def processor_name() -> str:
 
 
 class WisdomFile:
-    """The wisdom of one FFTW on one kind of processor.
+    """The file with the wisdom of one version of FFTW on one kind of processor.
 
-    A file that is corrupt, or of another FFTW or processor, is ignored with a note; a folder that cannot be written
-    costs only the planning in the next process.
+    A file that is corrupt, or of another FFTW or processor, is ignored with a warning in the log. If the folder cannot
+    be written, every process has to measure its plans.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -39,7 +39,7 @@ class WisdomFile:
         self.path = (folder or Path(platformdirs.user_cache_dir("rlcore-pyfftw"))) / name
 
     def load(self) -> None:
-        """Add what the file knows to what FFTW knows."""
+        """Add the wisdom of the file to that of this process."""
         try:
             content = self.path.read_bytes()
         except FileNotFoundError:
@@ -54,7 +54,7 @@ class WisdomFile:
             _log.warning("wisdom file %r is corrupt; plans are measured again", str(self.path))
 
     def save(self) -> None:
-        """Write what FFTW knows, together with what other processes have written meanwhile."""
+        """Write the wisdom of this process, together with what other processes have written in the meantime."""
         self.load()
         content = self._head.encode() + pyfftw.export_wisdom()[1]
         beside = ""
@@ -63,6 +63,7 @@ class WisdomFile:
             handle, beside = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.name)
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
+            # A replacement is atomic: no process reads half a file.
             os.replace(beside, self.path)  # noqa: PTH105 - the name is text
         except OSError as error:
             _log.warning("wisdom file %r cannot be written (%s); plans are measured each time", str(self.path), error)

@@ -1,11 +1,11 @@
-// What the kernels of all files use: volumes are float, C order, x fastest. Elementwise kernels run over one index, the
-// others over (x, y, z); work-items beyond the end do nothing, so that global sizes can be rounded up to whole
-// work-groups. Where memory is all that counts, a work-item does some voxels, so that more reads are under way.
+// Macros that the kernels of all files use. Volumes are float, C order, x fastest. Elementwise kernels run over one
+// index, the others over (x, y, z); work-items beyond the end do nothing, so that global sizes can be rounded up to
+// whole work-groups. Kernels limited by memory do several voxels in a work-item, so that more reads are under way.
 
 #define EACH(i, n) const size_t i = get_global_id(0); if (i >= (n)) return
 #define AT(z, y, x, ny, nx) (((size_t)(z) * (ny) + (y)) * (nx) + (x))
 
-// SOME is how many: of a row, its x or, of n voxels, their index.
+// SOME is the number of voxels of a work-item: in a row, by their x, or among n voxels, by their index.
 #define FOR_SOME(k, x) for (int k = 0, x = get_group_id(0) * SOME * get_local_size(0) + get_local_id(0); k < SOME; \
                             ++k, x += get_local_size(0))
 #define SOME_OF(k) ((get_group_id(0) * SOME + (k)) * get_local_size(0) + get_local_id(0))

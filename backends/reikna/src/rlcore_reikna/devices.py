@@ -1,4 +1,4 @@
-"""OpenCL devices: all that there are, and the one that is meant."""
+"""OpenCL devices, listed and chosen."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rlcore.errors import BackendUnavailable
 _log = logging.getLogger("rlcore")
 
 Started = TypeVar("Started")
-"""What is made of a device, if it works."""
+"""An object that is made of a device, if the device works."""
 
 
 def all_devices() -> list[cl.Device]:
@@ -22,7 +22,7 @@ def all_devices() -> list[cl.Device]:
     found: list[cl.Device] = []
     try:
         platforms = cl.get_platforms()
-    except cl.Error:  # there is no platform at all
+    except cl.Error:  # the loader fails, instead of listing none, where no driver is installed
         platforms = []
     for platform in platforms:
         try:
@@ -33,7 +33,7 @@ def all_devices() -> list[cl.Device]:
 
 
 def described() -> tuple[Device, ...]:
-    """All devices as a survey shows them; the index is the one that selects them."""
+    """All devices as a survey shows them, in the order of the index that selects one."""
     return tuple(
         Device(index, title(device), device.global_mem_size, device.max_mem_alloc_size)
         for index, device in enumerate(all_devices())
@@ -41,7 +41,7 @@ def described() -> tuple[Device, ...]:
 
 
 def title(device: cl.Device) -> str:
-    """Name of the device and of its platform, since one device may be there on several."""
+    """Name of the device and of its platform, since several platforms may offer one device."""
     return f"{device.name.strip()} ({device.platform.name.strip()})"
 
 
@@ -50,14 +50,14 @@ def is_cpu(device: cl.Device) -> bool:
 
 
 def choose(backend: str, wanted: str | int | None, start: Callable[[cl.Device], Started]) -> Started:
-    """Start the device of an index, or the first that works of those whose name, vendor or platform has `wanted` in it.
+    """Start the device with an index, or the first working one whose name, vendor or platform contains `wanted`.
 
-    GPUs come first. A device that is passed over, since its driver fails, is told with the reason.
+    GPUs come first. A device whose driver fails is passed over, and logged with the reason.
 
     Raises
     ------
     BackendUnavailable
-        If there is no device, none that is wanted, or none of those works.
+        If there is no device, if none matches, or if no matching device works.
     """
     devices = all_devices()
     if not devices:
@@ -69,8 +69,8 @@ def choose(backend: str, wanted: str | int | None, start: Callable[[cl.Device], 
     for device in _wanted(devices, wanted):
         try:
             started = start(device)
-        except cl.Error as error:
-            reasons.append(f"{title(device)} does not work: {_say(error)}")
+        except cl.Error as error:  # PoCL, for one, lists processors that its compiler does not know
+            reasons.append(f"{title(device)} does not work: {_gist(error)}")
             _log.info("backend %r passes over %s", backend, reasons[-1])
             continue
         _log.info("backend %r runs on %s, out of %s", backend, title(device), _listed(devices))
@@ -81,15 +81,15 @@ def choose(backend: str, wanted: str | int | None, start: Callable[[cl.Device], 
 
 
 def _wanted(devices: list[cl.Device], wanted: str | int | None) -> list[cl.Device]:
-    """The devices that are meant, best first."""
+    """The matching devices, best first."""
     if wanted is not None and str(wanted).isdecimal():
         return devices[int(wanted) : int(wanted) + 1]
     named = [device for device in devices if wanted is None or str(wanted).lower() in _words(device)]
     return sorted(named, key=_rank)
 
 
-def _say(error: cl.Error) -> str:
-    """The line of a driver's message that says most."""
+def _gist(error: cl.Error) -> str:
+    """The most telling line of a driver's message: the compiler's first error, or the first line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return next((line for line in lines if line.startswith("error")), lines[0] if lines else type(error).__name__)
 

@@ -1,4 +1,4 @@
-// Where voxels are and come to: what arrays are made with. A device that compiles this is taken to work.
+// Kernels that make arrays and move voxels. A device that compiles them is taken to work.
 
 kernel void fill(global float *out, const float value, const ulong n) { EACH(i, n); out[i] = value; }
 

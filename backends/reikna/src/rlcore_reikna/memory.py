@@ -1,4 +1,4 @@
-"""Device memory: buffers that are really there when they are handed out, kept for reuse, and what is free."""
+"""Device memory: buffers that are backed by memory when they are handed out and kept for reuse, and free bytes."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from rlcore_reikna import nvml
 from rlcore_reikna.devices import is_cpu, title
 
 _SHARE = 0.8
-"""What of a device's memory is taken to be there for us where nothing tells what others use."""
+"""Share of a device's memory that is taken to be ours where its driver cannot say how much others use."""
 
 _EXACT = 12
-"""Leading bits by which the pool tells sizes apart: it rounds them up by a four-thousandth at most."""
+"""Leading bits of a size that the pool keeps: it rounds sizes up by a four-thousandth at most."""
 
 
 def rounded(count: int) -> int:
-    """What an array of so many bytes may take in the pool, at most."""
+    """Most bytes that an array of `count` bytes takes in the pool."""
     return count + (count >> (_EXACT - 1)) + 4096 if count else 0
 
 
 class Memory:
     """Buffers on one device.
 
-    OpenCL promises memory at allocation and may fail much later, so every new buffer is touched at once. Freed buffers
-    are kept for the next of their size and given back when an allocation fails.
+    Freed buffers are kept for the next of their size, and given back when an allocation fails.
     """
 
     def __init__(self, queue: cl.CommandQueue, lock: AbstractContextManager[Any]) -> None:
         self._device, self._lock = queue.device, lock
+        # OpenCL promises memory at allocation and may fail much later, so every new buffer is touched at once
         self._pool = MemoryPool(ImmediateAllocator(queue), _EXACT)
         self._relief: list[Callable[[], None]] = []
         self._unified = is_cpu(self._device)
@@ -49,7 +49,7 @@ class Memory:
         self._relief.append(release)
 
     def allocate(self, count: int) -> PooledBuffer:
-        """A buffer of so many bytes; OutOfMemory, with the sizes, if the device has not got them."""
+        """A buffer of `count` bytes; raises OutOfMemory, with the sizes, if the device has none."""
         limit = self._device.max_mem_alloc_size
         if count > limit:
             raise OutOfMemory(
@@ -63,19 +63,20 @@ class Memory:
                 return self._allocate_again(count)
 
     def close(self) -> None:
-        """Give back what nobody holds; and keep nothing from now on."""
+        """Give unused buffers back, and keep none from now on."""
         self._pool.stop_holding()
 
     def free_bytes(self) -> int:
-        """Bytes that can be allocated now: as told by the host, the vendor's own query, or a cautious share."""
+        """Bytes that can be allocated now, by the host, the vendor's own query, or a cautious share of the whole."""
+        # the pool's unused buffers count as free, since they are reused or given back
         held = self._pool.managed_bytes - self._pool.active_bytes
         device = self._device
         if self._unified:
             return int(min(host_free()[0] + held, device.global_mem_size - self.in_use))
-        told = _told_free(device)
-        if told is None:
+        free = _vendor_free(device)
+        if free is None:
             return max(0, int(_SHARE * device.global_mem_size) - self.in_use)
-        return int(told + held)
+        return int(free + held)
 
     def _allocate_again(self, count: int) -> PooledBuffer:
         for release in self._relief:
@@ -91,8 +92,8 @@ class Memory:
             ) from error
 
 
-def _told_free(device: cl.Device) -> int | None:
-    """Free bytes by what AMD's and NVIDIA's drivers tell; None for others."""
+def _vendor_free(device: cl.Device) -> int | None:
+    """Free bytes as AMD's or NVIDIA's driver reports them; None for other vendors."""
     if "cl_amd_device_attribute_query" in device.extensions:
         free: Any = device.global_free_memory_amd  # the free memory and its largest block, in KiB
         return 1024 * int(free[0])

@@ -1,4 +1,4 @@
-"""Free memory of an NVIDIA GPU by its management library: NVIDIA's OpenCL does not tell it."""
+"""Free memory of an NVIDIA GPU by NVIDIA's management library (NVML), since its OpenCL does not report it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class _Memory(ctypes.Structure):
 
 
 def free_memory(bus_id: str) -> int | None:
-    """Free bytes of the GPU at a PCI address such as ``0000:3b:00.0``; None where the library cannot tell."""
+    """Free bytes of the GPU at a PCI address such as ``0000:3b:00.0``; None if the library is missing or fails."""
     library = _library()
     if library is None:
         return None
@@ -25,7 +25,7 @@ def free_memory(bus_id: str) -> int | None:
 
 @lru_cache(maxsize=1)
 def _library() -> ctypes.CDLL | None:
-    """The library, started once for the life of the process, since that takes longer than asking it."""
+    """The library, started once for the life of the process, since starting takes longer than a query."""
     for name in ("libnvidia-ml.so.1", "nvml.dll"):
         try:
             library = ctypes.CDLL(name)

@@ -1,4 +1,4 @@
-// What two halves of the counts agree on: their mean, less the more they differ, 0 where their signs do.
+// Consensus of the corrections of two halves of the counts: their mean, less where they differ, 0 where their signs do.
 kernel void agree(global float *out, global const float *first, global const float *second, const ulong n)
 {
     EACH(i, n);
@@ -6,8 +6,8 @@ kernel void agree(global float *out, global const float *first, global const flo
     out[i] = mean * fmin(fmax(5.0f * a * b / fmax(mean * mean, 1e-30f), 0.0f), 1.0f);
 }
 
-// Twice one half of the counts, split by coins that are bits of a hash of the place in an image of mz by my by mx. A
-// block begins at (sz, sy, sx), which lies inside the image. The other half has the opposite excess.
+// Twice one half of a binomial split of the counts. Its coins are the bits of a hash of the place in an image of mz by
+// my by mx. The block begins at (sz, sy, sx), which lies inside the image. The second half has the opposite excess.
 kernel void halve(global float *out, global const float *image, const float sign, const uint key_high,
                   const uint key_low, const int nz, const int ny, const int nx, const int sz, const int sy,
                   const int sx, const int mz, const int my, const int mx)
@@ -36,7 +36,7 @@ kernel void halve(global float *out, global const float *image, const float sign
 
 // Forward differences of the voxel at (z, y, x) in a box, along x, y and z, divided by their common length.
 float4 slopes(global const float *f, const int4 at, const int4 first, const int4 last, const int wraps,
-              const float slack, const float least, const int ny, const int nx)
+              const float slack, const float epsilon, const int ny, const int nx)
 {
     int4 next = at + 1;
     next = select(next, wraps ? first : at, next >= last);
@@ -44,12 +44,12 @@ float4 slopes(global const float *f, const int4 at, const int4 first, const int4
     const float4 d = (float4)(f[AT(at.z, at.y, next.x, ny, nx)] - here, f[AT(at.z, next.y, at.x, ny, nx)] - here,
                               f[AT(next.z, at.y, at.x, ny, nx)] - here, 0.0f);
     const float flat = slack * here;
-    return d / (sqrt(d.x * d.x + d.y * d.y + d.z * d.z + flat * flat) + least);
+    return d / (sqrt(d.x * d.x + d.y * d.y + d.z * d.z + flat * flat) + epsilon);
 }
 
-// array / (1 - share * div(slopes of the estimate)) in the box from (az, ay, ax) up to (bz, by, bx); as it is outside
-kernel void smooth(global float *out, global const float *array, global const float *estimate, const float share,
-                   const float slack, const float least, const int wraps, const int ny, const int nx,
+// array / (1 - weight * div(slopes of the estimate)) in the box from (az, ay, ax) up to (bz, by, bx); as it is outside
+kernel void smooth(global float *out, global const float *array, global const float *estimate, const float weight,
+                   const float slack, const float epsilon, const int wraps, const int ny, const int nx,
                    const int az, const int ay, const int ax, const int bz, const int by, const int bx)
 {
     const int x = get_global_id(0), y = get_global_id(1), z = get_global_id(2);
@@ -58,13 +58,13 @@ kernel void smooth(global float *out, global const float *array, global const fl
     if (x < ax || x >= bx || y < ay || y >= by || z < az || z >= bz) { out[i] = array[i]; return; }
     const int4 at = (int4)(x, y, z, 0), first = (int4)(ax, ay, az, 0), last = (int4)(bx, by, bz, 1);
     const int4 before = at - 1, wrapped = select(before, last - 1, before < first);
-    const float4 here = slopes(estimate, at, first, last, wraps, slack, least, ny, nx);
+    const float4 here = slopes(estimate, at, first, last, wraps, slack, epsilon, ny, nx);
     float divergence = here.x + here.y + here.z;
     if (wraps || x > ax)
-        divergence -= slopes(estimate, (int4)(wrapped.x, y, z, 0), first, last, wraps, slack, least, ny, nx).x;
+        divergence -= slopes(estimate, (int4)(wrapped.x, y, z, 0), first, last, wraps, slack, epsilon, ny, nx).x;
     if (wraps || y > ay)
-        divergence -= slopes(estimate, (int4)(x, wrapped.y, z, 0), first, last, wraps, slack, least, ny, nx).y;
+        divergence -= slopes(estimate, (int4)(x, wrapped.y, z, 0), first, last, wraps, slack, epsilon, ny, nx).y;
     if (wraps || z > az)
-        divergence -= slopes(estimate, (int4)(x, y, wrapped.z, 0), first, last, wraps, slack, least, ny, nx).z;
-    out[i] = array[i] / (1.0f - share * divergence);
+        divergence -= slopes(estimate, (int4)(x, y, wrapped.z, 0), first, last, wraps, slack, epsilon, ny, nx).z;
+    out[i] = array[i] / (1.0f - weight * divergence);
 }

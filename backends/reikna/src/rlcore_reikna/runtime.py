@@ -1,4 +1,4 @@
-"""What belongs to a device rather than to a backend: its context, queue, memory, kernels and transfers."""
+"""One device made ready, which all backends on it share: its context, queue, memory, kernels and transfers."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from functools import cache, partial
 
 import pyopencl as cl
 
-from rlcore.backend.kit.in_flight import FILTERS, InFlightLimit
+from rlcore.backend.kit.in_flight import FILTERS_IN_FLIGHT, InFlightLimit
 from rlcore.backend.kit.pinned_copies import PinnedCopies
 from rlcore_reikna.devices import is_cpu
 from rlcore_reikna.memory import Memory
-from rlcore_reikna.pinned import Slot
+from rlcore_reikna.pinned_slot import PinnedSlot
 from rlcore_reikna.program import Program
 
 
 class Runtime:
-    """One device made ready. All that is enqueued runs in the order in which it was enqueued."""
+    """One device made ready. Work runs in the order in which it is enqueued."""
 
     def __init__(self, device: cl.Device) -> None:
         self.device = device
         self.queue = cl.CommandQueue(cl.Context([device]))
-        # held while anything is enqueued: pyopencl does that under the interpreter's lock, VkFFT does not, and NVIDIA's
-        # driver crashes now and then where several threads enqueue at once
+        # held while anything is enqueued: pyopencl enqueues under the interpreter's lock, VkFFT does not, and NVIDIA's
+        # driver crashes now and then if several threads enqueue at once
         self._lock = lock = threading.RLock()
         self.memory = Memory(self.queue, lock)
         self.program = Program(self.queue, lock)
-        self.transfers = PinnedCopies(partial(Slot, self.queue, lock))
-        self.lead = InFlightLimit(self._mark, 0 if is_cpu(device) else FILTERS)
+        self.pinned_copies = PinnedCopies(partial(PinnedSlot, self.queue, lock))
+        self.in_flight = InFlightLimit(self._mark, 0 if is_cpu(device) else FILTERS_IN_FLIGHT)
         self._releases: list[Callable[[], None]] = []
         atexit.register(self.close)
 
@@ -45,19 +45,19 @@ class Runtime:
         self._releases.append(release)
 
     def close(self) -> None:
-        """Give memory and plans back in order, while the interpreter is whole; the rest goes with the process. Where it
-        was left to the interpreter to take all apart, in any order, processes with NVIDIA's driver were seen to hang at
-        their end."""
+        """Give plans and memory back in order, while the interpreter is whole."""
         self.queue.finish()
         for release in self._releases:
             release()
-        self.transfers.close()
+        self.pinned_copies.close()
         self.memory.close()
         self.queue.finish()
+        # the rest goes with the process: taken apart by the interpreter, in any order, processes with NVIDIA's driver
+        # were seen to hang at their end
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self))
 
 
 @cache
 def runtime_of(device: cl.Device) -> Runtime:
-    """The runtime of a device: one a process, so that kernels are compiled and memory is got from the driver once."""
+    """The runtime of a device: one in a process, so that kernels are compiled and memory is allocated once."""
     return Runtime(device)

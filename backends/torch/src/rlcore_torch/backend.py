@@ -1,4 +1,4 @@
-"""The backend: PyTorch through its array-API namespace, on CUDA, on Apple's GPUs or on the CPU."""
+"""The backend `torch`: PyTorch through its array-API namespace, on CUDA, on Apple's GPUs or on the CPU."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rlcore.backend.array_api import ArrayAPIBackend
 from rlcore.backend.kit.in_flight import InFlightLimit
 from rlcore.backend.kit.pinned_copies import PinnedCopies
 from rlcore.errors import BackendUnavailable
-from rlcore_torch.pinned import Slot
+from rlcore_torch.pinned_slot import PinnedSlot
 
 
 class TorchBackend(ArrayAPIBackend):
@@ -39,16 +39,18 @@ class TorchBackend(ArrayAPIBackend):
         on_host = self._place.type == "cpu"
         super().__init__(array_api_compat.torch, self._place, name="torch", on_host=on_host)
         self.device = shown
-        self._staging = PinnedCopies(partial(Slot, self._place)) if self._place.type == "cuda" else None
-        self._lead = InFlightLimit(self._mark) if self._place.type == "cuda" else None
+        on_cuda = self._place.type == "cuda"
+        self._pinned_copies = PinnedCopies(partial(PinnedSlot, self._place)) if on_cuda else None
+        self._in_flight = InFlightLimit(self._mark) if on_cuda else None
 
     @classmethod
     def devices(cls) -> tuple[Device, ...]:
-        """GPUs first, then the CPU."""
+        """All devices that PyTorch can use, GPUs first, then the CPU."""
         return tuple(Device(i, shown, _total(place)) for i, (place, shown) in enumerate(_present()))
 
     def free_bytes(self) -> int:
         if self._place.type == "cuda":
+            # PyTorch keeps freed memory for itself; CUDA counts it as used, but it is there for the next tensor.
             held = torch.cuda.memory_reserved(self._place) - torch.cuda.memory_allocated(self._place)
             return int(torch.cuda.mem_get_info(self._place)[0] + held)
         if self._place.type == "mps":
@@ -58,27 +60,29 @@ class TorchBackend(ArrayAPIBackend):
     def footprint(self, shape: Shape) -> Footprint:
         real = math.prod(shape) * self.dtype.itemsize
         spectrum = math.prod(shape[:-1]) * (shape[-1] // 2 + 1) * 2 * self.dtype.itemsize
-        work = 8 * spectrum if self.on_host else 3 * spectrum + real  # MKL's is far larger than cuFFT's
+        work = 8 * spectrum if self.facts.on_host else 3 * spectrum + real  # MKL's work area is far larger than cuFFT's
         return Footprint(real, spectrum, scratch=work)
 
     def upload(self, volume: Any) -> torch.Tensor:
-        if self._staging is None or not isinstance(volume, np.ndarray):
+        if self._pinned_copies is None or not isinstance(volume, np.ndarray):
             return super().upload(volume)
+        # CUDA copies pageable memory through a small pinned buffer of its own, and keeps the thread waiting meanwhile.
         tensor = torch.empty(volume.shape, dtype=torch.float32, device=self._place)
-        self._staging.upload(volume, tensor.view(-1))
+        self._pinned_copies.upload(volume, tensor.view(-1))
         return tensor
 
     def download(self, array: torch.Tensor, *, out: Volume | None = None) -> Volume:
-        if self._staging is None:
+        if self._pinned_copies is None:
             return super().download(array, out=out)
         volume = np.empty(array.shape, self.dtype) if out is None else out
-        self._staging.download(array.contiguous().view(-1), volume)
+        self._pinned_copies.download(array.contiguous().view(-1), volume)
         return volume
 
     def ifft(self, spectrum: torch.Tensor, shape: Shape, *, out: torch.Tensor | None = None) -> torch.Tensor:
         result: torch.Tensor = super().ifft(spectrum, shape, out=out)
-        if self._lead is not None:
-            self._lead.keep()
+        # Once a filter: kernels are queued without limit otherwise, and progress and cancelling would lag behind them.
+        if self._in_flight is not None:
+            self._in_flight.count()
         return result
 
     def _mark(self) -> Callable[[], None]:
@@ -89,7 +93,7 @@ class TorchBackend(ArrayAPIBackend):
 
 
 def _present() -> list[tuple[torch.device, str]]:
-    """Every device, and what it is called."""
+    """Every device, with its name for people."""
     found = [(torch.device("cuda", i), torch.cuda.get_device_name(i)) for i in range(torch.cuda.device_count())]
     places = [(place, f"{name} ({place})") for place, name in found]
     if torch.backends.mps.is_available():

@@ -1,4 +1,4 @@
-"""The plugin's widgets for PSFs: computed for a microscope, distilled from beads, inspected and mended."""
+"""Widgets for PSFs: computed for a microscope, distilled from beads, inspected and mended."""
 
 from rlcore.app.napari.psf.distilling import distil_widget
 from rlcore.app.napari.psf.generating import generate_widget

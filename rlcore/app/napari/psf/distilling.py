@@ -1,4 +1,4 @@
-"""Distil a PSF from a layer of beads."""
+"""Widget that distils a PSF from a layer of beads."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from rlcore.optics.distil import distil_psf, usual_window
 
 
 def distil_widget(viewer: Any = None) -> Any:
-    """The widget as napari docks it."""
+    """Returns the widget, a magicgui container, for a viewer; for the current one by default."""
     import napari
 
     return DistilPanel(viewer or napari.current_viewer()).container
 
 
 class DistilPanel(PSFPanel):
-    """A stack of beads in, a PSF out."""
+    """Panel that averages the beads of a layer to a PSF."""
 
     def __init__(self, viewer: Any) -> None:
         from magicgui import widgets
@@ -35,13 +35,14 @@ class DistilPanel(PSFPanel):
         self.saturation.tooltip = "Counts at which the camera is full; found from the stack if 0."
 
     def distil(self) -> Callable[[], PanelResult] | str:
-        """What the button does."""
+        """Returns the work of the button "Distil", or a sentence on what is missing."""
         layer = self.layer.value
         if layer is None:
             return "choose a layer that holds beads"
         stack, voxel, name = layers.data(layer), layers.micrometres(layer), f"psf of {layer.name}"
         text = self.window.value.strip()
         window = parse_shape(text) if text else usual_window(stack.shape)
+        # 0 stands for "found from the stack", as a spin box cannot be empty
         limits = {"threshold": self.threshold.value or None, "saturation": self.saturation.value or None}
 
         def work() -> PanelResult:

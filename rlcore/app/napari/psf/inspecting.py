@@ -1,4 +1,4 @@
-"""Inspect a PSF: its figures, what of it will hurt, and a layer without what can be mended."""
+"""Widget that inspects a PSF: its figures and faults, and a layer with the faults corrected."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from rlcore.optics.mend import mend_psf
 
 
 def inspect_widget(viewer: Any = None) -> Any:
-    """The widget as napari docks it."""
+    """Returns the widget, a magicgui container, for a viewer; for the current one by default."""
     import napari
 
     return InspectPanel(viewer or napari.current_viewer()).container
 
 
 class InspectPanel(PSFPanel):
-    """A layer in, figures out; and a mended layer if wanted."""
+    """Panel that measures a layer, and adds a mended one on request."""
 
     def __init__(self, viewer: Any) -> None:
         super().__init__(viewer, "PSF", [], {"Inspect": self.inspect, "Mend": self.mend})
-        self.text.tooltip = "Centre, widths, energy, background, asymmetry, and what of it will hurt."
+        self.text.tooltip = "Centre, widths, energy, background, asymmetry, and faults that harm a deconvolution."
 
     def inspect(self) -> Callable[[], PanelResult] | str:
-        """What the first button does."""
+        """Returns the work of the button "Inspect", or a sentence on what is missing."""
         layer = self.layer.value
         if layer is None:
             return "choose a layer that holds a psf"
@@ -35,7 +35,7 @@ class InspectPanel(PSFPanel):
         return lambda: PanelResult(figures(np.asarray(values), voxel))
 
     def mend(self) -> Callable[[], PanelResult] | str:
-        """What the second does."""
+        """Returns the work of the button "Mend", or a sentence on what is missing."""
         layer = self.layer.value
         if layer is None:
             return "choose a layer that holds a psf"

@@ -1,4 +1,4 @@
-"""What the widgets for PSFs share: a layer to work on, a button, what was found in words, and a PSF as a layer."""
+"""Panel shared by the widgets for PSFs: a layer to work on, buttons, a text with results, and a new PSF layer."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from rlcore.backend import Volume
 from rlcore.optics.inspect import inspect_psf
 
 _TEXT_HEIGHT = 170
-"""Pixels: room for the figures of a PSF."""
+"""Height in pixels for the figures of a PSF."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PanelResult:
-    """What came of the work: lines to read, and a PSF where one was made."""
+    """Result of a panel's work: lines of text, and a PSF if one was made."""
 
     lines: list[str]
     psf: Volume | None = None
     voxel: tuple[float, ...] | None = None
-    """Micrometres along each axis, where known."""
+    """Voxel size in micrometres along each axis; None if unknown."""
     name: str = "psf"
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
 class PSFPanel:
-    """A widget's parts.
+    """Controls of a widget for PSFs.
 
     Parameters
     ----------
     viewer
-        Whose layers are offered, and that the PSF is added to.
+        The napari viewer whose layers are offered, and that the PSF is added to.
     label : str
-        What the layer is called.
+        Label of the layer.
     fields : list
-        Widgets between the layer and the button.
+        Widgets between the layer and the buttons.
     buttons : dict
-        Text of each button, and what makes the work when it is pressed: a function without arguments, run beside the
-        window, that returns `PanelResult`; or the sentence that says what is missing.
+        Text of each button, and the function called when it is pressed. It returns the work, a function without
+        arguments that is run in the background and returns a `PanelResult`; or a sentence on what is missing.
     optional : bool
-        Whether it does without a layer.
+        Whether the panel works without a layer.
     """
 
     def __init__(
@@ -66,7 +66,8 @@ class PSFPanel:
         self.text.native.setMinimumHeight(_TEXT_HEIGHT)
         self.buttons = {name: widgets.PushButton(text=name) for name in buttons}
         for name, button in self.buttons.items():
-            button.changed.connect(lambda _=None, order=buttons[name]: self.do(order))
+            # the default argument binds the function of this button, not of the last one
+            button.changed.connect(lambda _=None, prepare=buttons[name]: self.start(prepare))
         self.container = widgets.Container(
             widgets=[self.layer, *fields, *self.buttons.values(), self.text], labels=True
         )
@@ -74,9 +75,9 @@ class PSFPanel:
         viewer.layers.events.inserted.connect(self._refresh)
         viewer.layers.events.removed.connect(self._refresh)
 
-    def do(self, order: Callable[[], Callable[[], PanelResult] | str]) -> None:
-        """Work beside the window, and show what comes of it."""
-        work = attempt(order)
+    def start(self, prepare: Callable[[], Callable[[], PanelResult] | str]) -> None:
+        """Prepares the work in the window's thread, runs it in the background, and shows the result."""
+        work = attempt(prepare)  # reads the widgets, which only the window's thread may do
         if isinstance(work, str):
             notify(work)
             return
@@ -85,7 +86,7 @@ class PSFPanel:
 
     @property
     def busy(self) -> bool:
-        """Whether something is under way."""
+        """True if work is in progress."""
         return not all(button.enabled for button in self.buttons.values())
 
     @busy.setter
@@ -110,7 +111,7 @@ class PSFPanel:
 
 
 def figures(psf: Volume, voxel: tuple[float, ...] | None) -> list[str]:
-    """A PSF's figures, and what of it will hurt."""
+    """Returns the figures of a PSF as lines, with warnings of its faults."""
     found = inspect_psf(psf)
-    told = [" ".join(line.split()) for line in lines_of(found, voxel)]  # aligned for a terminal
-    return [*told, *(f"warning: {warning}" for warning in found.warnings)]
+    lines = [" ".join(line.split()) for line in lines_of(found, voxel)]  # they are aligned for a terminal
+    return [*lines, *(f"warning: {warning}" for warning in found.warnings)]

@@ -5,16 +5,16 @@ import math
 import numpy as np
 import scipy.fft
 
-from rlcore.backend import Footprint
+from rlcore.backend import Backend, Facts, Footprint
 from rlcore.backend.host.memory import host_free, processors
 from rlcore.errors import BackendUnavailable
 
 
-class SampleBackend:
+class SampleBackend(Backend):
     """Richardson-Lucy through scipy.fft: float32 arrays in host memory, half spectra."""
 
     name = "sample"
-    on_host = True
+    facts = Facts(on_host=True)
 
     def __init__(self, device=None):
         if device not in (None, 0, "0", "cpu"):

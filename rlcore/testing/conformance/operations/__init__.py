@@ -1,0 +1,1 @@
+"""Tests of single operations: the nine required ones, and all that have defaults."""
