@@ -31,6 +31,10 @@ def with_test_extra(path: Path) -> str:
     return f"./{path}[test]" if "test" in extras else f"./{path}"
 
 
+TESTS = ("tests", *(str(path / "tests") for path in BACKENDS))
+"""Folders of tests."""
+
+
 @nox.session
 def demo(session: nox.Session) -> None:
     """Restore a phantom with known truth and show before and after."""
@@ -47,8 +51,25 @@ def tests(session: nox.Session) -> None:
     for others, environment in ((optics, {}), (("-e", "./backends/reikna[vkfft]"), {"VKFFT_BACKEND": "opencl"})):
         session.install(*others, env=environment, success_codes=(0, 1, 2))
     examples = ("--doctest-modules", "--doctest-glob=*.md", "--ignore-glob=docs/*.py", "rlcore", "docs")
-    folders = ("tests", *(str(path / "tests") for path in BACKENDS))
-    session.run("pytest", *SIDE_BY_SIDE, *folders, *examples, *session.posargs)
+    # only CI measures coverage, which slows the tests; the floor is in pyproject.toml
+    coverage = ("--cov", "--cov-report=") if os.environ.get("CI") else ()
+    session.run("pytest", *SIDE_BY_SIDE, *TESTS, *examples, *coverage, *session.posargs)
+    if coverage:
+        session.run("coverage", "report", "--skip-covered", "--sort=miss")
+
+
+@nox.session
+def timing(session: nox.Session) -> None:
+    """Tests that assert on wall-clock time, one after the other: for a machine that does nothing else."""
+    install(session, "test")
+    session.run("pytest", "-m", "timing", *TESTS, *session.posargs)
+
+
+@nox.session
+def night(session: nox.Session) -> None:
+    """Property-based tests with many more examples than an ordinary run has, for a night."""
+    install(session, "test")
+    session.run("pytest", *SIDE_BY_SIDE, *TESTS, *session.posargs, env={"HYPOTHESIS_PROFILE": "night"})
 
 
 @nox.session
@@ -82,7 +103,9 @@ def lint(session: nox.Session) -> None:
     install(session, "lint")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
-    session.run("lint-imports")
+    # the layers of backends whose libraries are not installed are read from their source
+    session.run("lint-imports", env={"PYTHONPATH": os.pathsep.join(str(path / "src") for path in BACKENDS)})
+    session.run("codespell", "rlcore", "backends", "tests", "docs", *map(str, Path().glob("*.md")))
     session.run("npe2", "validate", "rlcore")
 
 

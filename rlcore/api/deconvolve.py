@@ -12,15 +12,15 @@ from rlcore.algorithm.host_fallback import warn_of_host_fallback
 from rlcore.algorithm.momentum import MomentumSchedule
 from rlcore.algorithm.regularization import Regularization, prior_of
 from rlcore.algorithm.stopping import Iterations, Stop, check_threshold, settled
-from rlcore.api.find_iterations import EARLIER, Found, find_iterations
+from rlcore.api.find_iterations import EARLIER, Found, Search
 from rlcore.api.request import Request
 from rlcore.api.settings import Settings
 from rlcore.backend import Backend
 from rlcore.execution.checkpoint import Checkpoint
 from rlcore.execution.history import HISTORY_FILE, History, Info
 from rlcore.execution.progress import Callback, CancelEvent
-from rlcore.execution.run import Run
-from rlcore.execution.volumes.statistics import Statistics, measure
+from rlcore.execution.run import Problem, Run
+from rlcore.execution.volumes.statistics import measure
 from rlcore.planner import Plan
 
 
@@ -158,40 +158,30 @@ def deconvolve(
     request = Request.of(
         image, psf, settings, start=start, backend=backend, device=device, out=out, checkpoint=checkpoint
     )
-    problem = request.problem
+    problem, plans = request.problem, request.plans
     warn_of_host_fallback(problem.backend, settings.acceleration, settings.prior.name)
     statistics = None
     if checkpoint is not None or settings.auto:
         statistics = measure(problem.image, digest=checkpoint is not None)
-    state = None if checkpoint is None or statistics is None else _checkpoint(request, statistics)
-    resumed = state.plan if state else None
-    chosen, plans = plan or resumed or request.plans.best(), request.plans
+    state, chosen = request.checkpoint_and_plan(plan, statistics)
     found: Found | None = None
     if settings.auto and statistics is not None:
-        found = (
-            Found(resumed.iterations, EARLIER)
-            if resumed
-            else find_iterations(request, chosen, statistics, callback, cancel)
-        )
-        request = replace(request, settings=settings.of_iterations(found.iterations))
-        chosen, plans = chosen.shortened(found.iterations), request.plans
-    request.check_plan(chosen)
-    history = _history(request, state) if return_info or stop != "none" else None
+        if state is not None and state.plan is not None:
+            found = Found(chosen.iterations, EARLIER)
+        else:
+            search = Search(problem, plans, settings.gain, request.result_folder, callback, cancel)
+            found = search.run(chosen, statistics)
+        chosen = chosen.shortened(found.iterations)
+        plans = plans.changed(iterations=found.iterations, stop="none")
+    history = _history(problem, settings, state) if return_info or stop != "none" else None
     momentum = MomentumSchedule(settings.acceleration, problem.backend, problem.geometry.image_shape)
     run = Run(problem, plans, request.scratch, momentum, state, history, callback, cancel)
     result, followed = run.follow(chosen, statistics)
     return (result, _info(history, followed, found, momentum)) if history and return_info else result
 
 
-def _checkpoint(request: Request, statistics: Statistics) -> Checkpoint:
-    """The checkpoint in the folder that the request names, new or of an earlier part of this run."""
-    assert request.checkpoint is not None
-    return Checkpoint(request.checkpoint, request.identity(statistics.digest))
-
-
-def _history(request: Request, state: Checkpoint | None) -> History:
+def _history(problem: Problem, settings: Settings, state: Checkpoint | None) -> History:
     """Records the fit of the model, and ends the run if a stopping rule is chosen."""
-    settings, problem = request.settings, request.problem
     rule = settled(check_threshold(settings.threshold, settings.stop)) if settings.stop != "none" else None
     file = None if state is None else state.folder / HISTORY_FILE
     return History(problem.backend, problem.geometry.image_shape, rule=rule, file=file)

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 
 from rlcore.algorithm.momentum import MomentumSchedule
-from rlcore.algorithm.photons import Photons, check_gain, estimate, split
+from rlcore.algorithm.photons import Photons, Split, check_gain, estimate, split
 from rlcore.algorithm.stopping import HELD_OUT, MAXIMUM_ITERATIONS, best_of, lowest
-from rlcore.api.request import Request
 from rlcore.backend import Shape, Volume
 from rlcore.errors import caution
 from rlcore.execution.checkpoint import open_volume
@@ -27,6 +26,7 @@ from rlcore.execution.volumes.mapped import is_mapped
 from rlcore.execution.volumes.statistics import Statistics
 from rlcore.execution.volumes.working import check_disk
 from rlcore.planner import Plan
+from rlcore.planner.within_memory import PlanMaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,47 +54,56 @@ class _Discarded:
         pass
 
 
-def find_iterations(
-    request: Request, plan: Plan, statistics: Statistics, callback: Callback | None, cancel: CancelEvent | None
-) -> Found:
-    """Run on most of the photons, until the held-out ones are explained no better.
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A search for the number of iterations by held-out photons.
 
     Nothing of it is kept in a checkpoint: a run that is killed meanwhile searches again.
     """
-    problem = request.problem
-    request.check_plan(plan)
-    check_background(problem.background, statistics)
-    problem.prior.check(statistics.maximum)
-    scratch = request.result_folder
 
-    def host(part: Any) -> Volume:
-        return to_host(problem.backend, part)
+    problem: Problem
+    plans: PlanMaker
+    gain: Any
+    """The caller's gain, or gain and offset; None to estimate both."""
+    scratch: Path
+    callback: Callback | None
+    cancel: CancelEvent | None
 
-    photons = check_gain(request.settings.gain) or estimate(problem.image, host)
-    if photons.offset > 0.5 * statistics.mean:
-        caution(
-            f"image has an offset of about {photons.offset:.3g} that is no light; take it off image and background, "
-            "for a better result in fewer iterations",
-            ImageWarning,
-        )
-    with _fitted_volume(problem, scratch) as fitted:
-        parts = split(problem.image, photons, fitted, host, problem.prior.seed)
+    def run(self, plan: Plan, statistics: Statistics) -> Found:
+        """Run on most of the photons, until the held-out ones are explained no better."""
+        problem = self.problem
+        check_background(problem.background, statistics)
+        problem.prior.check(statistics.maximum)
+        photons = check_gain(self.gain) or estimate(problem.image, self._to_host)
+        if photons.offset > 0.5 * statistics.mean:
+            caution(
+                f"image has an offset of about {photons.offset:.3g} that is no light; take it off image and "
+                "background, for a better result in fewer iterations",
+                ImageWarning,
+            )
+        with _fitted_volume(problem, self.scratch) as fitted:
+            parts = split(problem.image, photons, fitted, self._to_host, problem.prior.seed)
+            history = History(problem.backend, problem.geometry.image_shape, rule=lowest, held_out=parts.held_out)
+            self._fit(parts, history, plan)
+        return _found(history, photons)
+
+    def _fit(self, parts: Split, history: History, plan: Plan) -> None:
+        problem = self.problem
+        shape = problem.geometry.image_shape
         thinned = replace(
             problem,
             image=parts.fitted,
             native=False,
-            out=_Discarded(problem.geometry.image_shape),
+            out=_Discarded(shape),
             background=parts.background(problem.background),
         )
-        history = History(problem.backend, problem.geometry.image_shape, rule=lowest, held_out=parts.held_out)
-        plans = request.plans.changed(
-            result_in_memory=False, lazy_image=not isinstance(parts.fitted, np.ndarray), checkpoint=False
-        )
-        momentum = MomentumSchedule(problem.acceleration, problem.backend, problem.geometry.image_shape)
-        Run(
-            thinned, plans, scratch, momentum, history=history, callback=callback, cancel=cancel, searching=True
-        ).follow(plan, None)
-    return _found(history, photons)
+        plans = self.plans.changed(result_in_memory=False, lazy_image=False, checkpoint=False)
+        momentum = MomentumSchedule(problem.acceleration, problem.backend, shape)
+        run = Run(thinned, plans, self.scratch, momentum, None, history, self.callback, self.cancel, searching=True)
+        run.follow(plan, None)
+
+    def _to_host(self, part: Any) -> Volume:
+        return to_host(self.problem.backend, part)
 
 
 def _found(history: History, photons: Photons) -> Found:
@@ -111,7 +120,7 @@ def _found(history: History, photons: Photons) -> Found:
 
 @contextlib.contextmanager
 def _fitted_volume(problem: Problem, folder: Path) -> Iterator[Volume]:
-    """A volume for the photons that are fitted: in memory if the image is, else in a file that is removed afterwards."""
+    """A volume for the fitted photons: in memory if the image is, else in a file that is removed afterwards."""
     shape = problem.geometry.image_shape
     if problem.native or (isinstance(problem.image, np.ndarray) and not is_mapped(problem.image)):
         yield np.empty(shape, np.float32)

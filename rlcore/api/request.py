@@ -19,9 +19,10 @@ from rlcore.backend.array_api import ArrayAPIBackend
 from rlcore.backend.discovery.registry import installed, load_backend
 from rlcore.backend.discovery.selection import choose_backend
 from rlcore.errors import InputError
+from rlcore.execution.checkpoint import Checkpoint
 from rlcore.execution.run import Problem
 from rlcore.execution.volumes.initial_estimate import InitialEstimate
-from rlcore.execution.volumes.statistics import check_image
+from rlcore.execution.volumes.statistics import Statistics, check_image
 from rlcore.optics.psf import PSF, prepare_psf
 from rlcore.planner import Job, Plan
 from rlcore.planner.within_memory import PlanMaker
@@ -98,10 +99,31 @@ class Request:
         file = getattr(self.problem.out, "filename", None)
         return Path(file).parent if file else Path(tempfile.gettempdir())
 
-    def check_plan(self, plan: Plan) -> None:
-        """Refuse a plan that was made for another run, or whose blocks exchange halos too seldom."""
-        self.settings.check_exchanges(plan)
+    def checkpoint_and_plan(self, plan: Plan | None, statistics: Statistics | None) -> tuple[Checkpoint | None, Plan]:
+        """The checkpoint, new or of an earlier part of this run, and the plan to follow; `plan` is the caller's.
+
+        `statistics` are the image's, with its digest if there is to be a checkpoint.
+
+        Raises
+        ------
+        InputError
+            If the plan was made for another run.
+        CheckpointError
+            If the checkpoint is of another run, or cannot be read.
+        """
+        state = None
+        if self.checkpoint is not None and statistics is not None:
+            state = Checkpoint(self.checkpoint, self._identity(statistics.digest))
+        resumed = state.plan if state else None
+        chosen = plan or resumed or self.plans.best()
         job = self.plans.job
+        if resumed and self.settings.auto:  # an earlier part of this run has found the number of iterations
+            job = replace(job, iterations=resumed.iterations, stop="none")
+        self._check_plan(chosen, job)
+        return state, chosen
+
+    def _check_plan(self, plan: Plan, job: Job) -> None:
+        self.settings.check_exchanges(plan)
         ours = {
             "geometry": job.geometry,
             "iterations": job.iterations,
@@ -113,7 +135,7 @@ class Request:
         if other := [f"{key} {getattr(plan, key)!r}" for key, value in ours.items() if getattr(plan, key) != value]:
             raise InputError(f"plan is for {other[0]}, not {ours[other[0].split()[0]]!r}; make one for this run")
 
-    def identity(self, digest: str) -> dict[str, Any]:
+    def _identity(self, digest: str) -> dict[str, Any]:
         """The properties in which a run and its continuation from a checkpoint must agree; `digest` is the image's."""
         problem, settings = self.problem, self.settings
         return {
