@@ -94,7 +94,7 @@ def napari(session: nox.Session) -> None:
     session.install("-e", ".[napari]")
     session.run("npe2", "validate", "rlcore")
     # libraries that napari's own pytest plugins import warn while pytest starts
-    session.run("pytest", "-W", "ignore::DeprecationWarning", "tests/plugin", *session.posargs)
+    session.run("pytest", "-W", "ignore::DeprecationWarning", "tests/app/napari", *session.posargs)
 
 
 @nox.session

@@ -1,7 +1,7 @@
 """Draw the layers of rlcore, their rooms and the imports between them, from the code: docs/images/architecture.svg.
 
-    python docs/draw_architecture.py            # draws
-    python docs/draw_architecture.py --check    # exits with 1 if the picture is not that of the code
+python docs/draw_architecture.py            # draws
+python docs/draw_architecture.py --check    # exits with 1 if the picture is not that of the code
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ def layers() -> list[list[str]]:
 def imports() -> Counter[tuple[str, str]]:
     """Modules of one package that import from another, counted; the backend distributions count as "backends"."""
     found: Counter[tuple[str, str]] = Counter()
-    sources = [(path.relative_to(ROOT / "rlcore").parts[0].removesuffix(".py"), path) for path in modules(ROOT / "rlcore")]
+    sources = [
+        (path.relative_to(ROOT / "rlcore").parts[0].removesuffix(".py"), path) for path in modules(ROOT / "rlcore")
+    ]
     sources += [("backends", path) for folder in (ROOT / "backends").glob("*/src") for path in modules(folder)]
     for package, path in sources:
         targets = {name for node in ast.walk(ast.parse(path.read_text())) for name in imported(node)}

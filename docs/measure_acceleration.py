@@ -1,9 +1,9 @@
-"""Measure what acceleration gains: iterations to the same fit, distance from the truth, and time of an iteration.
+"""Measure the gain of acceleration: iterations to the same fit, distance from the truth, and time of an iteration.
 
     python docs/measure_acceleration.py [fit] [quality] [bars FOLDER] [time] [--backend pyfftw]
 
-Twelve phantoms: three objects, two PSFs, two noise levels, fixed seeds. `bars` wants a folder with image.tif, psf.tif
-and truth.tif. Without names it does all but `bars`.
+Twelve phantoms: three objects, two PSFs, two noise levels, fixed seeds. `bars` needs a folder with image.tif, psf.tif
+and truth.tif. Without names all tables but `bars` are made.
 """
 
 import argparse
@@ -100,7 +100,7 @@ def fit(curves: dict) -> None:
 
 
 def reached(fast: np.ndarray, plain: np.ndarray) -> list[int]:
-    """The first iterations that fit as well as so many plain ones; -1 where none does."""
+    """The first iteration that fits as well as each number of plain ones in `PLAIN`; -1 if none does."""
     good = fast[:, None] <= plain[[n - 1 for n in PLAIN]]
     return [int(column.argmax()) + 1 if column.any() else -1 for column in good.T]
 
@@ -141,7 +141,7 @@ def bars(folder: Path, backend) -> None:
 
 
 def timing(backend, shape: tuple[int, ...] = (64, 256, 256), rounds: int = 12) -> None:
-    """Runs that take turns; the least time of each, since whatever else the machine does only adds to it."""
+    """Ratios of the shortest times of runs that take turns; other work of the machine can only add to a time."""
     made = phantom("mixed", shape, psf=confocal_psf((15, 15, 15)))
     best = dict.fromkeys(ACCELERATIONS, np.inf)
     for _ in range(rounds):

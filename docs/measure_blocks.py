@@ -1,11 +1,11 @@
-"""Measure what it costs to be exact in less memory than the whole volume needs.
+"""Measure the cost of exactness in less memory than the whole volume needs.
 
     python docs/measure_blocks.py [--shape 256 512 512] [--psf 31] [--iterations 10] [--acceleration none]
                                   [--backend pyfftw] [--repeats 3]
 
 The same volume is restored whole, then with half and with a quarter of the memory that this needs; in turn, so that a
-drift of the machine hits all alike. A row tells the plan, the median time and its spread, the ratio to the whole's
-time, the ratio that the plan had predicted, and the largest difference to the whole as a share of its maximum. At a
+drift of the machine affects all alike. A row gives the plan, the median time and its spread, the ratio to the whole's
+time, the ratio that the plan predicted, and the largest difference to the whole as a share of its maximum. With a
 quarter the working volumes do not fit in memory, so the plan puts them in scratch files.
 """
 
@@ -33,7 +33,7 @@ def main() -> None:
     options = {"iterations": arguments.iterations, "acceleration": arguments.acceleration, "backend": backend}
     plans = list(plans_for(shape, psf.shape, backend, arguments))
     results, seconds = {}, {name: [] for name, _ in plans}
-    for turn in range(arguments.repeats + 1):  # the first turn plans the transforms and is not counted
+    for turn in range(arguments.repeats + 1):  # the first round plans the transforms and is not counted
         for name, plan in plans:
             began = time.perf_counter()
             results[name] = rlcore.deconvolve(image, psf, plan=plan, **options)
@@ -65,7 +65,7 @@ def parse() -> argparse.Namespace:
 
 
 def plans_for(shape, psf_shape, backend, arguments):
-    """The whole, and the best plans for half and for a quarter of its memory."""
+    """Names and plans: of the whole volume, and the best ones for half and for a quarter of its memory."""
     geometry = Geometry(shape, psf_shape, tuple(p // 2 for p in psf_shape), "extended")
     job = Job(geometry, arguments.iterations, acceleration=arguments.acceleration)
     whole = choose_plan(job, backend, budgets(1 << 60, None))

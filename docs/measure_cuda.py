@@ -3,7 +3,7 @@
     python docs/measure_cuda.py [--quick] [--parts exactness whole call streaming small] [--json cuda.json]
 
 Every problem is first compared with double precision. Bare transforms are cuFFT's own plans for the shape that the
-backend used, out of place, real to complex and back. cuCIM's Richardson-Lucy is timed beside it where it is installed.
+backend used, out of place, real to complex and back. cuCIM's Richardson-Lucy is timed too if it is installed.
 """
 
 import argparse
@@ -25,12 +25,12 @@ from rlcore_cupy import CuPyBackend
 PROBLEMS = [((256, 256, 256), 32), ((64, 1024, 1024), 32), ((512, 512, 512), 64), ((256, 2048, 2048), 64)]
 PARTS = ("exactness", "whole", "call", "streaming", "small")
 ITERATIONS, MORE = 10, {True: 70, False: 310}
-"""Of whole calls; an iteration is what they take more with the other number, of large volumes and of small ones."""
+"""Iterations of whole calls, and of longer ones of large and of small volumes, whose difference gives one's time."""
 PLAIN, FAST = "none", ("heavy-ball", "biggs")
-"""No acceleration, which other programs have not; and what it adds."""
+"""No acceleration, as in other programs; and the accelerations that are compared with it."""
 GIB = 1 << 30
 LONGEST = 100
-"""Seconds for small calls."""
+"""Seconds after which small calls end."""
 
 
 def main() -> None:
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def exactness() -> dict[str, Any]:
-    """The whole against double precision, and blocks against the whole."""
+    """Differences of the whole from double precision, and of blocks from the whole."""
     image, psf = problem((40, 96, 100), 15)
     double = ArrayAPIBackend(array_api_compat.numpy, name="double", dtype="float64")
     row: dict[str, Any] = {"what": "exactness, 20 iterations"}
@@ -72,7 +72,7 @@ def exactness() -> dict[str, Any]:
 
 
 def whole(shape: tuple[int, int, int], size: int) -> Any:
-    """A whole volume on the device: time of iterations, of bare transforms of its shape, of another program; memory."""
+    """Time of iterations of a whole volume on the device, of bare transforms and of another program; peak memory."""
 
     def part() -> dict[str, Any]:
         image, psf = problem(shape, size)
@@ -116,7 +116,7 @@ def whole(shape: tuple[int, int, int], size: int) -> Any:
 
 
 def in_turns(given: Any, psf: np.ndarray, run: dict[str, Any], turns: int) -> dict[str, float]:
-    """Milliseconds of an iteration by acceleration: runs take turns, so that changes of the card's pace meet all."""
+    """Milliseconds of an iteration by acceleration; runs take turns, so that changes of the card's clock affect all."""
     more = MORE[bool(given.size > 5e7)]
     times: dict[str, list[float]] = {name: [] for name in (PLAIN, *FAST)}
     for turn, name in itertools.product(range(turns + 1), times):
@@ -126,13 +126,13 @@ def in_turns(given: Any, psf: np.ndarray, run: dict[str, Any], turns: int) -> di
             )
             for n in (ITERATIONS, more)
         )
-        if turn:  # the first warms up
+        if turn:  # the first round warms up
             times[name].append((many - few) / (more - ITERATIONS))
     return {name: statistics.median(found) for name, found in times.items()}
 
 
 def call() -> dict[str, Any]:
-    """A whole call, NumPy to NumPy."""
+    """Times of whole calls, NumPy to NumPy."""
     row: dict[str, Any] = {"what": "whole call, 64x1024x1024, psf 32^3"}
     for dtype in ("float32", "uint16"):
         image, psf = problem((64, 1024, 1024), 32)
@@ -151,7 +151,7 @@ def call() -> dict[str, Any]:
 
 
 def small_calls() -> dict[str, Any]:
-    """Ten thousand small calls, and the device memory in use before and after."""
+    """Time of ten thousand small calls, and the device memory that is in use more after them."""
     backend, rng = CuPyBackend(), np.random.default_rng(0)
     image, psf = rng.random((16, 24, 32), np.float32) + 1, gaussian(5)
     for _ in range(20):
@@ -166,7 +166,7 @@ def small_calls() -> dict[str, Any]:
 
 
 def streaming(shape: tuple[int, int, int], size: int, memory: str) -> dict[str, Any]:
-    """A volume that is larger than the budget: against its compute alone, its transfers alone, and the whole volume."""
+    """Time of a volume larger than the budget, of its compute and its transfers alone; difference to the whole."""
     image, psf = problem(shape, size)
     run: dict[str, Any] = {"iterations": ITERATIONS, "boundary": "zero", "acceleration": PLAIN}
     backend = CuPyBackend()
@@ -195,7 +195,7 @@ def streaming(shape: tuple[int, int, int], size: int, memory: str) -> dict[str, 
 
 
 def parts_of(plan: rlcore.Plan, backend: CuPyBackend, image: Any) -> tuple[float, float]:
-    """Seconds that a plan's transforms take by themselves, and its transfers by themselves."""
+    """Seconds of a plan's transforms alone, and of its transfers alone."""
     sample = np.ascontiguousarray(image[tuple(slice(0, n) for n in plan.block_shape)], np.float32)
     block = backend.read(sample, (0, 0, 0), plan.block_shape)
     otf, ratio = backend.otf(block, plan.block_shape), backend.full(plan.block_shape, 1.0)
@@ -218,12 +218,12 @@ def parts_of(plan: rlcore.Plan, backend: CuPyBackend, image: Any) -> tuple[float
         backend.write(block, (0, 0, 0), sample, (0, 0, 0), sample.shape)
     out = (time.perf_counter() - start) / 3
     sweeps = ITERATIONS if per else -(-ITERATIONS // (plan.half_steps // 2))
-    # reading and writing go beside each other, so that the longer of the two is what transfers take
+    # reading and writing overlap, so transfers take as long as the longer of the two
     return compute, blocks * sweeps * max((4 if per else 2) * into, (2 if per else 1) * out)
 
 
 def bare_transforms(shape: tuple[int, ...]) -> float:
-    """Milliseconds of two transforms and two back by cuFFT, for the shape as it is."""
+    """Milliseconds of two transforms and two back by cuFFT, of exactly this shape."""
     cufft, half = cupy.cuda.cufft, shape[-1] // 2 + 1
     real = cupy.ones(shape, cupy.float32)
     spectrum = cupy.empty((*shape[:-1], half), cupy.complex64)
@@ -239,7 +239,7 @@ def bare_transforms(shape: tuple[int, ...]) -> float:
 
 
 def other_program(image: Any, psf: Any, ours: float) -> dict[str, Any]:
-    """cuCIM's Richardson-Lucy on the same arrays, where it is installed."""
+    """Time of cuCIM's Richardson-Lucy on the same arrays, if it is installed."""
     try:
         from cucim.skimage.restoration import richardson_lucy
     except ImportError as error:
@@ -266,7 +266,7 @@ def once(work: Any) -> float:
 
 
 def peak_of(work: Any) -> int:
-    """Most bytes taken from the card, as the driver counts them: CuPy's pool keeps what it has once taken."""
+    """Peak of the bytes taken from the card, as the driver counts them: CuPy's pool keeps what it has once taken."""
     before = cupy.cuda.runtime.memGetInfo()[0]
     work()
     return int(before - cupy.cuda.runtime.memGetInfo()[0])
@@ -288,7 +288,7 @@ def gaussian(size: int) -> Any:
 
 
 def free() -> None:
-    """Give back what pools and plans hold."""
+    """Release the memory of pools and plans."""
     CuPyBackend().release()
     cupy.fft.config.get_plan_cache().clear()
     cupy.get_default_memory_pool().free_all_blocks()

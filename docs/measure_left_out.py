@@ -1,8 +1,8 @@
-"""Measure two things that are left out: back projectors that are not the adjoint, and geometric predictions.
+"""Measure two methods that are left out: back projectors that are not the adjoint, and geometric extrapolation.
 
     python docs/measure_left_out.py [unmatched] [geometric]
 
-NumPy in double precision; of the package only phantoms, metrics and the reference formulas. Back projectors after
+It uses NumPy in double precision, and of the package only phantoms, metrics and the reference. Back projectors after
 Guo et al. 2020 (Nat. Biotechnol. 38, 1337), Wiener-Butterworth: with the published alpha and beta of 0.001 and gentler
 ones, cut off where the PSF's own spectrum falls to a tenth.
 """
@@ -46,7 +46,7 @@ def unmatched() -> None:
 
 
 def run(made, setting) -> str:
-    """The path by one back projector; "lost" once the estimate is all but 0, infinite or no number."""
+    """NRMSE along a run with one back projector; "lost" once the estimate is all but 0, infinite or not a number."""
     microscope, image = Microscope(made.image.shape, made.psf), made.image.astype(np.float64)
     back = microscope.adjoint if setting is None else projector(microscope, *setting)
     reach = np.maximum(back(np.ones(image.shape)), 1e-3)
@@ -63,7 +63,7 @@ def run(made, setting) -> str:
 
 
 def projector(microscope: Microscope, alpha: float, beta: float, order: int):
-    """Back projection by the Wiener filter of the PSF, times a Butterworth filter at the resolution limit."""
+    """Make a back projection by the Wiener filter of the PSF, times a Butterworth filter at the resolution limit."""
     otf = np.fft.fftn(np.fft.ifftshift(embedded(microscope)))
     strength = np.abs(otf)
     frequencies = np.meshgrid(*map(np.fft.fftfreq, microscope.shape), indexing="ij")
@@ -94,7 +94,7 @@ def embedded(microscope: Microscope) -> np.ndarray:
 
 
 def cutoff(strength: np.ndarray, axis: int, least: float = 0.1) -> float:
-    """The first frequency of an axis at which the otf falls below a share of its maximum."""
+    """The first frequency of an axis at which the OTF falls below a share of its maximum."""
     line = strength[tuple(slice(None) if a == axis else 0 for a in range(strength.ndim))]
     half = line[: len(line) // 2]
     below = np.flatnonzero(half < least * half[0])
@@ -102,7 +102,7 @@ def cutoff(strength: np.ndarray, axis: int, least: float = 0.1) -> float:
 
 
 def geometric() -> None:
-    """Heavy ball by sums and by powers: iterations that fit as well as plain ones, and the best NRMSE."""
+    """Compare heavy ball by sums and by powers: iterations that fit as well as plain ones, and the best NRMSE."""
     print("\nIterations that reach the I-divergence of 10, 25 and 50 plain ones; best NRMSE within 40:")
     print("| case | f + c (f - f_prev) | f (f / f_prev)^c |\n|---|---|---|")
     for name, made in cases():

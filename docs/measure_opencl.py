@@ -3,10 +3,10 @@
     python docs/measure_opencl.py [--device NAME] [--sizes 256] [--peers] [--json FILE]
 
 First every backend's result is compared with a run in double precision; the figures follow. Rows: medians of whole
-calls of 10 iterations after a warm-up, image and result in host memory; what an iteration costs, as a ratio to the
-transforms of the same blocks alone; the first call of a process, and of a second one. RedLionfish and pyclesperanto run
-beside them where they are installed (--peers); pyclesperanto's image is on the card already, and its result is brought
-back.
+calls of 10 iterations after a warm-up, image and result in host memory; the time of an iteration, as a ratio to the
+transforms of the same blocks alone; the first call of a process, and of a second one. With --peers RedLionfish and
+pyclesperanto are measured too, which have to be installed; pyclesperanto's image is on the card already, and its result
+is downloaded.
 """
 
 import argparse
@@ -32,9 +32,9 @@ SIZES = {
     "512": ((512,) * 3, (64,) * 3),
 }
 ITERATIONS, MORE = 10, 70
-"""Of whole calls; an iteration is what they take more with the other number, so that their noise does not tell."""
+"""Iterations of whole calls, and of longer ones; their difference gives the time of an iteration."""
 PLAIN = "none"
-"""No acceleration, which the other programs have not."""
+"""No acceleration, as in the other programs."""
 FIRST_CALL = """
 import time; start = time.perf_counter()
 import numpy as np, rlcore
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 class Table:
-    """Figures, printed as they come and written beside."""
+    """Figures, printed as they come and written to a file."""
 
     def __init__(self, path: Path | None) -> None:
         self._path, self._rows = path, []
@@ -93,7 +93,7 @@ def first_calls(name: str, device: str | None, table: Table) -> None:
 
 
 def check(name: str, device: str | None, table: Table) -> None:
-    """Refuse to measure what is not right."""
+    """Refuse to measure a backend whose result is wrong."""
     double = ArrayAPIBackend(array_api_compat.numpy, name="double", dtype="float64")
     backend = rlcore.load_backend(name, device)
     for shape, lengths in (((40, 61, 70), (9, 8, 11)), ((64, 64, 64), (9, 9, 9))):
@@ -118,7 +118,7 @@ def pair(shape: tuple[int, ...], lengths: tuple[int, ...]) -> tuple[np.ndarray, 
 
 
 def ours(backend, image, psf, boundary: str, size: str, calls: int, table: Table) -> None:
-    """A whole call, and an iteration over its own transforms."""
+    """Times of a whole call, and of an iteration relative to its own transforms."""
 
     def call(iterations: int) -> np.ndarray:
         return rlcore.deconvolve(image, psf, iterations=iterations, **options)
@@ -136,7 +136,7 @@ def ours(backend, image, psf, boundary: str, size: str, calls: int, table: Table
 
 
 def transforms(backend, plan, calls: int) -> float:
-    """Four transforms of every block of a plan, and nothing else."""
+    """Seconds of four transforms of every block of a plan."""
     blocks, shape = math.prod(plan.tiling().counts), plan.block_shape
     real = backend.upload(np.random.default_rng(1).random(shape, np.float32))
     spectrum, engine = backend.fft(real), backend._transforms
@@ -151,7 +151,7 @@ def transforms(backend, plan, calls: int) -> float:
 
 
 def peers(image: np.ndarray, psf: np.ndarray, size: str, calls: int, table: Table) -> None:
-    """The other programs, on the same data."""
+    """Times of the other programs on the same data."""
     from RedLionfishDeconv import doRLDeconvolutionFromNpArrays
 
     def redlionfish() -> None:
@@ -170,7 +170,7 @@ def peers(image: np.ndarray, psf: np.ndarray, size: str, calls: int, table: Tabl
 
 
 def seconds(run: Callable[[], object], calls: int) -> float:
-    """Median time, after two calls that do not count."""
+    """Median seconds of calls, after two that are not counted."""
     times = []
     for number in range(calls + 2):
         start = time.perf_counter()

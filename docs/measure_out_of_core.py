@@ -1,4 +1,4 @@
-"""Restore a volume much larger than the memory given, watch what the process takes, and check the result at spots.
+"""Restore a volume much larger than the memory given, watch the memory of the process, and check the result at spots.
 
     python docs/measure_out_of_core.py --size "4 GiB" --memory "600 MiB"
 
@@ -24,7 +24,7 @@ from rlcore.planner.budget import parse_memory
 from rlcore.testing.optics import confocal_psf
 
 SPOT = 8
-"""Voxels a side of what is compared."""
+"""Voxels along each axis of a spot, a cube that is compared."""
 
 RUN = "; ".join(
     [
@@ -35,7 +35,7 @@ RUN = "; ".join(
         "main(sys.argv[1:])",
     ]
 )
-"""The command line, as a process that says at its end how much it had resident at most."""
+"""The command line, as a process that prints at its end how much it had resident at most."""
 
 
 def main() -> None:
@@ -79,7 +79,7 @@ def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, object]:
 
 
 def write_scene(path: Path, shape: tuple[int, ...]) -> float:
-    """Counts with structure at many scales, a plane at a time; returns their mean."""
+    """Write counts with structure at many scales, a plane at a time, and return their mean."""
     volume = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
     y, x = np.mgrid[: shape[1], : shape[2]].astype(np.float32)
     rng, total = np.random.default_rng(0), 0.0
@@ -94,7 +94,7 @@ def write_scene(path: Path, shape: tuple[int, ...]) -> float:
 
 
 def restore(folder: Path, arguments: argparse.Namespace) -> tuple[dict, int, int]:
-    """The program's report, and the most bytes its process had resident: as seen from outside, and as it says."""
+    """The program's report, and the peak of resident bytes: as seen from outside, and as the process itself says."""
     names = [str(folder / name) for name in ("image.npy", "psf.npy", "restored.npy")]
     options = ["--memory", arguments.memory, "--backend", arguments.backend, "--iterations", str(arguments.iterations)]
     options += ["--acceleration", "none"]
@@ -113,7 +113,7 @@ def restore(folder: Path, arguments: argparse.Namespace) -> tuple[dict, int, int
 
 
 def report_and_peak(said: str) -> tuple[dict, int]:
-    """What a run has reported, and the bytes that its process had resident at most."""
+    """The report of a run, and the bytes that its process had resident at most, from what it printed."""
     report, _, peak = said.rpartition("peak ")
     return json.loads(report), int(peak) * 1024
 
@@ -127,7 +127,7 @@ def resident(process: int) -> int:
 
 
 def spots(shape: tuple[int, ...], plan: dict) -> list[tuple[int, ...]]:
-    """First voxels of what is compared: both ends, the middle, and across the first seam along each axis."""
+    """First voxels of the spots: at both ends, in the middle, and across the first seam along each axis."""
     before = [p - 1 - c for p, c in zip(plan["geometry"]["psf_shape"], plan["geometry"]["centre"], strict=True)]
     middle = [n // 2 for n in shape]
     places = [(0, 0, 0), tuple(n - SPOT for n in shape), tuple(middle)]

@@ -1,4 +1,4 @@
-"""Measure what regularization does: distance from the truth along a run, and the time of an iteration.
+"""Measure the effect of regularization: distance from the truth along a run, and the time of an iteration.
 
     python docs/measure_regularization.py [quality] [time] [--backend pyfftw]
 
@@ -57,7 +57,7 @@ def quality(backend) -> None:
 
 
 def timing(backend, shape: tuple[int, ...] = (64, 256, 256), rounds: int = 6) -> None:
-    """Runs that take turns; the least time of each, since whatever else the machine does only adds to it."""
+    """Ratios of the shortest times of runs that take turns; other work of the machine can only add to a time."""
     made = phantom("mixed", shape, psf=confocal_psf((15, 15, 15)))
     best = dict.fromkeys(WAYS, np.inf)
     for _ in range(rounds):

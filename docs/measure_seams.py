@@ -2,7 +2,7 @@
 
     python docs/measure_seams.py [IMAGE PSF] [--iterations 30] [--acceleration none]
 
-Without files it takes a phantom. Rows: this project's exact blocks, exchanging halos every half-step, every iteration
+Without files it uses a phantom. Rows: this project's exact blocks, exchanging halos every half-step, every iteration
 and every second one; its independent blocks, by their halo on each side in lengths of the PSF; and the usual recipe of
 independent blocks that overlap by 0.6 of the PSF on each side, each restored as if it repeated. Errors are shares of
 the whole result's maximum.
@@ -50,7 +50,7 @@ def read(files: list[str], energy: float) -> tuple[np.ndarray, rlcore.PSF]:
 
 
 def ways(image: np.ndarray, psf: rlcore.PSF, options: dict) -> Iterator[tuple[str, np.ndarray]]:
-    """Exact blocks at three exchange intervals, then independent ones."""
+    """Names and results: exact blocks at three exchange intervals, then independent ones."""
     for half_steps, name in ((1, "half-step"), (2, "iteration"), (4, "second iteration")):
         halo = tuple(max(1, half_steps // 2) * (p - 1) for p in psf.values.shape)
         plan = in_eight(image, psf, options, half_steps, halo)
@@ -62,7 +62,7 @@ def ways(image: np.ndarray, psf: rlcore.PSF, options: dict) -> Iterator[tuple[st
 
 
 def in_eight(image: np.ndarray, psf: rlcore.PSF, options: dict, half_steps: int, halo: tuple[int, ...]) -> rlcore.Plan:
-    """A plan that halves every axis, whatever the memory."""
+    """A plan that halves every axis, regardless of the memory."""
     plan = rlcore.make_plan(image.shape, psf.values.shape, **options)
     geometry = replace(plan.geometry, centre=psf.centre)
     core = tuple(-(-n // 2) for n in geometry.domain.shape)
@@ -80,7 +80,7 @@ def in_eight(image: np.ndarray, psf: rlcore.PSF, options: dict, half_steps: int,
 
 
 def usual(image: np.ndarray, psf: rlcore.PSF, options: dict) -> np.ndarray:
-    """Independent blocks, halves of every axis, overlapping by 0.6 of the PSF, each restored as if it repeated."""
+    """The result of independent blocks, halves of every axis that overlap by 0.6 of the PSF, each as if it repeated."""
     result = np.zeros(image.shape, np.float32)
     for half in itertools.product(*[(0, 1)] * image.ndim):
         core, extent = [], []

@@ -1,10 +1,10 @@
-"""Measure what the stops are worth, and what it costs to look at the fit.
+"""Measure the value of the stopping rules, and the cost of recording the fit.
 
     python docs/measure_stopping.py [quality] [cameras] [cost] [--backend pyfftw]
 
-`quality`: the twelve phantoms of measure_acceleration.py; how far from the truth (NRMSE, best gain) a run is where it
-stopped, against the best that a run of any length is, and against 10 plain iterations. `cameras`: the same as a camera
-with an offset sees them. `cost`: time of a run that tells how well it fits, against one that does not.
+`quality`: the distance from the truth (NRMSE, best gain) of runs on the twelve phantoms of measure_acceleration.py when
+they stop, compared with the best at any iteration, and with 10 plain iterations. `cameras`: the same phantoms recorded
+by a camera with an offset. `cost`: the time that a run spends on the fit, relative to the rest of it.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import numpy as np
 from measure_acceleration import cases, path
 
 import rlcore
-from rlcore.algorithm.sampled_planes import PlaneSampler
+from rlcore.algorithm.sampled_planes import PlaneView
 from rlcore.testing.metrics import nrmse
 from rlcore.testing.optics import confocal_psf
 from rlcore.testing.phantoms import phantom
@@ -48,7 +48,7 @@ def along(made, image, background: float, acceleration: str, iterations: int, ba
 
 
 def stopped(made, backend, **options) -> tuple[int, float]:
-    """How many iterations a run took, and how far from the truth it ended."""
+    """The number of iterations of a run, and the distance of its result from the truth."""
     result, info = rlcore.deconvolve(
         made.image, made.psf, background=made.background, backend=backend, return_info=True, **options
     )
@@ -81,7 +81,7 @@ def quality(backend) -> None:
 
 
 def cameras(backend, gain: float = 0.46, offset: float = 100.0) -> None:
-    """As the camera gives it, and with its offset taken off image and background."""
+    """Compare images as the camera gives them, and with its offset subtracted from image and background."""
     print(f"\nA camera of {gain} units per photon and an offset of {offset:g}:")
     print("| case | best | auto | over the best | gain and offset found | offset off: best | auto | over the best |")
     print("|---|---|---|---|---|---|---|---|")
@@ -102,14 +102,15 @@ def cameras(backend, gain: float = 0.46, offset: float = 100.0) -> None:
 
 
 def cost(backend, shape: tuple[int, ...] = (64, 256, 256), rounds: int = 7) -> None:
-    """Seconds spent looking, over those of the rest of the same run; the median of some runs.
+    """Time spent on the fit, relative to the rest of the same run; the median of several runs.
 
-    Two runs differ by more than this on any machine that does something else besides. Not for devices that work on
-    while the host goes on: there a look waits for all that was asked for before.
+    Two runs would differ by more than this on any machine that does other work too. It is not meaningful on devices
+    that work asynchronously: there the sums wait for all work that was queued before.
     """
     made = phantom("mixed", shape, psf=confocal_psf((15, 15, 15)))
     options = {"iterations": 20, "backend": backend, "background": made.background, "return_info": True}
-    take, fit, spent = PlaneSampler.take, PlaneSampler.fit, [0.0]
+    kind = type(backend)
+    take, fit, spent = PlaneView.take, kind.fit, [0.0]
 
     def timed(look):
         def clocked(*arguments, **named):
@@ -120,13 +121,13 @@ def cost(backend, shape: tuple[int, ...] = (64, 256, 256), rounds: int = 7) -> N
 
         return clocked
 
-    PlaneSampler.take, PlaneSampler.fit = timed(take), timed(fit)
+    PlaneView.take, kind.fit = timed(take), timed(fit)
     shares = []
     for _ in range(rounds):
         spent[0], began = 0.0, time.perf_counter()
         _, info = rlcore.deconvolve(made.image, made.psf, **options)
         shares.append(spent[0] / (time.perf_counter() - began - spent[0]))
-    PlaneSampler.take, PlaneSampler.fit = take, fit
+    PlaneView.take, kind.fit = take, fit
     quarters = statistics.quantiles(shares[1:], n=4)
     print(
         f"\nLooking at the fit, {backend.name}, {shape}, at {info.share:.1%} of its voxels: {quarters[1]:.1%} of a run "

@@ -1,11 +1,11 @@
-"""Restore an OME-Zarr of several time points and channels that is larger than the memory given; kill the run, go on.
+"""Restore an OME-Zarr of time points and channels that is larger than the memory given; kill the run and resume it.
 
     python docs/measure_time_series.py --size "1 GiB" --memory "200 MiB"
 
 It writes an OME-Zarr whose result has that size, restores it with a checkpoint, kills the process (SIGKILL) in the
-middle of a volume half-way through the file, goes on by the same command, and restores it once more without a break.
-It tells the plan, the most memory that a process had resident and how much of that was beside its imports, which is
-what the plan speaks of, and whether both results are the same bits.
+middle of a volume half-way through the file, resumes by the same command, and restores it once more without a break.
+It prints the plan, the peak of resident memory and how much of it exceeds that of the imports, which is what the plan
+refers to, and whether both results are the same bits.
 Disk needed in FOLDER: about four times the size.
 """
 
@@ -72,7 +72,7 @@ def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, object]:
 
 
 def write_image(path: Path, shape: tuple[int, ...]) -> None:
-    """Counts with structure, a plane at a time."""
+    """Write counts with structure, a few planes at a time."""
     group = zarr.open_group(path, mode="w")
     array = group.create_array("0", shape=shape, chunks=(1, 1, 8, 256, 256), dtype="uint16")
     y, x = np.mgrid[: shape[3], : shape[4]]
@@ -97,7 +97,7 @@ def start(folder: Path, arguments: argparse.Namespace, output: str, *more: str) 
 
 
 def kill(folder: Path, arguments: argparse.Namespace) -> str:
-    """Kill a run when half of the volumes are written and the next is under way; says where that was."""
+    """Kill a run when half of the volumes are written and the next has begun; returns where that was."""
     process = start(folder, arguments, "resumed.zarr", "--checkpoint", str(folder / "state"))
     journal, state = folder / "state" / "run.json", folder / "state" / "volume" / "state.json"
     half = f'"finished": {TIMES * CHANNELS // 2}'
@@ -114,7 +114,7 @@ def kill(folder: Path, arguments: argparse.Namespace) -> str:
 
 
 def read(path: Path) -> str:
-    """A file that may just have been removed."""
+    """Text of a file; empty if it has just been removed."""
     try:
         return path.read_text()
     except OSError:
@@ -130,7 +130,7 @@ def finish(process: subprocess.Popen[str]) -> tuple[dict, int]:
 
 
 def idle() -> int:
-    """Bytes that a process has resident which has only imported what a run needs."""
+    """Resident bytes of a process that has only imported the modules of a run."""
     script = "import rlcore.app.restore, rlcore_pyfftw.backend, zarr, yaozarrs, pathlib, re; "
     script += "print(re.search(r'VmHWM:\\s+(\\d+)', pathlib.Path('/proc/self/status').read_text())[1])"
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout

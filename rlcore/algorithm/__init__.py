@@ -1,1 +1,1 @@
-"""Richardson-Lucy deconvolution and its options: formulae, without files, threads or blocks."""
+"""Richardson-Lucy deconvolution and its options: formulae on arrays and boxes, without files or plans."""

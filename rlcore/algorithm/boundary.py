@@ -157,7 +157,7 @@ class Weights:
         return self._sides[axis, start, stop]
 
     def _spans(self, axis: int, start: int, stop: int) -> npt.NDArray[np.intp]:
-        """For each voxel the span of PSF voxels through which its light reaches the image, and 1 if it may hold light."""
+        """The span of PSF voxels through which each voxel's light reaches the image, and 1 if it may hold light."""
         geometry = self._geometry
         n, p, c = geometry.image_shape[axis], geometry.psf_shape[axis], geometry.centre[axis]
         y = np.arange(start, stop)

@@ -1,4 +1,4 @@
-"""Images as photons: what a camera makes of one, and how a few of them are held out from the rest.
+"""Images as photons: the model of a camera, and a few photons held out from the rest.
 
 An image is ``offset + gain * n`` with n photons in a voxel, of which each is held out with the same probability,
 whatever the others do. So both parts are Poisson counts again, and neither knows of the other's noise (data thinning).
@@ -26,53 +26,59 @@ Gain = float | tuple[float, float] | None
 """Image units per photon, or these and the camera's offset; None to estimate both."""
 
 MINIMUM_PHOTONS = 1000
-"""Fewer in all than these cannot tell where to stop."""
+"""Smallest number of photons in an image that suffices to find where to stop."""
 
-_MOST_PHOTONS = 1e9
-"""In a voxel: an image that seems to have more has no photon noise."""
+_MAXIMUM_PHOTONS = 1e9
+"""Photons in a voxel above which an image has no photon noise that could be measured."""
 
 _PIECE = 1 << 20
-"""Voxels of which a thread reads at a time, unless a single plane has more."""
+"""Voxels that a thread reads at a time, unless a single plane has more."""
 _AT_ONCE = 1 << 16
-"""Voxels split in one go: few, as their numbers take many times their own memory."""
+"""Voxels split at a time: few, since their random numbers take many times their own memory."""
 
 _DIFFERENCE = np.array([1.0, -4.0, 6.0, -4.0, 1.0]) / math.sqrt(70.0)
-"""Leaves the noise's variance as it is and takes out what changes slowly. Given the sum of five Poisson counts of one
-expectation, the mean square of this is their mean."""
+"""A filter that preserves the variance of noise and removes slow changes. For five Poisson counts of one expectation,
+its mean square is their mean, given their sum."""
 
 
 @dataclass(frozen=True, slots=True)
 class Photons:
-    """What a camera makes of photons."""
+    """The model of a camera: ``offset + gain * photons``."""
 
     gain: float
     offset: float
 
     def hold_out(self, counts: Volume, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-        """How many photons of every voxel are held out."""
+        """The number of photons of every voxel that are held out."""
         photons = np.maximum(np.rint((counts - self.offset) / self.gain), 0).astype(np.int64)
         return rng.binomial(photons, HELD_OUT)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """An image in two parts."""
+    """An image split into two parts of independent photons."""
 
     fitted: Volume
     """The image without the photons that were held out, and less of the offset in proportion: the same problem with
     less light, which is solved in as many iterations."""
     held_out: Volume
-    """The image of those that were held out, in planes of the image's `SampledPlanes`, scaled up to as many photons as were
-    left, with as much of the offset: so it is what the fitted part lets expect."""
+    """The image of the held-out photons in the sampled planes, scaled up to the number of fitted photons, with as much
+    of the offset: its expectation is that of the fitted part."""
 
     @staticmethod
     def background(background: float) -> float:
-        """That of both parts."""
+        """The background of each part."""
         return (1 - HELD_OUT) * background
 
 
 def check_gain(gain: Any) -> Photons | None:
-    """What the caller says of the camera, if anything."""
+    """The caller's gain and offset, checked; None if they are to be estimated.
+
+    Raises
+    ------
+    InputError
+        If they are not a positive gain and an offset of at least 0.
+    """
     if gain is None:
         return None
     pair = gain if isinstance(gain, (tuple, list)) else (gain, 0.0)
@@ -140,7 +146,7 @@ def estimate(image: Any, to_host: Callable[[Any], Volume]) -> Photons:
     if whole and 0.8 < gain < 1.25:
         gain = 1.0
     offset = 0.0 if offset < 0.2 * mean else offset
-    if float(sample.max()) - offset > _MOST_PHOTONS * gain:
+    if float(sample.max()) - offset > _MAXIMUM_PHOTONS * gain:
         raise _untold("it has no photon noise")
     return Photons(gain, offset)
 

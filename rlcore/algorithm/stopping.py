@@ -1,6 +1,6 @@
-"""When a run has gone far enough: rules over what is told of its points, one number after each iteration.
+"""Stopping rules, which decide from one number per iteration when a run has gone far enough.
 
-LiveArrays-out photons (data thinning): a few of the photons are left out of the fit, and the model is asked how well it
+Held-out photons (data thinning): a few of the photons are left out of the fit, and the model is asked how well it
 explains them. As long as it learns of the object it explains them better; once it learns of the noise, worse.
 
 Relative change: the fit hardly improves any more.
@@ -81,7 +81,7 @@ def best_of(held_out: Sequence[float]) -> int:
 
 
 def settled(threshold: float) -> Rule:
-    """The rule that stops as soon as the divergence changes by no more than this share from one iteration to the next."""
+    """The rule that stops as soon as the divergence changes by no more than this share in an iteration."""
 
     def rule(divergence: Sequence[float]) -> int | None:
         for k in range(1, len(divergence)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 import operator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from rlcore.algorithm.acceleration import ADAPTIVE, Acceleration, check_acceleration
@@ -88,10 +88,6 @@ class Settings:
         if self.exchange:
             return None
         return 1e-3 if self.tolerance is None else self.tolerance
-
-    def of_iterations(self, iterations: int) -> Settings:
-        """The settings for the number of iterations that "auto" found."""
-        return replace(self, iterations=iterations, gain=None)
 
     def check_exchanges(self, plan: Plan) -> None:
         """Refuse a plan whose blocks exchange halos too seldom for these settings."""

@@ -11,7 +11,7 @@ from rlcore.backend.contract import Backend, Interchange, Streams
 from rlcore.backend.facts import Facts
 from rlcore.errors import IncompleteBackend
 
-REQUIRED = (*sorted(Backend.__abstractmethods__), "name", "device")
+REQUIRED = (*(name for name in vars(Backend) if name in Backend.__abstractmethods__), "name", "device")
 """Members that every backend has."""
 
 _OPTIONS = tuple(name for option in (Streams, Interchange) for name in vars(option) if not name.startswith("_"))

@@ -35,7 +35,7 @@ class Box:
         return Box(start, tuple(map(max, start, map(min, self.stop, other.stop))))
 
     def seen_from(self, other: Box) -> Box:
-        """The same voxels, counted from the first of another box."""
+        """This box in coordinates that count from the first voxel of another box."""
         ends = (self.start, self.stop)
         first, last = (tuple(a - o for a, o in zip(end, other.start, strict=True)) for end in ends)
         return Box(first, last)

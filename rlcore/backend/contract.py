@@ -255,7 +255,7 @@ class Backend(ABC, Generic[A]):
     # --- memory
 
     def live_arrays(self, options: IterationOptions) -> LiveArrays:
-        """How many arrays of a block's shape an iteration with these options holds at once."""
+        """Numbers of arrays of a block's shape that an iteration with these options holds at once."""
         fused = overrides(self, "convolve", "correlate", "ratio", "update")
         return composed.live_arrays(options, fused=fused, predicts=overrides(self, "predict"))
 

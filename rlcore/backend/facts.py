@@ -52,7 +52,7 @@ class IterationOptions:
 
 @dataclass(frozen=True, slots=True)
 class LiveArrays:
-    """How many arrays of a block's shape an iteration holds at once."""
+    """Numbers of arrays of a block's shape that an iteration holds at once."""
 
     reals: int
     spectra: int

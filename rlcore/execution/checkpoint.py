@@ -1,4 +1,4 @@
-"""A run's state on disk: killed at any moment, it goes on from the last finished block."""
+"""Checkpoints: the state of a run on disk, from which it goes on after the last finished block."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FINISHED = {"finished": True}
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How far a run is: sweeps finished, and blocks of the sweep under way that are written."""
+    """The progress of a run: finished sweeps, and written blocks of the sweep under way."""
 
     sweep: int = 0
     blocks: int = 0

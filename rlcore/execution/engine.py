@@ -134,6 +134,8 @@ class Engine:
         self._reuses = overrides(work.backend, "read")
         self._spare: list[Any] = []
         """Arrays of a block's shape that are no longer needed; allocating new memory is slow."""
+        self._reusable = 0
+        """Number of arrays that a block of the current sweep is read into; more spare ones would be memory unplanned."""
 
     def sweep(self, sweep: Sweep) -> None:
         """Run a sweep over the blocks that are not done yet, and record each one in the checkpoint when it is saved."""
@@ -159,6 +161,7 @@ class Engine:
         estimate, previous = self._store(sweep.source.estimate), self._store(sweep.source.previous)
         point = self._store(sweep.source.point) if sweep.source.point and sweep.written else None
         ratios = [self._store(name) for name in self._ratios()] if sweep.kind == "correct" else None
+        self._reusable = (1 if self._plan.acceleration == "none" else 2) + (len(ratios) if ratios else 1)
 
         def load(item: NumberedBlock) -> tuple[Any, ...]:
             block = item[1]
@@ -195,9 +198,10 @@ class Engine:
         """Keep arrays for later blocks, if the backend reads blocks into existing memory."""
         if self._reuses:
             self._spare.extend({id(array): array for array in arrays if array is not None}.values())
+            del self._spare[self._reusable :]
 
     def _data(self, block: Block) -> Data:
-        """The image in a block, and the mask of the voxels that are fitted: where both the image and the blur are known.
+        """The image in a block, and the mask of the voxels that are fitted, where both image and blur are known.
 
         Near the faces by which a block was cut out, the blur lacks light from beyond them and has light that wrapped
         around in its place. A ratio there may be as large as the inverse of the floor, and the rounding of transforms

@@ -60,7 +60,7 @@ class Reporter:
         self._began = self._started = time.perf_counter()
         self._done = 0.0
         self._first: tuple[float, float] | None = None
-        """Time at which the first step of this plan was done, and the work done by then: preparation is not at its rate."""
+        """Time when the first step of this plan was done, and the work done by then: preparation has another rate."""
         self._total = 1.0
         self.iteration = 0
         self.sweep, self.sweeps, self.block, self.blocks = 1, 1, 1, 1

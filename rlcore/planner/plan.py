@@ -32,7 +32,7 @@ class Plan:
     block_shape: Shape
     """Shape that every block reads and transforms: its core with the halo, padded for the FFT."""
     core_shape: Shape
-    """Shape of the core, which a block contributes to the estimate; the last block along an axis may contribute less."""
+    """Shape of the core, which a block contributes to the estimate; the last one along an axis may be smaller."""
     halo: Shape
     """Voxels read on each side of the core by a sweep of whole iterations; 0 along axes that are not cut."""
     half_steps: int
@@ -98,7 +98,7 @@ class Plan:
         return Tiling(self.geometry.image, self.block_shape, self.core_shape, halo)
 
     def tiling_to_correct(self) -> Tiling:
-        """The blocks of a correcting half-step, over the estimate's domain; they read the voxels that its light goes to."""
+        """The blocks of a correcting half-step, over the estimate's domain; they read the voxels its light goes to."""
         return Tiling(self.geometry.domain, self.block_shape, self.core_shape, self._halo_to_correct())
 
     def blurred_in(self, block: Block) -> Box:
@@ -173,7 +173,7 @@ class Plan:
 
     def _needs(self) -> str:
         budget = self.host_budget if self.on_host else self.device_budget
-        text = f"Requirements {format_bytes(self.memory_bytes)} of {budget}"
+        text = f"Needs {format_bytes(self.memory_bytes)} of {budget}"
         if not self.on_host:
             text += f" on the device and {format_bytes(self.host_bytes)} of {self.host_budget} on the host"
         if self.scratch_bytes:

@@ -121,9 +121,7 @@ def requirements_of(candidate: Candidate, job: Job, backend: Backend[Any]) -> Re
             host += kept - gathered  # the result takes the memory of the ratio
         elif facts.on_host:
             host -= min(gathered, device - FIXED)  # the result takes the memory of the blocks
-    host += (
-        image if job.stop == "held-out" and not job.lazy_image else 0
-    )  # a copy of the image without the held-out photons
+    host += _held_out_bytes(job, image, item)
     scratch = kept if job.checkpoint or (blocks > 1 and candidate.placement == "scratch") else 0
     largest = max(footprint.real, footprint.spectrum, volume if candidate.placement == "device" and kept else 0)
     return Requirements(device, host, scratch, largest, _cost(candidate, job, backend, blocks))
@@ -133,6 +131,14 @@ def _sampled_bytes(job: Job, real: int) -> int:
     """Bytes on the device for sampled planes of the model and of the data, if a stopping rule compares them."""
     step = SampledPlanes.over(job.geometry.image_shape).step
     return 0 if job.stop == "none" else 3 * -(-real // step)
+
+
+def _held_out_bytes(job: Job, image: int, item: int) -> int:
+    """Bytes on the host for held-out photons in the sampled planes, and for a copy of the image without them."""
+    if job.stop != "held-out":
+        return 0
+    planes = item * SampledPlanes.over(job.geometry.image_shape).voxels
+    return planes + (0 if job.lazy_image else image)
 
 
 def _volumes(candidate: Candidate, job: Job, blocks: int, image: int, volume: int) -> int:

@@ -74,7 +74,9 @@ def test_what_halves_agree_on():
 
 
 @pytest.mark.filterwarnings("ignore::rlcore.algorithm.host_fallback.HostFallbackWarning")
-@pytest.mark.parametrize("backend", ["numpy", "pyfftw", bare(NumPyBackend()), ArrayAPIBackend(array_api_strict, name="strict")])
+@pytest.mark.parametrize(
+    "backend", ["numpy", "pyfftw", bare(NumPyBackend()), ArrayAPIBackend(array_api_strict, name="strict")]
+)
 def test_every_backend_takes_the_same_coins(backend):
     made = phantom("mixed", (12, 24, 26), psf=gaussian((5, 5, 5), 0.7), photons=100, seed=2)
     options = {"iterations": 5, "regularization": "consensus", "background": 5.0}

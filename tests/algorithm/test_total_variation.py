@@ -41,7 +41,9 @@ def reference(made, iterations, weight, background):
 
 
 @pytest.mark.filterwarnings("ignore::rlcore.algorithm.host_fallback.HostFallbackWarning")
-@pytest.mark.parametrize(("backend", "bound"), [("numpy", 2e-5), ("pyfftw", 2e-5), (DOUBLE, 1e-6), (bare(NumPyBackend()), 2e-5)])
+@pytest.mark.parametrize(
+    ("backend", "bound"), [("numpy", 2e-5), ("pyfftw", 2e-5), (DOUBLE, 1e-6), (bare(NumPyBackend()), 2e-5)]
+)
 def test_it_follows_the_formula(backend, bound):
     made = small()
     options = {"regularization": "tv", "tv_weight": 0.02, "acceleration": "none", "background": 5.0}

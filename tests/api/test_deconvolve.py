@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rlcore
-from rlcore.backend import Summary
+from rlcore.backend import Facts, Summary
 from rlcore.backend.array_api import ArrayAPIBackend
 from rlcore.backend.numpy_backend import NumPyBackend
 from rlcore.errors import OutOfMemory
@@ -158,7 +158,7 @@ class TightCard(NumPyBackend):
 
     def __init__(self, most):
         super().__init__()
-        self.on_host, self.most = False, most
+        self.facts, self.most = Facts(on_host=False), most
 
     def free_bytes(self):
         return 1 << 40

@@ -195,7 +195,7 @@ def test_the_state_is_small_and_replaced_whole(tmp_path):
     state = tmp_path / "state" / "state.json"
     assert state.stat().st_size < 10_000
     content = json.loads(state.read_text())
-    assert rlcore.Plan.from_dict(content["plan"]).cut() == in_blocks(placement="scratch").cut()
+    assert rlcore.Plan.from_dict(content["plan"]).tiling() == in_blocks(placement="scratch").tiling()
     assert not (tmp_path / "state" / "state.json.new").exists()
 
 

@@ -20,6 +20,7 @@ OPTIONS = {
     "biggs and consensus": {"acceleration": "biggs", "regularization": "consensus", "seed": 3},
 }
 
+
 @pytest.mark.parametrize(
     ("option", "half_steps"),
     [(option, n) for option in OPTIONS for n in (1, 2, 6) if n <= 2 or not option.startswith("biggs")],

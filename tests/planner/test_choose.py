@@ -77,7 +77,7 @@ def plan_budgets(plan):
 def assert_exact(plan):
     """What the blocks keep tiles the domain, and each reads as far around as its half-steps reach."""
     domain, before, after = plan.geometry.domain, *plan.geometry.reach
-    cut = plan.cut()
+    cut = plan.tiling()
     assert cut.domain == domain
     for axis, (n, keep, block, halo) in enumerate(
         zip(domain.shape, plan.core_shape, plan.block_shape, plan.halo, strict=True)

@@ -66,7 +66,7 @@ def test_the_image_is_the_linear_convolution_of_the_truth_where_the_frame_holds_
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_light_crosses_the_border(kind):
-    """What the frame's own content explains is less than what is seen at its edge."""
+    """The content of the frame explains less light than is seen at its edge."""
     seen = phantom(kind, FRAME, background=0, seed=1)
     grid = tuple(n + p - 1 for n, p in zip(FRAME, seen.psf.shape, strict=True))
     spectrum = np.fft.rfftn(seen.truth, grid, axes=(0, 1, 2)) * np.fft.rfftn(seen.psf, grid, axes=(0, 1, 2))

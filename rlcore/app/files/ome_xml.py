@@ -116,14 +116,13 @@ def _fastest_first(axes: str) -> str:
 def _pick(pixels: ElementTree.Element, names: _Names, about: Description, layout: Layout) -> None:
     """Removes channels and planes that were not selected, and renumbers the others."""
     channels = pixels.findall(names("Channel"))
+    for channel in channels:
+        pixels.remove(channel)
+    # otherwise one channel stands for several samples of a pixel, such as red, green and blue
     if len(channels) == layout.size_in_file("C"):
-        for number, channel in enumerate(channels):
-            channel.attrib.pop("SamplesPerPixel", None)  # samples have become channels
-            if number not in layout.channels:
-                pixels.remove(channel)
-    else:  # one channel for several samples of a pixel, such as red, green and blue
-        for channel in channels:
-            pixels.remove(channel)
+        for place, number in enumerate(layout.channels):  # in the order in which they were picked
+            channels[number].attrib.pop("SamplesPerPixel", None)  # samples have become channels
+            pixels.insert(place, channels[number])
     for plane in pixels.findall(names("Plane")):
         at = {letter: int(plane.get(f"The{letter}", "0")) for letter in "CT"}
         if at["C"] in layout.channels and at["T"] in layout.times:

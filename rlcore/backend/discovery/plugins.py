@@ -1,4 +1,4 @@
-"""What others can add to the program by installing a package: found by entry points, loaded only when named.
+"""Plugins: additions to rlcore that installed packages bring, found by entry points and loaded only when named.
 
 A kind of plugin is a group of entry points with the words that its messages use. A plugin that fails to load disturbs
 nothing until someone names it; then its own error is told.
@@ -26,15 +26,15 @@ class Plugins:
     """One kind of plugin."""
 
     group: str
-    """Of entry points, as ``rlcore.backends``."""
+    """Group of entry points, as ``rlcore.backends``."""
     noun: str
-    """What messages call one: "backend"."""
+    """Noun for one in messages: "backend"."""
     error: type[RLCoreError]
     unavailable: type[RLCoreError]
     incomplete: type[RLCoreError]
     """Raised for one that cannot be used, lacks what it runs on, or lacks members; the last two are of the first."""
     published: Mapping[str, str]
-    """What pip installs to bring each name of ours: an unknown name among them is only not installed."""
+    """The package that brings each name of ours: such a name that is not found is merely not installed."""
 
     def installed(self) -> tuple[EntryPoint, ...]:
         """Entry points of every installed one, by name; loads none of them."""
@@ -61,7 +61,7 @@ class Plugins:
         return entry
 
     def load(self, entry: EntryPoint) -> Callable[..., Any]:
-        """What is registered, imported; its failure is told with the name of the distribution that brought it."""
+        """The registered callable, imported; an error names the distribution that brought it."""
         try:
             thing = entry.load()
         except (Exception, SystemExit) as error:  # a plugin that exits must not end the program that asks it
@@ -75,7 +75,7 @@ class Plugins:
         return f"{self.noun} {entry.name!r} of {owner(entry)}"
 
     def trouble(self, error: BaseException) -> tuple[State, str]:
-        """The state that an error puts a plugin in, and the reason as told."""
+        """The state that an error puts a plugin in, and the reason for messages."""
         if isinstance(error, self.unavailable):
             return "unavailable", str(error)
         if isinstance(error, self.incomplete):
@@ -107,17 +107,17 @@ def _changed(path: str) -> int:
 
 
 def owner(entry: EntryPoint) -> str:
-    """Who brought it, as ``rlcore-pyfftw 0.1.0``."""
+    """The distribution that brought it, as ``rlcore-pyfftw 0.1.0``."""
     return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "an unnamed distribution"
 
 
 def owners(entries: list[EntryPoint]) -> str:
-    """All who brought it."""
+    """The distributions that brought it."""
     return " and ".join(owner(entry) for entry in entries)
 
 
 def claimed(entries: list[EntryPoint]) -> str:
-    """What is wrong with a name that several claim."""
+    """The complaint about a name that several distributions claim."""
     return f"claimed by {owners(entries)}; uninstall all but one"
 
 

@@ -91,8 +91,9 @@ def installed() -> Iterable[EntryPoint]:
 def _create(entry: EntryPoint, device: str | int | None) -> Backend[Any]:
     """The backend of one entry point; failures name the distribution that brought it."""
     factory = BACKENDS.load(entry)
-    if abstract := getattr(factory, "__abstractmethods__", ()):
-        raise IncompleteBackend(f"{BACKENDS.called(entry)} lacks {', '.join(sorted(abstract))}")
+    abstract = getattr(factory, "__abstractmethods__", ())
+    if missing := [member for member in REQUIRED if member in abstract]:
+        raise IncompleteBackend(f"{BACKENDS.called(entry)} lacks {', '.join(missing)}")
     try:
         backend = factory(device)
     except BackendUnavailable:

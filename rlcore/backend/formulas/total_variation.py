@@ -13,7 +13,7 @@ SLAB = 1 << 15
 
 
 SLAB_ON_DEVICE = 1 << 24
-"""And elsewhere: enough to keep it busy."""
+"""Voxels worked on at a time on a device: enough to keep it busy."""
 
 
 def smooth(

@@ -1,4 +1,4 @@
-"""What the container allows: limits along the whole chain of control groups, version 1 and 2."""
+"""Limits of a container: those along the whole chain of control groups, version 1 and 2."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 FILTERS_IN_FLIGHT = 3
-"""How many filters may be queued ahead of the last finished one: enough to keep the device busy, few enough that
+"""Filters that may be queued ahead of the last finished one: enough to keep the device busy, few enough that
 progress and cancelling stay timely."""
 
 

@@ -134,7 +134,7 @@ class _Piece:
 
     voxels: Volume
     first: int
-    """Where its first voxel lies on the device."""
+    """Position of its first voxel on the device."""
 
     @property
     def size(self) -> int:

@@ -1,4 +1,4 @@
-"""Results: the place where a run's result goes, an array of the caller's, a new one on the host, or one on the device."""
+"""Results of a run: an array of the caller's, a new one on the host, or one that stays on the device."""
 
 from __future__ import annotations
 

@@ -29,9 +29,9 @@ class Statistics:
     """Sums over an image that a run depends on."""
 
     maximum: float
-    """Of the image with its negative values raised to 0."""
+    """Maximum of the image with its negative values raised to 0."""
     mean: float
-    """Of the image with its negative values raised to 0."""
+    """Mean of the image with its negative values raised to 0."""
     negative: int
     """Number of voxels below 0."""
     digest: str = ""

@@ -1,7 +1,7 @@
 """Stores: volumes of a run, each in one kind of memory.
 
-A store gives any box of its volume as an array on the device (`load`), and takes the core of a block (`save`). Boxes are
-in the image's coordinates; `origin` is the position of a store's first voxel in them.
+A store gives any box of its volume as an array on the device (`load`), and takes the core of a block (`save`). Boxes
+are in the image's coordinates; `origin` is the position of a store's first voxel in them.
 """
 
 from __future__ import annotations

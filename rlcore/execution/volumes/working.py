@@ -28,8 +28,8 @@ _PIECE = 1 << 20
 class WorkingVolumes:
     """Stores by name: the start, estimates, points, ratios, and the result.
 
-    Of points only the sampled planes are carried, as `momentum` says. With a checkpoint every volume is a file in its folder; otherwise scratch files live in a folder of their own inside
-    `scratch_parent`, which is removed at the end.
+    Of points only the sampled planes are carried, as `momentum` says. With a checkpoint every volume is a file in its
+    folder; otherwise scratch files live in a folder of their own inside `scratch_parent`, removed at the end.
     """
 
     def __init__(

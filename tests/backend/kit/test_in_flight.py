@@ -14,8 +14,8 @@ def test_a_device_has_no_more_to_do_than_that(most):
         given.append(number)
         return lambda: done.append(number)
 
-    lead = InFlightLimit(mark, most)
+    limit = InFlightLimit(mark, most)
     for filters in range(1, 9):
-        lead.keep()
+        limit.count()
         assert given == list(range(filters))
         assert done == given[: max(0, filters - most)]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tests.testing.doubles import Full
-from tests.testing.mutants.marks import ADJOINT, BLOCKS, FUSED_ADJOINT, PRODUCTS, TRUTH, fails
+from tests.testing.mutants.marks import ADJOINT, BLOCKS, FUSED_ADJOINT, OVERRIDE, PRODUCTS, TRUTH, fails
 
 
 @fails(
@@ -41,7 +41,7 @@ class ScalesInTheWrongTransform(Full):
         return array
 
 
-@fails(*PRODUCTS, ADJOINT, TRUTH, BLOCKS)
+@fails(*PRODUCTS, ADJOINT, OVERRIDE, TRUTH, BLOCKS)
 class TransformsTheLastAxisOnly(Full):
     def fft(self, array, *, out=None):
         spectrum = np.fft.rfft(array).astype(np.complex64)

@@ -64,7 +64,7 @@ def transform(registers: Registers, values: list[Complex], sign: int) -> list[Co
 
 
 def is_product_of_primes(n: int) -> bool:
-    """Whether a length has only prime factors that can be transformed."""
+    """True if a length has only prime factors that can be transformed."""
     for prime in PRIMES:
         while n % prime == 0:
             n //= prime

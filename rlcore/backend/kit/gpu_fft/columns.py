@@ -24,7 +24,7 @@ LARGEST_RADIX = 16
 SHARED_BYTES = 160 << 10
 """Shared memory that a block may take, at most."""
 THREADS, MOST_THREADS = 512, 768
-"""Of a block, at most, and where there is no other way."""
+"""Largest number of threads in a block: usually, and if no other tiling is possible."""
 MOST_VALUES = 32
 """Complex values that a thread may hold at once."""
 
@@ -35,7 +35,7 @@ convolve, -1 for backward or correlate. That costs nothing beside memory, and sp
 
 @dataclass(frozen=True, slots=True)
 class Tiling:
-    """How a block of threads works on columns of one length."""
+    """The work of a block of threads on columns of one length."""
 
     length: int
     radices: tuple[int, ...]
@@ -44,7 +44,7 @@ class Tiling:
     """Columns in a tile."""
     threads: int
     halves: bool = False
-    """Whether values pass through shared memory in halves, real parts first: twice as many columns have room."""
+    """True if values pass through shared memory in halves, real parts first, so that twice as many columns fit."""
 
     @property
     def shared_bytes(self) -> int:
@@ -112,7 +112,7 @@ class Meeting:
     """A product of every value with another of the tile."""
 
     mate: Callable[[str], tuple[str, str]]
-    """Of the value at a place: the place and the column of the other."""
+    """Gives the place and the column of the other value, for the place of a value."""
     fetch: Callable[[str, str], Iterator[str]]
     """Reads what the product takes besides into a variable, given its name and the place."""
     product: Callable[[str, str, str, str], Iterator[str]]

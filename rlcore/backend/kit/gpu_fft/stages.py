@@ -44,7 +44,7 @@ class Stage:
         yield from self.change(load, inside)
 
     def compute(self) -> Statements:
-        """IterationContext the values by their place among the stages, and transform them."""
+        """Turn the values by their place among the stages, and transform them."""
         for turn in self._rounds:
             yield f"if ({self._guard(turn, '')}) {{"
             if self.before > 1:
