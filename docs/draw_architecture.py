@@ -103,8 +103,8 @@ def drawn(rows: list[list[str]], found: Counter[tuple[str, str]]) -> str:
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
         'font-family="DejaVu Sans, Helvetica, Arial, sans-serif">\n'
-        '<defs><marker id="tip" markerUnits="userSpaceOnUse" markerWidth="9" markerHeight="8" refX="6" refY="3" orient="auto">'
-        '<path d="M0,0 L7,3 L0,6 z" fill="#55606e"/></marker></defs>\n'
+        '<defs><marker id="tip" markerUnits="userSpaceOnUse" markerWidth="9" markerHeight="8" refX="6" refY="3" '
+        'orient="auto"><path d="M0,0 L7,3 L0,6 z" fill="#55606e"/></marker></defs>\n'
         f'<rect width="{WIDTH}" height="{height}" fill="white"/>\n'
     )
     return head + "\n".join(parts) + "\n</svg>\n"

@@ -135,7 +135,7 @@ class Engine:
         self._spare: list[Any] = []
         """Arrays of a block's shape that are no longer needed; allocating new memory is slow."""
         self._reusable = 0
-        """Number of arrays that a block of the current sweep is read into; more spare ones would be memory unplanned."""
+        """Number of arrays that a block of the current sweep is read into; more would be memory that no plan counts."""
 
     def sweep(self, sweep: Sweep) -> None:
         """Run a sweep over the blocks that are not done yet, and record each one in the checkpoint when it is saved."""

@@ -183,3 +183,16 @@ def test_an_image_that_the_device_has_no_room_for_is_opened_by_a_smaller_plan():
     with pytest.warns(rlcore.ReplanWarning, match=r"no room for .*; starting by a smaller plan: \d+ blocks"):
         blocks = rlcore.deconvolve(image, psf, iterations=2, backend=TightCard(400_000))
     np.testing.assert_allclose(blocks, whole, atol=1e-5 * whole.max())
+
+
+def test_an_auto_run_that_plans_again_on_opening_goes_to_no_disk():
+    """It has no checkpoint, so its working volumes need no files, however often it plans."""
+    image, psf = np.random.default_rng(0).poisson(20, (40, 170, 170)).astype(np.float32), np.ones((3, 3, 3))
+    options = {"iterations": "auto", "gain": 1, "memory": "40 MiB"}
+    plan = rlcore.make_plan(image.shape, psf.shape, iterations="auto", memory="40 MiB", backend=TightCard(1_100_000))
+    assert (plan.placement, plan.is_whole) == ("device", False)
+    with pytest.warns(rlcore.ReplanWarning, match="no room for") as said:
+        rlcore.deconvolve(image, psf, backend=TightCard(1_100_000), **options)
+    texts = [str(warning.message) for warning in said if warning.category is rlcore.ReplanWarning]
+    assert any("starting by a smaller plan" in text for text in texts)
+    assert not any("scratch files" in text or "of disk" in text for text in texts)
