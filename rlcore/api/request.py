@@ -118,6 +118,7 @@ class Request:
         chosen = plan or resumed or self.plans.best()
         job = self.plans.job
         if resumed and self.settings.auto:  # an earlier part of this run has found the number of iterations
+            chosen = chosen.shortened(resumed.iterations)
             job = replace(job, iterations=resumed.iterations, stop="none")
         self._check_plan(chosen, job)
         return state, chosen

@@ -180,14 +180,14 @@ def test_a_constant_image_stays_constant():
     np.testing.assert_allclose(ours, 7.0, rtol=1e-4)
 
 
-def test_factors_of_heavy_ball_grow_from_nothing_towards_1():
-    factors = [MomentumSchedule("heavy-ball", DOUBLE, (8, 8)).factor(k) for k in range(200)]
-    assert factors[:2] == [0.0, 0.25]
-    assert all(a < b < 1 for a, b in itertools.pairwise(factors))
-    assert MomentumSchedule("none", DOUBLE, (8, 8)).factor(7) is None
+def test_the_momentum_of_heavy_ball_grows_from_nothing_towards_1():
+    momenta = [MomentumSchedule("heavy-ball", DOUBLE, (8, 8)).momentum(k) for k in range(200)]
+    assert momenta[:2] == [0.0, 0.25]
+    assert all(a < b < 1 for a, b in itertools.pairwise(momenta))
+    assert MomentumSchedule("none", DOUBLE, (8, 8)).momentum(7) is None
 
 
-def test_factors_of_biggs_are_told_and_stay_below_1():
+def test_the_momentum_of_biggs_is_in_the_info_and_stays_below_1():
     made = small()
     _, info = rlcore.deconvolve(
         made.image, made.psf, iterations=20, acceleration="biggs", backend="numpy", return_info=True

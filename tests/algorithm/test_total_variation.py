@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from fixtures.bare import bare
+from fixtures.examples import examples
 from fixtures.scenes import counts, gaussian
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import rlcore
@@ -90,7 +91,7 @@ def test_single_precision_is_enough(backend):
     assert np.sqrt(np.mean((ours - double) ** 2)) <= 2e-4 * np.sqrt(np.mean(double**2))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     lengths=st.tuples(*[st.integers(1, 4)] * 3),
     shape=st.tuples(st.integers(1, 9), st.integers(1, 12), st.integers(30, 60)),

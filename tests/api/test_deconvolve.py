@@ -7,8 +7,9 @@ import array_api_compat.numpy
 import numpy as np
 import pytest
 from fixtures import reference
+from fixtures.examples import examples
 from fixtures.scenes import blurred, cell, counts, error, gaussian, random_psf, rms
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import rlcore
@@ -31,7 +32,7 @@ def problems(draw):
     return shape, random_psf(psf_shape, centre, draw(st.integers(0, 99))), draw(st.integers(0, 99))
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(problem=problems(), boundary=st.sampled_from(rlcore.BOUNDARIES), background=st.sampled_from((0.0, 2.5)))
 def test_it_is_the_direct_sum(problem, boundary, background):
     shape, psf, seed = problem

@@ -1,22 +1,20 @@
 """Time points and channels: each with its PSF, picked, streamed, stopped and continued."""
 
-import os
+import json
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
 import tifffile
-from fixtures.commands import IMAGE, PSF, run
+from fixtures.commands import IMAGE, PROGRAM, PSF, SIGNALLED, run
 from fixtures.scenes import error, gaussian
 
 import rlcore
 
 STACK = np.stack([[IMAGE, IMAGE // 2 + 3], [IMAGE // 3 + 1, IMAGE + 2], [IMAGE // 4, IMAGE + 9]])
 OTHER = gaussian((7, 5, 5)).astype(np.float32)
-PROGRAM = "import sys; from rlcore.app.main import main; main(sys.argv[1:])"
 
 
 def restored(volume, psf, iterations=5):
@@ -139,12 +137,15 @@ def test_the_plan_of_a_file_speaks_of_all_volumes(stack):
     assert told.output.startswith("6 volumes, one after the other. Each: The whole volume in one block")
 
 
-def start(folder, output, *options, iterations="400"):
+ITERATIONS = 40
+
+
+def ended(folder, output, *options, program=(PROGRAM,)):
+    """The program, once it has ended."""
     files = [str(folder / name) for name in ("image.tif", "psf.tif")]
-    command = [sys.executable, "-c", PROGRAM, "deconvolve", *files, "-o", str(folder / output), "-n", iterations]
-    return subprocess.Popen(
-        [*command, "--backend", "numpy", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, "-c", *map(str, program), "deconvolve", *files, "-o", str(folder / output)]
+    command += ["-n", str(ITERATIONS), "--backend", "numpy", *options]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
 
 
 @pytest.mark.parametrize(
@@ -155,27 +156,20 @@ def test_killed_among_the_volumes_it_goes_on_and_ends_with_the_same_bits(stack, 
     if output.endswith("zarr"):
         pytest.importorskip("yaozarrs", reason="yaozarrs is not installed")
     options = ("--checkpoint", str(stack / "state"), "--memory", "18 MiB", "--dtype", dtype)
-    process = start(stack, output, *options)
-    run_log, deadline = stack / "state" / "run.json", time.monotonic() + 60
-    while not (run_log.exists() and '"finished": 2' in run_log.read_text()):
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    os.kill(process.pid, getattr(signal, f"SIG{how}"))
-    _, said = process.communicate(timeout=60)
+    number = getattr(signal, f"SIG{how}")
+    stopped = ended(stack, output, *options, program=(SIGNALLED, int(number), 2 * ITERATIONS + ITERATIONS // 2))
+    assert json.loads((stack / "state" / "run.json").read_text())["finished"] == 2
     assert not (stack / output).exists()
+    assert stopped.returncode == (130 if how == "INT" else -number), stopped.stderr
     if how == "INT":
-        assert process.returncode == 130
-        assert " on volume " in said
+        assert " on volume " in stopped.stderr
     other = run(stack, "--checkpoint", stack / "state", output=output)
     assert "is of another run, with other " in other.stderr
-    again = start(stack, output, *options)
-    _, said = again.communicate(timeout=120)
-    assert again.returncode == 0, said
+    again = ended(stack, output, *options)
+    assert again.returncode == 0, again.stderr
     assert not (stack / "state").exists()
-    whole = start(stack, "whole" + output[3:], "--memory", "18 MiB", "--dtype", dtype)
-    _, said = whole.communicate(timeout=120)
-    assert whole.returncode == 0, said
+    whole = ended(stack, "whole" + output[3:], "--memory", "18 MiB", "--dtype", dtype)
+    assert whole.returncode == 0, whole.stderr
     np.testing.assert_array_equal(voxels(stack / output), voxels(stack / ("whole" + output[3:])))
     assert not [path.name for path in stack.iterdir() if "partial" in path.name or "float32" in path.name]
 

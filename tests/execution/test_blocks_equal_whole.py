@@ -7,7 +7,8 @@ from dataclasses import replace
 import array_api_compat.numpy
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from fixtures.examples import examples
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import rlcore
@@ -124,7 +125,7 @@ THIN = {"shape": (1, 80), "psf_shape": (31, 2), "centre": (30, 1), "background":
 HALVES = {"spare": [0, 1, 2], "placement": "host", "overlap": False}
 
 
-@settings(max_examples=120, deadline=None)
+@examples(120)
 @given(problem=problems(), cut=cuts())
 @example(THIN | {"boundary": "extended", "iterations": 4}, HALVES | {"shares": [0.5, 0.5, 1.0], "sweep": 0})
 @example(THIN | {"boundary": "periodic", "iterations": 3}, HALVES | {"shares": [1.0, 0.26, 1.0], "sweep": 3})
@@ -136,7 +137,7 @@ def test_blocks_equal_the_whole_to_the_last_digits_of_float64(problem, cut):
     assert difference(restore(problem, psf, backend, plan=plan), whole) <= 1e-12
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(problem=problems(), cut=cuts())
 def test_blocks_equal_the_whole_to_float32_rounding(problem, cut):
     backend, psf = BACKENDS["float32"], psf_of(problem)
@@ -146,7 +147,7 @@ def test_blocks_equal_the_whole_to_float32_rounding(problem, cut):
     assert difference(restore(problem, psf, backend, plan=plan), whole) <= 1e-5
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(problem=problems(), share=st.floats(0, 1))
 def test_any_budget_gives_the_same_result_or_names_the_least_that_does(problem, share):
     backend, psf = BACKENDS["float32"], psf_of(problem)

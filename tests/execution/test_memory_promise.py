@@ -20,6 +20,9 @@ import numpy as np
 import rlcore
 sys.path.insert(0, sys.argv[4])
 from fixtures.scenes import gaussian
+from rlcore.algorithm.boundary import Geometry
+from rlcore.planner import Job
+from rlcore.planner.within_memory import PlanMaker
 
 backend, memory, out = rlcore.load_backend(sys.argv[1]), sys.argv[2], sys.argv[3]
 shape, psf = (96, 192, 192), gaussian((9, 9, 9))
@@ -29,10 +32,8 @@ def status(key):
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(key + ":")) * 1024
 
-geometry = rlcore.algorithm.boundary.Geometry(shape, psf.shape, (4, 4, 4), "extended")
-job = rlcore.planner.within_memory.Job(geometry, 2, not out, acceleration="heavy-ball")
-settings = rlcore.api.settings.Settings(2, "extended", 0.0, memory, acceleration="heavy-ball")
-plan = rlcore.planner.within_memory.plan_within(job, backend, settings)
+geometry = Geometry(shape, psf.shape, (4, 4, 4), "extended")
+plan = PlanMaker(Job(geometry, 2, not out, acceleration="heavy-ball"), backend, memory).best()
 target = np.lib.format.open_memmap(out, "w+", np.float32, shape) if out else None
 limit = status("VmData") + plan.memory_bytes + (200 << 20)
 resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
@@ -55,7 +56,7 @@ TO_DISK = [("numpy", "60 MiB"), ("numpy", "40 MiB"), ("pyfftw", "65 MiB"), ("pyf
     ("backend", "memory", "to_disk"), [*((*plan, False) for plan in IN_MEMORY), *((*plan, True) for plan in TO_DISK)]
 )
 def test_a_run_takes_what_its_plan_says(backend, memory, to_disk, tmp_path):
-    tests = str(Path(__file__).parent)
+    tests = str(Path(__file__).parents[1])
     command = [sys.executable, "-c", RUN, backend, memory, str(tmp_path / "out.npy") if to_disk else "", tests]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

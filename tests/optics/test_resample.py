@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from fixtures.examples import examples
 from fixtures.scenes import gaussian
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rlcore.errors import InputError
@@ -28,7 +29,7 @@ def test_it_is_the_psf_of_the_other_grid(shape, target):
     assert found.notes[-1].startswith(f"resampled from {shape!r} to ")
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.tuples(*[st.floats(0.4, 2.5)] * 2), st.tuples(*[st.integers(5, 30)] * 2), st.data())
 def test_the_centre_stays_and_the_reach_is_not_exceeded(ratios, shape, data):
     centre = tuple(data.draw(st.integers(0, size - 1)) for size in shape)

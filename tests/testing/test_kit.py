@@ -1,6 +1,6 @@
 """The conformance kit passes correct backends, and its parts do what they promise."""
 
-import time
+import threading
 import weakref
 from pathlib import Path
 
@@ -96,14 +96,24 @@ class Remote(Bare):
 
 
 def test_a_peak_is_measured_by_watching_free_bytes():
-    backend = Remote()
+    """At its peak the work waits until the free bytes have been read."""
+    backend, highest = Remote(), 3 * 4 * 64**3
+    looked = threading.Event()
+
+    def free_bytes():
+        free = (1 << 30) - backend.used
+        if backend.used == highest:
+            looked.set()
+        return free
+
+    backend.free_bytes = free_bytes
 
     def work():
         arrays = [backend.upload(np.zeros((64, 64, 64))) for _ in range(3)]
-        time.sleep(0.05)
+        assert looked.wait(600), "nobody looks"
         del arrays
 
-    assert peak_of(adapt(backend), work) == 3 * 4 * 64**3
+    assert peak_of(adapt(backend), work) == highest
     assert backend.used == 0
 
 

@@ -1,9 +1,12 @@
 """Plans and wisdom: kept, bounded, and never in the way."""
 
+import contextlib
 import gc
+import itertools
 import logging
 import threading
 import weakref
+from types import SimpleNamespace
 
 import numpy as np
 import pyfftw
@@ -29,13 +32,40 @@ def round_trip(backend, shape=(24, 30, 32)):
     return restored
 
 
-def test_wisdom_is_kept_and_spares_planning(tmp_path):
-    cold = PyFFTWBackend(wisdom=WisdomFile(tmp_path))
-    first = round_trip(cold)
+@pytest.fixture
+def all_the_time(monkeypatch):
+    """No plan is cut short, however slow the machine, so that each is measured."""
+    monkeypatch.setattr("rlcore_pyfftw.plans.SECONDS_PER_BYTE", 1.0)
+    monkeypatch.setattr("rlcore_pyfftw.plans.MOST_SECONDS", 600.0)
+
+
+@pytest.fixture
+def measures_nothing():
+    """Has FFTW refuse plans that it would have to measure."""
+
+    @contextlib.contextmanager
+    def made():
+        plan = pyfftw.FFTW
+
+        def known(*arrays, flags, **options):
+            return plan(*arrays, flags=(*flags, "FFTW_WISDOM_ONLY"), **options)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("rlcore_pyfftw.plans.pyfftw.FFTW", known)
+            yield
+
+    return made
+
+
+@pytest.mark.usefixtures("all_the_time")
+def test_wisdom_is_kept_and_spares_measuring(tmp_path, measures_nothing):
+    first = round_trip(PyFFTWBackend(wisdom=WisdomFile(tmp_path)))
     pyfftw.forget_wisdom()
-    warm = PyFFTWBackend(wisdom=WisdomFile(tmp_path))
-    second = round_trip(warm)
-    assert warm.planning_seconds < cold.planning_seconds / 2
+    with measures_nothing():
+        second = round_trip(PyFFTWBackend(wisdom=WisdomFile(tmp_path)))
+        pyfftw.forget_wisdom()
+        with pytest.raises(RuntimeError, match="wisdom"):
+            round_trip(PyFFTWBackend(wisdom=WisdomFile(tmp_path / "elsewhere")))
     np.testing.assert_array_equal(first, second)
     assert [path.name for path in tmp_path.iterdir()] == [WisdomFile(tmp_path).path.name]
 
@@ -72,18 +102,21 @@ def test_a_folder_that_cannot_be_written_costs_only_a_note(tmp_path, caplog):
     assert "cannot be" in caplog.text
 
 
-def test_plans_are_bounded_and_the_least_recently_used_go_first(tmp_path):
+def test_plans_are_bounded_and_the_least_recently_used_go_first(tmp_path, monkeypatch):
+    """By a clock that counts how often it is looked at: each plan that is made takes a second."""
+    clock = itertools.count()
+    monkeypatch.setattr("rlcore_pyfftw.plans.time", SimpleNamespace(perf_counter=lambda: next(clock)))
     plans = Plans(WisdomFile(tmp_path), kept=2)
     a, b, c = (column_key("down columns", layout_of((length, 6, 6)), 8) for length in (4, 5, 6))
     for key in (a, b, a, c):
         with plans.lend(key):
             pass
     assert len(plans) == 2
-    before = plans.seconds
+    assert plans.seconds == 3
     with plans.lend(a):
-        assert plans.seconds == before
+        assert plans.seconds == 3
     with plans.lend(b):
-        assert plans.seconds > before
+        assert plans.seconds == 4
 
 
 def test_threads_may_use_one_backend_at_the_same_time():

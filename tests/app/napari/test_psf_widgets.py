@@ -197,9 +197,9 @@ def test_a_real_window(tmp_path):
         [sys.executable, "-c", WINDOW, picture],
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=600,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )
     assert done.returncode == 0, done.stderr
     assert "['blurred cell', 'psf', 'psf 600 nm'] True" in done.stdout

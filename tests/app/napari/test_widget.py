@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -72,11 +72,9 @@ def test_cancel_stops_and_leaves_no_layer(app, panel):
     panel.iterations.value = 100_000
     panel.restore()
     until(app, lambda: "iteration " in panel.plan.value and panel.plan.value.startswith("iteration"))
-    began = time.monotonic()
     panel.cancel()
     until(app, lambda: panel.go.enabled)
-    assert time.monotonic() - began < 5
-    assert "stopped on request" in panel.plan.value
+    assert int(re.search(r"stopped on request after (\d+)% of the work", panel.plan.value)[1]) < 50
     assert len(panel.viewer.layers) == 2
 
 
@@ -110,6 +108,7 @@ def test_what_cannot_run_is_grey_and_says_why(app, panel):
 WINDOW = """
 import sys, time
 import napari
+from fixtures.windows import until
 from napari.qt import get_qapp
 from qtpy.QtCore import QTimer
 
@@ -120,60 +119,64 @@ viewer.scale_bar.visible, viewer.scale_bar.position = True, "bottom_left"
 dock, widget = viewer.window.add_plugin_dock_widget("rlcore", "Richardson-Lucy")
 panel = widget.panel
 
-
-def until(ready):
-    deadline = time.monotonic() + 60
-    while not ready():
-        assert time.monotonic() < deadline
-        app.processEvents()
-        time.sleep(0.01)
-
-
 panel.image.value, panel.psf.value = viewer.layers["blurred cell"], viewer.layers["psf"]
-until(lambda: len(panel.runs_on.choices) > 1)
+until(app, lambda: len(panel.runs_on.choices) > 1)
 beats, heart = [], QTimer()
 heart.timeout.connect(lambda: beats.append(time.perf_counter()))
 heart.start(5)
-panel.background.value, panel.iterations.value = 5.0, 5000
-until(lambda: "5000 iterations" in panel.plan.value)
+panel.background.value, panel.iterations.value = 5.0, 100_000
+until(app, lambda: "100000 iterations" in panel.plan.value)
 panel.go.native.click()
-until(lambda: panel.plan.value.startswith("iteration"))
+until(app, lambda: panel.plan.value.startswith("iteration"))
 beats.clear()
-enough = time.monotonic() + 3
-until(lambda: time.monotonic() > enough)
+until(app, lambda: len(beats) > 300)
 print("longest gap", max(later - earlier for earlier, later in zip(beats, beats[1:])))
 panel.stop.native.click()
-until(lambda: panel.go.enabled)
+until(app, lambda: panel.go.enabled)
 assert "stopped on request" in panel.plan.value
 panel.iterations.value = 10
-until(lambda: "10 iterations" in panel.plan.value)
+until(app, lambda: "10 iterations" in panel.plan.value)
 viewer.window.resize(1500, 900)
 viewer.window.screenshot(sys.argv[2], canvas_only=False)
 panel.go.native.click()
-until(lambda: panel.go.enabled)
+until(app, lambda: panel.go.enabled)
 viewer.layers["blurred cell"].visible = False
 viewer.layers["blurred cell restored"].blending = "opaque"
 viewer.dims.set_point(0, 3.2)
 viewer.window.resize(1500, 900)
-until(lambda: "Needs" in panel.plan.value)
+until(app, lambda: "Needs" in panel.plan.value)
 viewer.reset_view(margin=0)
-until(lambda: True)
+until(app, lambda: True)
 viewer.window.screenshot(sys.argv[1], canvas_only=False)
 print([layer.name for layer in viewer.layers])
 viewer.close()
 """
 
 
-@pytest.mark.skipif(not os.environ.get("DISPLAY"), reason="no display; run under xvfb-run")
-def test_a_real_window(tmp_path):
+in_a_window = pytest.mark.skipif(not os.environ.get("DISPLAY"), reason="no display; run under xvfb-run")
+
+
+def shown(tmp_path):
+    """What the program with a window prints."""
     picture = os.environ.get("RLCORE_SCREENSHOT", str(tmp_path / "window.png"))
     done = subprocess.run(
         [sys.executable, "-c", WINDOW, picture, picture + ".before.png"],
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=600,
         check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )
     assert done.returncode == 0, done.stderr
-    assert "['blurred cell', 'psf', 'blurred cell restored']" in done.stdout
-    assert float(re.search(r"longest gap (\S+)", done.stdout)[1]) < 0.1  # seconds, while it runs
+    return done.stdout
+
+
+@in_a_window
+def test_a_real_window(tmp_path):
+    assert "['blurred cell', 'psf', 'blurred cell restored']" in shown(tmp_path)
+
+
+@in_a_window
+@pytest.mark.timing
+def test_the_window_answers_within_a_tenth_of_a_second_while_it_restores(tmp_path):
+    assert float(re.search(r"longest gap (\S+)", shown(tmp_path))[1]) < 0.1

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from fixtures.examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rlcore.backend.kit.pinned_copies import PinnedCopies
@@ -34,7 +35,7 @@ class SlowSlot:
         del self.host
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     shape=st.lists(st.integers(1, 23), min_size=1, max_size=3),
     piece=st.integers(1, 300),
