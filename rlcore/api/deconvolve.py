@@ -133,7 +133,7 @@ def deconvolve(
     InputError
         If image, PSF or an option cannot be used.
     BackendError, BudgetError, CheckpointError
-        If the backend cannot run, memory or disk is too small, or the checkpoint is of another run.
+        If the backend cannot run, memory or disk is too small, or the checkpoint is of another run, in use or damaged.
     Cancelled
         If the callback or `cancel` stopped the run.
 

@@ -44,7 +44,7 @@ def refusal(folder, **options):
 def contents(folder):
     """Files by name; links by where they lead."""
     return {
-        path.name: os.readlink(path) if path.is_symlink() else path.read_bytes()
+        path.name: str(path.readlink()) if path.is_symlink() else path.read_bytes()
         for path in folder.iterdir()
         if path.is_symlink() or path.is_file()
     }
@@ -99,13 +99,16 @@ def test_a_volume_with_a_flipped_bit_is_refused_or_the_bit_is_of_no_use(state, t
     at = choose.randrange(len(content)) if seed else 20
     content[at] ^= 1 << choose.randrange(8)
     path.write_bytes(content)
+    found, refused = None, ""
     try:
-        result = run(state)
+        found = run(state)
     except rlcore.CheckpointError as error:
-        assert "is damaged: its volume" in str(error)
-        assert str(error).endswith("; remove it to start anew")
-    else:  # it lay in a part that is not done yet
-        np.testing.assert_array_equal(result, truth)
+        refused = str(error)
+    if found is not None:  # it lay in a part that is not done yet
+        np.testing.assert_array_equal(found, truth)
+        return
+    assert "is damaged: its volume" in refused
+    assert refused.endswith("; remove it to start anew")
 
 
 def test_a_flip_in_each_part_that_is_done_is_refused(state):
@@ -208,7 +211,9 @@ def test_a_state_that_was_edited_with_its_checksum_is_refused_all_the_same(state
     assert (tmp_path / "thesis.npy").read_text() == "precious"
 
 
-@pytest.mark.parametrize("text", ['{"finished": true}', '{"finished": ["result"]}', '{"program": "rlcore", "finished": []}'])
+@pytest.mark.parametrize(
+    "text", ['{"finished": true}', '{"finished": ["result"]}', '{"program": "rlcore", "finished": []}']
+)
 def test_a_strangers_finished_state_deletes_nothing(text, tmp_path):
     folder = tmp_path / "state"
     folder.mkdir()
