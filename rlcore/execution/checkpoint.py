@@ -196,7 +196,7 @@ class Checkpoint:
             self.state.history = self.state.history if history is None else history
         self._change()
 
-    def volume(self, name: str, box: Box, dtype: np.dtype[Any]) -> Volume:
+    def volume(self, name: str, box: Box, dtype: np.dtype[Any]) -> KeptVolume:
         """A working volume in the folder: the one of the earlier run if there is one."""
         with self._changed:
             known = self._volumes.setdefault(name, KeptVolume(self.folder / f"{name}.npy", box, dtype))
@@ -210,8 +210,7 @@ class Checkpoint:
                 known.make(self._token)
             except OSError as error:
                 raise self._unwritable(error) from error
-        volume: Volume = known.array
-        return volume
+        return known
 
     def remove(self) -> None:
         """Remove the checkpoint of a run that is finished, and nothing but what it has made; warns if that fails.
