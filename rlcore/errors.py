@@ -49,7 +49,7 @@ class BudgetError(RLCoreError, MemoryError):
 
 
 class CheckpointError(RLCoreError):
-    """A checkpoint belongs to other data, another PSF or other settings, or cannot be read."""
+    """A checkpoint belongs to another run, is in use by another process, is damaged, or cannot be read or written."""
 
 
 class Cancelled(RLCoreError):

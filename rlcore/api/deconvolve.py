@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import replace
 from typing import Any
@@ -17,7 +18,7 @@ from rlcore.api.request import Request
 from rlcore.api.settings import Settings
 from rlcore.backend import Backend
 from rlcore.execution.checkpoint import Checkpoint
-from rlcore.execution.history import HISTORY_FILE, History, Info
+from rlcore.execution.history import History, Info
 from rlcore.execution.progress import Callback, CancelEvent
 from rlcore.execution.run import Problem, Run
 from rlcore.execution.volumes.statistics import measure
@@ -114,7 +115,8 @@ def deconvolve(
         Stops the run when set.
     checkpoint : path, optional
         A folder for the run's state. A run that was stopped, or killed, and is started again with the same arguments
-        goes on from there and ends with the same bits. Removed when the run is finished.
+        goes on from there, by the plan that it began with, and ends with the same bits. One process may use it at a
+        time. Removed when the run is finished, after `out.flush()` if `out` has that.
     return_info : bool, default False
         Also return an `Info` with the fit of the model in each iteration. This takes no further transforms; of a large
         image only every n-th plane is compared, which takes 1 or 2 % of a run.
@@ -131,7 +133,7 @@ def deconvolve(
     InputError
         If image, PSF or an option cannot be used.
     BackendError, BudgetError, CheckpointError
-        If the backend cannot run, memory or disk is too small, or the checkpoint is of another run.
+        If the backend cannot run, memory or disk is too small, or the checkpoint is of another run, in use or damaged.
     Cancelled
         If the callback or `cancel` stopped the run.
 
@@ -163,28 +165,30 @@ def deconvolve(
     statistics = None
     if checkpoint is not None or settings.auto:
         statistics = measure(problem.image, digest=checkpoint is not None)
-    state, chosen = request.checkpoint_and_plan(plan, statistics)
-    found: Found | None = None
-    if settings.auto and statistics is not None:
-        if state is not None and state.plan is not None:
-            found = Found(chosen.iterations, EARLIER)
-        else:
-            search = Search(problem, plans, settings.gain, request.result_folder, callback, cancel)
-            found = search.run(chosen, statistics)
-        chosen = chosen.shortened(found.iterations)
-        plans = plans.changed(iterations=found.iterations, stop="none")
-    history = _history(problem, settings, state) if return_info or stop != "none" else None
-    momentum = MomentumSchedule(settings.acceleration, problem.backend, problem.geometry.image_shape)
-    run = Run(problem, plans, request.scratch, momentum, state, history, callback, cancel)
-    result, followed = run.follow(chosen, statistics)
+    state = request.open_checkpoint(statistics)
+    with state or contextlib.nullcontext():
+        chosen = request.plan_for(plan, state)
+        found: Found | None = None
+        if settings.auto and statistics is not None:
+            if state is not None and state.plan is not None:
+                found = Found(chosen.iterations, EARLIER)
+            else:
+                search = Search(problem, plans, settings.gain, request.result_folder, callback, cancel)
+                found = search.run(chosen, statistics)
+            chosen = chosen.shortened(found.iterations)
+            plans = plans.changed(iterations=found.iterations, stop="none")
+        history = _history(problem, settings, state) if return_info or stop != "none" else None
+        momentum = MomentumSchedule(settings.acceleration, problem.backend, problem.geometry.image_shape)
+        run = Run(problem, plans, request.scratch, momentum, state, history, callback, cancel)
+        result, followed = run.follow(chosen, statistics)
     return (result, _info(history, followed, found, momentum)) if history and return_info else result
 
 
 def _history(problem: Problem, settings: Settings, state: Checkpoint | None) -> History:
     """Records the fit of the model, and ends the run if a stopping rule is chosen."""
     rule = settled(check_threshold(settings.threshold, settings.stop)) if settings.stop != "none" else None
-    file = None if state is None else state.folder / HISTORY_FILE
-    return History(problem.backend, problem.geometry.image_shape, rule=rule, file=file)
+    known = None if state is None else state.state.history
+    return History(problem.backend, problem.geometry.image_shape, rule=rule, known=known)
 
 
 def _info(history: History, plan: Plan, found: Found | None, momentum: MomentumSchedule) -> Info:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
 from dataclasses import asdict, dataclass, replace
@@ -22,7 +21,7 @@ from rlcore.errors import InputError
 from rlcore.execution.checkpoint import Checkpoint
 from rlcore.execution.run import Problem
 from rlcore.execution.volumes.initial_estimate import InitialEstimate
-from rlcore.execution.volumes.statistics import Statistics, check_image
+from rlcore.execution.volumes.statistics import Statistics, check_image, digest_of
 from rlcore.optics.psf import PSF, prepare_psf
 from rlcore.planner import Job, Plan
 from rlcore.planner.within_memory import PlanMaker
@@ -99,29 +98,37 @@ class Request:
         file = getattr(self.problem.out, "filename", None)
         return Path(file).parent if file else Path(tempfile.gettempdir())
 
-    def checkpoint_and_plan(self, plan: Plan | None, statistics: Statistics | None) -> tuple[Checkpoint | None, Plan]:
-        """The checkpoint, new or of an earlier part of this run, and the plan to follow; `plan` is the caller's.
+    def open_checkpoint(self, statistics: Statistics | None) -> Checkpoint | None:
+        """The checkpoint, new or of an earlier part of this run, to be closed after use; None if there is to be none.
 
-        `statistics` are the image's, with its digest if there is to be a checkpoint.
+        `statistics` are the image's, with its digest.
+
+        Raises
+        ------
+        CheckpointError
+            If the checkpoint is of another run, in use, or damaged.
+        """
+        if self.checkpoint is None or statistics is None:
+            return None
+        return Checkpoint(self.checkpoint, self._identity(statistics.digest))
+
+    def plan_for(self, plan: Plan | None, state: Checkpoint | None) -> Plan:
+        """The plan to follow: that of the checkpoint, or `plan`, which is the caller's, or a new one.
 
         Raises
         ------
         InputError
-            If the plan was made for another run.
-        CheckpointError
-            If the checkpoint is of another run, or cannot be read.
+            If the caller's plan was made for another run.
         """
-        state = None
-        if self.checkpoint is not None and statistics is not None:
-            state = Checkpoint(self.checkpoint, self._identity(statistics.digest))
         resumed = state.plan if state else None
-        chosen = plan or resumed or self.plans.best()
+        # another plan would take the blocks that are done for its own
+        chosen = resumed or plan or self.plans.best()
         job = self.plans.job
         if resumed and self.settings.auto:  # an earlier part of this run has found the number of iterations
             chosen = chosen.shortened(resumed.iterations)
             job = replace(job, iterations=resumed.iterations, stop="none")
         self._check_plan(chosen, job)
-        return state, chosen
+        return chosen
 
     def _check_plan(self, plan: Plan, job: Job) -> None:
         self.settings.check_exchanges(plan)
@@ -141,7 +148,7 @@ class Request:
         problem, settings = self.problem, self.settings
         return {
             "image": digest,
-            "psf": hashlib.sha256(problem.psf.values.tobytes()).hexdigest(),
+            "psf": digest_of(problem.psf.values),
             "geometry": asdict(problem.geometry),
             "iterations": settings.iterations,
             "stop": [settings.stop, settings.threshold],

@@ -1,126 +1,460 @@
-"""Checkpoints: the state of a run on disk, from which it goes on after the last finished block."""
+"""Checkpoints: the state of a run on disk, from which it goes on with the parts that are not done yet.
+
+A folder holds `state.json`, a file for each working volume, and a lock. The state says, in format 1:
+
+    program, format     "rlcore" and 1
+    identity            everything that the result depends on
+    plan, sweeps        the plan, and what else the order of sweeps depends on
+    done                for each sweep the numbers of the parts (blocks) that are done, as ranges
+    volumes             for each volume shape, dtype and first voxel; for each part that is done its box and checksum
+    momentum, history   sums over parts
+    sum                 checksum of all of this
+
+What is done is a set, so parts may be done in any order, and by several workers. The order of writes makes each state
+that is found true, after a kill or a loss of power at any moment: voxels come to the disk before the state that speaks
+of them, and a volume that a state needs is not overwritten before a later state, which needs it no more, is on the
+disk. A thread does this while blocks are computed.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import shutil
+import re
+import secrets
+import threading
+import time
+import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
 
-from rlcore.backend import Shape, Volume
-from rlcore.errors import CheckpointError
+from rlcore.backend import Box, Shape, Volume
+from rlcore.errors import CheckpointError, caution
+from rlcore.execution.durable import read_own, sync_folder, write_whole
+from rlcore.execution.lock import Lock, clear_unfinished, is_lock
+from rlcore.execution.volumes.kept import KeptVolume
 from rlcore.planner.plan import Plan
 
+FORMAT = 1
 _STATE = "state.json"
-_FINISHED = {"finished": True}
+_MARKS = {"program": "rlcore", "format": FORMAT}
+_VOLUME = re.compile(r"estimate-\d+|point-\d+|ratio|other-ratio|result")
+_TOKEN = re.compile("[0-9a-f]{16}")
+_FIRST_STATE = re.compile(r"state-[0-9a-f]{16}\.new")
+"""A first state that was never finished, by a process whose token nobody knows any more."""
+_INTERVAL = 0.5
+"""Seconds between writes of the state within a sweep: the most that is computed again after a kill, and long enough
+for the disk to be the run's in between."""
+
+
+class CheckpointWarning(UserWarning):
+    """A run is finished, but its checkpoint could not be removed."""
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """The progress of a run: finished sweeps, and written blocks of the sweep under way."""
+class Order:
+    """Properties beside the plan that the order of sweeps depends on; a run goes on with those that it began with."""
 
-    sweep: int = 0
-    blocks: int = 0
+    chunks: Shape
+    """Shape of the result's chunks."""
+    gather: bool
+    """True if the last estimate stays in its own volume."""
+
+
+@dataclass(slots=True)
+class Progressed:
+    """The part of the state that changes while a run goes on."""
+
+    done: dict[int, set[int]] = field(default_factory=dict)
+    """By sweep, from 1, the numbers of the parts that are done."""
     momentum: Mapping[str, Any] = field(default_factory=lambda: {"momentum": [], "products": []})
-    """State of the momentum schedule at that time."""
+    history: Mapping[str, Any] = field(default_factory=lambda: {"known": [], "partial": []})
 
 
 class Checkpoint:
-    """A folder with the working volumes and a small state file that is replaced whole after every block.
+    """A folder with the working volumes and a small state file, held by this process until it is closed.
 
     Parameters
     ----------
     folder : path
         Made if absent. One that holds anything but a checkpoint is refused.
     identity : mapping
-        What the run depends on: data, PSF, settings. A checkpoint of another identity is refused.
+        Everything that the run depends on: data, PSF, settings. A checkpoint of another identity is refused.
+
+    Raises
+    ------
+    CheckpointError
+        If the folder cannot be used, another process uses it, or what it holds is of another run, damaged or unknown.
     """
 
     def __init__(self, folder: str | os.PathLike[str], identity: Mapping[str, Any]) -> None:
         self.folder = Path(folder)
-        self._identity = dict(identity)
-        self.state = State()
         self.plan: Plan | None = None
         """The plan of the run that is continued; None for a new run."""
-        if (self.folder / _STATE).exists():
-            self._read()
-        else:
-            self._make()
-
-    def start(self, plan: Plan) -> None:
-        """Begin a new run by this plan."""
-        self.plan = plan
-        self._write()
-
-    def reach(self, sweep: int, blocks: int, momentum: Mapping[str, Any]) -> None:
-        """Note that so many sweeps are finished, and so many blocks of the next are written."""
-        self.state = replace(self.state, sweep=sweep, blocks=blocks, momentum=momentum)
-        self._write()
-
-    def volume(self, name: str, shape: Shape, dtype: np.dtype[Any]) -> Volume:
-        """A working volume in the folder: the one of the earlier run if there is one."""
-        return open_volume(self.folder / f"{name}.npy", shape, dtype)
-
-    def remove(self) -> None:
-        """The run is finished: nothing is left to continue.
-
-        The state file says so before the first volume goes, and goes last: a run that is killed meanwhile and started
-        again does not go on with volumes that are no longer there.
-        """
-        self._replace(_FINISHED)
-        self._clear()
-        shutil.rmtree(self.folder)
-
-    def _clear(self) -> None:
-        """Remove everything but the state file."""
-        for path in self.folder.iterdir():
-            if path.name != _STATE:
-                path.unlink()
-
-    def _make(self) -> None:
+        self.order = Order((), gather=False)
+        self.state = Progressed()
+        self._identity = json.loads(json.dumps(identity))
+        self._token = secrets.token_hex(8)
+        self._volumes: dict[str, KeptVolume] = {}
+        self._changed = threading.Condition()
+        self._version = self._kept = 0
+        """Changes of the state, and those of them that are on the disk."""
+        self._urgent = self._closing = self._closed = self._must_settle = False
+        self._error: OSError | None = None
+        self._writer: threading.Thread | None = None
         try:
-            self.folder.mkdir(exist_ok=True)
-            foreign = next(self.folder.iterdir(), None)
+            self._made = _make_folder(self.folder)
+            self._lock = Lock(self.folder)
         except OSError as error:
             raise CheckpointError(f"checkpoint folder {str(self.folder)!r} cannot be used: {error.strerror}") from error
-        if foreign is not None and foreign.name != _STATE + ".new":
-            raise CheckpointError(
-                f"checkpoint folder {str(self.folder)!r} holds {foreign.name!r}, no checkpoint; name another"
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Checkpoint:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+        if kind is None:
+            self._check()
+
+    def start(self, plan: Plan, order: Order) -> None:
+        """Begin a new run by this plan."""
+        self.plan, self.order = plan, order
+        self._change()
+        self._settle()
+
+    def done(self, sweep: int) -> frozenset[int]:
+        """Numbers of the parts of a sweep that are done; sweeps count from 1."""
+        return frozenset(self.state.done.get(sweep, ()))
+
+    def finished(self, parts: list[int]) -> int:
+        """Number of sweeps that are done, of sweeps of so many parts each."""
+        numbers = range(1, len(parts) + 1)
+        return next((n - 1 for n, count in zip(numbers, parts, strict=True) if len(self.done(n)) < count), len(parts))
+
+    def begin(self, sweep: int, reads: list[str], writes: list[str]) -> None:
+        """Begin or continue a sweep that reads and writes these volumes.
+
+        Raises
+        ------
+        CheckpointError
+            If one that it reads is not complete.
+        """
+        for name in reads:
+            self.check_complete(name)
+        if done := self.done(sweep):
+            if any(name not in self._volumes or done != set(self._volumes[name].parts) for name in writes[:1]):
+                raise self._damaged(f"its volume {writes[0]!r} is not complete")
+            return
+        with self._changed:
+            for name in writes:
+                if name in self._volumes:
+                    self._volumes[name].parts.clear()
+            self._must_settle = True
+        self._change()
+
+    def check_complete(self, name: str) -> None:
+        """Refuse to go on if a volume lacks parts."""
+        if name not in self._volumes or not self._volumes[name].is_complete:
+            raise self._damaged(f"its volume {name!r} is not complete")
+
+    def before_saving(self) -> None:
+        """Wait until no state on the disk needs what is overwritten now."""
+        if self._must_settle:
+            self._settle()
+            self._must_settle = False
+
+    def reach(
+        self,
+        sweep: int,
+        part: int,
+        boxes: Mapping[str, Box],
+        momentum: Mapping[str, Any],
+        history: Mapping[str, Any] | None,
+    ) -> None:
+        """Note that a part of a sweep is done, and has written these boxes of volumes."""
+        sums = {name: self._volumes[name].sum_of(box) for name, box in boxes.items()}
+        with self._changed:
+            for name, entry in sums.items():
+                if entry is not None:
+                    self._volumes[name].parts[part] = entry
+                    self._volumes[name].touched = True
+            self.state.done.setdefault(sweep, set()).add(part)
+            self.state.momentum = momentum
+            self.state.history = self.state.history if history is None else history
+        self._change()
+
+    def volume(self, name: str, box: Box, dtype: np.dtype[Any]) -> KeptVolume:
+        """A working volume in the folder: the one of the earlier run if there is one."""
+        with self._changed:
+            known = self._volumes.setdefault(name, KeptVolume(self.folder / f"{name}.npy", box, dtype))
+        if (known.box, known.dtype) != (box, dtype):
+            raise self._damaged(f"its volume {name!r} has another shape or dtype")
+        if known.array is None:
+            # a state that names the volume goes before its file, so that a file is known whenever the run is killed
+            self._change()
+            self._settle()
+            try:
+                known.make(self._token)
+            except OSError as error:
+                raise self._unwritable(error) from error
+        return known
+
+    def remove(self) -> None:
+        """Remove the checkpoint of a run that is finished, and nothing but what it has made; warns if that fails.
+
+        The state says so before the first volume goes, and goes after them: a run that is killed meanwhile and started
+        again does not go on with volumes that are no longer there.
+        """
+        self._stop()
+        try:
+            names = sorted(self._volumes)
+            self._write({"finished": names})
+            for volume in self._volumes.values():
+                volume.close()
+            self._clear(names)
+            self._end()
+            self.folder.rmdir()
+        except OSError as error:
+            self._end()
+            caution(
+                f"the run is finished, but its checkpoint folder {str(self.folder)!r} could not be removed: "
+                f"{error.strerror}; remove it by hand",
+                CheckpointWarning,
             )
+
+    def close(self) -> None:
+        """Bring the last state to the disk, and give the folder free."""
+        if self._closed:
+            return
+        try:
+            self._stop(write=True)
+        finally:
+            self._end()
+        if self.plan is None and self._made:
+            with contextlib.suppress(OSError):
+                self.folder.rmdir()
+
+    def _end(self) -> None:
+        """Give files and folder free."""
+        self._closed = True
+        for volume in self._volumes.values():
+            volume.close()
+        self._lock.release()
+
+    def _clear(self, volumes: list[str]) -> None:
+        """Remove the files of volumes, and then the state."""
+        for name in volumes:
+            (self.folder / f"{name}.npy").unlink(missing_ok=True)
+        (self.folder / _STATE).unlink()
+
+    def _is_unfinished(self, name: str) -> bool:
+        return name.endswith(f"-{self._token}.new") or bool(_FIRST_STATE.fullmatch(name))
+
+    def _open(self) -> None:
+        clear_unfinished(self.folder)
+        if os.path.lexists(self.folder / _STATE):
+            self._read()
+        else:
+            self._refuse_others("no checkpoint; name another")
+
+    def _refuse_others(self, why: str, known: frozenset[str] = frozenset()) -> None:
+        """Refuse a folder with files that are not of this checkpoint."""
+        names = sorted(path.name for path in self.folder.iterdir())
+        for name in names:
+            if not (name == _STATE or name in known or is_lock(name) or self._is_unfinished(name)):
+                raise CheckpointError(f"checkpoint folder {str(self.folder)!r} holds {name!r}, {why}")
+        for name in filter(self._is_unfinished, names):
+            (self.folder / name).unlink()
 
     def _read(self) -> None:
         try:
-            found = json.loads((self.folder / _STATE).read_text())
-            if found == _FINISHED:
-                self._clear()
-                return
-            state, plan, identity = State(**found["state"]), Plan.from_dict(found["plan"]), found["identity"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            found = _decode(read_own(self.folder / _STATE))
+        except (OSError, ValueError) as error:
+            what = error.strerror if isinstance(error, OSError) else error
             raise CheckpointError(
-                f"checkpoint {str(self.folder)!r} cannot be read: {error}; remove it to start anew"
+                f"checkpoint {str(self.folder)!r} cannot be read: {what}; remove it to start anew, or name another"
             ) from error
-        ours = json.loads(json.dumps(self._identity))
-        other = [key for key in ours if ours[key] != identity.get(key)]
-        if other:
-            what = ", ".join(f"{key} (there {_short(identity.get(key))}, now {_short(ours[key])})" for key in other)
+        self._token = found["token"]
+        if "finished" in found:
+            names = frozenset(f"{name}.npy" for name in found["finished"])
+            self._refuse_others("which is not of the finished run; move it elsewhere, or name another", names)
+            self._clear(found["finished"])
+            return
+        identity = found["identity"]
+        if other := [key for key, value in self._identity.items() if identity.get(key) != value]:
+            what = ", ".join(
+                f"{key} (there {_short(identity.get(key))}, now {_short(self._identity[key])})" for key in other
+            )
             raise CheckpointError(
                 f"checkpoint {str(self.folder)!r} is of another run, with other {what}; remove it or name another"
             )
-        self.state, self.plan = state, plan
+        try:
+            self._load(found)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise self._damaged("its state is not complete") from error
+        files = frozenset(f"{name}.npy" for name in self._volumes)
+        self._refuse_others("which is not of this run; move it elsewhere", files)
+        self._verify()
 
-    def _write(self) -> None:
+    def _load(self, found: Mapping[str, Any]) -> None:
+        self.plan = Plan.from_dict(found["plan"])
+        self.order = Order(tuple(found["sweeps"]["chunks"]), gather=found["sweeps"]["gather"])
+        done = {int(n): {p for a, b in ranges for p in range(a, b + 1)} for n, ranges in found["done"].items()}
+        self.state = Progressed(done, found["momentum"], found["history"])
+        self._volumes = {
+            name: KeptVolume.from_dict(self.folder / f"{name}.npy", entry) for name, entry in found["volumes"].items()
+        }
+
+    def _verify(self) -> None:
+        """Check each volume against the state, and open it."""
+        for name, volume in self._volumes.items():
+            try:
+                volume.open()
+            except FileNotFoundError as error:
+                if volume.parts:
+                    raise self._damaged(f"its volume {name!r} is missing") from error
+            except (OSError, ValueError) as error:
+                what = error.strerror if isinstance(error, OSError) else error
+                raise self._damaged(f"its volume {name!r} cannot be used: {what}") from error
+
+    def _damaged(self, what: str) -> CheckpointError:
+        return CheckpointError(f"checkpoint {str(self.folder)!r} is damaged: {what}; remove it to start anew")
+
+    def _unwritable(self, error: OSError) -> CheckpointError:
+        return CheckpointError(
+            f"checkpoint {str(self.folder)!r} cannot be written: {error.strerror}; mend this, and run again to go on"
+        )
+
+    def _change(self) -> None:
+        """Have the state written, soon."""
+        self._check()
+        with self._changed:
+            self._version += 1
+            if self._writer is None:
+                self._writer = threading.Thread(target=self._keep_writing, name="rlcore-checkpoint", daemon=True)
+                self._writer.start()
+            self._changed.notify_all()
+
+    def _settle(self) -> None:
+        """Wait until the state, and all that it speaks of, is on the disk."""
+        with self._changed:
+            wanted, self._urgent = self._version, True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._kept >= wanted or self._error is not None)
+        self._check()
+
+    def _check(self) -> None:
+        if self._error is not None:
+            raise self._unwritable(self._error) from self._error
+
+    def _stop(self, *, write: bool = False) -> None:
+        """End the thread, after a last write if there is something to write."""
+        with self._changed:
+            self._closing = True
+            if not write:
+                self._kept = self._version
+            self._changed.notify_all()
+        if self._writer is not None:
+            self._writer.join()
+
+    def _keep_writing(self) -> None:
+        last = 0.0
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closing or self._kept < self._version)
+                if self._kept == self._version:
+                    return
+                rest = last + _INTERVAL - time.monotonic()
+                self._changed.wait_for(lambda: self._closing or self._urgent, max(0.0, rest))
+                version, content, self._urgent = self._version, self._content(), False
+                touched = [volume for volume in self._volumes.values() if volume.touched]
+                for volume in touched:
+                    volume.touched = False
+            try:
+                for volume in touched:
+                    volume.sync()
+                self._write(content)
+            except OSError as error:
+                with self._changed:
+                    self._error = error
+                    self._changed.notify_all()
+                return
+            last = time.monotonic()
+            with self._changed:
+                self._kept = max(self._kept, version)
+                self._changed.notify_all()
+
+    def _content(self) -> dict[str, Any]:
         assert self.plan is not None
-        self._replace({"identity": self._identity, "plan": asdict(self.plan), "state": asdict(self.state)})
+        return {
+            "identity": self._identity,
+            "plan": asdict(self.plan),
+            "sweeps": asdict(self.order),
+            "done": {str(sweep): _ranges(parts) for sweep, parts in self.state.done.items()},
+            "volumes": {name: volume.to_dict() for name, volume in self._volumes.items()},
+            "momentum": self.state.momentum,
+            "history": self.state.history,
+        }
 
-    def _replace(self, content: Mapping[str, Any]) -> None:
-        beside = self.folder / (_STATE + ".new")
-        beside.write_text(json.dumps(content))
-        beside.replace(self.folder / _STATE)
+    def _write(self, content: Mapping[str, Any]) -> None:
+        body = json.loads(json.dumps({**_MARKS, "token": self._token, **content}))
+        write_whole(self.folder / _STATE, json.dumps(body | {"sum": _sum(body)}).encode(), self._token)
+
+
+def _make_folder(folder: Path) -> bool:
+    """Make a folder, unless it is there; returns whether it was made."""
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        if not folder.is_dir():
+            raise
+        return False
+    sync_folder(folder.parent)
+    return True
+
+
+def _decode(text: bytes) -> dict[str, Any]:
+    """The state that a file holds; raises ValueError, with the reason, if it is not as it was written."""
+    found = json.loads(text)
+    if not isinstance(found, dict) or found.get("program") != _MARKS["program"]:
+        raise ValueError("its state is not one of rlcore's")
+    if found.get("format") != FORMAT:
+        raise ValueError(f"it is of format {found.get('format')!r}, and this version of rlcore knows {FORMAT} alone")
+    if found.pop("sum", None) != _sum(found):
+        raise ValueError("its state has been changed")
+    # names of files are made of these
+    names = [*found.get("finished", ()), *found.get("volumes", ())]
+    if not all(map(_VOLUME.fullmatch, names)) or not _TOKEN.fullmatch(found.get("token", "")):
+        raise ValueError("its state names unknown files")
+    return found
+
+
+def _sum(body: Mapping[str, Any]) -> int:
+    return zlib.crc32(json.dumps(body, sort_keys=True).encode())
+
+
+def _ranges(parts: set[int]) -> list[list[int]]:
+    """Numbers as ranges, each by its first and last."""
+    ranges: list[list[int]] = []
+    for part in sorted(parts):
+        if ranges and ranges[-1][1] == part - 1:
+            ranges[-1][1] = part
+        else:
+            ranges.append([part, part])
+    return ranges
 
 
 def open_volume(path: Path, shape: Shape, dtype: np.dtype[Any]) -> Volume:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -89,7 +88,7 @@ def execute(work: Work, plan: Plan) -> str:
         todo = work.sweeps(plan, state, finished)
         if work.history:
             work.history.forget(finished)
-        past = work.checkpoint.state.sweep if work.checkpoint else 0
+        past = work.checkpoint.finished([len(sweep.tiling) for sweep in todo]) if work.checkpoint else 0
         work.reporter.begin([sweep.units for sweep in todo], past, finished / plan.iterations)
         # the run may have been killed between its last sweep and its end
         if past == len(todo) or (past and work.has_ended(todo[past - 1].finished)):
@@ -142,16 +141,28 @@ class Engine:
         work = self._work
         work.written = False
         work.reporter.block, work.reporter.blocks = 1, len(sweep.tiling)
-        done = work.checkpoint.state.blocks if work.checkpoint else 0
-        work.reporter.skip(done * sweep.units / len(sweep.tiling))
-        numbered = itertools.islice(enumerate(sweep.tiling, start=1), done, None)
+        done: frozenset[int] = frozenset()
+        if work.checkpoint:
+            work.checkpoint.begin(work.reporter.sweep, self._reads(sweep), self._writes(sweep))
+            done = work.checkpoint.done(work.reporter.sweep)
+        work.reporter.skip(len(done) * sweep.units / len(sweep.tiling))
+        numbered = (item for item in enumerate(sweep.tiling, start=1) if item[0] not in done)
         compute = {"iterate": self._iterate, "blur": self._blur, "correct": self._correct}[sweep.kind](sweep)
         try:
             self._executor.run(BlockWork(self._loader(sweep), compute, self._saver(sweep)), numbered)
         finally:
             self._spare.clear()
-        if work.checkpoint:
-            work.checkpoint.reach(work.reporter.sweep, 0, work.momentum.to_dict())
+
+    def _reads(self, sweep: Sweep) -> list[str]:
+        """Volumes that have to be complete before a sweep."""
+        names = {sweep.source.estimate, sweep.source.previous, *(self._ratios() if sweep.kind == "correct" else ())}
+        if sweep.source.point and sweep.written:
+            names.add(sweep.source.point)
+        return sorted(names - {START.estimate})
+
+    def _writes(self, sweep: Sweep) -> list[str]:
+        """Volumes that a sweep writes, first one that each of its blocks writes."""
+        return list(self._ratios()) if sweep.kind == "blur" else [name for _, name in sweep.written]
 
     def _loader(self, sweep: Sweep) -> Callable[[NumberedBlock], tuple[Any, ...]]:
         """Loads the state of a block, then its image or its ratios, then its weight.
@@ -266,18 +277,28 @@ class Engine:
 
     def _saver(self, sweep: Sweep) -> Callable[[tuple[Any, ...], NumberedBlock], None]:
         """Saves the computed arrays: ratios, or the parts of the next state that are written."""
-        ratios = [(name, False) for name in self._ratios()] if sweep.kind == "blur" else []
-        named = ratios or [(name, part == State._fields.index("point")) for part, name in sweep.written]
-        targets, work = [(self._store(name), sampled) for name, sampled in named], self._work
+        points = {name for part, name in sweep.written if part == State._fields.index("point")}
+        names = self._writes(sweep)
+        targets, work = [(self._store(name), name in points) for name in names], self._work
+        number = work.reporter.sweep
 
         def save(arrays: tuple[Any, ...], item: NumberedBlock) -> None:
             work.written = True
+            if work.checkpoint:
+                work.checkpoint.before_saving()
             with self._stream():
                 for (target, sampled), array in zip(targets, arrays, strict=True):
                     if array is not None:
                         target.save(array, work.momentum.carried(item[1]) if sampled else item[1])
+            is_written = [array is not None for array in arrays]
             self._set_aside(*(array for (_, sampled), array in zip(targets, arrays, strict=True) if not sampled))
             if work.checkpoint:
-                work.checkpoint.reach(work.reporter.sweep - 1, item[0], work.momentum.to_dict())
+                cores = {
+                    name: (work.momentum.carried(item[1]) if sampled else item[1]).core
+                    for name, (_, sampled), written in zip(names, targets, is_written, strict=True)
+                    if written
+                }
+                history = work.history.to_dict() if work.history else None
+                work.checkpoint.reach(number, item[0], cores, work.momentum.to_dict(), history)
 
         return save

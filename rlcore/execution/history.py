@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,9 +15,6 @@ from rlcore.algorithm.stopping import Rule
 from rlcore.backend import Backend, Fit, Shape, Volume
 from rlcore.backend.boxes import Block
 from rlcore.backend.formulas.fit import total
-
-HISTORY_FILE = "history.json"
-"""The history, in the folder of a checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +65,8 @@ class History:
         A rule of `rlcore.algorithm.stopping`: decides from the divergences so far when to stop.
     held_out : ndarray, optional
         Sampled planes that the model is compared with instead of the image's own.
-    file : Path, optional
-        Keeps the reports of blocks for a run that is resumed.
+    known : mapping, optional
+        The reports of an earlier part of the run, from its checkpoint.
     """
 
     def __init__(
@@ -81,7 +76,7 @@ class History:
         *,
         rule: Rule | None = None,
         held_out: Volume | None = None,
-        file: Path | None = None,
+        known: Mapping[str, Any] | None = None,
     ) -> None:
         self.sampled = SampledPlanes.over(image_shape)
         self.stop: int | None = None
@@ -94,13 +89,13 @@ class History:
         """By iteration, of those that all blocks have reported."""
         self._partial: dict[int, dict[int, Fit]] = {}
         """By iteration and block, of those that not all blocks have reported."""
-        self._file = file
-        if file is not None and file.exists():
-            self._read(file)
+        self._resumes = known is not None
+        if known is not None:
+            self._restore(known)
 
     def forget(self, finished: int) -> None:
         """Forget what came after so many iterations, from which the run goes on, maybe by another plan."""
-        if self._file is None:
+        if not self._resumes:
             self._known = {iteration: fit for iteration, fit in self._known.items() if iteration <= finished}
             self._partial = {}
         self._held_out_planes = None
@@ -130,8 +125,6 @@ class History:
         if len(reported) == blocks:
             self._known[iteration] = total(self._partial.pop(iteration).values())
             self._judge()
-        if self._file is not None:
-            self._write(self._file)
 
     def _judge(self) -> None:
         if self._rule is not None:
@@ -179,16 +172,18 @@ class History:
             self._held_out_planes = uploaded
         return uploaded
 
-    def _write(self, file: Path) -> None:
+    def to_dict(self) -> dict[str, Any]:
+        """The reports that a resumed run needs, in types that JSON has."""
+        # blocks may report from other threads meanwhile
         partial = [
-            [iteration, number, *fit] for iteration, fits in self._partial.items() for number, fit in fits.items()
+            [iteration, number, *map(float, fit)]
+            for iteration, fits in self._partial.copy().items()
+            for number, fit in fits.copy().items()
         ]
-        beside = file.with_suffix(".new")
-        beside.write_text(json.dumps({"known": [[k, *fit] for k, fit in self._known.items()], "partial": partial}))
-        beside.replace(file)
+        known = [[iteration, *map(float, fit)] for iteration, fit in self._known.copy().items()]
+        return {"known": known, "partial": partial}
 
-    def _read(self, file: Path) -> None:
-        found = json.loads(file.read_text())
+    def _restore(self, found: Mapping[str, Any]) -> None:
         self._known = {int(k): Fit(*fit) for k, *fit in found["known"]}
         for iteration, number, *fit in found["partial"]:
             self._partial.setdefault(int(iteration), {})[int(number)] = Fit(*fit)

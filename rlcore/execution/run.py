@@ -12,7 +12,7 @@ from rlcore.algorithm.momentum import MomentumSchedule
 from rlcore.algorithm.regularization import Prior, Regularizer
 from rlcore.backend import Backend, Shape
 from rlcore.errors import caution
-from rlcore.execution.checkpoint import Checkpoint
+from rlcore.execution.checkpoint import Checkpoint, Order
 from rlcore.execution.engine import ReplanWarning, Work, execute
 from rlcore.execution.history import History
 from rlcore.execution.progress import Callback, CancelEvent, Reporter
@@ -78,7 +78,7 @@ class Run:
         if self.checkpoint is None or self.checkpoint.plan is None:
             check_disk(self.scratch, plan.scratch_bytes)
             if self.checkpoint is not None:
-                self.checkpoint.start(plan)
+                self.checkpoint.start(plan, Order(problem.chunks, gather=problem.out is None))
         result = result_for(backend, problem.geometry.image_shape, problem.out, native=problem.native)
         start = problem.start.store(backend, problem.geometry, image, problem.image)
         with WorkingVolumes(
@@ -91,9 +91,13 @@ class Run:
             checkpoint=self.checkpoint,
         ) as volumes:
             volumes.deliver(execute(self._work(image, volumes, plan), plan), result, problem.chunks)
+        finished = result.finish()
         if self.checkpoint is not None:
+            # what is still on its way to the disk would be lost with the power, and the checkpoint with it
+            if callable(flush := getattr(problem.out, "flush", None)):
+                flush()
             self.checkpoint.remove()
-        return result.finish(), plan
+        return finished, plan
 
     def _open(self, plan: Plan, statistics: Statistics | None) -> tuple[Image, Plan]:
         """The image, and the plan; a smaller one, with a warning, if the device has no room for the image."""
@@ -111,7 +115,8 @@ class Run:
             caution(f"{cause}; starting by a smaller plan: {plan}", ReplanWarning)
 
     def _work(self, image: Image, volumes: WorkingVolumes, plan: Plan) -> Work:
-        problem = self.problem
+        problem, checkpoint = self.problem, self.checkpoint
+        order = Order(problem.chunks, gather=problem.out is None) if checkpoint is None else checkpoint.order
         return Work(
             backend=problem.backend,
             psf=problem.psf,
@@ -119,12 +124,12 @@ class Run:
             volumes=volumes,
             background=image.background,
             floor=image.floor,
-            chunks=problem.chunks,
+            chunks=order.chunks,
             reporter=Reporter(self.callback, self.cancel, plan.iterations, looking=self.searching),
-            checkpoint=self.checkpoint,
+            checkpoint=checkpoint,
             smaller_plan=self.plans.smaller,
             momentum=self.momentum,
             regularizer=Regularizer(problem.prior, problem.backend, problem.geometry, image.constant),
-            gather=problem.out is None,
+            gather=order.gather,
             history=self.history,
         )

@@ -72,8 +72,7 @@ def measure(image: Any, *, digest: bool = False) -> Statistics:
         If voxels are NaN or infinite; the message says how many and where the first is.
     """
     if not isinstance(image, np.ndarray) and array_api_compat.is_array_api_obj(image):
-        return _measure_native(image)
-    sha = hashlib.sha256(f"{tuple(image.shape)} {image.dtype}".encode())
+        return _measure_native(image, digest=digest)
     boxes = list(pieces(tuple(image.shape), chunks_of(image), _PIECE))
     in_memory = isinstance(image, np.ndarray) and not is_mapped(image)
     with ThreadPoolExecutor(processors() if in_memory else min(processors(), _READERS)) as pool:
@@ -81,17 +80,13 @@ def measure(image: Any, *, digest: bool = False) -> Statistics:
     total = math.fsum(each.total for each in summaries)
     if not math.isfinite(total):
         _refuse_not_finite(image, boxes)
-    if digest:
-        for box in boxes:
-            sha.update(np.ascontiguousarray(_values(image, box)).data)
-            release(image)
     negative, below = 0, 0.0
     if min(each.minimum for each in summaries) < 0:
         counts = [_below_zero(image, box) for box, each in zip(boxes, summaries, strict=True) if each.minimum < 0]
         negative, below = sum(c for c, _ in counts), math.fsum(s for _, s in counts)
     size = math.prod(image.shape)
     maximum = max(0.0, *(each.maximum for each in summaries))
-    return Statistics(maximum, (total - below) / size, negative, sha.hexdigest() if digest else "")
+    return Statistics(maximum, (total - below) / size, negative, digest_of(image) if digest else "")
 
 
 def measure_on_device(backend: Backend[Any], array: Any, image: Any) -> Statistics:
@@ -112,9 +107,28 @@ def measures_on_device(backend: Backend[Any]) -> bool:
     return overrides(backend, "summary") and not backend.facts.on_host
 
 
-def _measure_native(image: Any) -> Statistics:
+def digest_of(image: Any) -> str:
+    """SHA-256 of all voxels of anything that can be sliced, of its shape and its dtype."""
+    sha = hashlib.sha256(f"{tuple(image.shape)} {image.dtype}".encode())
+    native = not isinstance(image, np.ndarray) and array_api_compat.is_array_api_obj(image)
+    for box in pieces(tuple(image.shape), chunks_of(image), _PIECE):
+        part = image[box.slices((0,) * len(box.start))]
+        sha.update(np.ascontiguousarray(np.from_dlpack(_to_cpu(part)) if native else part).data)
+        release(image)
+    return sha.hexdigest()
+
+
+def _to_cpu(array: Any) -> Any:
+    """An array of an array-API library, in host memory."""
+    try:
+        return array_api_compat.to_device(array, "cpu")
+    except ValueError:  # a library may call the host by another name
+        return array
+
+
+def _measure_native(image: Any, *, digest: bool) -> Statistics:
     """Statistics by the array's own library, on its own device."""
-    xp = array_api_compat.array_namespace(image)
+    voxels, xp = image, array_api_compat.array_namespace(image)
     image = xp.astype(image, xp.uint8) if xp.isdtype(image.dtype, "bool") else image
     finite = xp.isfinite(image)
     if not bool(xp.all(finite)):
@@ -123,7 +137,8 @@ def _measure_native(image: Any) -> Statistics:
     below = image < 0
     clipped = xp.where(below, xp.zeros_like(image), image)
     mean = float(xp.sum(clipped, dtype=xp.float64)) / math.prod(image.shape)
-    return Statistics(max(0.0, float(xp.max(image))), mean, int(xp.count_nonzero(below)))
+    maximum, negative = max(0.0, float(xp.max(image))), int(xp.count_nonzero(below))
+    return Statistics(maximum, mean, negative, digest_of(voxels) if digest else "")
 
 
 def chunks_of(array: Any) -> Shape:

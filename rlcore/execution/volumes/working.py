@@ -74,6 +74,8 @@ class WorkingVolumes:
 
     def deliver(self, name: str, result: Store, chunks: Shape) -> None:
         """Copy the volume of this name, with which the run ended, to the result, in whole chunks."""
+        if self._checkpoint is not None:
+            self._checkpoint.check_complete(name)
         source = self.store(name, "scratch")  # a run killed at this point has it in its checkpoint only
         if source is result:
             return
@@ -86,7 +88,8 @@ class WorkingVolumes:
         backend = self._backend
         dtype, wraps = backend.facts.dtype, self._geometry.wraps
         if self._checkpoint is not None:
-            return HostStore(backend, self._checkpoint.volume(name, box.shape, dtype), box.start, wraps=wraps)
+            kept = self._checkpoint.volume(name, box, dtype)
+            return HostStore(backend, kept.array, box.start, wraps=wraps, saved=kept.add)
         if placement == "device":
             return DeviceStore(backend, backend.full(box.shape, 0.0), box.start, wraps=wraps)
         if placement == "host":

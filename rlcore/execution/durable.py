@@ -1,0 +1,93 @@
+"""Files that outlast a kill and a loss of power: made exclusively, written whole, and on the disk before they count."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from pathlib import Path
+
+_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+"""A link is never followed: it may lead to someone else's file."""
+
+
+def claim(path: Path) -> int:
+    """A new file, open for reading and writing; one that exists already, even as a link, is an error."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, 0o666)
+
+
+def open_own(path: Path, *, write: bool = False) -> int:
+    """A file that exists, opened for reading, or for writing too.
+
+    Raises
+    ------
+    OSError
+        If it is a link, has another name elsewhere, or is no regular file: then it may be someone else's.
+    """
+    _check_own(path, os.lstat(path))  # before opening, which waits for a writer if it is a pipe
+    handle = os.open(path, (os.O_RDWR if write else os.O_RDONLY) | _FLAGS)
+    try:
+        _check_own(path, os.fstat(handle))
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
+
+
+def read_own(path: Path) -> bytes:
+    """All bytes of a file that is no link."""
+    with os.fdopen(open_own(path), "rb") as file:
+        return file.read()
+
+
+def write_whole(path: Path, content: bytes, token: str) -> None:
+    """Replace a file in one step: a kill or a loss of power leaves the old content or the new, never a part of it.
+
+    `token` is the writer's own; a file of that name is left from a write of its that was cut short.
+    """
+    beside = unfinished(path, token)
+    beside.unlink(missing_ok=True)
+    handle = claim(beside)
+    try:
+        try:
+            rest = memoryview(content)
+            while rest:
+                rest = rest[os.write(handle, rest) :]
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        beside.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+        raise
+    sync_folder(path.parent)
+
+
+def unfinished(path: Path, token: str) -> Path:
+    """The name of a file that is not complete yet."""
+    return path.with_name(f"{path.stem}-{token}.new")
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names of a folder's files to the disk, where the system can."""
+    if os.name == "nt":  # which opens no folders, and keeps names in its journal
+        return
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # a folder may be for writing only
+        return
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        # some file systems of networks have no such thing for folders
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):
+            raise
+    finally:
+        os.close(handle)
+
+
+def _check_own(path: Path, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+        raise OSError(errno.EINVAL, f"{path.name!r} is a link or no regular file", str(path))
