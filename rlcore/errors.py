@@ -52,6 +52,10 @@ class CheckpointError(RLCoreError):
     """A checkpoint belongs to other data, another PSF or other settings, or cannot be read."""
 
 
+class OutputError(RLCoreError):
+    """An output cannot be completed: another run writes it, the disk is full, or its name was taken meanwhile."""
+
+
 class Cancelled(RLCoreError):
     """The run was stopped by its callback or cancel event."""
 

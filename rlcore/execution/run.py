@@ -15,6 +15,7 @@ from rlcore.errors import caution
 from rlcore.execution.checkpoint import Checkpoint
 from rlcore.execution.engine import ReplanWarning, Work, execute
 from rlcore.execution.history import History
+from rlcore.execution.kept_checkpoints import release_checkpoint
 from rlcore.execution.progress import Callback, CancelEvent, Reporter
 from rlcore.execution.volumes.image import Image, open_image
 from rlcore.execution.volumes.initial_estimate import InitialEstimate
@@ -92,7 +93,7 @@ class Run:
         ) as volumes:
             volumes.deliver(execute(self._work(image, volumes, plan), plan), result, problem.chunks)
         if self.checkpoint is not None:
-            self.checkpoint.remove()
+            release_checkpoint(self.checkpoint)
         return result.finish(), plan
 
     def _open(self, plan: Plan, statistics: Statistics | None) -> tuple[Image, Plan]:
