@@ -30,8 +30,10 @@ def clean(folder: Path, *, dry_run: bool = False, force: bool = False) -> list[s
     if not folder.is_dir():
         raise InputError(f"folder {str(folder)!r} does not exist; name the one of the outputs")
     try:
+        # what an ended run left of an output may be taken over by the run that writes it now
+        busy = {owner.output for _, owner in locks(folder) if owner is not None and owner.runs}
         lines = [
-            *(_clean_folder(path, owner, dry_run, force) for path, owner in work_folders(folder)),
+            *(_clean_folder(path, owner, busy, dry_run, force) for path, owner in work_folders(folder)),
             *(_clean_lock(path, owner, dry_run, force) for path, owner in locks(folder)),
         ]
     except OSError as error:
@@ -39,7 +41,7 @@ def clean(folder: Path, *, dry_run: bool = False, force: bool = False) -> list[s
     return lines or [f"nothing of killed runs is in {str(folder)!r}"]
 
 
-def _clean_folder(path: Path, owner: Owner | None, dry_run: bool, force: bool) -> str:
+def _clean_folder(path: Path, owner: Owner | None, busy: set[str], dry_run: bool, force: bool) -> str:
     if owner is None:
         # killed before it said whose it is, a run leaves an empty folder
         if next(path.iterdir(), None) is not None:
@@ -48,6 +50,8 @@ def _clean_folder(path: Path, owner: Owner | None, dry_run: bool, force: bool) -
             path.rmdir()
         return _removed(path, "an empty work folder", dry_run)
     reason = reason_to_keep(path, owner, force=force)
+    if reason is None and owner.output in busy:
+        reason = "another run writes this output"
     if reason is not None:
         return f"kept {str(path)!r}, of output {owner.output!r}: {reason}"
     if not dry_run and not discard(path, owner):
@@ -58,7 +62,7 @@ def _clean_folder(path: Path, owner: Owner | None, dry_run: bool, force: bool) -
 def _clean_lock(path: Path, owner: Owner | None, dry_run: bool, force: bool) -> str:
     if owner is None:
         return f"kept {str(path)!r}: it does not say whose it is"
-    if not owner.gone and (owner.here or not force):
+    if owner.runs or not (owner.gone or force):
         return f"kept {str(path)!r}: it is of {owner}"
     if not dry_run:
         remove_lock(path, owner)

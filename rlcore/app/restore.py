@@ -12,8 +12,10 @@ from typing import Any
 from rlcore.app import speed
 from rlcore.app.channel_psfs import ChannelPSF, files_of, open_psfs, report_computed, to_one_extent
 from rlcore.app.file_request import FileRequest
+from rlcore.app.files.apart import Named, check_apart
 from rlcore.app.files.destination import check_output
 from rlcore.app.files.layout import Place
+from rlcore.app.files.ome_xml import files_of_planes
 from rlcore.app.files.opening import Opened, into, open_file
 from rlcore.app.files.output import Target
 from rlcore.app.files.provenance import Provenance, UsedPSF
@@ -66,6 +68,10 @@ def restore(
     check_request(request)
     with working_on(request.output, force_unlock=request.force_unlock) as work:
         image = open_file(request.image, "image", pick=request.pick, decode=into(work.decoded, request.memory))
+        check_apart(
+            [("output", request.output), *_others(request)],
+            [("image", path) for path in files_of_planes(image.path, image.about)],
+        )
         image.volume(Place())  # reports unreadable voxels before any fault of the PSF
         files = open_psfs(request.psf, request.psfs, image, request.psf_model)
         if say is not None:
@@ -86,14 +92,19 @@ def restore(
 def check_request(request: FileRequest) -> None:
     """Raises InputError if what the run is to write cannot be written, or is not apart from what it reads."""
     inputs = [("image", request.image), *(("psf", path) for path in files_of(request.psf, request.psfs))]
-    others = [("checkpoint", request.checkpoint), ("report", request.report)]
     check_output(
         request.output,
         inputs,
         # a run that was killed when its output had just got its name is resumed, and only cleans up
         force=request.force or is_output_of(request.checkpoint, request.output),
-        others=tuple((role, path) for role, path in others if path is not None),
+        others=_others(request),
     )
+
+
+def _others(request: FileRequest) -> tuple[Named, ...]:
+    """Returns what the run writes besides its output."""
+    others = ("checkpoint", request.checkpoint), ("report", request.report)
+    return tuple((role, path) for role, path in others if path is not None)
 
 
 def _target(request: FileRequest, image: Opened, plan: Plan, files: list[ChannelPSF], psfs: list[PSF]) -> Target:

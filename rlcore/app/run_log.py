@@ -13,6 +13,7 @@ from typing import Any
 from rlcore.app.files.durable import write_whole
 from rlcore.app.files.lock import LOCK, Lock
 from rlcore.app.files.owner import Owner
+from rlcore.app.files.work_folder import LeftOverWarning
 from rlcore.errors import CheckpointError, caution
 from rlcore.planner import Plan
 
@@ -21,10 +22,6 @@ _VOLUME_FILES = re.compile(
     r"(state|history)\.json(\.new)?|(start|result|ratio|other-ratio|estimate-\d+|point-\d+)\.(npy|new)"
 )
 """Names of what the checkpoint of a volume holds."""
-
-
-class LeftOverWarning(UserWarning):
-    """A checkpoint folder holds something that is not the run's, and stays."""
 
 
 class RunLog:

@@ -23,7 +23,7 @@ from rlcore.app.files.zarr_concurrency import limit_concurrency
 from rlcore.app.run_log import RunLog, is_output_of
 from rlcore.app.speed import Stopwatch
 from rlcore.backend import Backend
-from rlcore.errors import Cancelled, CheckpointError, OutputError
+from rlcore.errors import Cancelled, CheckpointError, InputError, OutputError
 from rlcore.execution.checkpoint import open_volume as map_new
 from rlcore.execution.kept_checkpoints import keep_checkpoints
 from rlcore.execution.progress import Callback, CancelEvent, Progress
@@ -143,28 +143,31 @@ class SeriesRun:
             return Mapped(file, map_new(file, layout.shape, np.dtype(np.float32)), layout, layout.axes)
 
         remove(work.result)  # of an earlier part of the run, which stopped while it wrote integers
-        remove(work.reserved)
         # both files exist side by side in the end; room for the second is held until then
-        hold_space(work.reserved, self._target.disk)
-        self._fill(work.real, real, real, run_log)
+        self._fill(work.real, real, real, run_log, hold=self._target.disk)
         volumes = real(work.real)
         step = step_of(volumes, self._places, self._request.dtype)
         remove(work.reserved)
-        out = self._target.with_step(step).create(work.result)
+        try:
+            out = self._target.with_step(step).create(work.result)
+        except InputError as error:
+            raise OutputError(str(error)) from error  # not refused before the run, but failed after it
         for place in self._places:
             to_steps(volumes.volume(place), step, out.volume(place))
             out.finish(place)
         out.close()
         return step
 
-    def _fill(self, path: Path, create: Any, reopen: Any, run_log: RunLog | None) -> None:
-        """Restores every unfinished volume into the file at `path`."""
+    def _fill(self, path: Path, create: Any, reopen: Any, run_log: RunLog | None, *, hold: int = 0) -> None:
+        """Restores every unfinished volume into the file at `path`; meanwhile holds disk space for another file."""
         finished = run_log.finished if run_log else 0
         if finished == 0:
             remove(path)  # a run killed in its first volume leaves a file with nothing to keep
-            self._check_room()
+            self._check_room(hold)
         elif run_log is not None:
             _check_growing(path, run_log)
+        if hold:
+            hold_space(self._work.reserved, hold)
         out: Output = reopen(path) if finished else create(path)
         if run_log is not None and finished == 0:
             run_log.begin(run_log.plan or self._target.plan, None if path.is_dir() else path.stat().st_size)
@@ -176,13 +179,11 @@ class SeriesRun:
                 self._restore(number, finished, out, run_log)
         out.close()
 
-    def _check_room(self) -> None:
+    def _check_room(self, hold: int) -> None:
         """Raises InputError if not everything that the run will write fits on the disk of the output."""
         target, folder = self._target, self._work.output.parent
-        needed = target.disk
-        if self._request.dtype != "float32":
-            # room for the integers is held already
-            needed = 4 * math.prod(target.layout.shape)
+        # float32 beside the integers, or the result alone
+        needed = hold + 4 * math.prod(target.layout.shape) if hold else target.disk
         checkpoint = self._request.checkpoint
         # scratch files lie in the work folder; a checkpoint may be on another disk
         if checkpoint is None or checkpoint.stat().st_dev == folder.stat().st_dev:

@@ -93,7 +93,7 @@ def _check(path: Path, holder: Owner | None, what: str, force: bool) -> None:
     """Raises OutputError unless a lock with this content may be taken over."""
     if holder is not None and holder.gone:
         return
-    if holder is not None and holder.here:
+    if holder is not None and holder.runs:
         # never by force: this host knows that it runs
         raise OutputError(f"{what} is being written by {holder}; wait for it, or stop it")
     if force:

@@ -12,6 +12,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+_UNKNOWN = "unknown"
+"""Start of any process, where the system is not asked: it counts as running until it is said to have ended."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
@@ -54,8 +57,13 @@ class Owner:
         return self.host == platform.node()
 
     @property
+    def runs(self) -> bool:
+        """True if the process is known to run."""
+        return self.here and self.started != _UNKNOWN and not self.gone
+
+    @property
     def gone(self) -> bool:
-        """True if the process is known to have ended; of another host that is never known."""
+        """True if the process is known to have ended; of another host that is not known."""
         return self.here and start_of(self.pid) != self.started
 
     def __str__(self) -> str:
@@ -77,5 +85,4 @@ def start_of(pid: int) -> str:
     if os.name == "posix":
         said = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
         return said.stdout.strip()
-    # unknown here: every process counts as running, and its lock is taken by --force-unlock
-    return "unknown"
+    return _UNKNOWN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
@@ -15,6 +16,7 @@ from pathlib import Path
 from rlcore.app.files.durable import sync_names, sync_tree, write_whole
 from rlcore.app.files.lock import LOCK, Lock
 from rlcore.app.files.owner import Owner
+from rlcore.app.files.zarr_input import is_zarr, stranger_in_image
 from rlcore.errors import OutputError, caution
 
 PREFIX = ".rlcore-work-"
@@ -26,7 +28,7 @@ _BEGINNINGS = (f"{_OWNER}.", LOCK, ".rlcore-scratch-")
 
 
 class LeftOverWarning(UserWarning):
-    """Something that a run made could not be removed."""
+    """Something stays that a run made, or in a folder that a run made."""
 
 
 class WorkFolder:
@@ -82,7 +84,7 @@ class WorkFolder:
         """Notes the run log that resumes from this work folder, and takes over what an earlier part of it has made."""
         self._note(replace(self.owner, checkpoint=str(checkpoint.absolute()), run=run))
         for folder, owner in work_folders(self.output.parent):
-            ended = owner is not None and (owner.gone or (self._force and not owner.here))
+            ended = owner is not None and (owner.gone or (self._force and not owner.runs))
             if owner is None or not ended or owner.run != run or owner.output != self.output.name:
                 continue
             for name in (_RESULT, _REAL):
@@ -141,6 +143,9 @@ class WorkFolder:
             # never replaces a folder: the system refuses, and the folder stays
             self.result.replace(self.output)
             return
+        # looked at again, since it may have changed in the hours of a run
+        if not is_zarr(self.output) or stranger_in_image(self.output) is not None:
+            raise OSError(None, "what has it holds more than an image")
         # no call of every system replaces a full folder in one step; `restore_old` undoes a half-done replacement
         old = self.path / _OLD
         self.output.rename(old)
@@ -194,8 +199,8 @@ def reason_to_keep(folder: Path, owner: Owner, *, force: bool = False) -> str | 
     force : bool
         Count runs on other hosts as ended, and results and finished volumes as not needed.
     """
-    if not owner.gone and (owner.here or not force):
-        return f"it is of {owner}" + ("" if owner.here else ", which may still run")
+    if owner.runs or not (owner.gone or force):
+        return f"it is of {owner}" + ("" if owner.runs else ", which may still run")
     if force:
         return None
     if owner.finished and os.path.lexists(folder / _RESULT):
@@ -246,10 +251,15 @@ def _claim(output: Path) -> tuple[Path, Owner]:
         try:
             path.mkdir()
             write_whole(path / _OWNER, owner.to_json())
-        except (FileExistsError, FileNotFoundError):
-            if not output.parent.is_dir():
-                raise
-            continue  # the name is taken, or `rlcore clean` has removed the folder while it was still empty
+        except OSError as error:
+            # the name is taken, or `rlcore clean` has removed the folder while it was still empty
+            if error.errno in (errno.EEXIST, errno.ENOENT) and output.parent.is_dir():
+                continue
+            if path.is_dir():
+                path.rmdir()
+            raise OutputError(
+                f"output folder {str(output.parent)!r} cannot be written to: {error.strerror or error}; choose another"
+            ) from error
         return path, owner
 
 
