@@ -67,11 +67,11 @@ def restore(
     request.settings()
     check_request(request)
     with working_on(request.output, force_unlock=request.force_unlock) as work:
+        # again: another run may have written the output meanwhile, or been killed while it replaced it
+        check_request(request)
         image = open_file(request.image, "image", pick=request.pick, decode=into(work.decoded, request.memory))
-        check_apart(
-            [("output", request.output), *_others(request)],
-            [("image", path) for path in files_of_planes(image.path, image.about)],
-        )
+        planes = [("image", path) for path in files_of_planes(image.path, image.about)]
+        check_apart([("output", request.output), *_others(request)], planes)
         image.volume(Place())  # reports unreadable voxels before any fault of the PSF
         files = open_psfs(request.psf, request.psfs, image, request.psf_model)
         if say is not None:

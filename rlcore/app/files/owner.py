@@ -34,6 +34,8 @@ class Owner:
     """Folder of the run log that resumes from this work folder; empty if none does."""
     run: str = ""
     """Identifier in that run log."""
+    ended: bool = False
+    """True if the run has ended and left something on purpose, though its process may go on."""
     finished: bool = False
     """True if the work folder holds a complete result that could not be given its name."""
 
@@ -64,7 +66,7 @@ class Owner:
     @property
     def gone(self) -> bool:
         """True if the process is known to have ended; of another host that is not known."""
-        return self.here and start_of(self.pid) != self.started
+        return self.ended or (self.here and start_of(self.pid) != self.started)
 
     def __str__(self) -> str:
         return f"process {self.pid} on host {self.host!r}, since {self.since}"

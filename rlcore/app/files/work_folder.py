@@ -123,6 +123,8 @@ class WorkFolder:
         needed = (self.keep or self.owner.finished) and any(map(os.path.lexists, (self.result, self.real)))
         kept = (_OWNER, _RESULT, _REAL) if needed else ()
         try:
+            if needed:
+                self._note(replace(self.owner, ended=True))
             remove_entries(self.path, kept)
         except OSError as error:
             caution(f"work folder {str(self.path)!r} cannot be removed: {error.strerror or error}", LeftOverWarning)
