@@ -52,6 +52,10 @@ class CheckpointError(RLCoreError):
     """A checkpoint belongs to another run, is in use by another process, is damaged, or cannot be read or written."""
 
 
+class OutputError(RLCoreError):
+    """An output cannot be completed: another run writes it, the disk is full, or its name was taken meanwhile."""
+
+
 class Cancelled(RLCoreError):
     """The run was stopped by its callback or cancel event."""
 

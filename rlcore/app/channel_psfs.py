@@ -92,7 +92,7 @@ def files_of(one: Path | None, several: Sequence[str]) -> list[Path]:
     """Returns the paths of all PSF files without opening them."""
     one, several = _one_for_all(one, several)
     named = [text.partition("=")[2] for text in several if text != AUTO]
-    return [*([one] if one else []), *(Path(name) for name in named if name != AUTO)]
+    return [*([one] if one else []), *(Path(name) for name in named if name not in ("", AUTO))]
 
 
 def _computed(image: Opened, channel: int, model: str) -> ChannelPSF:

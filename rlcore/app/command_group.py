@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Callable
@@ -55,7 +56,9 @@ def _usage(error: click.ClickException) -> str:
 
 
 def _fail(message: str, code: int, kind: str = "error: ") -> int:
-    Console(stderr=True, highlight=False, soft_wrap=True).print(Text.assemble((kind, "red"), message))
+    # a terminal that was closed takes no message, and the exit code says enough
+    with contextlib.suppress(OSError):
+        Console(stderr=True, highlight=False, soft_wrap=True).print(Text.assemble((kind, "red"), message))
     return code
 
 

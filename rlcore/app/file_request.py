@@ -53,7 +53,9 @@ class FileRequest:
     tolerance: float | None = None
     dtype: str = "float32"
     force: bool = False
+    force_unlock: bool = False
     checkpoint: Path | None = None
+    report: Path | None = None
     channel: str | int | None = None
     time: str | int | None = None
     axes: str | None = None

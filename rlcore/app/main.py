@@ -47,6 +47,7 @@ def main(context: click.Context) -> None:
 @click.option("--checkpoint", type=PATH, help="A folder for the run's state: the same command resumes from it.")
 @click.option("--report", type=PATH, help="An .html or .png file that shows what was gained.")
 @click.option("--force", is_flag=True, help="Replace the output, and the report, if they exist.")
+@click.option("--force-unlock", is_flag=True, help="Take over from a run on another host that has ended.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 def deconvolve(*, report: Path | None, as_json: bool, quiet: bool, **options: Any) -> None:
@@ -65,7 +66,7 @@ def deconvolve(*, report: Path | None, as_json: bool, quiet: bool, **options: An
     # before any thread starts: glibc assigns a heap to a thread on its first allocation
     share_heap()
     keep_little(options["memory"])
-    request = FileRequest(**options)
+    request = FileRequest(report=report, **options)
     # refused before a run that may take hours
     if report is not None:
         from rlcore.app.before_after import check_report
@@ -74,11 +75,11 @@ def deconvolve(*, report: Path | None, as_json: bool, quiet: bool, **options: An
     terminal = Terminal(quiet=quiet)
     with terminal.listening(), stoppable(terminal.say) as cancel, terminal.progress() as callback:
         done = restore(request, callback=callback, cancel=cancel, info=as_json or report is not None, say=terminal.say)
-    terminal.say(str(done))
-    if report is not None:
-        from rlcore.app.before_after import write_report
+        if report is not None:
+            from rlcore.app.before_after import write_report
 
-        write_report(report, request, done, terminal.warned)
+            write_report(report, request, done, terminal.warned)
+    terminal.say(str(done))
     if as_json:
         print_json({**done.to_dict(), "report": None if report is None else str(report), "warnings": terminal.warned})
 
@@ -106,6 +107,19 @@ def plan(*, image: Path | None, psf: Path | None, shape: tuple[str, str] | None,
 
 
 main.add_command(psf)
+
+
+@main.command()
+@click.argument("folder", type=PATH, default=Path())
+@click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
+@click.option(
+    "--force", is_flag=True, help="Also what runs on other hosts left, and results and volumes that were finished."
+)
+def clean(*, folder: Path, dry_run: bool, force: bool) -> None:
+    """Remove what killed runs left in FOLDER: work folders and locks, never those of a run that goes on."""
+    from rlcore.app.clean import clean
+
+    click.echo("\n".join(clean(folder, dry_run=dry_run, force=force)))
 
 
 @main.command()

@@ -5,20 +5,22 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from rlcore.app import speed
 from rlcore.app.channel_psfs import ChannelPSF, files_of, open_psfs, report_computed, to_one_extent
 from rlcore.app.file_request import FileRequest
+from rlcore.app.files.apart import Named, check_apart
 from rlcore.app.files.destination import check_output
 from rlcore.app.files.layout import Place
+from rlcore.app.files.ome_xml import files_of_planes
 from rlcore.app.files.opening import Opened, into, open_file
 from rlcore.app.files.output import Target
 from rlcore.app.files.provenance import Provenance, UsedPSF
+from rlcore.app.files.work_folder import working_on
+from rlcore.app.run_log import is_output_of
 from rlcore.app.run_summary import RunSummary
 from rlcore.app.series_run import SeriesResult, SeriesRun
 from rlcore.backend import Backend
@@ -35,7 +37,7 @@ def restore(
     info: bool = False,
     say: Callable[[str], None] | None = None,
 ) -> RunSummary:
-    """Deconvolves a file into a file; an output that cannot be completed is removed.
+    """Deconvolves a file into a file; nothing incomplete ever has the output's name.
 
     Every time point and channel is restored separately, with its channel's PSF; all share one plan.
 
@@ -58,13 +60,18 @@ def restore(
     Raises
     ------
     RLCoreError
-        As `rlcore.deconvolve`; InputError if a file cannot be read or written.
+        As `rlcore.deconvolve`; InputError if a file cannot be read or written, OutputError if the output cannot be
+        completed.
     """
     began = time.perf_counter()
     request.settings()
-    check_output(request.output, [request.image, *files_of(request.psf, request.psfs)], force=request.force)
-    with _passing(request.output, ".decoded.npy") as decoded:
-        image = open_file(request.image, "image", pick=request.pick, decode=into(decoded, request.memory))
+    check_request(request)
+    with working_on(request.output, force_unlock=request.force_unlock) as work:
+        # again: another run may have written the output meanwhile, or been killed while it replaced it
+        check_request(request)
+        image = open_file(request.image, "image", pick=request.pick, decode=into(work.decoded, request.memory))
+        planes = [("image", path) for path in files_of_planes(image.path, image.about)]
+        check_apart([("output", request.output), *_others(request)], planes)
         image.volume(Place())  # reports unreadable voxels before any fault of the PSF
         files = open_psfs(request.psf, request.psfs, image, request.psf_model)
         if say is not None:
@@ -74,12 +81,30 @@ def restore(
         psfs = to_one_extent(prepared)
         plan = _plan_of(request, image, psfs[0], backend)
         target = _target(request, image, plan, files, prepared)
-        run = SeriesRun(request, image, psfs, backend, target, callback, cancel, info=info)
+        run = SeriesRun(request, image, psfs, backend, target, work, callback, cancel, info=info)
         done = run.write()
     # a run that may stop early cannot be timed per volume: its number of iterations is not known beforehand
     if done.seconds_per_volume and request.settings().ends == "none":
         speed.remember(backend, plan, done.seconds_per_volume)
     return _report(request, image, target, done, time.perf_counter() - began)
+
+
+def check_request(request: FileRequest) -> None:
+    """Raises InputError if what the run is to write cannot be written, or is not apart from what it reads."""
+    inputs = [("image", request.image), *(("psf", path) for path in files_of(request.psf, request.psfs))]
+    check_output(
+        request.output,
+        inputs,
+        # a run that was killed when its output had just got its name is resumed, and only cleans up
+        force=request.force or is_output_of(request.checkpoint, request.output),
+        others=_others(request),
+    )
+
+
+def _others(request: FileRequest) -> tuple[Named, ...]:
+    """Returns what the run writes besides its output."""
+    others = ("checkpoint", request.checkpoint), ("report", request.report)
+    return tuple((role, path) for role, path in others if path is not None)
 
 
 def _target(request: FileRequest, image: Opened, plan: Plan, files: list[ChannelPSF], psfs: list[PSF]) -> Target:
@@ -133,23 +158,9 @@ def _report(request: FileRequest, image: Opened, target: Target, done: SeriesRes
     )
 
 
-@contextmanager
-def _passing(output: Path, ending: str) -> Iterator[Path]:
-    """Names a scratch file next to the output, and removes it on exit."""
-    path = output.with_name(output.name + ending)  # the output's disk has room for volumes; /tmp may not
-    try:
-        yield path
-    finally:
-        path.unlink(missing_ok=True)
-        # the name under which the file is created before it has its full size
-        path.with_suffix(".new").unlink(missing_ok=True)
-
-
 def _plan_of(request: FileRequest, image: Opened, psf: PSF, backend: Backend[Any]) -> Plan:
     """Returns the plan of the checkpoint to resume from, else a new plan."""
-    # a run over several volumes keeps its plan in the run log, since each volume has its own checkpoint
-    name = "state.json" if len(image.layout.places) == 1 else "run.json"
-    state = None if request.checkpoint is None else request.checkpoint / name
+    state = None if request.checkpoint is None else request.checkpoint / "run.json"
     if state is not None and state.exists():
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # the run itself says what is wrong with it
             return Plan.from_dict(json.loads(state.read_text())["plan"])

@@ -15,6 +15,7 @@ from rlcore.errors import caution
 from rlcore.execution.checkpoint import Checkpoint, Order
 from rlcore.execution.engine import ReplanWarning, Work, execute
 from rlcore.execution.history import History
+from rlcore.execution.kept_checkpoints import release_checkpoint
 from rlcore.execution.progress import Callback, CancelEvent, Reporter
 from rlcore.execution.volumes.image import Image, open_image
 from rlcore.execution.volumes.initial_estimate import InitialEstimate
@@ -96,7 +97,7 @@ class Run:
             # what is still on its way to the disk would be lost with the power, and the checkpoint with it
             if callable(flush := getattr(problem.out, "flush", None)):
                 flush()
-            self.checkpoint.remove()
+            release_checkpoint(self.checkpoint)
         return finished, plan
 
     def _open(self, plan: Plan, statistics: Statistics | None) -> tuple[Image, Plan]:

@@ -171,7 +171,7 @@ def test_killed_among_the_volumes_it_goes_on_and_ends_with_the_same_bits(stack, 
     whole = ended(stack, "whole" + output[3:], "--memory", "18 MiB", "--dtype", dtype)
     assert whole.returncode == 0, whole.stderr
     np.testing.assert_array_equal(voxels(stack / output), voxels(stack / ("whole" + output[3:])))
-    assert not [path.name for path in stack.iterdir() if "partial" in path.name or "float32" in path.name]
+    assert not [path.name for path in stack.iterdir() if path.name.startswith(".rlcore")]
 
 
 def voxels(path):
@@ -184,16 +184,34 @@ def voxels(path):
     return tifffile.imread(path)
 
 
-def test_a_checkpoint_whose_output_is_gone_is_refused(stack):
-    from rlcore.app.run_log import RunLog
-    from rlcore.errors import CheckpointError
+def left_after_the_second_volume(folder, output, *options):
+    """The work folder of a run that was killed when it had two volumes."""
+    process = start(folder, output, "--checkpoint", str(folder / "state"), "--memory", "18 MiB", *options)
+    run_log, deadline = folder / "state" / "run.json", time.monotonic() + 60
+    while not (run_log.exists() and '"finished": 2' in run_log.read_text()):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.kill()
+    process.communicate(timeout=60)
+    [work] = folder.glob(".rlcore-work-*")
+    return work
 
-    plan = rlcore.make_plan(IMAGE.shape, PSF.shape, backend="numpy")
-    run_log = RunLog(stack / "state", {"a": 1}, stack / "gone")
-    run_log.begin(plan)
-    run_log.reach(1)
-    with pytest.raises(CheckpointError, match="is gone; remove the checkpoint to start anew"):
-        RunLog(stack / "state", {"a": 1}, stack / "gone")
+
+def test_a_checkpoint_whose_output_is_gone_or_cut_short_is_refused(stack):
+    def again():
+        process = start(stack, "out.tif", "--checkpoint", str(stack / "state"), "--memory", "18 MiB")
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 2
+        [said] = said.splitlines()
+        return said
+
+    work = left_after_the_second_volume(stack, "out.tif")
+    os.truncate(work / "result", 5000)
+    assert "is damaged: it has 5000 bytes and had " in again()
+    [work] = stack.glob(".rlcore-work-*")
+    (work / "result").unlink()
+    assert again().endswith("is gone; remove the checkpoint to start anew")
 
 
 @pytest.mark.parametrize("memory", ["1 GiB", "17 MiB"])

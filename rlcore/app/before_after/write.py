@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import io
-import tempfile
 import textwrap
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from rlcore.app.files.layout import Pick
 from rlcore.app.files.opening import Opened, decode_nothing, into, open_file
 from rlcore.app.psf.files import scale_of
 from rlcore.app.run_summary import RunSummary
-from rlcore.errors import InputError
+from rlcore.errors import InputError, OutputError
 
 _SUFFIXES = (".html", ".png")
 _DPI = 110
@@ -60,32 +59,34 @@ def write_report(path: Path, request: FileRequest, summary: RunSummary, warned: 
 
     Raises
     ------
-    InputError
-        If the file cannot be written.
+    OutputError
+        If the file cannot be written; the result is complete nevertheless.
     """
-    said = facts(request, summary, open_file(request.image, "image", pick=request.pick, decode=decode_nothing))
-    picture = path.suffix.lower() == ".png"
-    figure = _figure(request, summary, _foot(said, warned) if picture else [])
-    drawn = io.BytesIO()
-    figure.savefig(drawn, dpi=_DPI, format="png")
-    content = drawn.getvalue() if picture else _page(request, drawn.getvalue(), said, warned).encode()
     try:
         with partial_output(path) as partial:
-            partial.write_bytes(content)
+            partial.write_bytes(_content(path, partial.with_name("decoded.npy"), request, summary, warned))
     except OSError as error:
-        raise InputError(f"report {str(path)!r} cannot be written: {error.strerror or error}") from error
+        raise OutputError(
+            f"report {str(path)!r} cannot be written: {error.strerror or error}; the result is complete"
+        ) from error
 
 
-def _figure(request: FileRequest, summary: RunSummary, text: list[str]) -> Figure:
-    # next to the output, whose disk had room for volumes; /tmp may be in memory
-    with tempfile.TemporaryDirectory(dir=request.output.parent) as folder:
-        decode = into(Path(folder) / "decoded.npy", request.memory)
-        image = open_file(request.image, "image", pick=request.pick, decode=decode)
-        volume, restored = image.volume(shown()), _result(request, summary).volume(shown())
-        at = liveliest_line(restored)
-        before, after = view(volume, at, background=request.background), view(restored, at, step=summary.step or 1.0)
-        scale = scale_of(image)
-    return draw(before, after, at, scale, divergence(summary), text)
+def _content(path: Path, scratch: Path, request: FileRequest, summary: RunSummary, warned: list[str]) -> bytes:
+    """Returns the report; `scratch` takes a volume of the image that cannot be mapped where it is."""
+    said = facts(request, summary, open_file(request.image, "image", pick=request.pick, decode=decode_nothing))
+    picture = path.suffix.lower() == ".png"
+    figure = _figure(request, summary, scratch, _foot(said, warned) if picture else [])
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=_DPI, format="png")
+    return drawn.getvalue() if picture else _page(request, drawn.getvalue(), said, warned).encode()
+
+
+def _figure(request: FileRequest, summary: RunSummary, scratch: Path, text: list[str]) -> Figure:
+    image = open_file(request.image, "image", pick=request.pick, decode=into(scratch, request.memory))
+    volume, restored = image.volume(shown()), _result(request, summary).volume(shown())
+    at = liveliest_line(restored)
+    before, after = view(volume, at, background=request.background), view(restored, at, step=summary.step or 1.0)
+    return draw(before, after, at, scale_of(image), divergence(summary), text)
 
 
 def _result(request: FileRequest, summary: RunSummary) -> Opened:

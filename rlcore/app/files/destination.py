@@ -1,16 +1,20 @@
-"""Output paths: checked before a run, written under a temporary name, and renamed once complete."""
+"""Output paths: checked before a run, written in a work folder, and renamed once complete."""
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
+from rlcore.app.files.apart import Named, check_apart
 from rlcore.app.files.description import Description
 from rlcore.app.files.voxel import Dialect
-from rlcore.app.files.zarr_input import is_zarr
+from rlcore.app.files.work_folder import working_on
+from rlcore.app.files.zarr_input import is_zarr, stranger_in_image
 from rlcore.backend.host.memory import format_bytes
 from rlcore.errors import InputError
 
@@ -19,52 +23,71 @@ DTYPES = ("float32", "uint16")
 _CLASSIC_LIMIT = 4 << 30
 """Size limit of ImageJ's dialect in bytes: it is classic TIFF, whose offsets have 32 bits."""
 
+_PIECE = 1 << 20
+"""Bytes that are written at a time."""
+_CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+"""Answers of file systems that cannot reserve space."""
 
-def check_output(output: Path, inputs: list[Path], *, force: bool) -> None:
+
+def check_output(output: Path, inputs: list[Named], *, force: bool, others: tuple[Named, ...] = ()) -> None:
     """Checks that the output can be written, before anything is run.
 
     Parameters
     ----------
     output : Path
         File, or folder of a Zarr.
-    inputs : list of Path
-        Files of the run, none of which may be the output.
+    inputs : list of (str, Path)
+        Files of the run with their roles.
     force : bool
         Allow the output to exist.
+    others : tuple of (str, Path)
+        Other paths that the run writes, with their roles: its checkpoint, its report.
 
     Raises
     ------
     InputError
-        If the name, its folder or an existing file rules the output out.
+        If the name, its folder, an existing file or another path of the run rules the output out.
     """
-    name, folder = repr(str(output)), output.parent
+    name = repr(str(output))
     if output.suffix.lower() not in SUFFIXES:
         raise InputError(f"output {name} has no ending that is known; choose one of {', '.join(SUFFIXES)}")
+    # a link is followed: what it points to is written
+    real = Path(os.path.realpath(output))
+    folder = real.parent
+    shown = repr(str(folder if output.is_symlink() else output.parent))
     if not folder.is_dir():
-        raise InputError(f"output folder {str(folder)!r} does not exist; make it first")
+        raise InputError(f"output folder {shown} does not exist; make it first")
     if not os.access(folder, os.W_OK):
-        raise InputError(f"output folder {str(folder)!r} cannot be written to; choose another")
-    _check_kind(output, name)
-    if not output.exists():
-        return
+        raise InputError(f"output folder {shown} cannot be written to; choose another")
     # asked before --force: replacing an input is never meant
-    if any(path.exists() and output.samefile(path) for path in inputs):
-        raise InputError(f"output {name} is one of the inputs; name another file")
-    if not force:
+    check_apart([("output", output), *others], inputs)
+    _check_kind(real, name, zarr=output.suffix.lower() == ".zarr")
+    if os.path.lexists(real) and not force:
         raise InputError(f"output {name} exists; give --force to replace it")
 
 
-def _check_kind(output: Path, name: str) -> None:
-    """Checks that a Zarr replaces only a Zarr, and a file only a file."""
-    if output.suffix.lower() != ".zarr":
+def _check_kind(output: Path, name: str, *, zarr: bool) -> None:
+    """Checks that a Zarr image replaces only a Zarr image, and a file only a file."""
+    if not os.path.lexists(output):
+        return
+    if not zarr:
         if output.is_dir():
             raise InputError(f"output {name} is a folder; name a file")
-    elif output.exists() and not is_zarr(output):
+        if not output.is_file():
+            raise InputError(f"output {name} exists and is no ordinary file; name another")
+        return
+    if not output.is_dir() or not is_zarr(output):
         raise InputError(f"output {name} exists and is no Zarr; name another")
+    if output.is_mount():
+        raise InputError(f"output {name} is a mount point, which cannot be replaced; name another")
+    if stranger := stranger_in_image(output):
+        raise InputError(
+            f"output {name} holds {stranger!r}, which is no part of an image that rlcore replaces; name another"
+        )
 
 
 def check_room(folder: Path, needed: int) -> None:
-    """Raises InputError if a result of `needed` bytes does not fit on the disk."""
+    """Raises InputError if files of `needed` bytes do not fit on the disk."""
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise InputError(
@@ -73,49 +96,54 @@ def check_room(folder: Path, needed: int) -> None:
         )
 
 
-@contextmanager
-def partial_output(output: Path, *, keep: bool = False) -> Iterator[Path]:
-    """Yields a temporary path, for a file or a folder, and renames it to `output` on success.
+def reserve(path: Path) -> None:
+    """Claims the disk space of a file's whole length, so that a full disk shows now and not in the middle of a run.
 
-    On failure it is removed, or left for a later run to resume from if `keep` is set. Readers of `output` thus never
-    see an incomplete result.
+    Raises
+    ------
+    OSError
+        If the disk is full, with the file's name.
     """
-    # in the same folder, since renaming is atomic only within one file system
-    partial = output.with_name(output.name + ".partial")
-    done = False
     try:
-        yield partial
-        _rename(partial, output)
-        done = True
-    finally:
-        if done or not keep:
-            remove(partial)
+        with path.open("r+b") as file:
+            size = path.stat().st_size
+            try:
+                os.posix_fallocate(file.fileno(), 0, size)
+            except (AttributeError, OSError) as error:
+                if not isinstance(error, AttributeError) and error.errno not in _CANNOT_RESERVE:
+                    raise
+                _write_again(file, size)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error  # some calls do not know the file's name
 
 
-def remove(path: Path) -> None:
-    """Removes a file or a folder if it exists."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+def hold_space(path: Path, size: int) -> None:
+    """Makes a file that holds disk space until it is removed, for what is written at the end of a run."""
+    with path.open("xb") as file:
+        file.truncate(size)
+    reserve(path)
 
 
-def _rename(partial: Path, output: Path) -> None:
-    """Renames `partial` to `output`, replacing an existing file or folder of the same kind."""
-    # a file never replaces a folder: the system refuses, and the folder stays
-    if not (partial.is_dir() and output.is_dir()):
-        partial.replace(output)
-        return
-    # no system call replaces a full folder in one step, so the old one is renamed first and restored on failure
-    old = output.with_name(output.name + ".old")
-    remove(old)
-    output.rename(old)
-    try:
-        partial.rename(output)
-    except OSError:
-        old.rename(output)
-        raise
-    remove(old)
+def _write_again(file: BinaryIO, size: int) -> None:
+    """Writes a file's bytes where they are, which makes the system find room for those that were never written."""
+    for start in range(0, size, _PIECE):
+        file.seek(start)
+        piece = file.read(min(_PIECE, size - start))
+        file.seek(start)
+        file.write(piece)
+    file.flush()
+    os.fsync(file.fileno())
+
+
+@contextmanager
+def partial_output(output: Path) -> Iterator[Path]:
+    """Yields a path for a file in a work folder, which becomes `output` on success and is removed on failure.
+
+    Readers of `output` thus never see an incomplete file; an existing one is replaced.
+    """
+    with working_on(output) as work:
+        yield work.result
+        work.publish(force=True)
 
 
 def dialect_for(output: Path, about: Description, size: int) -> Dialect:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -17,6 +18,16 @@ from rlcore.backend.boxes import Shape
 
 _TYPES = {"float32": "float", "uint16": "uint16"}
 _REPLACED = ("BigEndian", "Interleaved", "SignificantBits")
+
+
+def files_of_planes(path: Path, about: Description) -> list[Path]:
+    """Returns the files beside an image that hold some of its planes, as its OME-XML names them."""
+    source = about.rest.get("xml") if about.dialect == "ome" else None
+    if not source:
+        return []
+    elements = ElementTree.fromstring(source).iter()
+    names = dict.fromkeys(name for element in elements if (name := element.get("FileName")))
+    return [path.parent / name for name in names if (path.parent / name).exists()]
 
 
 def ome_xml(about: Description, layout: Layout, axes: str, shape: Shape, dtype: str, provenance: Provenance) -> bytes:

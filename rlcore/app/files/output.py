@@ -10,14 +10,15 @@ from typing import Any, Protocol
 import numpy as np
 
 from rlcore.app.files.description import Description
-from rlcore.app.files.destination import check_room, dialect_for
+from rlcore.app.files.destination import dialect_for, reserve
+from rlcore.app.files.durable import sync_tree
 from rlcore.app.files.layout import Layout, Place
 from rlcore.app.files.provenance import Provenance
+from rlcore.app.files.pyramid import level_factors, level_shape
 from rlcore.app.files.tiff_output import create_tiff, open_tiff
 from rlcore.backend import Volume
 from rlcore.backend.boxes import Shape, pieces
 from rlcore.errors import InputError
-from rlcore.execution.checkpoint import reserve
 from rlcore.execution.volumes.mapped import release
 from rlcore.execution.volumes.statistics import chunks_of
 from rlcore.planner import Plan
@@ -34,7 +35,7 @@ class Output(Protocol):
         ...
 
     def finish(self, place: Place) -> None:
-        """Flushes a complete volume to disk, raising pending write errors, and derives coarser levels from it."""
+        """Derives coarser levels from a complete volume, and writes all of it to the disk, raising pending errors."""
         ...
 
     def close(self) -> None:
@@ -59,6 +60,15 @@ class Target:
         """Size of the voxels in bytes."""
         return math.prod(self.layout.shape) * np.dtype(self.dtype).itemsize
 
+    @property
+    def disk(self) -> int:
+        """Size of the result on the disk in bytes: the voxels, and coarser levels if the format has them."""
+        if dialect_for(self.output, self.about, self.size) != "zarr":
+            return self.size
+        volume = self.layout.volume_shape
+        levels = level_factors(volume, [self.about.voxel.sizes.get(axis) for axis in "ZYX"[-len(volume) :]])
+        return self.size * sum(math.prod(level_shape(volume, each)) for each in levels) // math.prod(volume)
+
     def with_step(self, step: float) -> Target:
         """Returns the target with the value of one step of its integers in its provenance."""
         return replace(self, provenance=replace(self.provenance, step=step))
@@ -69,9 +79,8 @@ class Target:
         Raises
         ------
         InputError
-            If the file cannot be created, or the disk has too little space.
+            If the file cannot be created.
         """
-        check_room(path.parent, self.size)
         dialect = dialect_for(self.output, self.about, self.size)
         try:
             if dialect == "zarr":
@@ -81,9 +90,9 @@ class Target:
             if dialect == "npy":
                 shape = self.layout.shape
                 array: Volume = np.lib.format.open_memmap(path, mode="w+", dtype=self.dtype, shape=shape)
-                output = Mapped(array, self.layout, self.layout.axes)
+                output = Mapped(path, array, self.layout, self.layout.axes)
             else:
-                output = Mapped(*create_tiff(path, self, dialect))
+                output = Mapped(path, *create_tiff(path, self, dialect))
             # writing to a mapped file on a full disk kills the process by SIGBUS; reserving fails cleanly
             reserve(path)
         except OSError as error:
@@ -98,14 +107,15 @@ class Target:
 
             return ZarrOutput.reopen(path, self)
         if dialect == "npy":
-            return Mapped(np.lib.format.open_memmap(path, mode="r+"), self.layout, self.layout.axes)
-        return Mapped(*open_tiff(path, self, dialect))
+            return Mapped(path, np.lib.format.open_memmap(path, mode="r+"), self.layout, self.layout.axes)
+        return Mapped(path, *open_tiff(path, self, dialect))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mapped:
     """An output file that is mapped to memory."""
 
+    path: Path
     array: Volume
     layout: Layout
     axes: str
@@ -117,6 +127,8 @@ class Mapped:
     def finish(self, place: Place) -> None:
         if isinstance(self.array, np.memmap):
             self.array.flush()
+        # the system keeps the length of a file and its place on the disk, too, in its cache
+        sync_tree(self.path)
         release(self.array)  # else pages of all volumes written so far count as memory of the process
 
     def close(self) -> None:

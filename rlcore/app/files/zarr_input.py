@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,38 @@ _KINDS = {
     "bioformats2raw.layout": "a collection of images; name one of them, such as {path}/0",
 }
 _SIGNS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
+_METADATA = (*_SIGNS, ".zmetadata")
 
 
 def is_zarr(path: Path) -> bool:
     """Returns whether a folder is a Zarr of version 2 or 3."""
     return any((path / name).exists() for name in _SIGNS)
+
+
+def stranger_in_image(path: Path) -> str | None:
+    """Returns the name of something in a Zarr that is no part of an image's levels; None if there is nothing.
+
+    A group of several images, a plate, labels or notes of a user are more than one image.
+    """
+    for entry in sorted(path.iterdir()):
+        if entry.name in _METADATA:
+            continue
+        if not entry.is_dir() or not _is_array(entry):
+            return entry.name
+        for part in sorted(entry.iterdir()):
+            # chunks lie in "c" (version 3), or have numbers for names (version 2)
+            if part.name not in (*_METADATA, "c") and not part.name.replace(".", "").isdigit():
+                return f"{entry.name}/{part.name}"
+    return None
+
+
+def _is_array(path: Path) -> bool:
+    if (path / ".zarray").is_file():
+        return True
+    try:
+        return bool(json.loads((path / "zarr.json").read_bytes())["node_type"] == "array")
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def libraries() -> tuple[Any, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rlcore.app.files.durable import sync_tree
 from rlcore.app.files.layout import Place
 from rlcore.app.files.pyramid import Factors, coarsen, level_factors, level_shape
 from rlcore.app.files.volume_in_array import VolumeInArray
@@ -63,6 +64,12 @@ class ZarrOutput:
         for number in range(1, len(self._factors)):
             steps = tuple(b // a for a, b in zip(self._factors[number - 1], self._factors[number], strict=True))
             coarsen(self._level(number - 1, place), self._level(number, place), steps)
+        # not the whole group: with every volume that would be more
+        at = [index for index in self._target.layout.in_result(place, self._axes) if not isinstance(index, slice)]
+        for number in range(len(self._factors)):
+            chunks = self._path.joinpath(str(number), "c", *map(str, at))
+            if chunks.is_dir():  # zarr does not write chunks of zeros
+                sync_tree(chunks)
 
     def close(self) -> None:
         """Writes the metadata last, so that an incomplete group is not taken for an image."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tifffile
 
+from rlcore.app.files.apart import check_apart
 from rlcore.app.files.destination import check_output, partial_output
 from rlcore.app.files.layout import ALL, Pick
 from rlcore.app.files.opening import Opened, open_file
@@ -42,10 +43,13 @@ def scale_of(opened: Opened) -> Scale:
 
 def check(inputs: list[Path], output: Path | None, picture: Path | None, *, force: bool) -> None:
     """Raises InputError for outputs that cannot be written, before anything is computed."""
+    read = [("input", path) for path in inputs]
+    others = () if picture is None else (("picture", picture),)
     if output is not None:
-        check_output(output, inputs, force=force)
+        check_output(output, read, force=force, others=others)
     if picture is None:
         return
+    check_apart(list(others), read)
     if picture.suffix.lower() != ".png":
         raise InputError(f"picture {str(picture)!r} does not end in .png; name it so")
     if not picture.parent.is_dir():

@@ -15,7 +15,7 @@ from rlcore.optics.psf import PSFWarning
 
 def inspect_file(*, path: Path, picture: Path | None, force: bool) -> Result:
     """Measures the PSF in a file; warns of faults that harm a deconvolution."""
-    files.check([], None, picture, force=force)
+    files.check([path], None, picture, force=force)
     values, scale = files.read(path)
     found = inspect_psf(values)
     if picture is not None:
