@@ -17,12 +17,14 @@ PATH = click.Path(path_type=Path)
 
 
 @click.group(cls=CommandGroup, invoke_without_command=True)
+@click.option("--debug", is_flag=True, help="Print the traceback of an error before its sentence.")
 @click.version_option(package_name="rlcore", message="%(prog)s %(version)s")
 @click.pass_context
-def main(context: click.Context) -> None:
+def main(context: click.Context, *, debug: bool) -> None:
     """Richardson-Lucy deconvolution of microscope volumes of any size, on any hardware.
 
-    Exit codes: 0 done, 1 the run failed, 2 refused before it began, 130 stopped.
+    Exit codes: 0 done, 1 the run failed, 2 refused before it began, 130 stopped. `rlcore --debug COMMAND ...` prints
+    the traceback of an error too.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
