@@ -113,13 +113,23 @@ main.add_command(psf)
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the survey as JSON on stdout.")
 @click.option("--why", nargs=2, type=PATH, metavar="IMAGE PSF", help="Explain what `auto` chooses for these files.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, 86400, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="Time that each backend gets to answer.",
+)
 @backend_options
-def backends(*, as_json: bool, why: tuple[Path, Path] | None, backend: str, device: str | None) -> None:
-    """List the installed backends, their devices, and why some cannot run."""
+def backends(*, as_json: bool, why: tuple[Path, Path] | None, seconds: float, backend: str, device: str | None) -> None:
+    """List the installed backends, their devices, and why some cannot run.
+
+    Each is asked in a process of its own; one that hangs or crashes is listed as broken.
+    """
     from rlcore.app.survey import explain, show
 
     if why is None:
-        show(as_json=as_json)
+        show(as_json=as_json, seconds=seconds)
     else:
         explain(*why, backend=backend, device=device, as_json=as_json)
 

@@ -78,7 +78,13 @@ how_options = options(
         help="Suppresses noise: tv penalises total variation, consensus keeps what two halves of the photons agree on.",
     ),
     click.option("--tv-weight", type=float, help="Weight of total variation, up to 0.1.  [0.002]"),
-    click.option("--seed", type=click.IntRange(0, (1 << 64) - 1), default=0, show_default=True, help="Seed of the random split of photons."),
+    click.option(
+        "--seed",
+        type=click.IntRange(0, (1 << 64) - 1),
+        default=0,
+        show_default=True,
+        help="Seed of the random split of photons.",
+    ),
     backend_options,
     click.option(
         "--boundary",

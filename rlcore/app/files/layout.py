@@ -186,7 +186,9 @@ def _indices(text: str, several: _Several) -> tuple[int, ...]:
     # ASCII alone: \d also stands for digits of other scripts; no file has indices of more than eighteen digits
     if match := re.fullmatch(r"([0-9]{0,18}):([0-9]{0,18})", text):
         # a range may name more than there is by one, so that the message says so, but not take memory for more
-        return tuple(range(int(match[1] or 0), min(int(match[2] or several.size), several.size + int(match[1] or 0) + 1)))
+        return tuple(
+            range(int(match[1] or 0), min(int(match[2] or several.size), several.size + int(match[1] or 0) + 1))
+        )
     if re.fullmatch(r"[0-9]{1,18}(,[0-9]{1,18})*", text):
         return tuple(dict.fromkeys(map(int, text.split(","))))
     known = f", or one of {', '.join(map(repr, several.names))}" if several.names else ""

@@ -106,7 +106,9 @@ def _check_series(path: Path, file: str, tif: tifffile.TiffFile, series: tifffil
         raise InputError(f"{file} does not hold the planes that its metadata state; get it again from where it came")
     held = path.stat().st_size - (series.dataoffset or 0)
     if series.dataoffset is not None and series.nbytes > held:
-        raise InputError(f"{file} is cut short: it states {series.nbytes} bytes of voxels and holds {held}; get it again")
+        raise InputError(
+            f"{file} is cut short: it states {series.nbytes} bytes of voxels and holds {held}; get it again"
+        )
 
 
 def _describe(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> Description:
