@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rlcore.app.bench.contestants import Contestant
+from rlcore.app.whole_numbers import whole_number
 from rlcore.errors import InputError
 
 

@@ -29,7 +29,7 @@ def reading(file: str, where: str = "") -> Iterator[None]:
         raise
     # file libraries raise whatever damaged content leads them to, from struct.error to RecursionError: a list of their
     # errors is never complete
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         raise InputError(f"{file} cannot be read{f' {where}' if where else ''}: {reason_of(error)}") from error
 
 

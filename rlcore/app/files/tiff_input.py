@@ -95,20 +95,52 @@ def _check_series(path: Path, file: str, tif: tifffile.TiffFile, series: tifffil
 
     tifffile then takes all pages for one stack, whose axes are not those that were recorded.
     """
-    said = str(tif.pages.first.description or "")
+    # tifffile leaves the text as bytes if it is damaged, and then knows of no description
+    tag = tif.pages.first.tags.get("ImageDescription")
+    said = "" if tag is None else str(tag.value)
     named = path.name.lower().endswith((".ome.tif", ".ome.tiff"))
     if "<OME" in said or tif.is_ome or named:
         if not tif.is_ome:
             problem = "damaged OME-XML" if "<OME" in said else "no OME-XML, though its name says OME-TIFF"
             raise InputError(f"{file} has {problem}; get it again, or name it .tif if it never had any")
         check_ome(file, tif, series)
-    elif (tif.is_imagej and series.kind != "imagej") or (tif.is_shaped and series.kind != "shaped"):
+    elif (tif.is_imagej and not _is_hyperstack(tif, series)) or (tif.is_shaped and series.kind != "shaped"):
         raise InputError(f"{file} does not hold the planes that its metadata state; get it again from where it came")
+    if (other := _stray_page(tif, series)) is not None:
+        raise InputError(
+            f"{file} has a page {other} of another kind than those before; get it again, or save the stack by itself"
+        )
     held = path.stat().st_size - (series.dataoffset or 0)
     if series.dataoffset is not None and series.nbytes > held:
         raise InputError(
             f"{file} is cut short: it states {series.nbytes} bytes of voxels and holds {held}; get it again"
         )
+
+
+def _is_hyperstack(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> bool:
+    """Returns whether a series holds as many planes as ImageJ's text states."""
+    page = series.keyframe
+    stated, planes = int((tif.imagej_metadata or {}).get("images", 1)), series.size // page.size
+    # some programs count the samples of a pixel as images
+    return series.kind == "imagej" and (stated <= 1 or stated in (planes, planes * page.samplesperpixel))
+
+
+def _stray_page(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> int | None:
+    """Returns the number of a page that a damaged tag has excluded from a stack, or that it has drawn into one."""
+    if series.kind not in ("generic", "uniform", "shaped") or len(tif.pages) == 1:
+        return None
+    keyframe = series.keyframe
+    within = {page.index for page in series.pages if page is not None}
+    for number in range(len(tif.pages)):
+        page = tif.pages.get(number, aspage=True)
+        alike = page.imagelength == keyframe.imagelength, page.imagewidth == keyframe.imagewidth
+        same = all(alike) and (page.dtype, page.samplesperpixel) == (keyframe.dtype, keyframe.samplesperpixel)
+        # thumbnails and coarser levels differ in both lengths, or are marked as such
+        if (number in within and not same) or (
+            series.kind != "shaped" and number not in within and any(alike) and not page.is_reduced
+        ):
+            return number
+    return None
 
 
 def _describe(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> Description:

@@ -43,10 +43,10 @@ def libraries() -> tuple[Any, Any]:
 
 
 def regular_files(path: Path) -> Any:
-    """Returns a store that reads regular files alone: a pipe in place of metadata or of a chunk would block for ever."""
+    """Returns a store that reads regular files alone: a pipe in place of a chunk would block for ever."""
     from zarr.storage import LocalStore
 
-    class RegularFiles(LocalStore):  # type: ignore[misc]
+    class RegularFiles(LocalStore):
         async def get(self, key: str, *args: Any, **options: Any) -> Any:
             file = self.root / key
             if file.exists() and not file.is_file() and not file.is_dir():

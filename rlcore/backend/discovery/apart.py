@@ -14,7 +14,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
-from rlcore.backend.contract import Device
+from rlcore.backend import Device
 from rlcore.backend.discovery.plugins import claimed, owners
 from rlcore.backend.discovery.registry import BACKENDS, Finding, ask
 
