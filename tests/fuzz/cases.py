@@ -53,7 +53,7 @@ def _damaged(program, rng, folder):
     result = np.load(output)
     if image is None:
         raise Failure(f"{called}: restored, though the file holds no such image")
-    compare(result, scenes.restored(_as(image, result.shape)), called)
+    compare(result, scenes.restored(scene.name, _as(image, result.shape)), called)
     return "right"
 
 

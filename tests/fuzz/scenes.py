@@ -1,6 +1,5 @@
 """Files that cases damage, and readers of their own that say what a damaged file still holds."""
 
-import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,12 +95,13 @@ def held(scene):
         return None
 
 
-def restored(image):
-    """Restores every volume in double precision, by sums over the PSF."""
+def restored(name, image):
+    """Restores every volume of a scene in double precision, by sums over the PSF."""
     from fixtures.reference import restore
 
-    out = np.empty(image.shape)
-    order = image.ndim == 5
-    for index in itertools.product(*map(range, image.shape[:-3])) if order else [()]:
-        out[index] = restore(image[index].astype(float), PSF, (1, 1, 1), "extended", ITERATIONS)
-    return out
+    # ImageJ has channels between z and y
+    volumes = image.swapaxes(1, 2) if name == "imagej" and image.ndim == 5 else image
+    out = np.empty(volumes.shape)
+    for index in np.ndindex(volumes.shape[:-3]):
+        out[index] = restore(volumes[index], PSF, (1, 1, 1), "extended", ITERATIONS)
+    return out.swapaxes(1, 2) if volumes is not image else out
