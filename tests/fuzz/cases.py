@@ -142,12 +142,12 @@ def face(kind, name, source, folder):
     site = folder / "site"
     site.mkdir()
     called = f"{kind} {name!r}"
-    by = hostile.put(site, name, source, "rlcore.psf" if kind == "model" else "rlcore.backends")
+    by = hostile.install(site, name, source, "rlcore.psf" if kind == "model" else "rlcore.backends")
     hostile.image(folder)
     microscope = ["--na", "0.8", "--emission", "520", "--voxel", "0.2,0.1,0.1", "--shape", "5x5x5"]
     if kind == "deadly":
         finding = json.loads(_python(site, _ASK, name).out)
-        if finding["state"] != "broken" or by.partition(" ")[0] not in finding["reason"]:
+        if finding["state"] != "broken" or by not in finding["reason"]:
             raise Failure(f"{called}: {finding}")
         return "refused"
     for arguments in (
@@ -158,7 +158,7 @@ def face(kind, name, source, folder):
         ended = _python(site, _MAIN, *arguments)
         if not refused(ended, called):
             raise Failure(f"{called}: exit 0")
-        if by.partition(" ")[0] not in ended.error:
+        if by not in ended.error:
             raise Failure(f"{called}: {ended.error!r} does not name {by}")
     return "refused"
 

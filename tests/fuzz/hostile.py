@@ -1,6 +1,7 @@
 """Backends and PSF models that do all that plugins must not, and the sentences that they have to end in."""
 
 import numpy as np
+from fixtures.sites import put
 
 BACKENDS = {
     "exits": "import sys\nsys.exit(0)\n",
@@ -48,15 +49,11 @@ MODELS = {
 }
 
 
-def put(folder, name, source, group):
-    """Installs a distribution into a folder, as pip leaves it."""
-    module = f"rlcore_hostile_{name.replace(' ', '_')}"
-    (folder / f"{module}.py").write_text(source)
-    metadata = folder / f"{module}-1.0.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module.replace('_', '-')}\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text(f"[{group}]\n{name} = {module}:make\n")
-    return f"{module.replace('_', '-')} 1.0"
+def install(folder, name, source, group):
+    """Installs a distribution, and returns its name."""
+    module = f"hostile_{name.replace(' ', '_')}"
+    put(folder, module, source, plugin=name, group=group)
+    return f"rlcore-{module}"
 
 
 def image(folder):
