@@ -73,6 +73,13 @@ def night(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Damaged files, random options and hostile plugins, for --seconds 60 unless another time is given."""
+    install(session, "test")
+    session.run("python", "-m", "fuzz", *session.posargs, env={"PYTHONPATH": os.pathsep.join(["tests", "."])})
+
+
+@nox.session
 def conformance(session: nox.Session) -> None:
     """The conformance kit on every backend of this repository."""
     install(session, "test")

@@ -11,6 +11,7 @@ import numpy as np
 from rlcore.app.files.layout import Place
 from rlcore.app.files.opening import Opened, open_file
 from rlcore.app.psf.generating import compute_for
+from rlcore.app.whole_numbers import whole_number
 from rlcore.errors import InputError
 from rlcore.optics.generate import DEFAULT_MODEL
 from rlcore.optics.psf import PSF
@@ -117,8 +118,8 @@ def _by_channel(several: Sequence[str], image: Opened) -> dict[int, str]:
     for text in several:
         channel, equals, file = text.partition("=")
         # names come first, as a channel may be named "488"
-        number = names.index(channel) if channel in names else int(channel) if channel.isdigit() else -1
-        if not equals or not file or not 0 <= number < size:
+        number = names.index(channel) if channel in names else whole_number(channel)
+        if not equals or not file or number is None or number >= size:
             known = f" or {', '.join(map(repr, names))}" if names else ""
             raise InputError(f"--psf {text!r} is not CHANNEL=FILE with a channel from 0 to {size - 1}{known}")
         if number in found:

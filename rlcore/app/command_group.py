@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -24,8 +25,10 @@ class CommandGroup(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         extra["standalone_mode"] = False  # else click prints errors its own way and exits
+        given = args[0] if args else extra.get("args")
         extra["prog_name"] = extra.get("prog_name") or "rlcore"
         try:
+            _check_arguments(sys.argv[1:] if given is None else given)
             code = super().main(*args, **extra)
         except click.ClickException as error:
             code = _fail(_usage(error), BAD_INPUT)
@@ -42,6 +45,33 @@ class CommandGroup(click.Group):
         # click returns the command's own return value, which is an exit code only if it is a number
         sys.exit(code if isinstance(code, int) else 0)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs a command; with ``--debug`` prints the traceback of an error before it is told in one sentence."""
+        try:
+            return super().invoke(ctx)
+        except Exception:
+            if ctx.params.get("debug"):
+                traceback.print_exc()
+            raise
+
+
+def _check_arguments(arguments: Sequence[str]) -> None:
+    """Raises InputError for arguments that no option and no file name can be.
+
+    Names of files that are not UTF-8 cannot be written into metadata, and an empty text is mostly a variable of a shell
+    that is not set.
+    """
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        if "\0" in argument:
+            raise InputError(f"argument {argument!r} contains a null character; leave it out")
+        try:
+            argument.encode()
+        except UnicodeEncodeError as error:
+            raise InputError(f"argument {argument!r} is not UTF-8; rename the file, or write it in UTF-8") from error
+        if not argument.strip() or (argument.startswith("--") and argument.endswith("=")):
+            of = f" after {before!r}" if before else ""
+            raise InputError(f"argument {argument!r}{of} is empty; give it a value or leave it out")
+
 
 def print_json(value: object) -> None:
     """Prints a result as JSON on stdout."""
@@ -56,9 +86,11 @@ def _usage(error: click.ClickException) -> str:
 
 
 def _fail(message: str, code: int, kind: str = "error: ") -> int:
+    # messages of plugins and of file libraries may have several lines
+    line = " ".join(message.split())
     # a terminal that was closed takes no message, and the exit code says enough
     with contextlib.suppress(OSError):
-        Console(stderr=True, highlight=False, soft_wrap=True).print(Text.assemble((kind, "red"), message))
+        Console(stderr=True, highlight=False, soft_wrap=True).print(Text.assemble((kind, "red"), line))
     return code
 
 

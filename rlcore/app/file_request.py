@@ -17,11 +17,15 @@ from rlcore.app.files.layout import Pick
 from rlcore.app.files.opening import Opened
 from rlcore.app.psf.preparing import psf_for_image
 from rlcore.app.run_options import MEND
+from rlcore.app.whole_numbers import whole_number
 from rlcore.backend import Backend
 from rlcore.backend.discovery.selection import Choice, choose_backend
 from rlcore.errors import BackendError, InputError
 from rlcore.optics.psf import PSF
 from rlcore.planner import Plan
+
+LEAST_GAIN = 1e-12
+"""Least gain in image units per photon; its inverse is the greatest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +84,8 @@ class FileRequest:
         """
         if self.tolerance is not None and not self.independent:
             raise InputError("--tolerance is for independent blocks; give --independent with it")
+        if self.tolerance is not None and not 0 < self.tolerance < 1:
+            raise InputError(f"--tolerance {self.tolerance!r} is not a number between 0 and 1")
         return Settings(
             self.iterations,
             check_boundary(self.boundary),
@@ -130,7 +136,8 @@ class FileRequest:
 
 
 def _index_or_name(device: str | None) -> str | int | None:
-    return int(device) if device is not None and device.isdigit() else device
+    number = None if device is None else whole_number(device)
+    return device if number is None else number
 
 
 def _gain(text: str | None) -> float | tuple[float, ...] | None:
@@ -140,4 +147,7 @@ def _gain(text: str | None) -> float | tuple[float, ...] | None:
         numbers = tuple(map(float, text.split(",")))
     except ValueError as error:
         raise InputError(f"gain {text!r} is neither a number nor a pair of gain and offset") from error
+    # beyond these no camera counts, and photons would overflow or vanish in float32
+    if not LEAST_GAIN <= numbers[0] <= 1 / LEAST_GAIN:
+        raise InputError(f"gain {text!r} is not between {LEAST_GAIN:g} and {1 / LEAST_GAIN:g} image units per photon")
     return numbers[0] if len(numbers) == 1 else numbers

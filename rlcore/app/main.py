@@ -17,12 +17,14 @@ PATH = click.Path(path_type=Path)
 
 
 @click.group(cls=CommandGroup, invoke_without_command=True)
+@click.option("--debug", is_flag=True, help="Print the traceback of an error before its sentence.")
 @click.version_option(package_name="rlcore", message="%(prog)s %(version)s")
 @click.pass_context
-def main(context: click.Context) -> None:
+def main(context: click.Context, *, debug: bool) -> None:
     """Richardson-Lucy deconvolution of microscope volumes of any size, on any hardware.
 
-    Exit codes: 0 done, 1 the run failed, 2 refused before it began, 130 stopped.
+    Exit codes: 0 done, 1 the run failed, 2 refused before it began, 130 stopped. `rlcore --debug COMMAND ...` prints
+    the traceback of an error too.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
@@ -125,13 +127,23 @@ def clean(*, folder: Path, dry_run: bool, force: bool) -> None:
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the survey as JSON on stdout.")
 @click.option("--why", nargs=2, type=PATH, metavar="IMAGE PSF", help="Explain what `auto` chooses for these files.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, 86400, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="Time that each backend gets to answer.",
+)
 @backend_options
-def backends(*, as_json: bool, why: tuple[Path, Path] | None, backend: str, device: str | None) -> None:
-    """List the installed backends, their devices, and why some cannot run."""
+def backends(*, as_json: bool, why: tuple[Path, Path] | None, seconds: float, backend: str, device: str | None) -> None:
+    """List the installed backends, their devices, and why some cannot run.
+
+    Each is asked in a process of its own; one that hangs or crashes is listed as broken.
+    """
     from rlcore.app.survey import explain, show
 
     if why is None:
-        show(as_json=as_json)
+        show(as_json=as_json, seconds=seconds)
     else:
         explain(*why, backend=backend, device=device, as_json=as_json)
 

@@ -13,9 +13,13 @@ from rlcore.app.channel_psfs import open_psfs, report_computed, to_one_extent
 from rlcore.app.file_request import FileRequest
 from rlcore.app.files.layout import Place
 from rlcore.app.files.opening import decode_nothing, open_file
+from rlcore.app.whole_numbers import whole_numbers
 from rlcore.backend.boxes import Shape
 from rlcore.errors import InputError
 from rlcore.planner import Plan
+
+LONGEST_AXIS = 1 << 24
+"""Longest axis that is planned, in voxels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,10 @@ def plan_shapes(request: FileRequest, image_shape: str, psf_shape: str) -> Forec
 
 
 def _shape(what: str, text: str) -> Shape:
-    parts = text.lower().replace(",", "x").split("x")
-    if not all(part.strip().isdigit() for part in parts):
+    sizes = whole_numbers(text.lower().replace(",", "x").split("x"))
+    if sizes is None:
         raise InputError(f"{what} {text!r} is not a shape; write it like 64x1024x1024")
-    return tuple(map(int, parts))
+    # planners look for lengths that transforms are fast at, one after the other
+    if max(sizes) > LONGEST_AXIS:
+        raise InputError(f"{what} {text!r} has an axis of more than {LONGEST_AXIS} voxels; give a shorter one")
+    return sizes

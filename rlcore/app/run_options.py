@@ -9,6 +9,7 @@ from rlcore.algorithm.boundary import BOUNDARIES
 from rlcore.algorithm.regularization import REGULARIZATIONS
 from rlcore.algorithm.stopping import STOPS, Iterations
 from rlcore.app.command_group import options
+from rlcore.app.whole_numbers import whole_number
 from rlcore.execution.volumes.initial_estimate import STARTS
 
 MEND = "mend"
@@ -16,14 +17,20 @@ MEND = "mend"
 
 DEFAULT_ITERATIONS = 15
 
+MOST_ITERATIONS = 1_000_000
+"""Most iterations of a run; Richardson-Lucy has converged, or fits noise, after far fewer."""
+
 
 def _number_or_auto(context: click.Context, option: click.Parameter, value: str) -> Iterations:
     if value == "auto":
         return "auto"
-    try:
-        return int(value)
-    except ValueError as error:
-        raise click.BadParameter(f"{value!r} is neither a whole number nor 'auto'") from error
+    # negative numbers go on to the library, which says what is allowed
+    number = whole_number(value.removeprefix("-"))
+    if number is None:
+        raise click.BadParameter(f"{value!r} is neither a whole number nor 'auto'")
+    if number > MOST_ITERATIONS:
+        raise click.BadParameter(f"{value!r} is more than {MOST_ITERATIONS} iterations, which no run ends; give fewer")
+    return -number if value.startswith("-") else number
 
 
 backend_options = options(
@@ -71,7 +78,13 @@ how_options = options(
         help="Suppresses noise: tv penalises total variation, consensus keeps what two halves of the photons agree on.",
     ),
     click.option("--tv-weight", type=float, help="Weight of total variation, up to 0.1.  [0.002]"),
-    click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random split of photons."),
+    click.option(
+        "--seed",
+        type=click.IntRange(0, (1 << 64) - 1),
+        default=0,
+        show_default=True,
+        help="Seed of the random split of photons.",
+    ),
     backend_options,
     click.option(
         "--boundary",

@@ -22,11 +22,14 @@ from rlcore.backend.host.memory import format_bytes
 COLOURS = {"usable": "green", "unavailable": "yellow"}
 
 
-def show(*, as_json: bool) -> None:
-    """Prints all installed backends, one per row, and the reasons of those that cannot run."""
+def show(*, as_json: bool, seconds: float) -> None:
+    """Prints all installed backends, one per row, and the reasons of those that cannot run.
+
+    Each is asked in a process of its own, which is ended after so many seconds.
+    """
     terminal = Terminal()
     with terminal.listening():
-        found = rlcore.survey()
+        found = rlcore.survey(seconds)
     if as_json:
         print_json([asdict(finding) for finding in found])
         return
@@ -34,8 +37,9 @@ def show(*, as_json: bool) -> None:
     for finding in found:
         state = f"[{COLOURS.get(finding.state, 'red')}]{finding.state}[/]"
         memory = "" if finding.memory is None else format_bytes(finding.memory)
-        # names of devices may contain brackets, which rich would read as markup
-        table.add_row(finding.name, state, escape(_devices(finding)), memory, finding.distribution)
+        # names may contain brackets, which rich would read as markup
+        texts = escape(finding.name), state, escape(_devices(finding)), memory, escape(finding.distribution)
+        table.add_row(*texts)
     console = Console(highlight=False)
     console.print(table)
     for finding in found:

@@ -7,11 +7,16 @@ import math
 import numpy as np
 
 from rlcore.backend import Shape, Volume
-from rlcore.errors import InputError
+from rlcore.errors import InputError, PSFModelError
 from rlcore.optics.microscope import Microscope
-from rlcore.optics.models import PSFModel, load_model
+from rlcore.optics.models import PSFModel, checked, load_model
 
 DEFAULT_MODEL = "gibson-lanni"
+
+_MOST_SAMPLES = 1 << 30
+"""Most samples of a grid that resolves the pinhole."""
+_MOST_HEIGHTS = 1 << 16
+"""Most heights at which the brightest is looked for."""
 
 
 def generate_psf(
@@ -52,15 +57,24 @@ def generate_psf(
         If the model is not known, or fails.
     """
     _check(shape, voxel, focus)
-    compute = load_model(model) if isinstance(model, str) else model
+    compute = load_model(model) if isinstance(model, str) else checked(model, f"psf model {_called(model)}")
     lateral, pixel = shape[-2:], (voxel[-2], voxel[-1])
     planes = shape[0] if len(shape) == 3 else 1
     heights = (np.arange(planes) - planes // 2) * (voxel[0] if len(shape) == 3 else 0.0)
     if focus == "brightest" and microscope.aberrated:
         heights = heights + _brightest(microscope, compute, pixel)
     psf = _record(microscope, compute, heights, lateral, pixel)
+    # products of models may vanish or overflow where each of them has light
+    if not 0 < float(psf.sum()) < math.inf:
+        raise PSFModelError(
+            f"psf model {_called(model)} gave no light in shape {shape!r} with voxels of {voxel!r}; give others"
+        )
     unit: Volume = (psf / psf.sum()).reshape(shape)
     return unit
+
+
+def _called(model: str | PSFModel) -> str:
+    return repr(model if isinstance(model, str) else getattr(model, "__name__", type(model).__name__))
 
 
 def default_shape(microscope: Microscope, voxel: tuple[float, ...]) -> Shape:
@@ -122,6 +136,11 @@ def _through_pinhole(
     fine = (pixel[0] / finer[0], pixel[1] / finer[1])
     reach = [math.ceil(radius / step) + 1 for step in fine]  # a pixel more, for the disc's rim
     whole = tuple(2 * (size // 2 * f + r) + 1 for size, f, r in zip(shape, finer, reach, strict=True))
+    if math.prod(whole) * len(heights) > _MOST_SAMPLES:
+        raise InputError(
+            f"pinhole {microscope.pinhole:g} on voxels of {pixel!r} needs {math.prod(whole) * len(heights)} samples; "
+            "give a smaller one, or finer voxels"
+        )
     detected = model(microscope, microscope.wavelength, heights.tolist(), whole, fine)
     axes = range(1, 3)
     grid = tuple(size + 2 * r for size, r in zip(whole, reach, strict=True))
@@ -148,6 +167,8 @@ def _brightest(microscope: Microscope, model: PSFModel, pixel: tuple[float, floa
     reach = abs(microscope.marginal_shift) + 2 * microscope.focal_depth
     for _ in range(2):
         count = math.ceil(reach / step)
+        if count > _MOST_HEIGHTS:
+            raise InputError(f"depth {microscope.depth!r} spreads the focus over {reach:.3g} µm; give a smaller one")
         heights = np.arange(-count, count + 1) * step + best
         axis = model(microscope, microscope.wavelength, heights.tolist(), (1, 1), pixel)[:, 0, 0]
         best = float(heights[axis.argmax()])

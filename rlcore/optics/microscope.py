@@ -15,6 +15,22 @@ NEAR_CRITICAL = 0.98
 TECHNIQUES: tuple[Technique, ...] = get_args(Technique)
 
 
+RANGES = {
+    "na": (1e-3, 10.0),
+    "wavelength": (1e-3, 1e3),
+    "index": (0.1, 10.0),
+    "excitation": (1e-3, 1e3),
+    "sample_index": (0.1, 10.0),
+    "coverslip_index": (0.1, 10.0),
+    "sheet": (1e-3, 1e6),
+}
+"""Least and greatest number that a microscope may have; grids for numbers far beyond would never be done."""
+THICKEST = 1e5
+"""Greatest depth and thickness in micrometres."""
+WIDEST_PINHOLE = 1e3
+"""Greatest diameter of a pinhole in Airy units."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Microscope:
     """An objective, light, specimen and technique of illumination; lengths are in micrometres.
@@ -55,6 +71,9 @@ class Microscope:
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise InputError(f"{name} {value!r} is not positive; give a number above 0")
+            if value is not None and not RANGES[name][0] <= value <= RANGES[name][1]:
+                least, most = RANGES[name]
+                raise InputError(f"{name} {value!r} is no microscope's; give a number from {least:g} to {most:g}")
         if not self.na < self.index:
             raise InputError(
                 f"na {self.na!r} is not between 0 and the refractive index {self.index!r}; give a smaller aperture"
@@ -62,6 +81,9 @@ class Microscope:
         for name in ("depth", "pinhole"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise InputError(f"{name} {getattr(self, name)!r} is negative; give 0 or more")
+        for name, most in (("depth", THICKEST), ("coverslip_error", THICKEST), ("pinhole", WIDEST_PINHOLE)):
+            if abs(getattr(self, name)) > most:
+                raise InputError(f"{name} {getattr(self, name)!r} is no microscope's; give at most {most:g}")
         if not math.isfinite(self.coverslip_error):
             raise InputError(f"coverslip_error {self.coverslip_error!r} is not finite; give micrometres")
         if self.technique == "light-sheet" and self.sheet is None:

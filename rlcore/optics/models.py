@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
@@ -11,8 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from rlcore.backend import Shape, Volume
-from rlcore.backend.discovery.plugins import Plugins, State, claimed, owners, say
-from rlcore.errors import PSFModelError, PSFModelUnavailable
+from rlcore.backend.discovery.plugins import Plugins, State, claimed, contained, owners
+from rlcore.errors import InputError, PSFModelError, PSFModelUnavailable
 from rlcore.optics.microscope import Microscope
 
 
@@ -105,7 +106,7 @@ def load_model(name: str) -> PSFModel:
         If no installed package, or more than one, claims the name, or if it cannot be imported.
     """
     entry = MODELS.find_or_refuse(name)
-    return _Checked(entry, MODELS.load(entry))
+    return checked(MODELS.load(entry), MODELS.called(entry))
 
 
 def survey_models() -> tuple[ModelFinding, ...]:
@@ -113,11 +114,16 @@ def survey_models() -> tuple[ModelFinding, ...]:
     return tuple(_try(name, entries) for name, entries in MODELS.by_name())
 
 
+def checked(model: Any, called: str) -> PSFModel:
+    """Returns a model whose results are checked; `called` names it in messages."""
+    return _Checked(called, model)
+
+
 @dataclass(frozen=True, slots=True)
 class _Checked:
-    """A model whose results are checked, and whose errors name the distribution that registered it."""
+    """A model whose results are checked, and whose errors name it and the distribution that registered it."""
 
-    entry: EntryPoint
+    called: str
     model: Any
 
     def __call__(
@@ -128,22 +134,21 @@ class _Checked:
         shape: Shape,
         voxel: tuple[float, float],
     ) -> Volume:
-        called = MODELS.called(self.entry)
-        try:
+        with contained(PSFModelError, f"{self.called} failed", PSFModelUnavailable, InputError):
             made = self.model(microscope, wavelength, heights, shape, voxel)
-        except PSFModelUnavailable:
-            raise
-        except (Exception, SystemExit) as error:  # a plugin may raise anything, and exit; the cause is kept
-            raise PSFModelError(f"{called} failed: {say(error)}") from error
-        try:
-            planes = np.asarray(made, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise IncompleteModel(f"{called} gave {type(made).__name__!r} instead of numbers") from error
+        with contained(IncompleteModel, f"{self.called} gave {type(made).__name__!r} instead of numbers"):
+            found = np.asarray(made)
+            if found.dtype.kind not in "buif":
+                raise TypeError(f"{str(found.dtype)!r} is not a type of real numbers")
+            planes = found.astype(np.float64)
         expected = (len(heights), *shape)
         if planes.shape != expected:
-            raise IncompleteModel(f"{called} gave shape {planes.shape!r} instead of {expected!r}")
-        if not np.isfinite(planes).all() or planes.min() < 0 or not planes.sum() > 0:
-            raise IncompleteModel(f"{called} gave values that are negative, not finite, or no light at all")
+            raise IncompleteModel(f"{self.called} gave shape {planes.shape!r} instead of {expected!r}")
+        # also the sum, by which a PSF is divided
+        with np.errstate(over="ignore"):
+            light = float(planes.sum())
+        if not np.isfinite(planes).all() or planes.min() < 0 or not 0 < light < math.inf:
+            raise IncompleteModel(f"{self.called} gave values that are negative, not finite, or no light at all")
         return planes
 
 
@@ -153,8 +158,10 @@ def _try(name: str, entries: list[EntryPoint]) -> ModelFinding:
         return ModelFinding(name, "ambiguous", by, reason=claimed(entries))
     try:
         model = MODELS.load(entries[0])
-        _Checked(entries[0], model)(_TRIAL, _TRIAL.wavelength, (-0.5, 0.0, 0.5), (4, 5), (0.1, 0.1))
-        return ModelFinding(name, "usable", by, (inspect.getdoc(model) or "").partition("\n")[0])
-    except Exception as error:  # noqa: BLE001 - a plugin may raise anything; the finding reports it
+        checked(model, MODELS.called(entries[0]))(_TRIAL, _TRIAL.wavelength, (-0.5, 0.0, 0.5), (4, 5), (0.1, 0.1))
+        with contained(PSFModelError, f"{MODELS.called(entries[0])} cannot be described"):
+            summary = str(inspect.getdoc(model) or "").partition("\n")[0]
+        return ModelFinding(name, "usable", by, summary)
+    except (PSFModelError, InputError) as error:
         state, reason = MODELS.trouble(error)
         return ModelFinding(name, state, by, reason=reason)

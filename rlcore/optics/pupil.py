@@ -10,7 +10,11 @@ import numpy as np
 
 from rlcore.backend import Shape, Volume
 from rlcore.backend.kit.fft_lengths import smooth_length
+from rlcore.errors import InputError
 from rlcore.optics.microscope import NEAR_CRITICAL, Microscope
+
+LONGEST_GRID = 1 << 15
+"""Most samples of the grid along an axis: planes of more take minutes and gigabytes each."""
 
 PUPIL_RADIUS = 64
 """Minimum samples along the pupil's radius, with which the intensity is within 1e-3 of its peak of the integral."""
@@ -104,6 +108,11 @@ def _axis(size: int, step: float, cone: float, cutoff: float) -> tuple[Volume, V
     # intensity has twice the band, but it is only squared on the voxels and needs no grid of its own.
     finer = max(1, math.ceil(2.1 * step * cutoff))
     minimum = max((size + cone / step + 8) * finer, PUPIL_RADIUS * finer / (step * cutoff))
+    if minimum > LONGEST_GRID:
+        raise InputError(
+            f"psf of {size} voxels of {step:g} µm needs a grid of {minimum:.3g} samples along an axis, more than "
+            f"{LONGEST_GRID}; give other voxels, fewer of them, or less depth"
+        )
     length = smooth_length(math.ceil(minimum), multiple=2)
     # The axis is at index 0 of a discrete Fourier transform, so voxels before it wrap to the end.
     return np.fft.fftfreq(length, step / finer), (np.arange(size) - size // 2) * finer % length

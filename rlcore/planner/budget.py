@@ -72,6 +72,6 @@ def _parse_text(text: str) -> int | float:
     number, unit = (float(match[1]), match[2].upper()) if match else (0.0, "")
     if number > 0 and unit == "%" and number <= 100:
         return number / 100
-    if number > 0 and unit in _UNITS and number * _UNITS[unit] >= 1:
+    if number > 0 and unit in _UNITS and 1 <= number * _UNITS[unit] < math.inf:
         return int(number * _UNITS[unit])
     raise InputError(f"memory {text!r} is not a size; write it like '4 GiB', '800 MB' or '50%'")

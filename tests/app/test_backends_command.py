@@ -37,7 +37,7 @@ def test_one_that_cannot_run_is_told_with_its_reason(monkeypatch):
         rlcore.Finding("numpy", "usable", "rlcore 0.1.0", "CPU", memory=5 << 30),
         rlcore.Finding("odd", "broken", "odd 2.0", reason="backend 'odd' [of odd 2.0] cannot be imported: ImportError"),
     )
-    monkeypatch.setattr(rlcore, "survey", lambda: findings)
+    monkeypatch.setattr(rlcore, "survey", lambda seconds: findings)
     stdout = call("backends").stdout
     assert "5.0 GiB" in stdout
     assert stdout.splitlines()[-1] == "odd: backend 'odd' [of odd 2.0] cannot be imported: ImportError"

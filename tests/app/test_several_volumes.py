@@ -1,9 +1,11 @@
 """Time points and channels: each with its PSF, picked, streamed, stopped and continued."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -182,6 +184,14 @@ def voxels(path):
 
         return zarr.open_group(path, mode="r")["0"][...]
     return tifffile.imread(path)
+
+
+def start(folder, output, *options, iterations="400"):
+    files = [str(folder / name) for name in ("image.tif", "psf.tif")]
+    command = [sys.executable, "-c", PROGRAM, "deconvolve", *files, "-o", str(folder / output), "-n", iterations]
+    return subprocess.Popen(
+        [*command, "--backend", "numpy", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def left_after_the_second_volume(folder, output, *options):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rlcore.app.bench.contestants import Contestant
+from rlcore.app.whole_numbers import whole_number
 from rlcore.errors import InputError
 
 
@@ -55,7 +56,8 @@ def _with_index(contestant: Contestant) -> str:
 def _is_on(contestant: Contestant, device: str) -> bool:
     """Returns whether a contestant's device has this index, or a name that contains this text."""
     text = device.strip().lower()
-    return int(text) == (contestant.device or 0) if text.isdigit() else text in contestant.shown.lower()
+    number = whole_number(text)
+    return text in contestant.shown.lower() if number is None else number == (contestant.device or 0)
 
 
 def _refuse_unknown(kind: str, names: tuple[str, ...], found: list[Contestant]) -> None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rlcore.app.whole_numbers import whole_number
 from rlcore.backend.boxes import Shape
 from rlcore.errors import InputError
 
@@ -112,6 +113,8 @@ def lay_out(file: str, axes: str, shape: Shape, pick: Pick, names: Sequence[str]
     InputError
         If the axes cannot be used, or the selection does not exist.
     """
+    if any(size < 1 for size in shape):
+        raise InputError(f"{file} has shape {tuple(shape)!r}, which holds no voxels")
     axes = _named(file, axes, shape, pick.axes)
     # an ambiguous axis counts as depth only if it has several planes
     depth = next((letter for letter in _DEPTH if letter in axes and shape[axes.index(letter)] > 1), "Z")
@@ -176,13 +179,17 @@ def _wanted(file: str, several: _Several, said: str | int | None) -> tuple[tuple
         raise InputError(f"{option} {text!r} is empty; the end of a range is not part of it")
     if wrong := [index for index in wanted if index >= several.size]:
         raise InputError(f"{file} has {several}, counted from 0, and none is {wrong[0]}; give another {option}")
-    return wanted, text.isdigit()
+    return wanted, whole_number(text) is not None
 
 
 def _indices(text: str, several: _Several) -> tuple[int, ...]:
-    if match := re.fullmatch(r"(\d*):(\d*)", text):
-        return tuple(range(int(match[1] or 0), int(match[2] or several.size)))
-    if re.fullmatch(r"\d+(,\d+)*", text):
+    # ASCII alone: \d also stands for digits of other scripts; no file has indices of more than eighteen digits
+    if match := re.fullmatch(r"([0-9]{0,18}):([0-9]{0,18})", text):
+        # a range may name more than there is by one, so that the message says so, but not take memory for more
+        return tuple(
+            range(int(match[1] or 0), min(int(match[2] or several.size), several.size + int(match[1] or 0) + 1))
+        )
+    if re.fullmatch(r"[0-9]{1,18}(,[0-9]{1,18})*", text):
         return tuple(dict.fromkeys(map(int, text.split(","))))
     known = f", or one of {', '.join(map(repr, several.names))}" if several.names else ""
     raise InputError(f"{several.option} {text!r} is not an index or a range; write it like 3, 3:10 or 0,2{known}")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import struct
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from rlcore.app.files.boundary import check_kind, reading
 from rlcore.app.files.description import Description
 from rlcore.app.files.layout import ALL, Index, Layout, Pick, Place, lay_out
+from rlcore.app.files.npy_input import map_npy
 from rlcore.app.files.tiff_input import Encoded, read_tiff
 from rlcore.backend import Volume
 from rlcore.backend.host.memory import host_free
@@ -21,7 +21,8 @@ from rlcore.errors import InputError
 from rlcore.execution.checkpoint import open_volume as map_new
 from rlcore.planner.budget import parse_memory
 
-_UNREADABLE = (OSError, ValueError, KeyError, IndexError, struct.error, zlib.error)
+_NUMBERS = "buif"
+"""Kinds of types that a voxel may have: truth values, integers and floating point."""
 
 Decoder = Callable[[Encoded], Volume]
 """Decodes a volume that cannot be mapped to memory."""
@@ -76,6 +77,14 @@ def open_file(path: Path, what: str, *, pick: Pick = ALL, decode: Decoder | None
         If the file cannot be read, or the selection does not exist.
     """
     file = f"{what} {str(path)!r}"
+    with reading(file):
+        opened = _open(path, file, pick, decode or in_memory)
+    if opened.dtype.kind not in _NUMBERS:
+        raise InputError(f"{file} has voxels of type {str(opened.dtype)!r}; save them as numbers that are not complex")
+    return opened
+
+
+def _open(path: Path, file: str, pick: Pick, decode: Decoder) -> Opened:
     if path.is_dir():
         # imported late: zarr is an optional dependency
         from rlcore.app.files.zarr_input import is_zarr, read_zarr
@@ -83,19 +92,13 @@ def open_file(path: Path, what: str, *, pick: Pick = ALL, decode: Decoder | None
         if not is_zarr(path):
             raise InputError(f"{file} is a folder; name a file")
         return Opened(path, *read_zarr(path, file, pick))
-    if not path.is_file():
-        raise InputError(f"{file} does not exist")
-    try:
-        if path.suffix.lower() == ".npy":
-            return _open_npy(path, file, pick)
-        about, layout, dtype, mapped = read_tiff(path, file, pick)
-    except InputError:
-        raise
-    except _UNREADABLE as error:
-        raise InputError(f"{file} cannot be read: {_reason(error)}") from error
+    check_kind(path, file)
+    if path.suffix.lower() == ".npy":
+        return _open_npy(path, file, pick)
+    about, layout, dtype, mapped = read_tiff(path, file, pick)
     if mapped is not None:
         return Opened(path, about, layout, dtype, mapped.__getitem__)
-    return Opened(path, about, layout, dtype, _Decoded(path, file, layout, dtype, decode or in_memory))
+    return Opened(path, about, layout, dtype, _Decoded(path, file, layout, dtype, decode))
 
 
 @dataclass(slots=True, eq=False)
@@ -113,10 +116,7 @@ class _Decoded:
         if self.last is not None and self.last[0] == index:
             return self.last[1]
         self.last = None  # freed first, so that two volumes are never in memory at once
-        try:
-            volume = self.decode(Encoded(self.path, index, self.layout.volume_shape, self.dtype))
-        except _UNREADABLE as error:
-            raise InputError(f"{self.file} cannot be read: {_reason(error)}") from error
+        volume = self.decode(Encoded(self.path, self.file, index, self.layout.volume_shape, self.dtype))
         self.last = index, volume
         return volume
 
@@ -146,15 +146,10 @@ def into(scratch: Path, memory: str | None) -> Decoder:
 
 
 def _open_npy(path: Path, file: str, pick: Pick) -> Opened:
-    array = np.load(path, mmap_mode="r")
+    array = map_npy(path, file)
     # NumPy's format names no axes; "?" has them named by --axes
     axes = "ZYX"[-array.ndim :] if array.ndim in (2, 3) else "?" * array.ndim
     layout = lay_out(file, axes, array.shape, pick) if array.ndim > 1 else None
     if layout is None:
         raise InputError(f"{file} has {array.ndim} axes; it must have at least 2: (y, x) or (z, y, x)")
     return Opened(path, Description(dialect="npy"), layout, array.dtype, array.__getitem__)
-
-
-def _reason(error: BaseException) -> str:
-    text = str(error).strip().splitlines()
-    return text[0] if text else type(error).__name__

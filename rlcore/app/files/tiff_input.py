@@ -13,9 +13,12 @@ from typing import Any
 import numpy as np
 import tifffile
 
+from rlcore.app.files.boundary import reading
 from rlcore.app.files.description import Description
 from rlcore.app.files.layout import Index, Layout, Pick, lay_out
+from rlcore.app.files.ome_planes import check_ome
 from rlcore.app.files.tiff_scale import read_voxel
+from rlcore.app.files.tiff_structure import check_structure
 from rlcore.app.files.voxel import Dialect
 from rlcore.backend import Shape, Volume
 from rlcore.errors import InputError
@@ -29,13 +32,21 @@ class Encoded:
     """A volume of a TIFF that cannot be mapped: its voxels are compressed, tiled or scattered."""
 
     path: Path
+    file: str
+    """The file's role and name in messages."""
     index: Index
     shape: Shape
     dtype: np.dtype[Any]
 
     def decode(self, out: Volume) -> Volume:
-        """Decodes the voxels into `out` page by page, so that memory holds one page besides, and returns `out`."""
-        with tifffile.TiffFile(self.path) as tif:
+        """Decodes the voxels into `out` page by page, so that memory holds one page besides, and returns `out`.
+
+        Raises
+        ------
+        InputError
+            If a page cannot be decoded; the message names it.
+        """
+        with reading(self.file), tifffile.TiffFile(self.path) as tif:
             series = tif.series[0]
             page_shape = tuple(series.keyframe.shape)
             lead = len(series.shape) - len(page_shape)
@@ -46,9 +57,10 @@ class Encoded:
             numbers = np.arange(len(series)).reshape(series.shape[:lead])[self.index[:lead]]
             planes = out.reshape(numbers.size, *self.shape[numbers.ndim :])
             for number, plane in zip(np.ravel(numbers), planes, strict=True):
-                page = series[int(number)]
-                # OME-TIFF may leave out planes that were not recorded
-                plane[...] = 0 if page is None else page.asarray()[self.index[lead:]]
+                with reading(self.file, f"at page {number}"):
+                    page = series[int(number)]
+                    # OME-TIFF may leave out planes that were not recorded
+                    plane[...] = 0 if page is None else page.asarray()[self.index[lead:]]
         return out
 
 
@@ -60,6 +72,9 @@ def read_tiff(path: Path, file: str, pick: Pick) -> tuple[Description, Layout, n
     InputError
         If the file is cut short or holds no image.
     """
+    if not path.stat().st_size:
+        raise InputError(f"{file} cannot be read: it is empty; get it again from where it came")
+    check_structure(path, file)
     with tifffile.TiffFile(path) as tif:
         pages = _Pages()
         with pages.counted():
@@ -69,9 +84,63 @@ def read_tiff(path: Path, file: str, pick: Pick) -> tuple[Description, Layout, n
         if empty:
             raise InputError(f"{file} holds no picture")
         series = tif.series[0]  # further series are usually thumbnails, labels or coarser levels
+        _check_series(path, file, tif, series)
         about = _describe(tif, series)
         layout = lay_out(file, series.axes, series.shape, pick, about.channels)
         return about, layout, np.dtype(series.dtype), _mapped(path, tif, series)
+
+
+def _check_series(path: Path, file: str, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> None:
+    """Raises InputError if the file does not hold the planes that its metadata state.
+
+    tifffile then takes all pages for one stack, whose axes are not those that were recorded.
+    """
+    # tifffile leaves the text as bytes if it is damaged, and then knows of no description
+    tag = tif.pages.first.tags.get("ImageDescription")
+    said = "" if tag is None else str(tag.value)
+    named = path.name.lower().endswith((".ome.tif", ".ome.tiff"))
+    if "<OME" in said or tif.is_ome or named:
+        if not tif.is_ome:
+            problem = "damaged OME-XML" if "<OME" in said else "no OME-XML, though its name says OME-TIFF"
+            raise InputError(f"{file} has {problem}; get it again, or name it .tif if it never had any")
+        check_ome(file, tif, series)
+    elif (tif.is_imagej and not _is_hyperstack(tif, series)) or (tif.is_shaped and series.kind != "shaped"):
+        raise InputError(f"{file} does not hold the planes that its metadata state; get it again from where it came")
+    if (other := _stray_page(tif, series)) is not None:
+        raise InputError(
+            f"{file} has a page {other} of another kind than those before; get it again, or save the stack by itself"
+        )
+    held = path.stat().st_size - (series.dataoffset or 0)
+    if series.dataoffset is not None and series.nbytes > held:
+        raise InputError(
+            f"{file} is cut short: it states {series.nbytes} bytes of voxels and holds {held}; get it again"
+        )
+
+
+def _is_hyperstack(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> bool:
+    """Returns whether a series holds as many planes as ImageJ's text states."""
+    page = series.keyframe
+    stated, planes = int((tif.imagej_metadata or {}).get("images", 1)), series.size // page.size
+    # some programs count the samples of a pixel as images
+    return series.kind == "imagej" and (stated <= 1 or stated in (planes, planes * page.samplesperpixel))
+
+
+def _stray_page(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> int | None:
+    """Returns the number of a page that a damaged tag has excluded from a stack, or that it has drawn into one."""
+    if series.kind not in ("generic", "uniform", "shaped") or len(tif.pages) == 1:
+        return None
+    keyframe = series.keyframe
+    within = {page.index for page in series.pages if page is not None}
+    for number in range(len(tif.pages)):
+        page = tif.pages.get(number, aspage=True)
+        alike = page.imagelength == keyframe.imagelength, page.imagewidth == keyframe.imagewidth
+        same = all(alike) and (page.dtype, page.samplesperpixel) == (keyframe.dtype, keyframe.samplesperpixel)
+        # thumbnails and coarser levels differ in both lengths, or are marked as such
+        if (number in within and not same) or (
+            series.kind != "shaped" and number not in within and any(alike) and not page.is_reduced
+        ):
+            return number
+    return None
 
 
 def _describe(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> Description:

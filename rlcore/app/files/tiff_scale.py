@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import tifffile
@@ -20,7 +21,7 @@ def _of_ome(tif: tifffile.TiffFile) -> Voxel:
     pixels = (image[0] if isinstance(image, list) else image)["Pixels"]
     # missing units have defaults in the schema: µm and s
     keys = {**{axis: f"PhysicalSize{axis}" for axis in "ZYX"}, "T": "TimeIncrement"}
-    sizes = {axis: float(size) for axis, key in keys.items() if (size := pixels.get(key)) and float(size) > 0}
+    sizes = {axis: float(pixels[key]) for axis, key in keys.items() if 0 < float(pixels.get(key) or 0) < math.inf}
     units = {axis: str(pixels.get(keys[axis] + "Unit", "s" if axis == "T" else "µm")) for axis in sizes}
     return Voxel(sizes, {axis: canonical(unit) for axis, unit in units.items()})
 
@@ -28,12 +29,13 @@ def _of_ome(tif: tifffile.TiffFile) -> Voxel:
 def _of_imagej(tif: tifffile.TiffFile) -> Voxel:
     metadata: dict[str, Any] = tif.imagej_metadata or {}
     sizes, unit = _resolution(tif), canonical(str(metadata.get("unit", "")))
-    if spacing := metadata.get("spacing"):
-        sizes["Z"] = abs(float(spacing))  # some programs write a negative spacing for stacks scanned downwards
+    # some programs write a negative spacing for stacks scanned downwards
+    if 0 < (spacing := abs(float(metadata.get("spacing") or 0))) < math.inf:
+        sizes["Z"] = spacing
     if not unit or unit == "pixel":
         sizes = {}  # uncalibrated: ImageJ writes 1 pixel by default
     units = dict.fromkeys(sizes, unit)
-    if interval := float(metadata.get("finterval") or 0):
+    if 0 < (interval := float(metadata.get("finterval") or 0)) < math.inf:
         sizes["T"], units["T"] = interval, canonical(str(metadata.get("tunit", "s")))
     return Voxel(sizes, units)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
 import numpy as np
 
+from rlcore.app.files.boundary import reading
 from rlcore.app.files.layout import Index
 from rlcore.backend import Shape, Volume
 
@@ -22,10 +24,13 @@ class VolumeInArray:
         A number along axes that the volume does not extend in, a slice along the others.
     filename : str
         Path of the array; temporary files of a run are created next to it.
+    file : str, optional
+        The file's role and name in messages; its path by default.
     """
 
-    def __init__(self, array: Any, index: Index, filename: str) -> None:
+    def __init__(self, array: Any, index: Index, filename: str, file: str = "") -> None:
         self._array, self._index, self.filename = array, index, filename
+        self._file = file or repr(filename)
         along = [axis for axis, at in enumerate(index) if isinstance(at, slice)]
         self.shape: Shape = tuple(int(array.shape[axis]) for axis in along)
         self.chunks: Shape = tuple(int(array.chunks[axis]) for axis in along)
@@ -38,7 +43,29 @@ class VolumeInArray:
         return len(self.shape)
 
     def __getitem__(self, key: tuple[slice, ...]) -> Volume:
-        return np.asarray(self._array[self._within(key)])
+        within = self._within(key)
+        try:
+            return np.asarray(self._array[within])
+        except Exception:
+            # the library names no chunk, so the one that fails is looked for; a second try may succeed on a network
+            self._refuse(within)
+            raise
+
+    def _refuse(self, within: Index) -> None:
+        """Raises InputError that names the first chunk of a region that cannot be read."""
+        spans = [range(at, at + 1) if isinstance(at, int) else range(size)[at] for at, size in self._sizes(within)]
+        chunks = [
+            range(span.start // size, (max(span.stop, span.start + 1) - 1) // size + 1)
+            for span, size in zip(spans, self._array.chunks, strict=True)
+        ]
+        for chunk in itertools.product(*chunks):
+            begin = [number * size for number, size in zip(chunk, self._array.chunks, strict=True)]
+            # one voxel is enough: chunks are decoded whole
+            with reading(self._file, f"at chunk {'/'.join(map(str, chunk))}"):
+                self._array[tuple(slice(at, at + 1) for at in begin)]
+
+    def _sizes(self, within: Index) -> list[tuple[int | slice, int]]:
+        return list(zip(within, map(int, self._array.shape), strict=True))
 
     def __setitem__(self, key: tuple[slice, ...], value: Any) -> None:
         self._array[self._within(key)] = value

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from rlcore.app.files.boundary import reading, reason_of
 from rlcore.app.files.description import Description
 from rlcore.app.files.layout import Index, Layout, Pick, lay_out
 from rlcore.app.files.units import canonical
@@ -68,6 +70,20 @@ def libraries() -> tuple[Any, Any]:
     return zarr, yaozarrs
 
 
+def regular_files(path: Path) -> Any:
+    """Returns a store that reads regular files alone: a pipe in place of a chunk would block for ever."""
+    from zarr.storage import LocalStore
+
+    class RegularFiles(LocalStore):
+        async def get(self, key: str, *args: Any, **options: Any) -> Any:
+            file = self.root / key
+            if file.exists() and not file.is_file() and not file.is_dir():
+                raise OSError(f"{key!r} is a pipe, a socket or a device")
+            return await super().get(key, *args, **options)
+
+    return RegularFiles(path, read_only=True)
+
+
 def read_zarr(path: Path, file: str, pick: Pick) -> tuple[Description, Layout, np.dtype[Any], Any]:
     """Opens an OME-Zarr.
 
@@ -80,17 +96,17 @@ def read_zarr(path: Path, file: str, pick: Pick) -> tuple[Description, Layout, n
         If it cannot be read, or is not a valid OME-Zarr image.
     """
     zarr, _ = libraries()
-    try:
-        group = zarr.open_group(path, mode="r")
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{file} cannot be read: {_first_line(error)}") from error
+    with reading(file):
+        group = zarr.open_group(regular_files(path), mode="r")
     attributes = dict(group.attrs)
     image = _image(path, file, attributes)
     scales = image.multiscales[0]  # the first is the default by the specification
     try:
         array = group[scales.datasets[0].path]
-    except KeyError as error:
+    except (KeyError, FileNotFoundError) as error:
         raise InputError(f"{file} lacks the array {scales.datasets[0].path!r} that its metadata name") from error
+    if not isinstance(array, zarr.Array):
+        raise InputError(f"{file} has a group where its metadata name an array: {scales.datasets[0].path!r}")
     axes = "".join(_letter(axis) for axis in scales.axes)
     if len(axes) != array.ndim:
         raise InputError(f"{file} has {array.ndim} axes and names {len(axes)}; its metadata are wrong")
@@ -100,7 +116,7 @@ def read_zarr(path: Path, file: str, pick: Pick) -> tuple[Description, Layout, n
     layout = lay_out(file, axes, array.shape, pick, about.channels)
 
     def fetch(index: Index) -> VolumeInArray:
-        return VolumeInArray(array, index, str(path))
+        return VolumeInArray(array, index, str(path), file)
 
     return about, layout, np.dtype(array.dtype), fetch
 
@@ -136,7 +152,8 @@ def _voxel(scales: Any, axes: str) -> Voxel:
     units = {letter: canonical(str(axis.unit)) for letter, axis in zip(axes, scales.axes, strict=True) if _unit(axis)}
     said = {letter: float(f) for letter, f in zip(axes, factors, strict=True) if letter in "TZYX"}
     # a scale of 1 without a unit is the mandatory placeholder of a file that does not know its scale
-    return Voxel({letter: f for letter, f in said.items() if letter in units or f != 1}, units)
+    known = {letter: f for letter, f in said.items() if 0 < f < math.inf and (letter in units or f != 1)}
+    return Voxel(known, {letter: unit for letter, unit in units.items() if said.get(letter, 1) > 0})
 
 
 def _unit(axis: Any) -> bool:
@@ -153,10 +170,6 @@ def _reason(error: ValueError) -> str:
     """Returns the first of pydantic's errors, with its location."""
     errors = getattr(error, "errors", None)
     if errors is None:
-        return _first_line(error)
+        return reason_of(error)
     first = errors()[0]
     return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -13,6 +13,7 @@ from rlcore.app.files.apart import check_apart
 from rlcore.app.files.destination import check_output, partial_output
 from rlcore.app.files.layout import ALL, Pick
 from rlcore.app.files.opening import Opened, open_file
+from rlcore.app.whole_numbers import whole_numbers
 from rlcore.backend import Shape, Volume
 from rlcore.errors import InputError
 
@@ -79,7 +80,7 @@ def write(output: Path, values: Volume, scale: Scale) -> None:
 
 def parse_shape(text: str) -> Shape:
     """Parses the shape of a PSF such as ``31x41x41``; raises InputError if it is none."""
-    parts = text.lower().replace(",", "x").split("x")
-    if not all(part.strip().isdigit() and int(part) for part in parts) or len(parts) not in (2, 3):
+    sizes = whole_numbers(text.lower().replace(",", "x").split("x"))
+    if sizes is None or not all(sizes) or len(sizes) not in (2, 3):
         raise InputError(f"shape {text!r} is not one of a psf; write it like 31x41x41")
-    return tuple(map(int, parts))
+    return sizes

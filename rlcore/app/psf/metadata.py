@@ -10,8 +10,10 @@ from xml.etree import ElementTree
 
 import tifffile
 
+from rlcore.app.files.boundary import reading
 from rlcore.app.files.opening import Opened
 from rlcore.app.psf import files
+from rlcore.app.whole_numbers import whole_number
 from rlcore.errors import InputError
 
 # wavelengths in OME-XML have a unit of their own, nm by default; both Greek mu and micro sign occur
@@ -87,12 +89,11 @@ def _of_collection(image: Path) -> tuple[str | None, int]:
     """Returns the OME-XML of a collection written by bioformats2raw, and the index of the image in it."""
     # its images are folders 0, 1, ..., described together in OME/METADATA.ome.xml
     file = image.parent / "OME" / "METADATA.ome.xml"
-    if not image.name.isdigit() or not file.is_file():
+    number = whole_number(image.name)
+    if number is None or not file.is_file():
         return None, 0
-    try:
-        return file.read_text(encoding="utf-8"), int(image.name)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"metadata {str(file)!r} cannot be read: {error}") from error
+    with reading(f"metadata {str(file)!r}"):
+        return file.read_text(encoding="utf-8"), number
 
 
 def _channels(image: dict[str, Any]) -> list[dict[str, Any]]:

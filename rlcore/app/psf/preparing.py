@@ -9,6 +9,7 @@ from rlcore.app.channel_psfs import ChannelPSF
 from rlcore.app.files.opening import Opened
 from rlcore.app.psf.files import scale_of
 from rlcore.app.run_options import MEND
+from rlcore.app.whole_numbers import whole_numbers
 from rlcore.errors import caution
 from rlcore.optics.mend import mend_psf
 from rlcore.optics.psf import PSF, PSFWarning, prepare_psf, read_psf
@@ -88,9 +89,8 @@ def _on_voxels(image: Opened, psf: Opened, prepared: PSF) -> PSF:
 
 def _centre(text: str) -> str | tuple[int, ...]:
     parts = text.split(",")
-    if len(parts) > 1 and all(part.strip().isdigit() for part in parts):
-        return tuple(map(int, parts))
-    return text
+    voxel = whole_numbers(parts)
+    return text if voxel is None or len(parts) == 1 else voxel
 
 
 def _background(text: str) -> str | float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from rlcore.app.command_group import print_json
@@ -21,7 +22,8 @@ def show(*, as_json: bool) -> None:
     table = Table("model", "state", "what it is", "from", box=None, pad_edge=False)
     for finding in found:
         state = f"[{COLOURS.get(finding.state, 'red')}]{finding.state}[/]"
-        table.add_row(finding.name, state, finding.summary, finding.distribution)
+        # summaries may contain brackets, which rich would read as markup
+        table.add_row(escape(finding.name), state, escape(finding.summary), escape(finding.distribution))
     console = Console(highlight=False)
     console.print(table)
     for finding in found:

@@ -7,18 +7,25 @@ nothing until someone names it; then its own error is told.
 from __future__ import annotations
 
 import difflib
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import FrameType
 from typing import Any, Literal
 
 from rlcore.errors import RLCoreError
 
 State = Literal["usable", "unavailable", "broken", "incomplete", "ambiguous"]
 """unavailable: lacks what it runs on; broken: cannot be loaded; incomplete: lacks members; ambiguous: claimed twice."""
+
+_LONGEST = 500
+"""Characters of a plugin's own message that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +69,8 @@ class Plugins:
 
     def load(self, entry: EntryPoint) -> Callable[..., Any]:
         """The registered callable, imported; an error names the distribution that brought it."""
-        try:
+        with contained(self.error, f"{self.called(entry)} cannot be imported"):
             thing = entry.load()
-        except (Exception, SystemExit) as error:  # a plugin that exits must not end the program that asks it
-            raise self.error(f"{self.called(entry)} cannot be imported: {say(error)}") from error
         if not callable(thing):
             raise self.incomplete(f"{self.called(entry)} is not callable: {entry.value}")
         return thing  # type: ignore[no-any-return]
@@ -77,10 +82,10 @@ class Plugins:
     def trouble(self, error: BaseException) -> tuple[State, str]:
         """The state that an error puts a plugin in, and the reason for messages."""
         if isinstance(error, self.unavailable):
-            return "unavailable", str(error)
+            return "unavailable", _line(error)
         if isinstance(error, self.incomplete):
-            return "incomplete", str(error)
-        return "broken", say(error)
+            return "incomplete", _line(error)
+        return "broken", _line(error) if isinstance(error, self.error) else say(error)
 
     def _unknown(self, name: str) -> str:
         names = sorted({entry.name for entry in self.installed()})
@@ -121,7 +126,65 @@ def claimed(entries: list[EntryPoint]) -> str:
     return f"claimed by {owners(entries)}; uninstall all but one"
 
 
+@contextmanager
+def contained(kind: type[RLCoreError], what: str, *passing: type[Exception]) -> Iterator[None]:
+    """Raises `kind` for whatever a plugin raises inside the context; the plugin's own error stays its cause.
+
+    That includes SystemExit, GeneratorExit and KeyboardInterrupt raised by the plugin's own code: none may end the
+    program that asks it. A KeyboardInterrupt of the user goes on.
+
+    Parameters
+    ----------
+    kind : type
+        Error to raise.
+    what : str
+        Beginning of its message, which names the distribution.
+    *passing : type
+        Errors that go on unchanged.
+    """
+    with _interrupts() as interrupted:
+        try:
+            yield
+        except passing:
+            raise
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) and interrupted():
+                raise
+            raise kind(f"{what}: {say(error)}") from error
+
+
+@contextmanager
+def _interrupts() -> Iterator[Callable[[], bool]]:
+    """Yields a function that tells whether SIGINT has arrived since."""
+    arrived: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+
+    def note(number: int, frame: FrameType | None) -> None:
+        arrived.append(number)
+        assert callable(before)
+        before(number, frame)
+
+    # only the main thread sets handlers, and only there KeyboardInterrupt is raised for a signal
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield lambda: bool(arrived)
+        return
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: bool(arrived)
+    finally:
+        # a plugin may have installed a handler of its own, which stays
+        if signal.getsignal(signal.SIGINT) is note:
+            signal.signal(signal.SIGINT, before)
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())
+
+
 def say(error: BaseException) -> str:
     """An error in one line."""
-    text = str(error).strip()
+    try:
+        text = " ".join(str(error).split())[:_LONGEST]
+    except Exception:  # noqa: BLE001 - the error is a plugin's, and so is its text
+        text = ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -13,7 +13,7 @@ from typing import Any
 
 from rlcore.backend import Backend, Device
 from rlcore.backend.adapter import REQUIRED, adapt
-from rlcore.backend.discovery.plugins import Plugins, State, claimed, owners, say
+from rlcore.backend.discovery.plugins import Plugins, State, claimed, contained, owners
 from rlcore.errors import BackendError, BackendUnavailable, IncompleteBackend
 
 OURS = ("cupy", "vkfft", "reikna", "torch", "pyfftw", "numpy")
@@ -78,9 +78,20 @@ def find_factory(name: str) -> Callable[[str | int | None], Backend[Any]] | None
     return None if entry is None else BACKENDS.load(entry)
 
 
-def survey() -> tuple[Finding, ...]:
-    """Ask every installed backend whether it can run here; none that fails disturbs the others."""
-    return tuple(_ask(name, entries) for name, entries in BACKENDS.by_name())
+def survey(seconds: float | None = None) -> tuple[Finding, ...]:
+    """Ask every installed backend whether it can run here; none that fails disturbs the others.
+
+    Parameters
+    ----------
+    seconds : float, optional
+        Time that each backend gets, in a process of its own: one that hangs, crashes or ends the process is told as
+        broken. None asks them all in this process, which is faster and trusts them to come back.
+    """
+    if seconds is None:
+        return tuple(ask(name, entries) for name, entries in BACKENDS.by_name())
+    from rlcore.backend.discovery.apart import ask_apart
+
+    return tuple(ask_apart(name, entries, seconds) for name, entries in BACKENDS.by_name())
 
 
 def installed() -> Iterable[EntryPoint]:
@@ -91,29 +102,27 @@ def installed() -> Iterable[EntryPoint]:
 def _create(entry: EntryPoint, device: str | int | None) -> Backend[Any]:
     """The backend of one entry point; failures name the distribution that brought it."""
     factory = BACKENDS.load(entry)
-    abstract = getattr(factory, "__abstractmethods__", ())
-    if missing := [member for member in REQUIRED if member in abstract]:
-        raise IncompleteBackend(f"{BACKENDS.called(entry)} lacks {', '.join(missing)}")
-    try:
+    with contained(BackendError, f"{BACKENDS.called(entry)} failed to start", BackendUnavailable, IncompleteBackend):
+        abstract = getattr(factory, "__abstractmethods__", ())
+        if missing := [member for member in REQUIRED if member in abstract]:
+            raise IncompleteBackend(f"{BACKENDS.called(entry)} lacks {', '.join(missing)}")
         backend = factory(device)
-    except BackendUnavailable:
-        raise
-    except (Exception, SystemExit) as error:  # a plugin that exits must not end the program that asks it
-        raise BackendError(f"{BACKENDS.called(entry)} failed to start: {say(error)}") from error
-    if missing := [member for member in REQUIRED if not hasattr(backend, member)]:
-        raise IncompleteBackend(f"{BACKENDS.called(entry)} lacks {', '.join(missing)}")
-    return adapt(backend)
+        if missing := [member for member in REQUIRED if not hasattr(backend, member)]:
+            raise IncompleteBackend(f"{BACKENDS.called(entry)} lacks {', '.join(missing)}")
+        return adapt(backend)
 
 
-def _ask(name: str, entries: list[EntryPoint]) -> Finding:
+def ask(name: str, entries: list[EntryPoint]) -> Finding:
+    """Returns the answer of one backend, asked in this process."""
     by = owners(entries)
     if len(entries) > 1:
         return Finding(name, "ambiguous", by, reason=claimed(entries))
     try:
         backend = _create(entries[0], None)
-        factory = entries[0].load()
-        devices: tuple[Device, ...] = getattr(factory, "devices", tuple)()
-        return Finding(name, "usable", by, backend.device, devices, backend.free_bytes())
-    except Exception as error:  # noqa: BLE001 - the boundary to a plugin: its error becomes the reason
+        factory = BACKENDS.load(entries[0])
+        with contained(BackendError, f"{BACKENDS.called(entries[0])} cannot be asked"):
+            devices: tuple[Device, ...] = tuple(getattr(factory, "devices", tuple)())
+            return Finding(name, "usable", by, str(backend.device), devices, int(backend.free_bytes()))
+    except BackendError as error:
         state, reason = BACKENDS.trouble(error)
         return Finding(name, state, by, reason=reason)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fixtures.sites import put
 
 import rlcore
 
@@ -33,15 +34,6 @@ EXPECTED = {
     "slow": ("usable", ""),
     "lying": ("broken", "OSError: no such counter"),
 }
-
-
-def put(folder, name, source, *, backend=None):
-    """A distribution as pip leaves it: a module, and metadata beside it."""
-    (folder / f"rlcore_{name}.py").write_text(source)
-    metadata = folder / f"rlcore_{name}-1.2.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: rlcore-{name}\nVersion: 1.2\n")
-    (metadata / "entry_points.txt").write_text(f"[rlcore.backends]\n{backend or name} = rlcore_{name}:make\n")
 
 
 @pytest.fixture
@@ -77,7 +69,7 @@ def test_to_name_one_tells_its_own_error(site, name):
 
 
 def test_a_name_that_two_claim_is_ambiguous(site):
-    put(site, "first", SOURCES["slow"], backend="numpy")
+    put(site, "first", SOURCES["slow"], plugin="numpy")
     (finding,) = [finding for finding in rlcore.survey() if finding.name == "numpy"]
     assert finding.state == "ambiguous"
     assert "rlcore-first 1.2" in finding.reason

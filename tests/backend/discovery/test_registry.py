@@ -168,7 +168,8 @@ def test_one_whose_memory_cannot_be_asked_is_told_as_broken(install):
 
     install("mute", Mute)
     assert found("mute").state == "broken"
-    assert found("mute").reason == "RuntimeError: driver went away"
+    said = "backend 'mute' of rlcore-made-up 0.1 cannot be asked: RuntimeError: driver went away"
+    assert found("mute").reason == said
 
 
 def test_one_that_is_not_named_is_not_started(install):

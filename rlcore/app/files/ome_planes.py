@@ -1,0 +1,68 @@
+"""Planes that OME-XML states, compared with the pages of the file."""
+
+from __future__ import annotations
+
+import math
+from xml.etree import ElementTree
+
+import tifffile
+
+from rlcore.errors import InputError
+
+
+def check_ome(file: str, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> None:
+    """Checks that a file holds the planes that its OME-XML states.
+
+    Planes may be missing if the metadata place every other one by itself: then they were not recorded. tifffile fills
+    all other gaps with zeros too, and shifts planes of stated sizes that are wrong.
+
+    Raises
+    ------
+    InputError
+        If the OME-XML cannot be used, or does not go with the pages.
+    """
+    try:
+        root = ElementTree.fromstring(tif.ome_metadata or "")
+    except ElementTree.ParseError as error:
+        raise InputError(f"{file} has damaged OME-XML: {error}; get it again from where it came") from error
+    pixels = next((child for image in _all(root, "Image") for child in _all(image, "Pixels")), None)
+    if series.kind != "ome" or pixels is None:
+        raise InputError(f"{file} has OME-XML that does not go with its pages; get it again from where it came")
+    sizes = {letter: int(pixels.get(f"Size{letter}", "")) for letter in "XYCZT"}
+    page = tif.pages.first
+    if (sizes["Y"], sizes["X"]) != (page.imagelength, page.imagewidth):
+        raise InputError(
+            f"{file} states planes of {sizes['Y']} x {sizes['X']} voxels and has {page.imagelength} x "
+            f"{page.imagewidth}; get it again from where it came"
+        )
+    _check_planes(file, tif, root, pixels, math.prod(sizes[letter] for letter in "CZT"))
+
+
+def _check_planes(
+    file: str, tif: tifffile.TiffFile, root: ElementTree.Element, pixels: ElementTree.Element, stated: int
+) -> None:
+    """Raises InputError if planes are stated that the file lacks, or held that it does not state."""
+    blocks = _all(pixels, "TiffData")
+    if any(uuid.text != root.get("UUID") for block in blocks for uuid in _all(block, "UUID")):
+        return  # planes of other files, or of this one by an identifier of its own
+    samples = next((int(channel.get("SamplesPerPixel", "1")) for channel in _all(pixels, "Channel")), 1)
+    planes, pages = stated // samples, len(tif.pages)
+    # a block without a number stands for all pages, further images and thumbnails among them
+    placed = sum(_count(block, pages, planes) for block in blocks)
+    reach = max((int(block.get("IFD", "0")) + _count(block, pages, planes) for block in blocks), default=0)
+    # planes that were not recorded are told by placing all others; a single block states where they all are
+    if reach > pages or placed > planes or (len(blocks) == 1 and placed != planes):
+        raise InputError(
+            f"{file} has {pages} pages, its OME-XML states {planes} planes in {placed}; get it again from where it came"
+        )
+
+
+def _count(block: ElementTree.Element, pages: int, planes: int) -> int:
+    """Returns the number of planes of a block, whose default depends on whether it names its first page."""
+    named = block.get("PlaneCount") or block.get("NumPlanes")
+    return int(named) if named else 1 if "IFD" in block.attrib else min(pages, planes)
+
+
+def _all(parent: ElementTree.Element, name: str) -> list[ElementTree.Element]:
+    """Returns children by name, in whatever namespace of the schema's versions."""
+    return [child for child in parent if child.tag.rpartition("}")[2] == name]
