@@ -60,7 +60,10 @@ def prior_of(name: str, tv_weight: float | None, seed: int) -> Prior:
     if tv_weight is not None and name != "tv":
         raise InputError(f"tv_weight {tv_weight!r} is for total variation; give regularization='tv' with it")
     weight = total_variation.DEFAULT_WEIGHT if tv_weight is None else total_variation.check_weight(tv_weight)
-    return Prior(cast("Regularization", name), weight, int(seed))
+    try:
+        return Prior(cast("Regularization", name), weight, int(seed))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"seed {seed!r} is not a whole number") from error
 
 
 class Regularizer:

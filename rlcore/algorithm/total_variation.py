@@ -42,7 +42,7 @@ def check_weight(weight: float) -> float:
         If it is not a number above 0 and up to `MAXIMUM_WEIGHT`.
     """
     given: object = weight
-    if not (isinstance(given, numbers.Real) and 0 < float(given) <= MAXIMUM_WEIGHT):
+    if not (isinstance(given, numbers.Real) and 0 < given <= MAXIMUM_WEIGHT):
         raise InputError(
             f"tv_weight {weight!r} is not a number above 0 and up to {MAXIMUM_WEIGHT}; try {DEFAULT_WEIGHT}"
         )

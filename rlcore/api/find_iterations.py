@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from rlcore.algorithm.momentum import MomentumSchedule
-from rlcore.algorithm.photons import Photons, Split, check_gain, estimate, split
+from rlcore.algorithm.photons import Photons, Split, check_gain, check_photons, estimate, split
 from rlcore.algorithm.stopping import HELD_OUT, MAXIMUM_ITERATIONS, best_of, lowest
 from rlcore.backend import Shape, Volume
 from rlcore.errors import caution
@@ -75,6 +75,7 @@ class Search:
         check_background(problem.background, statistics)
         problem.prior.check(statistics.maximum)
         photons = check_gain(self.gain) or estimate(problem.image, self._to_host)
+        check_photons(photons, statistics.maximum)
         if photons.offset > 0.5 * statistics.mean:
             caution(
                 f"image has an offset of about {photons.offset:.3g} that is no light; take it off image and "

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import numbers
 import operator
+import sys
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,6 +15,9 @@ from rlcore.algorithm.regularization import NO_PRIOR, Prior
 from rlcore.algorithm.stopping import MAXIMUM_ITERATIONS, Iterations, Stop, check_stop, check_threshold
 from rlcore.errors import InputError
 from rlcore.planner import Plan
+
+_MOST_ITERATIONS = 100_000
+"""A run's sweeps are listed before it begins, so that their number has to fit in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Settings:
         check_acceleration(self.acceleration)
         check_stop(self.stop)
         background: object = self.background
-        if not (isinstance(background, numbers.Real) and 0 <= float(background) < math.inf):
+        if not (isinstance(background, numbers.Real) and 0 <= background <= sys.float_info.max):
             raise InputError(f"background {background!r} is not a number of at least 0")
         self._check_blocks()
         check_threshold(self.threshold, self.stop)
@@ -57,6 +60,9 @@ class Settings:
             if self.tolerance is not None:
                 raise InputError("tolerance is for independent blocks only; give exchange=False with it")
             return
+        tolerance: object = self.tolerance
+        if tolerance is not None and not (isinstance(tolerance, numbers.Real) and 0 < tolerance < 1):
+            raise InputError(f"tolerance {tolerance!r} is not a number between 0 and 1; 0.001 is the default")
         if self.acceleration in ADAPTIVE:
             raise InputError(
                 f"acceleration {self.acceleration!r} needs sums over all blocks after every iteration, which "
@@ -112,7 +118,7 @@ def check_iterations(iterations: Iterations) -> Iterations:
     InputError
         If it is anything else.
     """
-    if iterations == "auto":
+    if isinstance(iterations, str) and iterations == "auto":
         return "auto"
     try:
         number = operator.index(iterations)
@@ -120,4 +126,6 @@ def check_iterations(iterations: Iterations) -> Iterations:
         number = 0
     if number < 1:
         raise InputError(f"iterations {iterations!r} is neither a whole number of at least 1 nor 'auto'")
+    if number > _MOST_ITERATIONS:
+        raise InputError(f"iterations {iterations!r} is more than {_MOST_ITERATIONS}; a hundred are many")
     return number

@@ -105,6 +105,8 @@ def execute(work: Work, plan: Plan) -> str:
                     break
             return str(state.estimate)
         except MemoryError as error:
+            if error is work.reporter.failure:
+                raise  # the callback's own, which no smaller plan mends
             # a half-written volume that overwrote its own input cannot be computed again
             if work.checkpoint is not None or (sweep.in_place and work.written):
                 raise
