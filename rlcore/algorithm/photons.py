@@ -7,8 +7,6 @@ whatever the others do. So both parts are Poisson counts again, and neither know
 from __future__ import annotations
 
 import math
-import numbers
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rlcore.algorithm.ranges import LARGEST, in_range
 from rlcore.algorithm.sampled_planes import SampledPlanes
 from rlcore.algorithm.stopping import HELD_OUT
 from rlcore.backend import Volume
@@ -86,7 +85,7 @@ def check_gain(gain: Any) -> Photons | None:
     if gain is None:
         return None
     pair = gain if isinstance(gain, (tuple, list)) else (gain, 0.0)
-    if len(pair) != 2 or not all(isinstance(each, numbers.Real) and abs(each) <= sys.float_info.max for each in pair):
+    if len(pair) != 2 or not all(in_range(each, -LARGEST) for each in pair):
         raise InputError(f"gain {gain!r} is neither a number nor a pair of gain and offset")
     if not (float(pair[0]) > 0 and float(pair[1]) >= 0):
         raise InputError(f"gain {gain!r} is not positive, or its offset is negative; give image units per photon")

@@ -37,12 +37,20 @@ class Prior:
 
     def check(self, maximum: float) -> None:
         """Refuse an image that cannot be in photons, if photons are to be split; `maximum` is the image's."""
+        if self.name == "consensus" and maximum > _MOST_PHOTONS:
+            raise InputError(
+                f"image has a maximum of {maximum:g}, so it is not in photons, which regularization 'consensus' "
+                "splits; divide it by the units of one photon"
+            )
         if self.name == "consensus" and 0 < maximum < 1:
             raise InputError(
                 f"image has no voxel above {maximum:g}, so it is not in photons, which regularization 'consensus' "
                 "splits; multiply it by the photons of one unit"
             )
 
+
+_MOST_PHOTONS = 2.0**40
+"""Photons in a voxel beyond which their noise is smaller than the rounding of single precision."""
 
 NO_PRIOR = Prior()
 

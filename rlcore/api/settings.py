@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import numbers
 import operator
-import sys
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from rlcore.algorithm.acceleration import ADAPTIVE, Acceleration, check_acceleration
 from rlcore.algorithm.boundary import Boundary, check_boundary
 from rlcore.algorithm.photons import check_gain
+from rlcore.algorithm.ranges import in_range
 from rlcore.algorithm.regularization import NO_PRIOR, Prior
 from rlcore.algorithm.stopping import MAXIMUM_ITERATIONS, Iterations, Stop, check_stop, check_threshold
 from rlcore.errors import InputError
@@ -42,9 +41,8 @@ class Settings:
         check_boundary(self.boundary)
         check_acceleration(self.acceleration)
         check_stop(self.stop)
-        background: object = self.background
-        if not (isinstance(background, numbers.Real) and 0 <= background <= sys.float_info.max):
-            raise InputError(f"background {background!r} is not a number of at least 0")
+        if not in_range(self.background, 0):
+            raise InputError(f"background {self.background!r} is not a number of at least 0")
         self._check_blocks()
         check_threshold(self.threshold, self.stop)
         if self.iterations == "auto" and self.stop != "none":
@@ -60,9 +58,8 @@ class Settings:
             if self.tolerance is not None:
                 raise InputError("tolerance is for independent blocks only; give exchange=False with it")
             return
-        tolerance: object = self.tolerance
-        if tolerance is not None and not (isinstance(tolerance, numbers.Real) and 0 < tolerance < 1):
-            raise InputError(f"tolerance {tolerance!r} is not a number between 0 and 1; 0.001 is the default")
+        if self.tolerance is not None and not in_range(self.tolerance, 0, 1):
+            raise InputError(f"tolerance {self.tolerance!r} is not a number between 0 and 1; 0.001 is the default")
         if self.acceleration in ADAPTIVE:
             raise InputError(
                 f"acceleration {self.acceleration!r} needs sums over all blocks after every iteration, which "

@@ -22,7 +22,7 @@ from rlcore.execution.history import History
 from rlcore.execution.iteration import IterationContexts
 from rlcore.execution.progress import Reporter
 from rlcore.execution.sweeps import OTHER_RATIO, RATIO, START, Sweep, sweeps
-from rlcore.execution.volumes.stores import Store
+from rlcore.execution.volumes.stores import Store, check_shape
 from rlcore.execution.volumes.working import WorkingVolumes
 from rlcore.optics.otf import otf_for
 from rlcore.optics.psf import PSF
@@ -277,6 +277,8 @@ class Engine:
             with self._stream():
                 for (target, sampled), array in zip(targets, arrays, strict=True):
                     if array is not None:
+                        if not sampled:
+                            check_shape(work.backend, array, item[1].extent)
                         target.save(array, work.momentum.carried(item[1]) if sampled else item[1])
             self._set_aside(*(array for (_, sampled), array in zip(targets, arrays, strict=True) if not sampled))
             if work.checkpoint:
