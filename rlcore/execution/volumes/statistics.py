@@ -99,14 +99,16 @@ def measure(image: Any, *, digest: bool = False) -> Statistics:
         for box in boxes:
             sha.update(np.ascontiguousarray(_values(image, box)).data)
             release(image)
-    negative, below = 0, 0.0
+    negative = 0
     minimum = min(each.minimum for each in summaries)
     if minimum < 0:
         counts = [_below_zero(image, box) for box, each in zip(boxes, summaries, strict=True) if each.minimum < 0]
-        negative, below = sum(c for c, _ in counts), math.fsum(s for _, s in counts)
+        negative = sum(count for count, _ in counts)
+        # not the total less what is below 0, which loses the light beside a value far below 0
+        total = math.fsum([*(each.total for each in summaries if each.minimum >= 0), *(light for _, light in counts)])
     size = math.prod(image.shape)
     maximum = max(0.0, *(each.maximum for each in summaries))
-    return Statistics(maximum, (total - below) / size, negative, minimum, sha.hexdigest() if digest else "")
+    return Statistics(maximum, total / size, negative, minimum, sha.hexdigest() if digest else "")
 
 
 def measure_on_device(backend: Backend[Any], array: Any, image: Any) -> Statistics:
@@ -166,10 +168,11 @@ def _summary(image: Any, box: Box) -> Summary:
 
 
 def _below_zero(image: Any, box: Box) -> tuple[int, float]:
+    """The number of voxels below 0, and the sum of the others."""
     values = _values(image, box)
-    below = values[values < 0]
+    light = values[values >= 0]
     release(image)
-    return below.size, float(below.sum(dtype=np.float64))
+    return values.size - light.size, float(light.sum(dtype=np.float64))
 
 
 def _refuse_not_finite(image: Any, boxes: list[Box]) -> None:
