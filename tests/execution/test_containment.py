@@ -71,7 +71,7 @@ def once(error):
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, -5.0])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -5.0])
 @pytest.mark.parametrize("options", [{}, {"out": True}, {"plan": True}, {"plan": True, "out": True}])
 def test_results_that_no_estimate_is_are_never_returned(value, options):
     def spoil(result):
