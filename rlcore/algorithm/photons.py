@@ -7,7 +7,6 @@ whatever the others do. So both parts are Poisson counts again, and neither know
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rlcore.algorithm.ranges import LARGEST, in_range
 from rlcore.algorithm.sampled_planes import SampledPlanes
 from rlcore.algorithm.stopping import HELD_OUT
 from rlcore.backend import Volume
@@ -30,6 +30,9 @@ MINIMUM_PHOTONS = 1000
 
 _MAXIMUM_PHOTONS = 1e9
 """Photons in a voxel above which an image has no photon noise that could be measured."""
+
+_MAXIMUM_COUNT = 2.0**53
+"""Photons in a voxel beyond which floating-point numbers do not count one by one."""
 
 _PIECE = 1 << 20
 """Voxels that a thread reads at a time, unless a single plane has more."""
@@ -82,11 +85,27 @@ def check_gain(gain: Any) -> Photons | None:
     if gain is None:
         return None
     pair = gain if isinstance(gain, (tuple, list)) else (gain, 0.0)
-    if len(pair) != 2 or not all(isinstance(each, numbers.Real) and math.isfinite(float(each)) for each in pair):
+    if len(pair) != 2 or not all(in_range(each, -LARGEST) for each in pair):
         raise InputError(f"gain {gain!r} is neither a number nor a pair of gain and offset")
     if not (float(pair[0]) > 0 and float(pair[1]) >= 0):
         raise InputError(f"gain {gain!r} is not positive, or its offset is negative; give image units per photon")
     return Photons(float(pair[0]), float(pair[1]))
+
+
+def check_photons(photons: Photons, maximum: float) -> None:
+    """Refuse a gain by which an image of this maximum has more photons than can be counted one by one.
+
+    Raises
+    ------
+    InputError
+        If it has; the message says how many.
+    """
+    most = (maximum - photons.offset) / photons.gain
+    if most > _MAXIMUM_COUNT:
+        raise InputError(
+            f"gain {photons.gain:g} makes {most:.3g} photons of the image's maximum, {maximum:g}; give image units per "
+            "photon, or iterations a number"
+        )
 
 
 def split(image: Any, photons: Photons, fitted: Volume, to_host: Callable[[Any], Volume], seed: int = 0) -> Split:

@@ -37,12 +37,20 @@ class Prior:
 
     def check(self, maximum: float) -> None:
         """Refuse an image that cannot be in photons, if photons are to be split; `maximum` is the image's."""
+        if self.name == "consensus" and maximum > _MOST_PHOTONS:
+            raise InputError(
+                f"image has a maximum of {maximum:g}, so it is not in photons, which regularization 'consensus' "
+                "splits; divide it by the units of one photon"
+            )
         if self.name == "consensus" and 0 < maximum < 1:
             raise InputError(
                 f"image has no voxel above {maximum:g}, so it is not in photons, which regularization 'consensus' "
                 "splits; multiply it by the photons of one unit"
             )
 
+
+_MOST_PHOTONS = 2.0**40
+"""Photons in a voxel beyond which their noise is smaller than the rounding of single precision."""
 
 NO_PRIOR = Prior()
 
@@ -60,7 +68,10 @@ def prior_of(name: str, tv_weight: float | None, seed: int) -> Prior:
     if tv_weight is not None and name != "tv":
         raise InputError(f"tv_weight {tv_weight!r} is for total variation; give regularization='tv' with it")
     weight = total_variation.DEFAULT_WEIGHT if tv_weight is None else total_variation.check_weight(tv_weight)
-    return Prior(cast("Regularization", name), weight, int(seed))
+    try:
+        return Prior(cast("Regularization", name), weight, int(seed))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"seed {seed!r} is not a whole number") from error
 
 
 class Regularizer:

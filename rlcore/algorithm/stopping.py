@@ -12,10 +12,10 @@ interrupted.
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias, cast, get_args
 
+from rlcore.algorithm.ranges import in_range
 from rlcore.errors import InputError
 
 Iterations: TypeAlias = int | Literal["auto"]
@@ -64,7 +64,7 @@ def check_threshold(threshold: float | None, stop: Stop) -> float:
         return THRESHOLD
     if stop == "none":
         raise InputError(f"threshold {threshold!r} is of no use without a stop; give stop='relative-change' with it")
-    if not (isinstance(threshold, numbers.Real) and 0 < float(threshold) < 1):
+    if not (in_range(threshold, 0, 1) and 0 < threshold < 1):
         raise InputError(f"threshold {threshold!r} is not a number between 0 and 1")
     return float(threshold)
 

@@ -12,8 +12,7 @@ voxels next to it, diagonal ones included, and no others.
 
 from __future__ import annotations
 
-import numbers
-
+from rlcore.algorithm.ranges import in_range
 from rlcore.errors import InputError
 
 DEFAULT_WEIGHT = 0.002
@@ -41,8 +40,7 @@ def check_weight(weight: float) -> float:
     InputError
         If it is not a number above 0 and up to `MAXIMUM_WEIGHT`.
     """
-    given: object = weight
-    if not (isinstance(given, numbers.Real) and 0 < float(given) <= MAXIMUM_WEIGHT):
+    if not (in_range(weight, 0, MAXIMUM_WEIGHT) and weight > 0):
         raise InputError(
             f"tv_weight {weight!r} is not a number above 0 and up to {MAXIMUM_WEIGHT}; try {DEFAULT_WEIGHT}"
         )

@@ -15,8 +15,9 @@ from rlcore.algorithm.regularization import Regularization, prior_of
 from rlcore.algorithm.stopping import Iterations, Stop, check_threshold, settled
 from rlcore.api.find_iterations import EARLIER, Found, Search
 from rlcore.api.request import Request
-from rlcore.api.settings import Settings
+from rlcore.api.settings import Settings, check_iterations
 from rlcore.backend import Backend
+from rlcore.errors import InputError
 from rlcore.execution.checkpoint import Checkpoint
 from rlcore.execution.history import History, Info
 from rlcore.execution.progress import Callback, CancelEvent
@@ -153,8 +154,9 @@ def deconvolve(
     >>> np.unravel_index(restored.argmax(), restored.shape) == (4, 4)
     True
     """
+    _check_helpers(plan, callback, cancel, checkpoint)
     settings = Settings(
-        iterations, boundary, background, memory, exchange, tolerance,
+        check_iterations(iterations), boundary, background, memory, exchange, tolerance,
         acceleration, prior_of(regularization, tv_weight, seed), stop, threshold, gain,
     )  # fmt: skip
     request = Request.of(
@@ -182,6 +184,18 @@ def deconvolve(
         run = Run(problem, plans, request.scratch, momentum, state, history, callback, cancel)
         result, followed = run.follow(chosen, statistics)
     return (result, _info(history, followed, found, momentum)) if history and return_info else result
+
+
+def _check_helpers(plan: object, callback: object, cancel: object, checkpoint: object) -> None:
+    """Refuse arguments that lack what they would be used for, before anything is read."""
+    for name, value, fits, wanted in (
+        ("plan", plan, isinstance(plan, Plan), "made by make_plan"),
+        ("callback", callback, callable(callback), "a function of one Progress"),
+        ("cancel", cancel, hasattr(cancel, "is_set"), "a threading.Event"),
+        ("checkpoint", checkpoint, isinstance(checkpoint, (str, os.PathLike)), "the path of a folder"),
+    ):
+        if value is not None and not fits:
+            raise InputError(f"{name} of type {type(value).__name__!r} cannot be used; it must be {wanted}")
 
 
 def _history(problem: Problem, settings: Settings, state: Checkpoint | None) -> History:

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from rlcore.algorithm.momentum import MomentumSchedule
-from rlcore.algorithm.photons import Photons, Split, check_gain, estimate, split
+from rlcore.algorithm.photons import Photons, Split, check_gain, check_photons, estimate, split
 from rlcore.algorithm.stopping import HELD_OUT, MAXIMUM_ITERATIONS, best_of, lowest
 from rlcore.backend import Shape, Volume
-from rlcore.errors import caution
+from rlcore.errors import InputError, caution
 from rlcore.execution.checkpoint import open_volume
 from rlcore.execution.history import History
 from rlcore.execution.progress import Callback, CancelEvent
@@ -23,6 +23,7 @@ from rlcore.execution.run import Problem, Run
 from rlcore.execution.volumes.image import ImageWarning, check_background
 from rlcore.execution.volumes.initial_estimate import to_host
 from rlcore.execution.volumes.mapped import is_mapped
+from rlcore.execution.volumes.scale import scale_for
 from rlcore.execution.volumes.statistics import Statistics
 from rlcore.execution.volumes.working import check_disk
 from rlcore.planner import Plan
@@ -74,7 +75,13 @@ class Search:
         problem = self.problem
         check_background(problem.background, statistics)
         problem.prior.check(statistics.maximum)
+        if scale_for(statistics.maximum, statistics.minimum) is not None:
+            raise InputError(
+                f"image has a maximum of {statistics.maximum:g}, which is no number of photons to hold some out of; "
+                "give iterations a number, or scale it to photons"
+            )
         photons = check_gain(self.gain) or estimate(problem.image, self._to_host)
+        check_photons(photons, statistics.maximum)
         if photons.offset > 0.5 * statistics.mean:
             caution(
                 f"image has an offset of about {photons.offset:.3g} that is no light; take it off image and "
@@ -95,9 +102,10 @@ class Search:
             image=parts.fitted,
             native=False,
             out=_Discarded(shape),
+            overlaps=False,
             background=parts.background(problem.background),
         )
-        plans = self.plans.changed(result_in_memory=False, lazy_image=False, checkpoint=False)
+        plans = self.plans.changed(result_in_memory=False, result_overlaps=False, lazy_image=False, checkpoint=False)
         momentum = MomentumSchedule(problem.acceleration, problem.backend, shape)
         run = Run(thinned, plans, self.scratch, momentum, None, history, self.callback, self.cancel, searching=True)
         run.follow(plan, None)

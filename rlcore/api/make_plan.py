@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 from rlcore.algorithm.acceleration import Acceleration
@@ -15,6 +16,9 @@ from rlcore.backend.discovery.selection import choose_backend
 from rlcore.errors import InputError
 from rlcore.planner import Job, Plan
 from rlcore.planner.within_memory import PlanMaker
+
+_LONGEST = 1 << 32
+"""Voxels along an axis up to which plans are made: more than any file has, and few enough for sums of 64 bits."""
 
 
 def make_plan(
@@ -72,7 +76,12 @@ def make_plan(
 
 
 def _check_shapes(image_shape: Shape, psf_shape: Shape) -> tuple[Shape, Shape]:
-    image_shape, psf_shape = tuple(map(int, image_shape)), tuple(map(int, psf_shape))
+    try:
+        image_shape, psf_shape = tuple(map(operator.index, image_shape)), tuple(map(operator.index, psf_shape))
+    except TypeError as error:
+        raise InputError(f"shapes {image_shape!r} and {psf_shape!r} are not tuples of whole numbers") from error
     if len(image_shape) not in (2, 3) or len(psf_shape) != len(image_shape) or min(image_shape + psf_shape) < 1:
         raise InputError(f"shapes {image_shape} and {psf_shape} do not go together; give each 2 or 3 positive sizes")
+    if max(image_shape + psf_shape) > _LONGEST:
+        raise InputError(f"shapes {image_shape} and {psf_shape} are too large; {_LONGEST} is the longest axis")
     return image_shape, psf_shape

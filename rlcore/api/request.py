@@ -13,13 +13,15 @@ import numpy as np
 
 from rlcore.algorithm.boundary import Geometry
 from rlcore.api.settings import Settings
-from rlcore.backend import Backend, Interchange, Shape, overrides
+from rlcore.backend import Backend, Interchange, overrides
 from rlcore.backend.array_api import ArrayAPIBackend
+from rlcore.backend.discovery.containment import contain
 from rlcore.backend.discovery.registry import installed, load_backend
 from rlcore.backend.discovery.selection import choose_backend
 from rlcore.errors import InputError
 from rlcore.execution.checkpoint import Checkpoint
 from rlcore.execution.run import Problem
+from rlcore.execution.volumes.arguments import check_out, is_foreign, plain, share_memory
 from rlcore.execution.volumes.initial_estimate import InitialEstimate
 from rlcore.execution.volumes.statistics import Statistics, check_image, digest_of
 from rlcore.optics.psf import PSF, prepare_psf
@@ -49,26 +51,32 @@ class Request:
         checkpoint: str | os.PathLike[str] | None = None,
     ) -> Request:
         """Check everything, in the order in which a user would want to know of mistakes."""
-        image = image if hasattr(image, "shape") and hasattr(image, "dtype") else np.asarray(image)
+        image = plain(image, "image")
         check_image(image)
         shape = tuple(map(int, image.shape))
         prepared = prepare_psf(psf, ndim=len(shape))
         geometry = Geometry(shape, prepared.values.shape, prepared.centre, settings.boundary)
         prepared, geometry = _trim(prepared, geometry)
-        _check_out(out, shape)
+        check_out(out, shape)
         engine, native = _engine_for(image, backend, device)
         problem = Problem(
             image=image,
             psf=prepared,
             geometry=geometry,
-            backend=engine,
+            backend=contain(engine),
             native=native,
             background=settings.background,
             acceleration=settings.acceleration,
             prior=settings.prior,
             start=InitialEstimate.of(start, shape, digest=checkpoint is not None),
             out=out,
+            overlaps=out is not None and (share_memory(out, image) or share_memory(out, start)),
         )
+        if problem.overlaps and checkpoint is not None:
+            raise InputError(
+                "out shares its memory with the image or the start, which a run that goes on from a checkpoint reads "
+                "again; give another out, or leave the checkpoint out"
+            )
         return cls(problem, settings, None if checkpoint is None else Path(checkpoint))
 
     @property
@@ -79,6 +87,7 @@ class Request:
             problem.geometry,
             settings.maximum_iterations,
             result_in_memory=problem.out is None,
+            result_overlaps=problem.overlaps,
             lazy_image=not isinstance(problem.image, np.ndarray) and not problem.native,
             checkpoint=self.checkpoint is not None,
             acceleration=settings.acceleration,
@@ -128,6 +137,9 @@ class Request:
             chosen = chosen.shortened(resumed.iterations)
             job = replace(job, iterations=resumed.iterations, stop="none")
         self._check_plan(chosen, job)
+        if plan is not None and self.problem.overlaps and not plan.is_whole:  # which its maker did not know of
+            waiting = self.problem.geometry.image.size * self.problem.backend.facts.dtype.itemsize
+            chosen = replace(plan, scratch_bytes=plan.scratch_bytes + waiting)
         return chosen
 
     def _check_plan(self, plan: Plan, job: Job) -> None:
@@ -166,8 +178,7 @@ class Request:
 
 def _engine_for(image: Any, backend: str | Backend[Any], device: str | int | None) -> tuple[Backend[Any], bool]:
     """The backend, and True if the image is an array of its library."""
-    foreign = not isinstance(image, np.ndarray) and array_api_compat.is_array_api_obj(image)
-    if not foreign:
+    if not is_foreign(image):
         return choose_backend(backend, device).backend, False
     if backend == "auto":
         return _engine_of(image), True
@@ -198,12 +209,3 @@ def _trim(psf: PSF, geometry: Geometry) -> tuple[PSF, Geometry]:
     first = tuple(c - t for c, t in zip(geometry.centre, trimmed.centre, strict=True))
     part = tuple(slice(a, a + p) for a, p in zip(first, trimmed.psf_shape, strict=True))
     return replace(psf, values=psf.values[part], centre=trimmed.centre), trimmed
-
-
-def _check_out(out: Any, shape: Shape) -> None:
-    if out is None:
-        return
-    if tuple(getattr(out, "shape", ())) != shape:
-        raise InputError(f"out has shape {tuple(getattr(out, 'shape', ()))}; it must have the image's, {shape}")
-    if np.dtype(out.dtype).kind != "f":
-        raise InputError(f"out is of dtype {str(out.dtype)!r}; it must be float32 or float64")

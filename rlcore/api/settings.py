@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import numbers
 import operator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,10 +9,14 @@ from typing import Any, Literal
 from rlcore.algorithm.acceleration import ADAPTIVE, Acceleration, check_acceleration
 from rlcore.algorithm.boundary import Boundary, check_boundary
 from rlcore.algorithm.photons import check_gain
+from rlcore.algorithm.ranges import in_range
 from rlcore.algorithm.regularization import NO_PRIOR, Prior
 from rlcore.algorithm.stopping import MAXIMUM_ITERATIONS, Iterations, Stop, check_stop, check_threshold
 from rlcore.errors import InputError
 from rlcore.planner import Plan
+
+_MOST_ITERATIONS = 100_000
+"""A run's sweeps are listed before it begins, so that their number has to fit in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +41,8 @@ class Settings:
         check_boundary(self.boundary)
         check_acceleration(self.acceleration)
         check_stop(self.stop)
-        background: object = self.background
-        if not (isinstance(background, numbers.Real) and 0 <= float(background) < math.inf):
-            raise InputError(f"background {background!r} is not a number of at least 0")
+        if not in_range(self.background, 0):
+            raise InputError(f"background {self.background!r} is not a number of at least 0")
         self._check_blocks()
         check_threshold(self.threshold, self.stop)
         if self.iterations == "auto" and self.stop != "none":
@@ -57,6 +58,8 @@ class Settings:
             if self.tolerance is not None:
                 raise InputError("tolerance is for independent blocks only; give exchange=False with it")
             return
+        if self.tolerance is not None and not in_range(self.tolerance, 0, 1):
+            raise InputError(f"tolerance {self.tolerance!r} is not a number between 0 and 1; 0.001 is the default")
         if self.acceleration in ADAPTIVE:
             raise InputError(
                 f"acceleration {self.acceleration!r} needs sums over all blocks after every iteration, which "
@@ -112,7 +115,7 @@ def check_iterations(iterations: Iterations) -> Iterations:
     InputError
         If it is anything else.
     """
-    if iterations == "auto":
+    if isinstance(iterations, str) and iterations == "auto":
         return "auto"
     try:
         number = operator.index(iterations)
@@ -120,4 +123,6 @@ def check_iterations(iterations: Iterations) -> Iterations:
         number = 0
     if number < 1:
         raise InputError(f"iterations {iterations!r} is neither a whole number of at least 1 nor 'auto'")
+    if number > _MOST_ITERATIONS:
+        raise InputError(f"iterations {iterations!r} is more than {_MOST_ITERATIONS}; a hundred are many")
     return number

@@ -15,7 +15,7 @@ REQUIRED = (*(name for name in vars(Backend) if name in Backend.__abstractmethod
 """Members that every backend has."""
 
 _OPTIONS = tuple(name for option in (Streams, Interchange) for name in vars(option) if not name.startswith("_"))
-_METHODS = (
+METHODS = (
     tuple(name for name, value in vars(Backend).items() if callable(value) and not name.startswith("_")) + _OPTIONS
 )
 
@@ -32,7 +32,7 @@ def adapt(backend: Any) -> Backend[Any]:
         raise IncompleteBackend(f"backend of type {type(backend).__name__!r} lacks {', '.join(missing)}")
     if isinstance(backend, Backend):
         return backend
-    own = tuple(name for name in _METHODS if callable(getattr(backend, name, None)))
+    own = tuple(name for name in METHODS if callable(getattr(backend, name, None)))
     adapted: Backend[Any] = _adapter(own)(backend)
     return adapted
 

@@ -21,7 +21,7 @@ from rlcore.execution.history import History
 from rlcore.execution.iteration import IterationContexts
 from rlcore.execution.progress import Reporter
 from rlcore.execution.sweeps import OTHER_RATIO, RATIO, START, Sweep, sweeps
-from rlcore.execution.volumes.stores import Store
+from rlcore.execution.volumes.stores import Store, check_shape
 from rlcore.execution.volumes.working import WorkingVolumes
 from rlcore.optics.otf import otf_for
 from rlcore.optics.psf import PSF
@@ -104,6 +104,8 @@ def execute(work: Work, plan: Plan) -> str:
                     break
             return str(state.estimate)
         except MemoryError as error:
+            if error is work.reporter.failure:
+                raise  # the callback's own, which no smaller plan mends
             # a half-written volume that overwrote its own input cannot be computed again
             if work.checkpoint is not None or (sweep.in_place and work.written):
                 raise
@@ -289,6 +291,8 @@ class Engine:
             with self._stream():
                 for (target, sampled), array in zip(targets, arrays, strict=True):
                     if array is not None:
+                        if not sampled:
+                            check_shape(work.backend, array, item[1].extent)
                         target.save(array, work.momentum.carried(item[1]) if sampled else item[1])
             is_written = [array is not None for array in arrays]
             self._set_aside(*(array for (_, sampled), array in zip(targets, arrays, strict=True) if not sampled))

@@ -15,6 +15,7 @@ from rlcore.algorithm.stopping import Rule
 from rlcore.backend import Backend, Fit, Shape, Volume
 from rlcore.backend.boxes import Block
 from rlcore.backend.formulas.fit import total
+from rlcore.execution.volumes.scale import Scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,8 @@ class History:
         self.sampled = SampledPlanes.over(image_shape)
         self.stop: int | None = None
         """The iteration at which the rule decided to stop."""
+        self.scale: Scale | None = None
+        """Brings the image to the units of the run, in which divergences are recorded."""
         self._backend, self._rule = backend, rule
         self._held_out = held_out
         self._held_out_planes: Any = None
@@ -147,11 +150,15 @@ class History:
         return Info(
             iterations,
             "as many iterations as asked for",
-            tuple(fit and fit.divergence / self.sampled.voxels for fit in known),
+            tuple(fit and self._unscaled(fit.divergence / self.sampled.voxels) for fit in known),
             tuple(fit and fit.light / (fit.counts or 1.0) for fit in known),
             self.sampled.share,
             tuple(momentum.momentum(finished) for finished in range(iterations)),
         )
+
+    def _unscaled(self, divergence: float) -> float:
+        """A divergence in the image's units, in which it is as many times as large as the image is."""
+        return divergence if self.scale is None else Scale(-self.scale.exponent).number(divergence)
 
     def _counts(self, view: PlaneView, block: Block, data: Data, *, alone: bool) -> Any:
         """The planes that the model is compared with: those of the image, or the held-out ones."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -64,6 +65,8 @@ class Reporter:
         self._total = 1.0
         self.iteration = 0
         self.sweep, self.sweeps, self.block, self.blocks = 1, 1, 1, 1
+        self.failure: BaseException | None = None
+        """The error of the callback that ended the run: the caller's own, whatever its type."""
 
     def begin(self, units: list[int], past: int, before: float) -> None:
         """Begin sweeps of so much work each, of which `past` are done; `before` is the share done by earlier plans."""
@@ -85,9 +88,16 @@ class Reporter:
         """Count work as done, call the callback, and stop the run if the caller wishes so."""
         self._done += units
         self.iteration = self.iteration if iteration is None else iteration
-        wish = None if self._callback is None else self._callback(self._now(units))
-        if wish is False or (self._cancel is not None and self._cancel.is_set()):
+        if self._wants_to_stop(units):
             raise Cancelled(f"stopped on request after {self._done / self._total:.0%} of the work")
+
+    def _wants_to_stop(self, units: float) -> bool:
+        try:
+            wish = None if self._callback is None else self._callback(self._now(units))
+            return _equals_false(wish) or (self._cancel is not None and bool(self._cancel.is_set()))
+        except BaseException as error:
+            self.failure = error
+            raise
 
     def _now(self, units: float) -> Progress:
         now = time.perf_counter()
@@ -106,3 +116,19 @@ class Reporter:
             remaining=pace * max(0.0, self._total - self._done),
             looking=self._looking,
         )
+
+
+def _equals_false(wish: object) -> bool:
+    """True for False in any library's form, such as `numpy.False_`.
+
+    None is what a callback without a wish returns, and 0 what one may return that counts or writes. Whatever cannot be
+    compared, such as an array of several values, is no wish either.
+    """
+    if wish is False:
+        return True
+    if wish is None or isinstance(wish, numbers.Number):
+        return False
+    try:
+        return bool(wish == False)  # noqa: E712 - the libraries' own booleans are not the object False
+    except Exception:  # noqa: BLE001 - the comparison is the caller's code
+        return False

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from rlcore.algorithm.acceleration import Acceleration
 from rlcore.algorithm.boundary import Geometry
@@ -43,6 +46,8 @@ class Problem:
     start: InitialEstimate
     out: Any = None
     """Takes the result; None for a new array."""
+    overlaps: bool = False
+    """True if writing to `out` may change the image or the start."""
 
     @property
     def chunks(self) -> Shape:
@@ -74,25 +79,37 @@ class Run:
         """
         problem, backend = self.problem, self.problem.backend
         image, plan = self._open(plan, statistics)
-        image.check()
+        image.check(backend.facts.dtype if problem.out is None else np.dtype(problem.out.dtype))
         problem.prior.check(image.statistics.maximum)
+        problem.start.check(image.statistics.mean)
+        if self.history is not None and image.scale is not None:
+            self.history.scale = image.scale
         if self.checkpoint is None or self.checkpoint.plan is None:
             check_disk(self.scratch, plan.scratch_bytes)
             if self.checkpoint is not None:
                 self.checkpoint.start(plan, Order(problem.chunks, gather=problem.out is None))
-        result = result_for(backend, problem.geometry.image_shape, problem.out, native=problem.native)
-        start = problem.start.store(backend, problem.geometry, image, problem.image)
-        with WorkingVolumes(
+        result = result_for(
             backend,
-            problem.geometry,
-            start,
-            result,
-            momentum=self.momentum,
-            scratch_parent=self.scratch,
-            checkpoint=self.checkpoint,
-        ) as volumes:
-            volumes.deliver(execute(self._work(image, volumes, plan), plan), result, problem.chunks)
-        finished = result.finish()
+            problem.geometry.image_shape,
+            problem.out,
+            native=problem.native,
+            scale=image.scale,
+            overlaps=problem.overlaps,
+            scratch=self.scratch,
+        )
+        start = problem.start.store(backend, problem.geometry, image)
+        with contextlib.closing(result):
+            with WorkingVolumes(
+                backend,
+                problem.geometry,
+                start,
+                result,
+                momentum=self.momentum,
+                scratch_parent=self.scratch,
+                checkpoint=self.checkpoint,
+            ) as volumes:
+                volumes.deliver(execute(self._work(image, volumes, plan), plan), result, problem.chunks)
+            finished = result.finish()
         if self.checkpoint is not None:
             # what is still on its way to the disk would be lost with the power, and the checkpoint with it
             if callable(flush := getattr(problem.out, "flush", None)):

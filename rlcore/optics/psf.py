@@ -110,9 +110,11 @@ def _check_axes(axes: int, ndim: int | None) -> None:
 
 def read_psf(psf: Any, ndim: int | None) -> Volume:
     """Copy finite real numbers on 2 or 3 axes, or on `ndim`, to float64; raises InputError for anything else."""
+    if isinstance(psf, np.ma.MaskedArray) and (count := int(np.ma.getmaskarray(psf).sum())):
+        raise InputError(f"psf has {count} masked voxels, whose values would count; fill them first, by psf.filled(0)")
     try:
         array = np.asarray(psf)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"psf of type {type(psf).__name__!r} is not an array of numbers: {error}") from error
     if array.dtype.kind not in "buif":
         raise InputError(f"psf has dtype {str(array.dtype)!r}; give real numbers (of a complex one, abs(psf)**2)")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import numbers
 import re
 from dataclasses import dataclass
@@ -12,6 +11,9 @@ from rlcore.errors import InputError
 
 RESERVE = 0.10
 """Share of the free memory that a plan leaves unused, unless the caller states the memory."""
+
+_MOST = 1 << 62
+"""More bytes than any machine has; larger numbers are slips, and do not fit into the words of arrays."""
 
 _UNITS = {
     "": 1,
@@ -62,7 +64,7 @@ def parse_memory(memory: int | float | str) -> int | float:
         return _parse_text(memory)
     if isinstance(memory, float) and 0 < memory <= 1:
         return memory
-    if isinstance(memory, numbers.Real) and math.isfinite(memory) and memory >= 1 and memory == int(memory):
+    if isinstance(memory, numbers.Real) and 1 <= memory <= _MOST and memory == int(memory):
         return int(memory)
     raise InputError(f"memory {memory!r} is neither a number of bytes nor a fraction in (0, 1]")
 
@@ -72,6 +74,6 @@ def _parse_text(text: str) -> int | float:
     number, unit = (float(match[1]), match[2].upper()) if match else (0.0, "")
     if number > 0 and unit == "%" and number <= 100:
         return number / 100
-    if number > 0 and unit in _UNITS and 1 <= number * _UNITS[unit] < math.inf:
+    if number > 0 and unit in _UNITS and 1 <= number * _UNITS[unit] <= _MOST:
         return int(number * _UNITS[unit])
     raise InputError(f"memory {text!r} is not a size; write it like '4 GiB', '800 MB' or '50%'")

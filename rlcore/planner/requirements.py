@@ -40,6 +40,8 @@ class Job:
     iterations: int
     result_in_memory: bool = True
     """True if the result is a new array in host memory."""
+    result_overlaps: bool = False
+    """True if the result goes to an array that shares its memory with the image or the start."""
     lazy_image: bool = False
     """True if the image has to be read piece by piece (it is no array in memory), so that reading ahead pays."""
     checkpoint: bool = False
@@ -123,6 +125,8 @@ def requirements_of(candidate: Candidate, job: Job, backend: Backend[Any]) -> Re
             host -= min(gathered, device - FIXED)  # the result takes the memory of the blocks
     host += _held_out_bytes(job, image, item)
     scratch = kept if job.checkpoint or (blocks > 1 and candidate.placement == "scratch") else 0
+    if job.result_overlaps and blocks > 1:
+        scratch += image  # the result waits in a file until everything has been read
     largest = max(footprint.real, footprint.spectrum, volume if candidate.placement == "device" and kept else 0)
     return Requirements(device, host, scratch, largest, _cost(candidate, job, backend, blocks))
 

@@ -132,14 +132,50 @@ def test_a_run_stops_when_that_is_wished(wish, overlap):
     assert threading.active_count() == threads
 
 
-def test_only_false_itself_stops_a_run():
-    for answer in (None, 0, "", np.False_, True):
-        rlcore.deconvolve(IMAGE, PSF, callback=lambda _, answer=answer: answer, **OPTIONS)
-
-
 def test_an_event_that_is_set_before_stops_after_the_first_step():
     event, seen = threading.Event(), []
     event.set()
     with pytest.raises(rlcore.Cancelled):
         rlcore.deconvolve(IMAGE, PSF, callback=seen.append, cancel=event, **OPTIONS)
     assert len(seen) == 1
+
+
+class Falsy:
+    """What another library may call False."""
+
+    def __eq__(self, other):
+        return other is False
+
+    __hash__ = None
+
+
+@pytest.mark.parametrize("no", [False, np.False_, np.bool_(0), np.array(False), Falsy()], ids=repr)
+def test_whatever_equals_false_stops_a_run(no):
+    with pytest.raises(rlcore.Cancelled):
+        rlcore.deconvolve(IMAGE, PSF, backend="numpy", callback=lambda _: no)
+
+
+@pytest.mark.parametrize("yes", [None, 0, 0.0, np.int64(0), True, np.True_, "", (), np.zeros(3), object()], ids=repr)
+def test_nothing_else_does(yes):
+    rlcore.deconvolve(IMAGE, PSF, backend="numpy", iterations=2, callback=lambda _: yes)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError, MemoryError, rlcore.InputError, StopIteration, GeneratorExit, SystemExit, KeyboardInterrupt],
+)
+@pytest.mark.parametrize("placement", ["host", "scratch"])
+def test_an_error_of_the_callback_is_the_callers_own_and_leaves_nothing(error, placement, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    mine = error("mine")
+
+    def fail(progress):
+        if progress.sweep == 2:
+            raise mine
+
+    out = np.full(IMAGE.shape, -1, np.float32)
+    with pytest.raises(error) as caught:
+        rlcore.deconvolve(IMAGE, PSF, plan=in_blocks(placement=placement), **OPTIONS, callback=fail, out=out)
+    assert caught.value is mine
+    assert not any(tmp_path.iterdir())
+    np.testing.assert_array_equal(out, np.full(IMAGE.shape, -1, np.float32))

@@ -7,19 +7,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import array_api_compat
 import numpy as np
 
 from rlcore.algorithm.boundary import Geometry
 from rlcore.backend import Backend, Box, Shape, Volume, runs
 from rlcore.backend.boxes import Block
 from rlcore.errors import InputError
+from rlcore.execution.volumes.arguments import is_foreign, plain, refuse_masked
 from rlcore.execution.volumes.image import Image
 from rlcore.execution.volumes.mapped import release
-from rlcore.execution.volumes.statistics import measure
-from rlcore.execution.volumes.stores import ConstantStore, Store
+from rlcore.execution.volumes.statistics import check_image, measure
+from rlcore.execution.volumes.stores import ConstantStore, DeviceStore, Store
 
 STARTS = "constant", "image"
+MINIMUM_BRIGHTNESS, MAXIMUM_BRIGHTNESS = 1e-6, 1e3
+"""Bounds for the mean of a start over the image's: beyond them a first step does not keep four digits."""
+
 MINIMUM_START = 0.01
 """Smallest value of a start from the image, as a share of its mean: a voxel of 0 stays 0, since steps are factors."""
 
@@ -32,6 +35,8 @@ class InitialEstimate:
     """A name of `STARTS`, or an array of the image's shape."""
     identity: str
     """The name, or the digest of the array if that was asked for."""
+    mean: float | None = None
+    """The mean of the array; None for a name."""
 
     @classmethod
     def of(cls, start: Any, shape: Shape, *, digest: bool) -> InitialEstimate:
@@ -46,10 +51,11 @@ class InitialEstimate:
             if start not in STARTS:
                 raise InputError(f"start {start!r} is unknown; choose 'constant' or 'image', or give an array")
             return cls(start, start)
-        start = start if hasattr(start, "shape") and hasattr(start, "dtype") else np.asarray(start)
+        start = plain(start, "start")
         if tuple(start.shape) != shape:
             raise InputError(f"start has shape {tuple(start.shape)}; it must have the image's, {shape}")
         try:
+            check_image(start)
             statistics = measure(start, digest=digest)
         except InputError as error:
             raise InputError(f"start{str(error).removeprefix('image')}") from error
@@ -57,21 +63,50 @@ class InitialEstimate:
             raise InputError(f"start has {statistics.negative} negative voxels, as no estimate has; raise them to 0")
         if statistics.maximum == 0:
             raise InputError("start is 0 throughout, and would stay so; give one with light in it")
-        return cls(start, statistics.digest)
+        return cls(start, statistics.digest, statistics.mean)
 
-    def store(self, backend: Backend[Any], geometry: Geometry, image: Image, voxels: Any) -> Store:
-        """The start as a volume; `voxels` is the array that `image` was opened from."""
+    def check(self, mean: float) -> None:
+        """Refuse a start of another brightness than the image, whose mean this is.
+
+        A first step by a factor near 0 is 1 less a number near 1, which single precision rounds to 0 or to garbage; one
+        by a huge factor ends at the floor of divisions.
+
+        Raises
+        ------
+        InputError
+            If their means differ too much.
+        """
+        if (
+            self.mean is not None
+            and mean > 0
+            and not MINIMUM_BRIGHTNESS * mean <= self.mean <= MAXIMUM_BRIGHTNESS * mean
+        ):
+            raise InputError(
+                f"start has a mean of {self.mean:g}, the image of {mean:g}; multiply it by {mean / self.mean:.3g}, so "
+                "that they are of about the same brightness"
+            )
+
+    def store(self, backend: Backend[Any], geometry: Geometry, image: Image) -> Store:
+        """The start as a volume."""
         constant = image.constant
         if isinstance(self.start, str) and self.start == "constant":
             return ConstantStore(backend, geometry.domain, constant, wraps=geometry.wraps)
         from_image = isinstance(self.start, str)
-        array = voxels if from_image else self.start
+        array = image.voxels if from_image else self.start
+        # the voxels of an image on a device are scaled already
+        scale = None if from_image and isinstance(image.store, DeviceStore) and is_foreign(array) else image.scale
         floor, background = (MINIMUM_START * constant, image.background) if from_image else (0.0, 0.0)
 
         def values(part: tuple[slice, ...]) -> Volume:
             taken = to_host(backend, array[part])
+            refuse_masked(taken, "start")
+            if scale is not None:
+                taken = scale.apply(taken, np.dtype(np.float64))
+            elif taken.dtype == np.float16:
+                taken = taken.astype(np.float32)
+            less: Volume = np.maximum(taken - background, floor)
             release(array)
-            return np.maximum(taken - background, floor)
+            return less
 
         return _ArrayStart(backend, geometry, values, constant)
 
@@ -102,6 +137,6 @@ class _ArrayStart:
 
 def to_host(backend: Backend[Any], part: Any) -> Volume:
     """Part of an array of the caller's, in host memory."""
-    if isinstance(part, np.ndarray) or not array_api_compat.is_array_api_obj(part):
-        return np.asarray(part)
+    if not is_foreign(part):
+        return part if isinstance(part, np.ma.MaskedArray) else np.asarray(part)
     return backend.download(backend.upload(part))

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+from pathlib import Path
 from typing import Any, Protocol
 
+import array_api_compat
 import numpy as np
 
-from rlcore.backend import Backend, Box, Interchange, Shape, Streams, overrides
-from rlcore.backend.boxes import Block
+from rlcore.backend import Backend, Box, Interchange, Shape, Streams, Volume, overrides
+from rlcore.backend.boxes import Block, pieces
+from rlcore.backend.discovery.containment import called
+from rlcore.errors import BackendError
+from rlcore.execution.volumes.scale import Scale
+from rlcore.execution.volumes.statistics import chunks_of
 from rlcore.execution.volumes.stores import DeviceStore, HostStore, fetch
+
+_PIECE = 1 << 20
+"""Voxels copied at a time from a file to the caller's array, unless a single chunk has more."""
 
 
 class Result(Protocol):
@@ -17,23 +28,86 @@ class Result(Protocol):
     def load(self, box: Box, spare: Any = None) -> Any: ...
     def save(self, array: Any, block: Block) -> None: ...
     def finish(self) -> Any: ...
+    def close(self) -> None: ...
 
 
-def result_for(backend: Backend[Any], shape: Shape, out: Any, *, native: bool) -> Result:
-    """The result that fits the call: in `out`, as an array of the backend's library if `native`, or a NumPy array."""
-    if out is not None:
-        return ArrayResult(backend, out)
-    return DeviceResult(backend, shape) if native else NewResult(backend, shape)
+def result_for(
+    backend: Backend[Any],
+    shape: Shape,
+    out: Any,
+    *,
+    native: bool,
+    scale: Scale | None = None,
+    overlaps: bool = False,
+    scratch: Path | None = None,
+) -> Result:
+    """The result that fits the call: in `out`, as an array of the backend's library if `native`, or a NumPy array.
+
+    `scale` is the image's. `overlaps` says that writing to `out` changes the image or the start; the result of several
+    blocks then waits in a file in `scratch`.
+    """
+    if out is None:
+        return DeviceResult(backend, shape, scale) if native else NewResult(backend, shape, scale)
+    return OverlappingResult(backend, out, scale, scratch) if overlaps else ArrayResult(backend, out, scale)
 
 
 class ArrayResult(HostStore):
     """A result in an array that the caller gave."""
 
-    def __init__(self, backend: Backend[Any], array: Any) -> None:
-        super().__init__(backend, array, (0,) * len(array.shape), wraps=False)
+    def __init__(self, backend: Backend[Any], array: Any, scale: Scale | None = None) -> None:
+        check = _Check(backend)
+        super().__init__(backend, array, (0,) * len(array.shape), wraps=False, scale=scale, check=check)
 
     def finish(self) -> Any:
         return self.array
+
+    def close(self) -> None:
+        pass
+
+
+class OverlappingResult:
+    """A result in an array whose memory is also the image's or the start's.
+
+    A whole volume is written when everything has been read. Blocks are not: those that come later read voxels around
+    their cores, and a run that goes on by a smaller plan reads all of the image again. So their result is collected in
+    a file, which has no name and vanishes with the process, and copied at the end.
+    """
+
+    def __init__(self, backend: Backend[Any], array: Any, scale: Scale | None, scratch: Path | None) -> None:
+        self._backend, self._scratch = backend, scratch
+        self._direct = ArrayResult(backend, array, scale)
+        self._image = Box((0,) * len(array.shape), tuple(array.shape))
+        self._held: HostStore | None = None
+
+    def load(self, box: Box, spare: Any = None) -> Any:
+        raise TypeError("a new result cannot be read")
+
+    def save(self, array: Any, block: Block) -> None:
+        if self._held is None and block.core.intersect(self._image) == self._image:
+            self._save_whole(array, block)
+            return
+        if self._held is None:
+            file = _unnamed_file(self._scratch, self._image.shape, self._backend.facts.dtype)
+            self._held = HostStore(self._backend, file, self._image.start, wraps=False)
+        self._held.save(array, block)
+
+    def _save_whole(self, array: Any, block: Block) -> None:
+        try:
+            self._direct.save(array, block)
+        except MemoryError as error:  # a smaller plan would read an image that is partly overwritten
+            raise BackendError(
+                "memory ran out while the result was written to out, which shares its memory with the "
+                "image or the start; give another out"
+            ) from error
+
+    def finish(self) -> Any:
+        if self._held is not None:
+            for box in pieces(self._image.shape, chunks_of(self._direct.array), _PIECE):
+                self._direct.save(self._held.load(box), Block(box, box))
+        return self._direct.finish()
+
+    def close(self) -> None:
+        self._held = None
 
 
 class DeviceResult:
@@ -42,8 +116,8 @@ class DeviceResult:
     It is made when there is something to save: work arrays of the iterations have left their memory by then.
     """
 
-    def __init__(self, backend: Backend[Any], shape: Shape) -> None:
-        self._backend, self._shape = backend, shape
+    def __init__(self, backend: Backend[Any], shape: Shape, scale: Scale | None = None) -> None:
+        self._backend, self._shape, self._scale = backend, shape, scale
         self._store: DeviceStore | None = None
         self._theirs: Any = None
 
@@ -60,15 +134,22 @@ class DeviceResult:
         self._store.save(array, block)
 
     def finish(self) -> Any:
-        return self._theirs
+        if array_api_compat.is_array_api_obj(self._theirs):
+            xp = array_api_compat.array_namespace(self._theirs)
+            _Check(self._backend).range(float(xp.min(self._theirs)), float(xp.max(self._theirs)))
+        return self._theirs if self._scale is None else self._scale.undo_native(self._theirs)
+
+    def close(self) -> None:
+        pass
 
 
 class NewResult:
     """A result that becomes a NumPy array; a whole volume is the array that the device hands over, without a copy."""
 
-    def __init__(self, backend: Backend[Any], shape: Shape) -> None:
+    def __init__(self, backend: Backend[Any], shape: Shape, scale: Scale | None = None) -> None:
         self.array: Any = None
-        self._backend, self._image = backend, Box((0,) * len(shape), shape)
+        self._backend, self._image, self._scale = backend, Box((0,) * len(shape), shape), scale
+        self._check = _Check(backend)
 
     def load(self, box: Box, spare: Any = None) -> Any:
         raise TypeError("a new result cannot be read")
@@ -76,14 +157,51 @@ class NewResult:
     def finish(self) -> Any:
         return self.array
 
+    def close(self) -> None:
+        pass
+
     def save(self, array: Any, block: Block) -> None:
-        whole = self._image == block.core.intersect(self._image)
-        if whole and not overrides(self._backend, "write"):
+        whole, dtype = self._image == block.core.intersect(self._image), self._backend.facts.dtype
+        if whole and self._scale is None and not overrides(self._backend, "write"):
             self.array = np.ascontiguousarray(fetch(self._backend, array, block.extent, self._image))
+            self._check(self.array)
             return
-        dtype = self._backend.facts.dtype
         if whole and isinstance(self._backend, Streams):
             self.array = self._backend.pinned(self._image.shape, dtype)
         if self.array is None:
             self.array = np.empty(self._image.shape, dtype)
-        HostStore(self._backend, self.array, self._image.start, wraps=False).save(array, block)
+        HostStore(self._backend, self.array, self._image.start, wraps=False, scale=self._scale, check=self._check).save(
+            array, block
+        )
+
+
+class _Check:
+    """Refuses values that no estimate has, once for every voxel of a result: a backend has computed them wrong.
+
+    The steps of a run cannot make them from an image and a PSF that were checked.
+    """
+
+    def __init__(self, backend: Backend[Any]) -> None:
+        self._backend = backend
+
+    def __call__(self, values: Volume) -> None:
+        if values.size:
+            self.range(float(values.min()), float(values.max()))
+
+    def range(self, minimum: float, maximum: float) -> None:
+        if minimum >= 0 and maximum < np.inf:  # neither holds for NaN
+            return
+        what = "negative values" if minimum < 0 and np.isfinite(minimum) else "values that are NaN or infinite"
+        raise BackendError(
+            f"{called(self._backend)} returned {what} for a sound image; nothing of the result can be used, try "
+            "another backend"
+        )
+
+
+def _unnamed_file(folder: Path | None, shape: Shape, dtype: np.dtype[Any]) -> Volume:
+    """A volume in a file that only this process can reach, and that is gone when it ends, however it ends."""
+    with tempfile.TemporaryFile(prefix=".rlcore-result-", dir=folder) as file:
+        if hasattr(os, "posix_fallocate"):  # so that a full disk shows now and not as a crash later
+            os.posix_fallocate(file.fileno(), 0, Box((0,) * len(shape), shape).size * dtype.itemsize)
+        volume: Volume = np.memmap(file, dtype, "r+" if hasattr(os, "posix_fallocate") else "w+", shape=shape)
+    return volume

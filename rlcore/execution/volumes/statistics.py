@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import operator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -15,13 +16,18 @@ from rlcore.backend import Backend, Box, Shape, Summary, Volume, overrides
 from rlcore.backend.boxes import pieces
 from rlcore.backend.host.memory import processors
 from rlcore.errors import InputError
+from rlcore.execution.volumes.arguments import is_foreign, refuse_masked
 from rlcore.execution.volumes.mapped import is_mapped, release
+from rlcore.execution.volumes.scale import LEAST, MOST
 
 _PIECE = 1 << 20
 """Voxels read at a time: few enough to stay small in memory, many enough to be quick."""
 
 _READERS = 4
 """Threads that may hold a piece at once, if pieces have to be brought into memory."""
+
+
+_OVERFLOW = "image has values so large that their sum overflows; scale it down"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,8 @@ class Statistics:
     """Mean of the image with its negative values raised to 0."""
     negative: int
     """Number of voxels below 0."""
+    minimum: float = 0.0
+    """Minimum of the image as it is."""
     digest: str = ""
     """SHA-256 of all voxels and their type; empty unless asked for."""
 
@@ -46,7 +54,10 @@ def check_image(image: Any) -> None:
     InputError
         If it has other axes, no voxels, or another kind of numbers.
     """
-    shape = tuple(image.shape)
+    try:
+        shape = tuple(map(operator.index, image.shape))
+    except TypeError as error:
+        raise InputError(f"image of type {type(image).__name__!r} has no shape of whole numbers") from error
     if len(shape) not in (2, 3):
         raise InputError(f"image has {len(shape)} axes, shape {shape}; it must have 2 or 3: (y, x) or (z, y, x)")
     if 0 in shape:
@@ -58,7 +69,10 @@ def check_image(image: Any) -> None:
 def _is_real(image: Any) -> bool:
     if array_api_compat.is_array_api_obj(image) and not isinstance(image.dtype, np.dtype):
         return bool(array_api_compat.array_namespace(image).isdtype(image.dtype, ("bool", "integral", "real floating")))
-    return np.dtype(image.dtype).kind in "buif"
+    try:
+        return np.dtype(image.dtype).kind in "buif"
+    except TypeError:
+        return False
 
 
 def measure(image: Any, *, digest: bool = False) -> Statistics:
@@ -71,7 +85,7 @@ def measure(image: Any, *, digest: bool = False) -> Statistics:
     InputError
         If voxels are NaN or infinite; the message says how many and where the first is.
     """
-    if not isinstance(image, np.ndarray) and array_api_compat.is_array_api_obj(image):
+    if is_foreign(image):
         return _measure_native(image, digest=digest)
     boxes = list(pieces(tuple(image.shape), chunks_of(image), _PIECE))
     in_memory = isinstance(image, np.ndarray) and not is_mapped(image)
@@ -80,24 +94,28 @@ def measure(image: Any, *, digest: bool = False) -> Statistics:
     total = math.fsum(each.total for each in summaries)
     if not math.isfinite(total):
         _refuse_not_finite(image, boxes)
-    negative, below = 0, 0.0
-    if min(each.minimum for each in summaries) < 0:
+    negative = 0
+    minimum = min(each.minimum for each in summaries)
+    if minimum < 0:
         counts = [_below_zero(image, box) for box, each in zip(boxes, summaries, strict=True) if each.minimum < 0]
-        negative, below = sum(c for c, _ in counts), math.fsum(s for _, s in counts)
+        negative = sum(count for count, _ in counts)
+        # not the total less what is below 0, which loses the light beside a value far below 0
+        total = math.fsum([*(each.total for each in summaries if each.minimum >= 0), *(light for _, light in counts)])
     size = math.prod(image.shape)
     maximum = max(0.0, *(each.maximum for each in summaries))
-    return Statistics(maximum, (total - below) / size, negative, digest_of(image) if digest else "")
+    return Statistics(maximum, total / size, negative, minimum, digest_of(image) if digest else "")
 
 
 def measure_on_device(backend: Backend[Any], array: Any, image: Any) -> Statistics:
     """Statistics of an image of which `array` is a copy on the device, by the device where that is quicker.
 
-    If the device finds negative or unusable voxels, the host measures the image again, to name them.
+    If the device finds negative or unusable voxels, the host measures the image again, to name them; also if the copy
+    may have lost values that single precision does not hold.
     """
     if not measures_on_device(backend):
         return measure(image)
     summary = backend.summary(array)
-    if not math.isfinite(summary.total) or summary.minimum < 0:
+    if not math.isfinite(summary.total) or summary.minimum < 0 or not LEAST <= summary.maximum <= MOST:
         return measure(image)
     return Statistics(summary.maximum, summary.total / math.prod(image.shape), 0)
 
@@ -137,17 +155,23 @@ def _measure_native(image: Any, *, digest: bool) -> Statistics:
     below = image < 0
     clipped = xp.where(below, xp.zeros_like(image), image)
     mean = float(xp.sum(clipped, dtype=xp.float64)) / math.prod(image.shape)
-    maximum, negative = max(0.0, float(xp.max(image))), int(xp.count_nonzero(below))
-    return Statistics(maximum, mean, negative, digest_of(voxels) if digest else "")
+    if not math.isfinite(mean):
+        raise InputError(_OVERFLOW)
+    maximum, minimum = float(xp.max(image)), float(xp.min(image))
+    negative = int(xp.count_nonzero(below))
+    return Statistics(max(0.0, maximum), mean, negative, minimum, digest_of(voxels) if digest else "")
 
 
 def chunks_of(array: Any) -> Shape:
     """Shape of the chunks in which an array is stored; 1 voxel if it has none."""
-    return tuple(getattr(array, "chunks", None) or (1,) * len(array.shape))
+    chunks = getattr(array, "chunks", None) or (1,) * len(array.shape)
+    return tuple(max(each) if isinstance(each, tuple) else each for each in chunks)  # dask lists the lengths of all
 
 
 def _values(image: Any, box: Box) -> Volume:
-    return np.asarray(image[box.slices((0,) * len(box.start))])
+    values = image[box.slices((0,) * len(box.start))]
+    refuse_masked(values, "image")
+    return np.asarray(values)
 
 
 def _summary(image: Any, box: Box) -> Summary:
@@ -159,10 +183,11 @@ def _summary(image: Any, box: Box) -> Summary:
 
 
 def _below_zero(image: Any, box: Box) -> tuple[int, float]:
+    """The number of voxels below 0, and the sum of the others."""
     values = _values(image, box)
-    below = values[values < 0]
+    light = values[values >= 0]
     release(image)
-    return below.size, float(below.sum(dtype=np.float64))
+    return values.size - light.size, float(light.sum(dtype=np.float64))
 
 
 def _refuse_not_finite(image: Any, boxes: list[Box]) -> None:
@@ -175,7 +200,7 @@ def _refuse_not_finite(image: Any, boxes: list[Box]) -> None:
         count += len(where)
     if first is not None:
         raise _not_finite(count, first)
-    raise InputError("image has values so large that their sum overflows; scale it down")
+    raise InputError(_OVERFLOW)
 
 
 def _not_finite(count: int, first: tuple[int, ...]) -> InputError:

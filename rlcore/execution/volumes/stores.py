@@ -7,6 +7,7 @@ are in the image's coordinates; `origin` is the position of a store's first voxe
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -14,7 +15,13 @@ import numpy as np
 
 from rlcore.backend import Backend, Box, Shape, Volume, overrides, runs
 from rlcore.backend.boxes import Block
+from rlcore.backend.discovery.containment import called
+from rlcore.errors import BackendError
 from rlcore.execution.volumes.mapped import release, slabs
+from rlcore.execution.volumes.scale import Scale
+
+_SCALED_AT_ONCE = 1 << 18
+"""Voxels that are scaled at a time, unless a single plane has more."""
 
 _SLABS = 16
 """A block is cleared along an axis in at least so many slabs, to keep the array of zeros small."""
@@ -87,8 +94,10 @@ class DeviceStore:
 class HostStore:
     """A volume in host memory or behind anything that has `shape` and slicing: a memory map, a zarr array.
 
-    Pages of a memory map are released after use, so that a large file does not fill the process's memory. `saved` is
-    called with the core of a block and each part of it that was written.
+    With a `scale` its values are multiplied when they are loaded, and divided when they are saved. `check` is shown
+    all values that are saved. `saved` is called with the core of a block and each part of it that was written.
+
+    Pages of a memory map are released after use, so that a large file does not fill the process's memory.
     """
 
     def __init__(
@@ -100,9 +109,12 @@ class HostStore:
         wraps: bool,
         floor: float | None = None,
         saved: Callable[[Box, Box], None] | None = None,
+        scale: Scale | None = None,
+        check: Callable[[Volume], None] | None = None,
     ) -> None:
         self.array, self._saved = array, saved
         self._backend, self._origin, self._wraps, self._floor = backend, origin, wraps, floor
+        self._scale, self._check = scale, check
         self._whole = Box(origin, _plus(origin, tuple(array.shape)))
 
     def load(self, box: Box, spare: Any = None) -> Any:
@@ -123,23 +135,37 @@ class HostStore:
         if not core.size:
             return
         for part in self._slabs(core):
-            if isinstance(self.array, np.ndarray):
+            if isinstance(self.array, np.ndarray) and self._scale is None:
                 source, target = _minus(part.start, block.extent.start), _minus(part.start, self._origin)
                 self._backend.write(array, source, self.array, target, part.shape)
+                if self._check is not None:
+                    self._check(self.array[part.slices(self._origin)])
             else:
-                self.array[part.slices(self._origin)] = fetch(self._backend, array, block.extent, part)
+                values = fetch(self._backend, array, block.extent, part)
+                if self._check is not None:
+                    self._check(values)
+                if self._scale is not None:
+                    values = self._scale.undo(values, np.dtype(self.array.dtype))
+                self.array[part.slices(self._origin)] = values
             if self._saved is not None:  # while its pages are in memory
                 self._saved(core, part)
             release(self.array)
 
     def _slabs(self, box: Box) -> list[Box]:
-        """Parts of the box that map little of a file at once; the box itself unless the host's memory would fill."""
+        """Parts of the box that map little of a file at once; the box itself unless the host's memory would fill.
+
+        Values are scaled a few planes at a time, in double precision.
+        """
+        if self._scale is not None:
+            planes = max(1, _SCALED_AT_ONCE // max(1, math.prod(box.shape[1:])))
+            starts = range(box.start[0], box.stop[0], planes)
+            return [Box((a, *box.start[1:]), (min(a + planes, box.stop[0]), *box.stop[1:])) for a in starts]
         if self._backend.facts.on_host and isinstance(self.array, np.ndarray):
             return list(slabs(self.array, box))
         return [box]
 
     def _read(self, box: Box, spare: Any = None) -> Any:
-        if isinstance(self.array, np.ndarray):
+        if isinstance(self.array, np.ndarray) and self._scale is None:
             start = _minus(box.start, self._origin)
             return self._backend.read(self.array, start, box.shape, wrap=self._wraps, out=spare)
         if self._wraps:
@@ -147,6 +173,8 @@ class HostStore:
         # one read of what the array has of the box; the device puts zeros around it
         inside = box.intersect(self._whole)
         part = np.asarray(self.array[inside.slices(self._origin)])
+        if self._scale is not None:
+            part = self._scale.apply(part, self._backend.facts.dtype)
         return self._backend.read(part, _minus(box.start, inside.start), box.shape, out=spare)
 
     def _repeated(self, box: Box) -> Volume:
@@ -155,7 +183,8 @@ class HostStore:
         ends = zip(box.start, box.stop, self._origin, self._whole.shape, strict=True)
         axes = [list(runs(start - at, stop - at, n, wrap=True)) for start, stop, at, n in ends]
         for choice in itertools.product(*axes):
-            host[tuple(run[1] for run in choice)] = self.array[tuple(run[0] for run in choice)]
+            part = np.asarray(self.array[tuple(run[0] for run in choice)])
+            host[tuple(run[1] for run in choice)] = part if self._scale is None else self._scale.apply(part, host.dtype)
         return host
 
 
@@ -179,10 +208,18 @@ def fetch(backend: Backend[Any], array: Any, extent: Box, part: Box) -> Volume:
     """Part of a block's array, which spans `extent`, in host memory."""
     start = _minus(part.start, extent.start)
     if not overrides(backend, "write"):  # the default downloads the whole block, so a part of it needs no other copy
-        return backend.download(array)[part.slices(extent.start)]
+        host = backend.download(array)
+        check_shape(backend, host, extent)
+        return host[part.slices(extent.start)]
     host = np.empty(part.shape, backend.facts.dtype)
     backend.write(array, start, host, (0,) * len(start), part.shape)
     return host
+
+
+def check_shape(backend: Backend[Any], array: Any, extent: Box) -> None:
+    """Refuse an array of NumPy for a block that has another shape; others are opaque."""
+    if isinstance(array, np.ndarray) and array.shape != extent.shape:
+        raise BackendError(f"{called(backend)} returned an array of shape {array.shape} for a block of {extent.shape}")
 
 
 def _minus(a: Shape, b: Shape) -> Shape:

@@ -56,7 +56,7 @@ def choose(device: str | int | None) -> Device:
     if device is None:
         return found[int(cupy.cuda.runtime.getDevice())]
     text = str(device).strip().lower()
-    if text.isdigit():
+    if text.isdecimal():
         named = [one for one in found if one.index == int(text)]
     else:
         named = [one for one in found if text and text in one.name.lower()]
