@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ from rlcore.testing.phantoms import Phantom, phantom
 
 SHAPE = (64, 160, 160)
 ITERATIONS = 40
+FILES = ("truth.tif", "image.tif", "psf.tif", "restored.tif", "demo.png")
+MARK = "demo.txt"
+"""File by which a later demo knows that it may replace the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,13 @@ def run_demo(
 
     if folder.exists() and not folder.is_dir():
         raise InputError(f"demo folder {str(folder)!r} is a file; name a folder")
+    mine = [name for name in FILES if os.path.lexists(folder / name)]
+    if mine and not (folder / MARK).is_file():
+        raise InputError(
+            f"demo folder {str(folder)!r} holds {mine[0]!r}, which no demo has made; name another by --output"
+        )
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARK).write_text("The files of this folder are made by rlcore demo, which replaces them.\n")
     made = phantom("mixed", SHAPE, seed=seed)
     _write(folder, made)
     request = FileRequest(

@@ -526,6 +526,15 @@ class TestTheCheckpoint:
         assert [path.name for path in (files / "state").iterdir()] == ["thesis.txt"]
         assert ours(files) == []
 
+    def test_a_search_for_the_number_of_iterations_among_volumes_is_resumed(self, files):
+        """The plan of the volume is that of its checkpoint, with the number that was found."""
+        stack = np.stack([IMAGE, IMAGE // 2])
+        tifffile.imwrite(files / "image.tif", stack, imagej=True, metadata={"axes": "TZYX"})
+        self.dies_at(files, "rlcore.execution.checkpoint/Checkpoint:remove", "-n", "auto")
+        done = self.again(files, "-n", "auto")
+        assert done.returncode == 0, done.stderr
+        assert ours(files) == []
+
     def test_clean_keeps_what_a_checkpoint_resumes_from(self, files):
         self.dies_at(files, "rlcore.app.run_log/RunLog:complete")
         assert f"the run of checkpoint {str(files / 'state')!r} resumes from it" in clean(files)
@@ -563,3 +572,11 @@ def test_locks_work_where_files_cannot_be_linked(tmp_path, monkeypatch):
         work.result.write_text("new")
         work.publish(force=False)
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_demo_does_not_replace_files_of_its_names(files):
+    result = CliRunner().invoke(main, ["demo", "--output", str(files)])
+    assert result.exit_code == 2
+    assert "holds 'image.tif', which no demo has made; name another by --output" in result.stderr
+    assert np.array_equal(tifffile.imread(files / "image.tif"), IMAGE)
+    assert {path.name for path in files.iterdir()} == {"image.tif", "psf.tif"}
