@@ -7,7 +7,6 @@ are in the image's coordinates; `origin` is the position of a store's first voxe
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -87,21 +86,13 @@ class DeviceStore:
 class HostStore:
     """A volume in host memory or behind anything that has `shape` and slicing: a memory map, a zarr array.
 
-    Pages of a memory map are released after use, so that a large file does not fill the process's memory. `saved` is
-    called with the core of a block and each part of it that was written.
+    Pages of a memory map are released after use, so that a large file does not fill the process's memory.
     """
 
     def __init__(
-        self,
-        backend: Backend[Any],
-        array: Any,
-        origin: Shape,
-        *,
-        wraps: bool,
-        floor: float | None = None,
-        saved: Callable[[Box, Box], None] | None = None,
+        self, backend: Backend[Any], array: Any, origin: Shape, *, wraps: bool, floor: float | None = None
     ) -> None:
-        self.array, self._saved = array, saved
+        self.array = array
         self._backend, self._origin, self._wraps, self._floor = backend, origin, wraps, floor
         self._whole = Box(origin, _plus(origin, tuple(array.shape)))
 
@@ -128,8 +119,6 @@ class HostStore:
                 self._backend.write(array, source, self.array, target, part.shape)
             else:
                 self.array[part.slices(self._origin)] = fetch(self._backend, array, block.extent, part)
-            if self._saved is not None:  # while its pages are in memory
-                self._saved(core, part)
             release(self.array)
 
     def _slabs(self, box: Box) -> list[Box]:
