@@ -52,6 +52,10 @@ class CheckpointError(RLCoreError):
     """A checkpoint belongs to another run, is in use by another process, is damaged, or cannot be read or written."""
 
 
+class CheckpointWriteError(CheckpointError):
+    """A run cannot write its checkpoint any more; what was written before is there to resume from."""
+
+
 class Cancelled(RLCoreError):
     """The run was stopped by its callback or cancel event."""
 

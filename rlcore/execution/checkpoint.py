@@ -36,7 +36,7 @@ from typing import Any
 import numpy as np
 
 from rlcore.backend import Box, Shape, Volume
-from rlcore.errors import CheckpointError, caution
+from rlcore.errors import CheckpointError, CheckpointWriteError, caution
 from rlcore.execution.durable import read_own, sync_folder, write_whole
 from rlcore.execution.lock import Lock, clear_unfinished, is_lock
 from rlcore.execution.volumes.kept import KeptVolume
@@ -221,7 +221,7 @@ class Checkpoint:
             try:
                 known.make(self._token)
             except OSError as error:
-                raise self._unwritable(error) from error
+                raise _unwritable(known.path, error) from error
         volume: Volume = known.array
         return volume
 
@@ -346,11 +346,6 @@ class Checkpoint:
     def _damaged(self, what: str) -> CheckpointError:
         return CheckpointError(f"checkpoint {str(self.folder)!r} is damaged: {what}; remove it to start anew")
 
-    def _unwritable(self, error: OSError) -> CheckpointError:
-        return CheckpointError(
-            f"checkpoint {str(self.folder)!r} cannot be written: {error.strerror}; mend this, and run again to go on"
-        )
-
     def _change(self) -> None:
         """Have the state written, soon."""
         self._check()
@@ -371,7 +366,7 @@ class Checkpoint:
 
     def _check(self) -> None:
         if self._error is not None:
-            raise self._unwritable(self._error) from self._error
+            raise _unwritable(self.folder / _STATE, self._error) from self._error
 
     def _stop(self, *, write: bool = False) -> None:
         """End the thread, after a last write if there is something to write."""
@@ -511,6 +506,12 @@ def reserve(path: Path) -> None:
                 os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
             except OSError as error:
                 raise OSError(error.errno, error.strerror, str(path)) from error  # which does not know the file's name
+
+
+def _unwritable(path: Path, error: OSError) -> CheckpointWriteError:
+    return CheckpointWriteError(
+        f"checkpoint file {str(path)!r} cannot be written: {error.strerror}; mend this, and run again to go on"
+    )
 
 
 def _short(value: object) -> str:
