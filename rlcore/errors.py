@@ -56,6 +56,10 @@ class OutputError(RLCoreError):
     """An output cannot be completed: another run writes it, the disk is full, or its name was taken meanwhile."""
 
 
+class CheckpointWriteError(CheckpointError):
+    """A run cannot write its checkpoint any more; what was written before is there to resume from."""
+
+
 class Cancelled(RLCoreError):
     """The run was stopped by its callback or cancel event."""
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from rlcore.app.interruption import INTERRUPTED
-from rlcore.errors import BudgetError, Cancelled, CheckpointError, InputError, RLCoreError
+from rlcore.errors import BudgetError, Cancelled, CheckpointError, CheckpointWriteError, InputError, RLCoreError
 
 FAILED, BAD_INPUT = 1, 2
 """Exit codes: the run failed; the input was refused before the run began."""
@@ -34,6 +34,8 @@ class CommandGroup(click.Group):
             code = _fail(_usage(error), BAD_INPUT)
         except (Cancelled, KeyboardInterrupt, click.Abort) as stopped:
             code = _fail(str(stopped) or "stopped on request", INTERRUPTED, "")
+        except CheckpointWriteError as error:
+            code = _fail(str(error), FAILED)  # the run had begun, while other checkpoints are refused before that
         except (InputError, BudgetError, CheckpointError) as error:
             code = _fail(str(error), BAD_INPUT)
         except RLCoreError as error:

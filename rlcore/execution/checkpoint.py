@@ -26,6 +26,7 @@ import secrets
 import threading
 import time
 import zlib
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -35,7 +36,7 @@ from typing import Any
 import numpy as np
 
 from rlcore.backend import Box, Shape, Volume
-from rlcore.errors import CheckpointError, caution
+from rlcore.errors import CheckpointError, CheckpointWriteError, caution
 from rlcore.execution.durable import read_own, sync_folder, write_whole
 from rlcore.execution.lock import Lock, clear_unfinished, is_lock
 from rlcore.execution.volumes.kept import KeptVolume
@@ -77,6 +78,17 @@ class Progressed:
     history: Mapping[str, Any] = field(default_factory=lambda: {"known": [], "partial": []})
 
 
+@dataclass(frozen=True, slots=True)
+class _Reached:
+    """A part of a sweep that is done, with the boxes of volumes that it has written."""
+
+    sweep: int
+    part: int
+    boxes: Mapping[str, Box]
+    momentum: Mapping[str, Any]
+    history: Mapping[str, Any] | None
+
+
 class Checkpoint:
     """A folder with the working volumes and a small state file, held by this process until it is closed.
 
@@ -106,6 +118,9 @@ class Checkpoint:
         self._version = self._kept = 0
         """Changes of the state, and those of them that are on the disk."""
         self._urgent = self._closing = self._closed = self._must_settle = False
+        self._reached: deque[_Reached] = deque()
+        """Parts that are done, and not in the state yet: their checksums are taken while others are computed."""
+        self._resumes = False
         self._error: OSError | None = None
         self._writer: threading.Thread | None = None
         try:
@@ -152,8 +167,10 @@ class Checkpoint:
         CheckpointError
             If one that it reads is not complete.
         """
-        for name in reads:
-            self.check_complete(name)
+        if self._resumes:
+            self._resumes = False
+            for name in reads:
+                self.check_complete(name)
         if done := self.done(sweep):
             if any(name not in self._volumes or done != set(self._volumes[name].parts) for name in writes[:1]):
                 raise self._damaged(f"its volume {writes[0]!r} is not complete")
@@ -167,6 +184,8 @@ class Checkpoint:
 
     def check_complete(self, name: str) -> None:
         """Refuse to go on if a volume lacks parts."""
+        if self._version > self._kept:
+            self._settle()
         if name not in self._volumes or not self._volumes[name].is_complete:
             raise self._damaged(f"its volume {name!r} is not complete")
 
@@ -185,18 +204,11 @@ class Checkpoint:
         history: Mapping[str, Any] | None,
     ) -> None:
         """Note that a part of a sweep is done, and has written these boxes of volumes."""
-        sums = {name: self._volumes[name].sum_of(box) for name, box in boxes.items()}
         with self._changed:
-            for name, entry in sums.items():
-                if entry is not None:
-                    self._volumes[name].parts[part] = entry
-                    self._volumes[name].touched = True
-            self.state.done.setdefault(sweep, set()).add(part)
-            self.state.momentum = momentum
-            self.state.history = self.state.history if history is None else history
+            self._reached.append(_Reached(sweep, part, boxes, momentum, history))
         self._change()
 
-    def volume(self, name: str, box: Box, dtype: np.dtype[Any]) -> KeptVolume:
+    def volume(self, name: str, box: Box, dtype: np.dtype[Any]) -> Volume:
         """A working volume in the folder: the one of the earlier run if there is one."""
         with self._changed:
             known = self._volumes.setdefault(name, KeptVolume(self.folder / f"{name}.npy", box, dtype))
@@ -209,8 +221,9 @@ class Checkpoint:
             try:
                 known.make(self._token)
             except OSError as error:
-                raise self._unwritable(error) from error
-        return known
+                raise _unwritable(known.path, error) from error
+        volume: Volume = known.array
+        return volume
 
     def remove(self) -> None:
         """Remove the checkpoint of a run that is finished, and nothing but what it has made; warns if that fails.
@@ -310,7 +323,7 @@ class Checkpoint:
         self._verify()
 
     def _load(self, found: Mapping[str, Any]) -> None:
-        self.plan = Plan.from_dict(found["plan"])
+        self.plan, self._resumes = Plan.from_dict(found["plan"]), True
         self.order = Order(tuple(found["sweeps"]["chunks"]), gather=found["sweeps"]["gather"])
         done = {int(n): {p for a, b in ranges for p in range(a, b + 1)} for n, ranges in found["done"].items()}
         self.state = Progressed(done, found["momentum"], found["history"])
@@ -333,11 +346,6 @@ class Checkpoint:
     def _damaged(self, what: str) -> CheckpointError:
         return CheckpointError(f"checkpoint {str(self.folder)!r} is damaged: {what}; remove it to start anew")
 
-    def _unwritable(self, error: OSError) -> CheckpointError:
-        return CheckpointError(
-            f"checkpoint {str(self.folder)!r} cannot be written: {error.strerror}; mend this, and run again to go on"
-        )
-
     def _change(self) -> None:
         """Have the state written, soon."""
         self._check()
@@ -358,7 +366,7 @@ class Checkpoint:
 
     def _check(self) -> None:
         if self._error is not None:
-            raise self._unwritable(self._error) from self._error
+            raise _unwritable(self.folder / _STATE, self._error) from self._error
 
     def _stop(self, *, write: bool = False) -> None:
         """End the thread, after a last write if there is something to write."""
@@ -366,19 +374,41 @@ class Checkpoint:
             self._closing = True
             if not write:
                 self._kept = self._version
+                self._reached.clear()
             self._changed.notify_all()
         if self._writer is not None:
             self._writer.join()
+
+    def _note(self, reached: _Reached) -> None:
+        """Take the checksums of a part that is done into the state."""
+        sums = {name: self._volumes[name].sum_of(box) for name, box in reached.boxes.items()}
+        with self._changed:
+            for name, entry in sums.items():
+                if entry is not None:
+                    self._volumes[name].parts[reached.part] = entry
+                    self._volumes[name].touched = True
+            self.state.done.setdefault(reached.sweep, set()).add(reached.part)
+            self.state.momentum = reached.momentum
+            self.state.history = self.state.history if reached.history is None else reached.history
 
     def _keep_writing(self) -> None:
         last = 0.0
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._closing or self._kept < self._version)
+                reached = self._reached.popleft() if self._reached else None
+            if reached is not None:
+                self._note(reached)
+                continue
+            with self._changed:
+                if self._reached:
+                    continue
                 if self._kept == self._version:
                     return
                 rest = last + _INTERVAL - time.monotonic()
-                self._changed.wait_for(lambda: self._closing or self._urgent, max(0.0, rest))
+                if rest > 0 and not self._closing and not self._urgent:
+                    self._changed.wait(rest)
+                    continue
                 version, content, self._urgent = self._version, self._content(), False
                 touched = [volume for volume in self._volumes.values() if volume.touched]
                 for volume in touched:
@@ -476,6 +506,12 @@ def reserve(path: Path) -> None:
                 os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
             except OSError as error:
                 raise OSError(error.errno, error.strerror, str(path)) from error  # which does not know the file's name
+
+
+def _unwritable(path: Path, error: OSError) -> CheckpointWriteError:
+    return CheckpointWriteError(
+        f"checkpoint file {str(path)!r} cannot be written: {error.strerror}; mend this, and run again to go on"
+    )
 
 
 def _short(value: object) -> str:

@@ -32,8 +32,6 @@ class KeptVolume:
     touched: bool = False
     """True if it was written to since it was brought to the disk."""
     _file: BinaryIO | None = None
-    _sums: dict[Box, list[int]] = field(default_factory=dict)
-    """By core, checksums of the planes that were saved, until the part is done."""
 
     @classmethod
     def from_dict(cls, path: Path, entry: Mapping[str, Any]) -> KeptVolume:
@@ -89,15 +87,9 @@ class KeptVolume:
                 raise ValueError("its voxels have been changed")
 
     def sum_of(self, core: Box) -> tuple[Box, int] | None:
-        """The voxels of a block's core that were saved, and their checksum; None if the volume has none of them."""
+        """The voxels of a block's core, and their checksum; None if the volume has none of them."""
         box = core.intersect(self.box)
-        return (box, _joined(self._sums.pop(box))) if box.size else None
-
-    def add(self, core: Box, part: Box) -> None:
-        """Take the checksums of a part of a core, of whole planes, that was saved after those before it."""
-        if part.start == core.start:
-            self._sums[core] = []
-        self._sums[core] += self._planes(part)
+        return (box, self._checksum(box)) if box.size else None
 
     def sync(self) -> None:
         """Bring all voxels to the disk."""
@@ -127,18 +119,11 @@ class KeptVolume:
         self.array = np.memmap(self._file, dtype, "r+", first, shape)
 
     def _checksum(self, box: Box) -> int:
+        """The checksum of a part, made of its planes': so these may be taken in any order, by several processors."""
         sums: list[int] = []
         for part in slabs(self.array, box.seen_from(self.box)):
-            first, last = (tuple(map(sum, zip(end, self.box.start, strict=True))) for end in (part.start, part.stop))
-            sums += self._planes(Box(first, last))
+            planes = self.array[part.slices((0,) * len(box.start))]
+            # most planes are contiguous, and need not be copied
+            sums += [zlib.crc32(np.ascontiguousarray(plane).data) for plane in planes]
             release(self.array)
-        return _joined(sums)
-
-    def _planes(self, part: Box) -> list[int]:
-        """Checksums of the planes of a part; planes are mostly contiguous, so that they need not be copied."""
-        return [zlib.crc32(np.ascontiguousarray(plane).data) for plane in self.array[part.slices(self.box.start)]]
-
-
-def _joined(planes: list[int]) -> int:
-    """The checksum of a part, made of its planes': so these may be taken in any order, by several processors."""
-    return zlib.crc32(np.array(planes, "<u4").data)
+        return zlib.crc32(np.array(sums, "<u4").data)

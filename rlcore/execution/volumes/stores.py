@@ -95,7 +95,7 @@ class HostStore:
     """A volume in host memory or behind anything that has `shape` and slicing: a memory map, a zarr array.
 
     With a `scale` its values are multiplied when they are loaded, and divided when they are saved. `check` is shown
-    all values that are saved. `saved` is called with the core of a block and each part of it that was written.
+    all values that are saved.
 
     Pages of a memory map are released after use, so that a large file does not fill the process's memory.
     """
@@ -108,11 +108,10 @@ class HostStore:
         *,
         wraps: bool,
         floor: float | None = None,
-        saved: Callable[[Box, Box], None] | None = None,
         scale: Scale | None = None,
         check: Callable[[Volume], None] | None = None,
     ) -> None:
-        self.array, self._saved = array, saved
+        self.array = array
         self._backend, self._origin, self._wraps, self._floor = backend, origin, wraps, floor
         self._scale, self._check = scale, check
         self._whole = Box(origin, _plus(origin, tuple(array.shape)))
@@ -147,8 +146,6 @@ class HostStore:
                 if self._scale is not None:
                     values = self._scale.undo(values, np.dtype(self.array.dtype))
                 self.array[part.slices(self._origin)] = values
-            if self._saved is not None:  # while its pages are in memory
-                self._saved(core, part)
             release(self.array)
 
     def _slabs(self, box: Box) -> list[Box]:

@@ -88,8 +88,7 @@ class WorkingVolumes:
         backend = self._backend
         dtype, wraps = backend.facts.dtype, self._geometry.wraps
         if self._checkpoint is not None:
-            kept = self._checkpoint.volume(name, box, dtype)
-            return HostStore(backend, kept.array, box.start, wraps=wraps, saved=kept.add)
+            return HostStore(backend, self._checkpoint.volume(name, box, dtype), box.start, wraps=wraps)
         if placement == "device":
             return DeviceStore(backend, backend.full(box.shape, 0.0), box.start, wraps=wraps)
         if placement == "host":
