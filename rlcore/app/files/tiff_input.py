@@ -129,14 +129,21 @@ def _is_hyperstack(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> b
 
 def _stray_page(series: tifffile.TiffPageSeries, kinds: list[PageKind]) -> int | None:
     """Returns the number of a page that a damaged tag has excluded from a stack, or that it has drawn into one."""
-    if series.kind not in ("generic", "uniform", "shaped") or len(kinds) < 2:
+    if series.kind not in ("generic", "uniform", "shaped", "ome") or len(kinds) < 2:
+        return None
+    # OME-TIFF may have pages in several files, whose numbers are not those of this one
+    if any(page is not None and page.parent is not series.keyframe.parent for page in series.pages):
+        return None
+    if series.keyframe.index >= len(kinds):
         return None
     first = kinds[series.keyframe.index]
     within = {page.index for page in series.pages if page is not None}
     for number, kind in enumerate(kinds):
         # thumbnails and coarser levels differ in both lengths, or are marked; further stacks have a text of their own
         beside = kind.width == first.width or kind.length == first.length
-        if kind != first and (number in within or (series.kind != "shaped" and beside and not kind.reduced)):
+        if kind != first and (
+            number in within or (series.kind not in ("shaped", "ome") and beside and not kind.reduced)
+        ):
             return number
     return None
 
