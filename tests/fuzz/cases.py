@@ -120,11 +120,15 @@ def _options(program, rng, folder):
 
 
 def _planning(program, rng, folder):
-    def shape():
-        sizes = [1, 2, 3, 7, 64, 1000, 4099, 1 << 20, 1 << 24, 1 << 26, 10**12, 0, -1]
-        return "x".join(str(sizes[rng.integers(len(sizes))]) for _ in range(rng.integers(1, 5)))
-
-    pair = shape(), shape()
+    sizes = [1, 2, 3, 7, 64, 1000, 4099, 1 << 20, 1 << 24]
+    if rng.integers(4) == 0:
+        sizes += [1 << 26, 10**12, 10**30, 0, -1, "²", "x"]
+    ndim = rng.integers(2, 4)
+    # one long axis at most, so that some plans fit
+    image = [int(rng.integers(1, 200)) for _ in range(ndim)]
+    image[rng.integers(ndim)] = sizes[rng.integers(len(sizes))]
+    psf = rng.integers(1, 64, ndim) if rng.integers(4) else [sizes[rng.integers(len(sizes))] for _ in range(ndim)]
+    pair = "x".join(map(str, image)), "x".join(map(str, psf))
     memory = ["1 GiB", "100 MiB", "2 TiB"][rng.integers(3)]
     ended = program.run("plan", "--shape", *pair, "--backend", "numpy", "--memory", memory)
     return "refused" if refused(ended, f"plan --shape {pair} --memory {memory}") else "right"

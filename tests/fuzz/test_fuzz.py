@@ -27,6 +27,7 @@ def test_cases_with_fixed_seeds(program, tmp_path, kind, seed):
         ("files", 43),  # OME-XML that is not text any more
         ("files", 89),  # a page of another type than those behind it
         ("files", 146),  # ImageJ's text with too few planes
+        ("files", 20021),  # a later page of OME-TIFF whose tags are not those of the others
         ("files", 1051),  # a misspelt entry, which changes nothing
     ],
 )

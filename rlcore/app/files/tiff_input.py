@@ -18,7 +18,7 @@ from rlcore.app.files.description import Description
 from rlcore.app.files.layout import Index, Layout, Pick, lay_out
 from rlcore.app.files.ome_planes import check_ome
 from rlcore.app.files.tiff_scale import read_voxel
-from rlcore.app.files.tiff_structure import check_structure
+from rlcore.app.files.tiff_structure import PageKind, check_structure
 from rlcore.app.files.voxel import Dialect
 from rlcore.backend import Shape, Volume
 from rlcore.errors import InputError
@@ -74,7 +74,7 @@ def read_tiff(path: Path, file: str, pick: Pick) -> tuple[Description, Layout, n
     """
     if not path.stat().st_size:
         raise InputError(f"{file} cannot be read: it is empty; get it again from where it came")
-    check_structure(path, file)
+    kinds = check_structure(path, file)
     with tifffile.TiffFile(path) as tif:
         pages = _Pages()
         with pages.counted():
@@ -84,13 +84,15 @@ def read_tiff(path: Path, file: str, pick: Pick) -> tuple[Description, Layout, n
         if empty:
             raise InputError(f"{file} holds no picture")
         series = tif.series[0]  # further series are usually thumbnails, labels or coarser levels
-        _check_series(path, file, tif, series)
+        _check_series(path, file, tif, series, kinds)
         about = _describe(tif, series)
         layout = lay_out(file, series.axes, series.shape, pick, about.channels)
         return about, layout, np.dtype(series.dtype), _mapped(path, tif, series)
 
 
-def _check_series(path: Path, file: str, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> None:
+def _check_series(
+    path: Path, file: str, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, kinds: list[PageKind]
+) -> None:
     """Raises InputError if the file does not hold the planes that its metadata state.
 
     tifffile then takes all pages for one stack, whose axes are not those that were recorded.
@@ -106,7 +108,7 @@ def _check_series(path: Path, file: str, tif: tifffile.TiffFile, series: tifffil
         check_ome(file, tif, series)
     elif (tif.is_imagej and not _is_hyperstack(tif, series)) or (tif.is_shaped and series.kind != "shaped"):
         raise InputError(f"{file} does not hold the planes that its metadata state; get it again from where it came")
-    if (other := _stray_page(tif, series)) is not None:
+    if (other := _stray_page(series, kinds)) is not None:
         raise InputError(
             f"{file} has a page {other} of another kind than those before; get it again, or save the stack by itself"
         )
@@ -125,19 +127,22 @@ def _is_hyperstack(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> b
     return series.kind == "imagej" and (stated <= 1 or stated in (planes, planes * page.samplesperpixel))
 
 
-def _stray_page(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> int | None:
+def _stray_page(series: tifffile.TiffPageSeries, kinds: list[PageKind]) -> int | None:
     """Returns the number of a page that a damaged tag has excluded from a stack, or that it has drawn into one."""
-    if series.kind not in ("generic", "uniform", "shaped") or len(tif.pages) == 1:
+    if series.kind not in ("generic", "uniform", "shaped", "ome") or len(kinds) < 2:
         return None
-    keyframe = series.keyframe
+    # OME-TIFF may have pages in several files, whose numbers are not those of this one
+    if any(page is not None and page.parent is not series.keyframe.parent for page in series.pages):
+        return None
+    if series.keyframe.index >= len(kinds):
+        return None
+    first = kinds[series.keyframe.index]
     within = {page.index for page in series.pages if page is not None}
-    for number in range(len(tif.pages)):
-        page = tif.pages.get(number, aspage=True)
-        alike = page.imagelength == keyframe.imagelength, page.imagewidth == keyframe.imagewidth
-        same = all(alike) and (page.dtype, page.samplesperpixel) == (keyframe.dtype, keyframe.samplesperpixel)
-        # thumbnails and coarser levels differ in both lengths, or are marked as such
-        if (number in within and not same) or (
-            series.kind != "shaped" and number not in within and any(alike) and not page.is_reduced
+    for number, kind in enumerate(kinds):
+        # thumbnails and coarser levels differ in both lengths, or are marked; further stacks have a text of their own
+        beside = kind.width == first.width or kind.length == first.length
+        if kind != first and (
+            number in within or (series.kind not in ("shaped", "ome") and beside and not kind.reduced)
         ):
             return number
     return None
