@@ -2,33 +2,18 @@
 
 from functools import lru_cache
 
-<<<<<<< HEAD
-_DENSE = 1 << 12
-"""Up to here such products are so dense that trying number after number is quickest; for axes of millions of voxels it
-hardly ends."""
-=======
 _TRIES = 100
 """Numbers that are tried one after the other, which is faster where a smooth one is near."""
->>>>>>> i19-d
 
 
 @lru_cache(maxsize=4096)
 def smooth_length(least: int, primes: tuple[int, ...] = (2, 3, 5, 7), multiple: int = 1) -> int:
     """The smallest multiple of `multiple`, at least `least`, whose other factors are all in `primes`."""
-<<<<<<< HEAD
-    factor = -(-max(least, 1) // multiple)
-    if factor > _DENSE:
-        return multiple * _smallest_product(factor, primes)
-    while not _is_smooth(factor, primes):
-        factor += 1
-    return multiple * factor
-=======
     least = -(-max(least, 1) // multiple)
     # lengths of images: one of the next is smooth; of the numbers near a very long axis one in millions is, and trying
     # one after the other does not end
     near = (number for number in range(least, least + _TRIES) if _is_smooth(number, primes))
     return multiple * (next(near, 0) or _smallest(least, primes))
->>>>>>> i19-d
 
 
 def _is_smooth(number: int, primes: tuple[int, ...]) -> bool:
@@ -38,17 +23,6 @@ def _is_smooth(number: int, primes: tuple[int, ...]) -> bool:
     return number == 1
 
 
-<<<<<<< HEAD
-def _smallest_product(least: int, primes: tuple[int, ...]) -> int:
-    """The smallest product of these primes that is at least `least`: each power of the first one, completed."""
-    prime, others = primes[0], primes[1:]
-    power, found = 1, []
-    while power < least:
-        if others:
-            found.append(power * _smallest_product(-(-least // power), others))
-        power *= prime
-    return min((power, *found))
-=======
 def _smallest(least: int, primes: tuple[int, ...]) -> int:
     """The smallest product of powers of `primes` that is at least `least`, by enumerating powers."""
     first, *others = primes
@@ -65,4 +39,3 @@ def _smallest(least: int, primes: tuple[int, ...]) -> int:
         if power >= least:
             return best
         power *= first
->>>>>>> i19-d
