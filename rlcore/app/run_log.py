@@ -19,7 +19,8 @@ from rlcore.planner import Plan
 
 _STATE, _LOCKED, _VOLUME = "run.json", "run.lock", "volume-"
 _VOLUME_FILES = re.compile(
-    r"(state|history)\.json(\.new)?|(start|result|ratio|other-ratio|estimate-\d+|point-\d+)\.(npy|new)"
+    r"state\.json|lock-[0-9a-f]{16}(-[0-9a-f]{16}\.new|\.json)"
+    r"|(start|result|ratio|other-ratio|estimate-\d+|point-\d+)\.npy|[a-z0-9-]+-[0-9a-f]{16}\.new"
 )
 """Names of what the checkpoint of a volume holds."""
 

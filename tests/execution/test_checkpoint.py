@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 import threading
 
 import numpy as np
@@ -13,84 +11,6 @@ from fixtures.plans import IMAGE, OPTIONS, PSF, in_blocks
 from fixtures.scenes import error, gaussian
 
 import rlcore
-
-KILLED = r'''
-"""Run in forks that are killed, each of which goes on where the one before was; then run to the end."""
-import itertools, json, os, signal, sys
-from pathlib import Path
-import numpy as np
-import rlcore
-
-folder, backend, half_steps = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-sys.path.insert(0, sys.argv[4])
-from fixtures.plans import IMAGE, PSF, in_blocks
-
-PLAN = in_blocks(half_steps, backend, "scratch", iterations=16)
-STATE = folder / "state" / "state.json"
-replace, engine = Path.replace, type(rlcore.load_backend(backend))
-write = engine.write
-
-def run(name, checkpoint=None, last=None):
-    """In a fork, killed at the moment of this number; whether it came to its end.
-
-    Moments are the calls of the callback, those in the middle of writing a block, and those before and after a file
-    takes the place of another.
-    """
-    if child := os.fork():
-        status = os.waitpid(child, 0)[1]
-        assert status in (0, signal.SIGKILL), status
-        return status == 0
-    moments = itertools.count(1)
-
-    def moment(kind):
-        if next(moments) == last:
-            os.write(1, kind.encode() + b"\n")
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def replacing(path, target):
-        moment(f"before {target.name}")
-        made = replace(path, target)
-        moment(f"after {target.name}")
-        return made
-
-    def writing(self, array, start, volume, at, shape):
-        volume[tuple(slice(a, a + n) for a, n in zip(at, shape, strict=True))] = np.nan
-        moment("within a block")
-        write(self, array, start, volume, at, shape)
-
-    Path.replace, engine.write = replacing, writing
-    out = np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.float32, IMAGE.shape)
-    rlcore.deconvolve(IMAGE, PSF, iterations=16, backend=backend, out=out, checkpoint=checkpoint, plan=PLAN,
-                      callback=lambda _: moment("callback"))
-    out.flush()
-    os._exit(0)
-
-assert run("truth")
-done = [[0, 0]]
-for last in MOMENTS:
-    assert not run("killed", STATE.parent, last)
-    if STATE.exists():
-        state = json.loads(STATE.read_text())["state"]
-        done.append([state["sweep"], state["blocks"]])
-assert done == sorted(done), done
-assert done[-1][0] > 0, done
-assert run("resumed", STATE.parent)
-'''
-MOMENTS = [1, 2, 3, 4, 5, 6, 7, 8, 13, 21, 34, 55, 90]
-"""The number of the moment at which each run is killed, counted from its start."""
-
-
-@pytest.mark.parametrize(("backend", "half_steps"), [("numpy", 1), ("numpy", 4), ("pyfftw", 1), ("pyfftw", 4)])
-def test_killed_at_many_moments_and_resumed_it_gives_the_same_bits(backend, half_steps, tmp_path):
-    tests = __file__.rpartition("/execution/")[0]
-    code = f"MOMENTS = {MOMENTS}\n{KILLED}"
-    command = [sys.executable, "-c", code, tmp_path, backend, str(half_steps), tests]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == 0, done.stderr
-    assert {"callback", "within a block", "before state.json", "after state.json"} <= set(done.stdout.splitlines())
-    truth, resumed = (np.load(tmp_path / f"{name}.npy") for name in ("truth", "resumed"))
-    np.testing.assert_array_equal(resumed, truth)
-    assert not (tmp_path / "state").exists()
 
 
 def stopped(folder, share=0.4, image=IMAGE, psf=PSF, **options):

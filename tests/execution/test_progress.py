@@ -149,13 +149,13 @@ class Falsy:
     __hash__ = None
 
 
-@pytest.mark.parametrize("no", [False, np.False_, np.bool_(0), np.array(False), Falsy()], ids=repr)
+@pytest.mark.parametrize("no", [False, np.False_, np.bool_(0), np.array(False), Falsy()])
 def test_whatever_equals_false_stops_a_run(no):
     with pytest.raises(rlcore.Cancelled):
         rlcore.deconvolve(IMAGE, PSF, backend="numpy", callback=lambda _: no)
 
 
-@pytest.mark.parametrize("yes", [None, 0, 0.0, np.int64(0), True, np.True_, "", (), np.zeros(3), object()], ids=repr)
+@pytest.mark.parametrize("yes", [None, 0, 0.0, np.int64(0), True, np.True_, "", (), np.zeros(3), object()])
 def test_nothing_else_does(yes):
     rlcore.deconvolve(IMAGE, PSF, backend="numpy", iterations=2, callback=lambda _: yes)
 
