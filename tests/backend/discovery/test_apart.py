@@ -29,16 +29,6 @@ DEADLY = {
 }
 
 
-@pytest.fixture
-def site(tmp_path, monkeypatch):
-    """A folder that packages are found in."""
-    monkeypatch.syspath_prepend(tmp_path)
-    yield tmp_path
-    for name in [name for name in sys.modules if getattr(sys.modules[name], "__file__", None)]:
-        if Path(sys.modules[name].__file__).is_relative_to(tmp_path):
-            del sys.modules[name]
-
-
 def asked(name, seconds=3.0):
     return ask_apart(name, dict(BACKENDS.by_name())[name], seconds)
 

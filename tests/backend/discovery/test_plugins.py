@@ -36,16 +36,6 @@ EXPECTED = {
 }
 
 
-@pytest.fixture
-def site(tmp_path, monkeypatch):
-    """A folder that packages are found in."""
-    monkeypatch.syspath_prepend(tmp_path)
-    yield tmp_path
-    for name in [name for name in sys.modules if getattr(sys.modules[name], "__file__", None)]:
-        if Path(sys.modules[name].__file__).is_relative_to(tmp_path):
-            del sys.modules[name]
-
-
 @pytest.mark.parametrize("name", SOURCES)
 def test_the_survey_says_what_is_wrong_with_which_distribution(site, name):
     before = {finding.name: finding.state for finding in rlcore.survey()}
