@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import re
 import threading
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rlcore.backend import Backend
-from rlcore.backend.host.glibc import M_MMAP_THRESHOLD, tell_heap
+from rlcore.backend.host.glibc import M_MMAP_THRESHOLD, holes_taken, tell_heap, trim
 
 _PROBE = 64 << 20
 """Bytes of an array that `free_bytes` has to notice before it is believed."""
@@ -31,18 +30,18 @@ def peak_of(backend: Backend[Any], work: Work) -> int | None:
 def resident() -> int | None:
     """Bytes of memory that this process holds now, after caches were given back; None except on Linux."""
     gc.collect()
-    _give_back()
+    trim()  # so that an array's pages are seen to come and go
     return _status("VmRSS")
 
 
 def _peak_of_process(work: Work) -> int | None:
     """The kernel's mark of the highest resident size, which Linux lets a process reset."""
-    before = resident()
-    if before is None or not _reset_mark():
-        return None
     with _pages_of_their_own():
+        before = resident()
+        if before is None or not _reset_mark():
+            return None
         work()
-    highest = _status("VmHWM")
+        highest = _status("VmHWM")
     return None if highest is None else max(0, highest - before)
 
 
@@ -91,21 +90,15 @@ def _reset_mark() -> bool:
     return True
 
 
-def _give_back() -> None:
-    """Have the C library return its free memory, so that an array's pages are seen to come and go."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
-
-
 @contextlib.contextmanager
 def _pages_of_their_own() -> Iterator[None]:
     """Have glibc give each array pages of its own, which are returned when it is freed.
 
     By default glibc keeps freed arrays in its heap, as many as the history of the process suggests.
     """
-    tell_heap(M_MMAP_THRESHOLD, _SMALL)
+    told = tell_heap(M_MMAP_THRESHOLD, _SMALL)
     try:
-        yield
+        with holes_taken(_SMALL) if told else contextlib.nullcontext():
+            yield
     finally:
         tell_heap(M_MMAP_THRESHOLD, _LARGE)
