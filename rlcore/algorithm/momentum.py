@@ -10,7 +10,8 @@ Biggs (Biggs & Andrews 1997, Appl. Opt. 36, 1766; first order): as far as the la
 where the inner product of two steps sums u v / y over all voxels that hold light, as is natural for counts: a step that
 only scales the light is orthogonal to all steps that preserve it. The plain sum of u v is ten times as sensitive to
 rounding, since transforms round all voxels of a block alike, and saves no iterations. Blocks sum over their cores, of
-large images over sampled planes, and the sums are added exactly, so the order of blocks changes nothing.
+large images over sampled planes, and the sums are added exactly, so the order of blocks changes nothing. Where one
+block is the whole image the backend makes the momentum, which then need not leave the device.
 """
 
 from __future__ import annotations
@@ -47,18 +48,23 @@ class MomentumSchedule:
     def __init__(self, acceleration: Acceleration, backend: Backend[Any], image_shape: Shape) -> None:
         self._acceleration, self._backend = acceleration, backend
         self.sampled = SampledPlanes.over(image_shape)
-        self._momentum: dict[int, float] = {}
-        """By number of finished iterations."""
+        self._momentum: dict[int, Any] = {}
+        """By number of finished iterations: floats, or what the backend's `momentum` returned."""
         self._products: dict[int, InnerProducts] = {}
         """By block, of the iteration under way."""
 
-    def momentum(self, finished: int) -> float | None:
-        """Momentum of the step after so many iterations; None without acceleration."""
+    def momentum(self, finished: int) -> Any:
+        """Momentum of the step after so many iterations, as `Backend.predict` takes it; None without acceleration."""
         if self._acceleration == "none":
             return None
         if self._acceleration in ADAPTIVE:
             return self._momentum.get(finished, 0.0)
         return finished / (finished + 3)
+
+    def history(self, iterations: int) -> tuple[float | None, ...]:
+        """Momentum of each of so many steps, as numbers."""
+        steps = map(self.momentum, range(iterations))
+        return tuple(None if momentum is None else float(momentum) for momentum in steps)
 
     def comparison(self, number: int, blocks: int, extent: Box, core: Box) -> Callable[[int], Comparison | None]:
         """Gives for each iteration the comparison of a block's steps in its core; None if none is needed."""
@@ -75,6 +81,9 @@ class MomentumSchedule:
             def add(*planes: Any) -> None:
                 # a run that was resumed repeats some blocks, and the first iteration has no step before it
                 if iteration in self._momentum or iteration == 1:
+                    return
+                if blocks == 1:
+                    self._momentum[iteration] = backend.momentum(*planes, inside=inside, maximum=MAXIMUM_MOMENTUM)
                     return
                 products = backend.inner_products(*planes, inside=inside) if inside.size else InnerProducts(0.0, 0.0)
                 self._add(iteration, number, blocks, products)
@@ -103,7 +112,7 @@ class MomentumSchedule:
     def to_dict(self) -> dict[str, Any]:
         """The state that a resumed run needs, in types that JSON has."""
         products = [[number, *map(float, pair)] for number, pair in self._products.copy().items()]
-        return {"momentum": list(self._momentum.items()), "products": products}
+        return {"momentum": [[k, float(momentum)] for k, momentum in self._momentum.items()], "products": products}
 
     def restore(self, known: Mapping[str, Any]) -> None:
         """Take over the state of an earlier run."""

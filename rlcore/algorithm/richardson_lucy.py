@@ -54,8 +54,8 @@ class State(NamedTuple):
 class IterationContext(NamedTuple):
     """The parts of an iteration that differ from one to the next, or from one run to another."""
 
-    momentum: float | None = None
-    """Momentum of the step; None without acceleration."""
+    momentum: Any = None
+    """Momentum of the step, a float or what the backend's `momentum` returned; None without acceleration."""
     watch: Callable[[Any], None] | None = None
     """Called with the blurred array H f."""
     comparison: Comparison | None = None

@@ -155,7 +155,7 @@ class Backend(ABC, Generic[A]):
     def predict(self, estimate: A, previous: A, momentum: float, *, share: float, out: A | None = None) -> A:
         """Extrapolated point ``max(estimate + momentum * (estimate - previous), share * estimate)``.
 
-        The momentum lies within 0 and 1; `out` may be `previous`.
+        The momentum lies within 0 and 1, and is a float or what `momentum` returned; `out` may be `previous`.
         """
         return composed.predict(self, estimate, previous, momentum, share, out)  # type: ignore[no-any-return]
 
@@ -216,6 +216,14 @@ class Backend(ABC, Generic[A]):
         is.
         """
         return on_the_host.inner_products(*map(self.download, (estimate, point, previous, before)), inside=inside)
+
+    def momentum(self, estimate: A, point: A, previous: A, before: A, *, inside: Box, maximum: float) -> Any:
+        """Momentum, from 0 to `maximum`, by the inner products of two steps, which `inner_products` defines.
+
+        A float; or an object of the backend's own that gives it by ``float()`` and that its `predict` takes, so that
+        the host need not wait for the device.
+        """
+        return self.inner_products(estimate, point, previous, before, inside=inside).momentum(maximum)
 
     # --- regularization
 

@@ -153,7 +153,7 @@ class History:
             tuple(fit and self._unscaled(fit.divergence / self.sampled.voxels) for fit in known),
             tuple(fit and fit.light / (fit.counts or 1.0) for fit in known),
             self.sampled.share,
-            tuple(momentum.momentum(finished) for finished in range(iterations)),
+            momentum.history(iterations),
         )
 
     def _unscaled(self, divergence: float) -> float:

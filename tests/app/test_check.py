@@ -22,7 +22,7 @@ def test_a_verdict_for_a_readme(capsys):
     assert (code, err) == (0, ""), out
     assert out.startswith("Backend `numpy` on CPU passes all ")
     assert "| adjoint | 3 passed |" in out
-    assert "convolve, correlate, ratio, update, summary are not overridden |" in out
+    assert "convolve, correlate, ratio, update, summary, momentum are not overridden |" in out
 
 
 def test_a_failure_is_told_with_what_it_means(capsys, monkeypatch):

@@ -9,7 +9,7 @@ import pytest
 
 from rlcore.algorithm.richardson_lucy import Data, IterationContext, Model, State, iterate
 from rlcore_cupy import CuPyBackend, arrays, elementwise
-from rlcore_cupy.arrays import Padded
+from rlcore_cupy.arrays import Momentum, Padded, momentum_arguments
 from rlcore_cupy.row_kernels import RowPass
 from rlcore_cupy.transforms import Transforms
 
@@ -48,11 +48,11 @@ class Rows:
                 weight = rows_of(*also[:2], n).copy()
                 del also[:2]
             newest = rows_of(*also[:2], n).copy() if row_pass.extrapolated else None
-            start = point(newest, estimate, *also[2:4]) if row_pass.extrapolated else estimate
+            start = point(newest, estimate, *also[2:5]) if row_pass.extrapolated else estimate
             values = start * np.maximum(1 + weight * values, 0)
             if row_pass.target == "halves":
                 estimate[...] = values
-                values = point(values, newest, also[4], also[3]) if row_pass.extrapolated else values
+                values = point(values, newest, *also[5:7], also[4]) if row_pass.extrapolated else values
         if row_pass.target == "reals":
             out.reals[...] = values
         else:
@@ -68,7 +68,8 @@ class Columns:
             array.buffer.view(np.complex128)[...] *= factor if kind == "convolve" else factor.conj()
 
 
-def point(newest, before, momentum, share):
+def point(newest, before, given, stored, share):
+    momentum = stored[0] if isinstance(stored, np.ndarray) else given
     return np.maximum(newest + momentum * (newest - before), share * newest)
 
 
@@ -126,9 +127,11 @@ class Machine:
 
     def predict(self, estimate, previous, out):
         momentum = float(self.rng.integers(1, 8)) / 8
+        if self.rng.integers(2):  # one that stays on the device
+            momentum = Momentum(np.array([momentum]), None)
         given = self.arrays[estimate], self.arrays[previous]
         self.backend.predict(*given, momentum, share=SHARE, out=self.arrays[out])
-        self.truth[out] = point(self.truth[estimate], self.truth[previous], momentum, SHARE)
+        self.truth[out] = point(self.truth[estimate], self.truth[previous], *momentum_arguments(momentum), SHARE)
 
     def planes(self, array):
         """Planes taken of an array change nothing of it, nor of pending steps; and they stay as they were."""

@@ -64,8 +64,13 @@ def pointer(array):
 
 ROWS = "const float* d, long long from, float* e, long long to, int count, const float2* t, const float2* u"
 ESTIMATE = ", float* f, long long line"
-POINT = ", const float* p, long long apart, float momentum, float share"
+POINT = ", const float* p, long long apart, float given, const float* stored, float share"
 """Parameters of kernels of rows: of all of them, of updates, and of those of an extrapolated point."""
+
+
+def momentum(value, stored):
+    """Arguments of a momentum that is given, or that is stored on the device."""
+    return [ctypes.c_float(99), (ctypes.c_float * 1)(value)] if stored else [ctypes.c_float(value), None]
 
 
 def complex_normal(rng, *shape):
@@ -127,7 +132,8 @@ def test_rows_are_transformed_with_the_ratio_on_the_way(tmp_path, n, origin, tar
 @pytest.mark.parametrize("n", [30, 180])
 @pytest.mark.parametrize("target", ["reals", "halves"])
 @pytest.mark.parametrize("extrapolated", [False, True])
-def test_rows_are_updated_and_go_on(tmp_path, n, target, extrapolated):
+@pytest.mark.parametrize("stored", [False, True])
+def test_rows_are_updated_and_go_on(tmp_path, n, target, extrapolated, stored):
     """From the estimate itself, or from the point extrapolated from the newest one, to the next estimate; or also to
     the half spectra of the next point."""
     tiling, count, line, rng = row_tiling_for(n), 5, n + 4, np.random.default_rng(n)
@@ -141,11 +147,11 @@ def test_rows_are_updated_and_go_on(tmp_path, n, target, extrapolated):
     arguments = [count, *map(pointer, tables), pointer(before), wide]
     if extrapolated:
         parameters += POINT
-        arguments += [pointer(newest), wide, ctypes.c_float(0.4), ctypes.c_float(0.75)]
+        arguments += [pointer(newest), wide, *momentum(0.4, stored), ctypes.c_float(0.75)]
         start = extrapolation(newest[:, :n], start, 0.4)
     if extrapolated and target == "halves":
-        parameters += ", float next_momentum"
-        arguments += [ctypes.c_float(0.6)]
+        parameters += ", float next_given, const float* next_stored"
+        arguments += momentum(0.6, stored)
     estimate = start * np.maximum(1 + change, 0)
     source = row_source(tiling, RowPass("halves", "update", target, extrapolated))
     goal = before if target == "reals" else halves
@@ -169,7 +175,7 @@ def test_rows_of_a_point_are_made_on_the_way(tmp_path):
     launch = on_host(tmp_path, "rows", row_source(tiling, RowPass("reals", "point", "halves")), parameters)
     launch(
         -(-count // tiling.rows), tiling.threads, pointer(before), wide, pointer(before), wide, count,
-        *map(pointer, tables), pointer(newest), wide, ctypes.c_float(0.4), ctypes.c_float(0.75),
+        *map(pointer, tables), pointer(newest), wide, *momentum(0.4, False), ctypes.c_float(0.75),
     )  # fmt: skip
     np.testing.assert_allclose(before.view(np.complex64)[:, : n // 2 + 1], truth, atol=2e-6 * np.abs(truth).max())
 

@@ -42,7 +42,7 @@ class SummaryPassesOverNaN(Full):
         return Summary(float(np.nanmin(array)), float(np.nanmax(array)), float(np.nansum(array, dtype=np.float64)))
 
 
-@fails("inner_products", OVERRIDE)
+@fails("inner_products", "momentum", OVERRIDE)
 class ComparesTheNewerStepWithItself(Full):
     def inner_products(self, estimate, point, previous, before, *, inside):
         products = super().inner_products(estimate, point, previous, before, inside=inside)
@@ -57,3 +57,10 @@ class ComparesByArrays(Full):
     def inner_products(self, estimate, point, previous, before, *, inside):
         products = super().inner_products(estimate, point, previous, before, inside=inside)
         return products._make(map(np.float32, products))
+
+
+@fails("momentum")
+class StepsBackwards(Full):
+    def momentum(self, estimate, point, previous, before, *, inside, maximum):
+        product, square = self.inner_products(estimate, point, previous, before, inside=inside)
+        return min(product / square, maximum) if square else 0.0

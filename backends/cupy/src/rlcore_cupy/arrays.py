@@ -41,6 +41,13 @@ def box_arguments(shape: Shape, box: Box | None) -> tuple[Any, ...]:
     return np.int32(shape[-2]), *(np.int32(at) for side in ends for at in side)
 
 
+def momentum_arguments(momentum: float | Momentum) -> tuple[Any, ...]:
+    """Kernel arguments of a momentum: its value, and where it is stored; kernels take the value if that is nowhere."""
+    if isinstance(momentum, Momentum):
+        return np.float32(0), momentum.stored
+    return np.float32(momentum), np.uint64(0)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Ratio:
     """A step: ``image / max(array + background, floor) - 1`` inside the box, 0 outside it."""
@@ -62,11 +69,25 @@ class Ratio:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Momentum:
+    """A momentum that stays on the device until the host asks for it by ``float()``."""
+
+    stored: Any
+    """Where it is: a CuPy array of one float32."""
+    ready: Any
+    """The event after which it is there."""
+
+    def __float__(self) -> float:
+        self.ready.synchronize()
+        return float(self.stored.get()[0])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Extrapolation:
     """A step: the extrapolated point of the newest estimate, in place of the estimate before it."""
 
     newest: Padded
-    momentum: float
+    momentum: float | Momentum
     share: float
 
     @property
@@ -77,7 +98,7 @@ class Extrapolation:
     @property
     def numbers(self) -> tuple[Any, ...]:
         """Kernel arguments: momentum and share."""
-        return np.float32(self.momentum), np.float32(self.share)
+        return *momentum_arguments(self.momentum), np.float32(self.share)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,7 @@ from rlcore.backend import Box, Device, Facts, Footprint, Shape, Volume
 from rlcore.backend.kit.gpu_fft.columns import Kind
 from rlcore.errors import BackendError
 from rlcore_cupy import elementwise, library
-from rlcore_cupy.arrays import Array, Padded, Ratio, Spread, bytes_of
+from rlcore_cupy.arrays import Array, Momentum, Padded, Ratio, Spread, bytes_of
 from rlcore_cupy.base import on_device
 from rlcore_cupy.device_resources import RESOURCES
 from rlcore_cupy.lengths import cost, fast_length
@@ -188,7 +188,7 @@ class CuPyBackend(MovingBoxes, Sums, Regularization):
 
     @on_device
     def predict(
-        self, estimate: Array, previous: Array, momentum: float, *, share: float, out: Array | None = None
+        self, estimate: Array, previous: Array, momentum: float | Momentum, *, share: float, out: Array | None = None
     ) -> Padded:
         target = self._target(out, estimate.shape)
         self._transforms.predict(self._dense(estimate), self._dense(previous), momentum, share, target)

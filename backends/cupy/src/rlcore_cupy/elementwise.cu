@@ -25,8 +25,9 @@ extern "C" __global__ void quotient(OUT, const float* first, const int lf, const
 }
 
 extern "C" __global__ void predict(OUT, const float* estimate, const int le, const float* previous, const int lp,
-                                   const float momentum, const float share)
+                                   const float given, const float* stored, const float share)
 {
+    const float momentum = stored ? *stored : given;
     FOR_ROWS {
         float* o = ROW(out, lo);
         const float *e = ROW(estimate, le), *p = ROW(previous, lp);

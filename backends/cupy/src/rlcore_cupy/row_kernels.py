@@ -45,7 +45,7 @@ _WEIGHTS: dict[str, str] = {
     "tabled": ", const float* table, const int* planes, const int* lines, const int* places, "
     "const int ny, const int ty, const int tx",
 }
-_POINT = ", const float* newest, const long long apart, const float momentum, const float share"
+_POINT = ", const float* newest, const long long apart, const float given, const float* stored, const float share"
 _PARAMETERS = {
     "none": "",
     "ratio": ", const float* first, const long long line, const float background, const float floor, "
@@ -54,7 +54,9 @@ _PARAMETERS = {
 } | {step: _ESTIMATE + weight for step, weight in _WEIGHTS.items()}
 """Kernel parameters of the steps, after those that all kernels of rows have."""
 
-_BEGIN_POINT = "const float2* latest = (const float2*)(newest + row * apart);"
+_BEGIN_POINT = (
+    "const float2* latest = (const float2*)(newest + row * apart); const float momentum = stored ? *stored : given;"
+)
 _BEGIN = {
     "none": "",
     "ratio": "const float2* operand = (const float2*)(first + row * line); "
@@ -82,7 +84,8 @@ def row_source(tiling: RowTiling, row_pass: RowPass) -> str:
     if row_pass.extrapolated:
         parameters, begin = parameters + _POINT, f"{begin} {_BEGIN_POINT}"
     if row_pass.goes_on:
-        parameters += ", const float next_momentum"
+        parameters += ", const float next_given, const float* next_stored"
+        begin += " const float next_momentum = next_stored ? *next_stored : next_given;"
     return f"""
 extern "C" __global__ void __launch_bounds__({tiling.threads})
 rows(const float* source, const long long from, float* target, const long long to, const int count,

@@ -41,6 +41,16 @@ extern "C" __global__ void fit(const float* image, const int li, const float* bl
     total(sums, found);
 }
 
+// The quotient of the two sums that every block of threads of `inner_products` left, within 0 and the maximum.
+extern "C" __global__ void momentum(const int blocks, const double* found, const float maximum, float* stored)
+{
+    double sums[2] = {0.0, 0.0}, all[2];
+    for (int k = threadIdx.x; k < blocks; k += blockDim.x)
+        for (int i = 0; i < 2; ++i) sums[i] += found[2 * k + i];
+    total(sums, all);
+    if (threadIdx.x == 0) *stored = all[1] > 0.0 ? (float)fmin(fmax(all[0] / all[1], 0.0), (double)maximum) : 0.0f;
+}
+
 // The product of the newer step, from point to estimate, with the older one, from before to previous, and its square.
 extern "C" __global__ void inner_products(const float* estimate, const int le, const float* point, const int lp,
                                           const float* previous, const int lr, const float* before, const int lb, BOX,

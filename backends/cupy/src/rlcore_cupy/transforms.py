@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from rlcore.backend import Shape
 from rlcore.backend.host.memory import processors
 from rlcore.backend.kit.gpu_fft.columns import Kind, tiling_for
 from rlcore_cupy import elementwise
-from rlcore_cupy.arrays import Array, Extrapolation, Padded, Ratio, Update, bytes_of
+from rlcore_cupy.arrays import Array, Extrapolation, Momentum, Padded, Ratio, Update, bytes_of, momentum_arguments
 from rlcore_cupy.column_transforms import Columns, ColumnTransforms
 from rlcore_cupy.deferred import DeferredSteps
 from rlcore_cupy.kernel_cache import BATCH_BYTES, KernelCache
@@ -110,7 +108,9 @@ class Transforms(DeferredSteps):
             elementwise.update(estimate, self.flush(correction), weight, out)
         out.become("real")
 
-    def predict(self, estimate: Padded, previous: Padded, momentum: float, share: float, out: Padded) -> None:
+    def predict(
+        self, estimate: Padded, previous: Padded, momentum: float | Momentum, share: float, out: Padded
+    ) -> None:
         """``max(estimate + momentum * (estimate - previous), share * estimate)``; deferred if `previous` becomes it."""
         step = Extrapolation(estimate, momentum, share)
         made = not isinstance(estimate.pending, Extrapolation) and previous.pending is None
@@ -155,7 +155,7 @@ class Transforms(DeferredSteps):
         if not isinstance(update, Update) or update.correction is not out:
             return False
         before = update.extrapolation
-        next_momentum = () if point is None else (np.float32(point.momentum),)
+        next_momentum = () if point is None else momentum_arguments(point.momentum)
         if point is None or before is None:
             fits = point is before
         else:

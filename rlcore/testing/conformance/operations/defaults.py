@@ -110,10 +110,18 @@ def fit(engine: Backend[Any], shape: Shape) -> Results:
 
 
 def inner_products(engine: Backend[Any], shape: Shape) -> Results:
+    yield tuple(engine.inner_products(*_two_steps(engine, shape), inside=_middle(shape)))
+
+
+def momentum(engine: Backend[Any], shape: Shape) -> Results:
+    for maximum in (0.5, 2.0):
+        yield (float(engine.momentum(*_two_steps(engine, shape), inside=_middle(shape), maximum=maximum)),)
+
+
+def _two_steps(engine: Backend[Any], shape: Shape) -> list[Any]:
     # the older step is forward everywhere, so that the sums do not cancel, however few voxels there are
     low = (5, 1, 5, 1)
-    given = [engine.upload(volume(shape, seed, low=at, high=at + 2)) for seed, at in enumerate(low)]
-    yield tuple(engine.inner_products(*given, inside=_middle(shape)))
+    return [engine.upload(volume(shape, seed, low=at, high=at + 2)) for seed, at in enumerate(low)]
 
 
 def smooth(engine: Backend[Any], shape: Shape) -> Results:
@@ -136,7 +144,7 @@ OPERATIONS: dict[str, Callable[[Backend[Any], Shape], Results]] = {
     each.__name__: each
     for each in (
         *(convolve, correlate, ratio, update, predict, expand, full, cut, read, paste, write),
-        *(summary, planes, fit, inner_products, smooth, halve, agree),
+        *(summary, planes, fit, inner_products, momentum, smooth, halve, agree),
     )
 }
 """Results of each operation that has a default; those of `otf` and `mask` go into `convolve` and `ratio`."""

@@ -13,7 +13,7 @@ from rlcore.testing.conformance.cases import over_shapes, volume
 
 
 class Sums:
-    """`summary`, `planes`, `fit` and `inner_products`."""
+    """`summary`, `planes`, `fit`, `inner_products` and `momentum`."""
 
     @over_shapes
     def test_summary(self, engine: Backend[Any], shape: Shape) -> None:
@@ -95,3 +95,24 @@ class Sums:
         assert found.product == pytest.approx(np.sum(newer * share), rel=1e-5, abs=1e-5 * square)
         for array, values in zip(arrays, given, strict=True):
             np.testing.assert_array_equal(engine.download(array), values)
+
+    @over_shapes
+    def test_momentum(self, engine: Backend[Any], shape: Shape) -> None:
+        """`momentum` is not the quotient of the inner products within 0 and the maximum, or `predict` does not take it.
+
+        It is 0 if the steps oppose each other, and if there was no older step.
+        """
+        point, before = (engine.upload(volume(shape, seed, low=4, high=6)) for seed in (0, 1))
+        ahead = engine.add(before, 1.0)
+        inside = Box((0,) * len(shape), shape)
+        cases = {0.25: engine.add(point, 0.25), 0.5: engine.add(point, 2.0), 0.0: engine.add(point, -1.0)}
+        for expected, estimate in cases.items():
+            found = engine.momentum(estimate, point, ahead, before, inside=inside, maximum=0.5)
+            assert float(found) == pytest.approx(expected, rel=1e-5)
+            by_number = engine.predict(estimate, point, expected, share=0.75)
+            np.testing.assert_allclose(
+                engine.download(engine.predict(estimate, point, found, share=0.75)),
+                engine.download(by_number),
+                rtol=1e-5,
+            )
+        assert float(engine.momentum(estimate, point, before, before, inside=inside, maximum=0.5)) == 0
