@@ -53,7 +53,10 @@ def tests(session: nox.Session) -> None:
     examples = ("--doctest-modules", "--doctest-glob=*.md", "--ignore-glob=docs/*.py", "rlcore", "docs")
     # only CI measures coverage, which slows the tests; the floor is in pyproject.toml
     coverage = ("--cov", "--cov-report=") if os.environ.get("CI") else ()
-    session.run("pytest", *SIDE_BY_SIDE, *TESTS, *examples, *coverage, *session.posargs)
+    session.run("pytest", *SIDE_BY_SIDE, *TESTS, *coverage, *session.posargs)
+    # apart from the tests, whose modules would be imported a second time to look for examples; none may be chosen
+    append = ("--cov-append",) if coverage else ()
+    session.run("pytest", *SIDE_BY_SIDE, *examples, *coverage, *append, *session.posargs, success_codes=(0, 5))
     if coverage:
         session.run("coverage", "report", "--skip-covered", "--sort=miss")
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rlcore.algorithm.ranges import LARGEST, in_range
-from rlcore.algorithm.sampled_planes import SampledPlanes
+from rlcore.algorithm.sampled_planes import SAMPLED_VOXELS, SampledPlanes
 from rlcore.algorithm.stopping import HELD_OUT
 from rlcore.backend import Volume
 from rlcore.backend.host.memory import processors
@@ -38,6 +38,9 @@ _PIECE = 1 << 20
 """Voxels that a thread reads at a time, unless a single plane has more."""
 _AT_ONCE = 1 << 16
 """Voxels split at a time: few, since their random numbers take many times their own memory."""
+
+_BAND = 16
+"""Rows that are looked at together for the gain: differences of their noise are taken along both axes."""
 
 _DIFFERENCE = np.array([1.0, -4.0, 6.0, -4.0, 1.0]) / math.sqrt(70.0)
 """A filter that preserves the variance of noise and removes slow changes. For five Poisson counts of one expectation,
@@ -153,14 +156,11 @@ def estimate(image: Any, to_host: Callable[[Any], Volume]) -> Photons:
     changes only add to it.
     """
     shape = tuple(map(int, image.shape))
-    if len(shape) == 3:
-        sample = np.concatenate([to_host(image[at : at + 1]) for at in SampledPlanes.over(shape).planes])
-    else:
-        sample = to_host(image[:])[None]
     if min(shape[-2:]) < 8:
         raise _untold("it is too small")
+    sample = _bands(image, shape, to_host)
     whole = bool(np.all(sample == np.rint(sample)))
-    gain, offset = _line(*_transfer(sample.astype(np.float64)))
+    gain, offset = _line(*_transfer(sample))
     mean = float(sample.mean(dtype=np.float64))
     if whole and 0.8 < gain < 1.25:
         gain = 1.0
@@ -170,18 +170,33 @@ def estimate(image: Any, to_host: Callable[[Any], Volume]) -> Photons:
     return Photons(gain, offset)
 
 
+def _bands(image: Any, shape: tuple[int, ...], to_host: Callable[[Any], Volume]) -> Volume:
+    """Bands of rows, evenly spaced: of the sampled planes, or of the only one; whole planes where they are small.
+
+    They hold at most about `SAMPLED_VOXELS` voxels, unless that were less than a band for each plane, so the estimate
+    takes no more memory than every plan has to spare.
+    """
+    planes = list(SampledPlanes.over(shape).planes) if len(shape) == 3 else [None]
+    bands = max(1, SAMPLED_VOXELS // (len(planes) * _BAND * shape[-1]))
+    if bands * _BAND >= shape[-2]:
+        starts, rows = [0], shape[-2]
+    else:
+        starts, rows = [round((k + 0.5) * (shape[-2] - _BAND) / bands) for k in range(bands)], _BAND
+    found = []
+    for plane in planes:
+        if plane is None:
+            found += [to_host(image[at : at + rows]) for at in starts]
+        else:
+            whole = to_host(image[plane : plane + 1])[0]
+            found += [whole[at : at + rows] for at in starts]
+    return np.stack(found)
+
+
 def _transfer(sample: Volume) -> tuple[Volume, Volume, Volume]:
     """Brightness, variance and number of voxels, for voxels of about the same brightness together."""
-    found = []
-    for axis in (1, 2):
-        line = np.moveaxis(sample, axis, -1)
-        n = line.shape[-1] - 4
-        parts = [line[..., i : i + n] for i in range(5)]
-        mean = sum(parts[1:], parts[0]) / 5
-        difference = sum((c * p for c, p in zip(_DIFFERENCE[1:], parts[1:], strict=True)), _DIFFERENCE[0] * parts[0])
-        found.append((mean.ravel(), np.square(difference).ravel()))
+    found = [_means_and_squares(sample, axis) for axis in (0, 1)]
     edges = np.unique(np.quantile(found[0][0], np.linspace(0, 1, 33)))
-    groups = [np.digitize(mean, edges[1:-1]) for mean, _ in found]
+    groups = [np.searchsorted(edges[1:-1], mean, side="right").astype(np.int8) for mean, _ in found]
     rows = []
     for group in range(max(1, len(edges) - 1)):
         picked = [(mean[g == group], square[g == group]) for (mean, square), g in zip(found, groups, strict=True)]
@@ -191,6 +206,19 @@ def _transfer(sample: Volume) -> tuple[Volume, Volume, Volume]:
             rows.append((float(picked[least][0].mean()), variances[least], len(picked[least][0])))
     brightness, variance, number = np.array(rows, dtype=np.float64).reshape(-1, 3).T
     return brightness, variance, number
+
+
+def _means_and_squares(sample: Volume, axis: int) -> tuple[Volume, Volume]:
+    """Mean of five voxels in a row along an axis of a band, and the square of their fourth difference."""
+    means, squares = [], []
+    for band in sample:
+        line = np.moveaxis(band.astype(np.float64), axis, -1)
+        n = line.shape[-1] - 4
+        parts = [line[..., i : i + n] for i in range(5)]
+        difference = sum((c * p for c, p in zip(_DIFFERENCE[1:], parts[1:], strict=True)), _DIFFERENCE[0] * parts[0])
+        means.append((sum(parts[1:], parts[0]) / 5).astype(np.float32).ravel())
+        squares.append(np.square(difference).astype(np.float32).ravel())
+    return np.concatenate(means), np.concatenate(squares)
 
 
 def _without_edges(squares: Volume) -> float:

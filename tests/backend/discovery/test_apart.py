@@ -109,9 +109,17 @@ def test_an_error_whose_text_cannot_be_made_and_one_of_several_lines_are_one_lin
         assert str(told.value).endswith(text)
 
 
+@pytest.fixture
+def interruptible():
+    """Python's own handler of Ctrl+C; processes in the background of a shell begin without it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield signal.default_int_handler
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
-def test_ctrl_c_of_the_user_is_no_error_of_the_plugin():
-    before = signal.getsignal(signal.SIGINT)
+def test_ctrl_c_of_the_user_is_no_error_of_the_plugin(interruptible):
+    before = interruptible
     with pytest.raises(KeyboardInterrupt), contained(BackendError, "backend"):
         signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
