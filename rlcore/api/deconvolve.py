@@ -17,6 +17,7 @@ from rlcore.api.find_iterations import EARLIER, Found, Search
 from rlcore.api.request import Request
 from rlcore.api.settings import Settings, check_iterations
 from rlcore.backend import Backend
+from rlcore.backend.discovery.plugins import interrupts_noted
 from rlcore.errors import InputError
 from rlcore.execution.checkpoint import Checkpoint
 from rlcore.execution.history import History, Info
@@ -168,7 +169,7 @@ def deconvolve(
     if checkpoint is not None or settings.auto:
         statistics = measure(problem.image, digest=checkpoint is not None)
     state = request.open_checkpoint(statistics)
-    with state or contextlib.nullcontext():
+    with state or contextlib.nullcontext(), interrupts_noted():
         chosen = request.plan_for(plan, state)
         found: Found | None = None
         if settings.auto and statistics is not None:

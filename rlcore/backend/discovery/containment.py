@@ -1,8 +1,8 @@
 """Containment of backends at work: whatever one raises becomes an error that names it and its distribution.
 
-Errors of rlcore pass, as do those of memory, which make a run go on by a smaller plan, and an interrupt from the
-keyboard, which cannot be told from the user's. Only the backend's own methods are contained: errors of the caller's
-arrays and callback arise outside of them.
+Errors that backends raise on purpose pass, as do those of memory, which make a run go on by a smaller plan, and an
+interrupt from the keyboard. Only the backend's own methods are contained: errors of the caller's arrays and callback
+arise outside of them.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 
 from rlcore.backend import Backend
 from rlcore.backend.adapter import METHODS
-from rlcore.backend.discovery.plugins import owner, say
+from rlcore.backend.discovery.plugins import is_of_the_user, owner, say
 from rlcore.backend.discovery.registry import installed
-from rlcore.errors import BackendError, RLCoreError
+from rlcore.errors import BackendError
 
-_PASS = (RLCoreError, MemoryError, KeyboardInterrupt)
+_PASS = (BackendError, MemoryError)
 
 
 def contain(backend: Backend[Any]) -> Backend[Any]:
@@ -47,7 +47,8 @@ class _Contained(Backend[Any]):
         self.plain, self.name, self.device, self.facts = plain, plain.name, plain.device, plain.facts
         # in the instance, so that a call costs one function more and no look-up
         for name in {*_overridden(plain), *(name for name in METHODS if name in vars(plain))}:
-            vars(self)[name] = _contained(getattr(plain, name), name, self)
+            # of the plain backend: functions that referred to this one would keep its plans and work areas after it
+            vars(self)[name] = _contained(getattr(plain, name), name, plain)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(vars(self)["plain"], name)
@@ -79,13 +80,15 @@ def _in_the_instance(*_: Any, **__: Any) -> Any:
     raise NotImplementedError  # never called: every instance has a function of this name
 
 
-def _contained(method: Callable[..., Any], name: str, backend: _Contained) -> Callable[..., Any]:
+def _contained(method: Callable[..., Any], name: str, backend: Backend[Any]) -> Callable[..., Any]:
     def contained(*args: Any, **options: Any) -> Any:
         try:
             return method(*args, **options)
         except _PASS:
             raise
         except BaseException as error:
+            if is_of_the_user(error):
+                raise
             raise _failure(backend, name, error) from error
 
     if name != "stream":
@@ -93,14 +96,14 @@ def _contained(method: Callable[..., Any], name: str, backend: _Contained) -> Ca
     return lambda: _Stream(contained(), backend)
 
 
-def _failure(backend: _Contained, name: str, error: BaseException) -> BackendError:
+def _failure(backend: Backend[Any], name: str, error: BaseException) -> BackendError:
     return BackendError(f"{called(backend)} failed in `{name}`: {say(error)}")
 
 
 class _Stream:
     """A backend's stream, of which beginning and end are contained; the work enclosed has errors of its own."""
 
-    def __init__(self, stream: Any, backend: _Contained) -> None:
+    def __init__(self, stream: Any, backend: Backend[Any]) -> None:
         self._stream, self._backend = stream, backend
 
     def __enter__(self) -> None:
@@ -109,6 +112,8 @@ class _Stream:
         except _PASS:
             raise
         except BaseException as error:
+            if is_of_the_user(error):
+                raise
             raise _failure(self._backend, "stream", error) from error
 
     def __exit__(
@@ -119,6 +124,6 @@ class _Stream:
         except _PASS:
             raise
         except BaseException as failure:
-            if failure is error:
+            if failure is error or is_of_the_user(failure):
                 raise
             raise _failure(self._backend, "stream", failure) from failure

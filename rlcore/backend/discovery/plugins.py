@@ -142,20 +142,34 @@ def contained(kind: type[RLCoreError], what: str, *passing: type[Exception]) -> 
     *passing : type
         Errors that go on unchanged.
     """
-    with _interrupts() as interrupted:
+    with interrupts_noted():
         try:
             yield
         except passing:
             raise
         except BaseException as error:
-            if isinstance(error, KeyboardInterrupt) and interrupted():
+            if is_of_the_user(error):
                 raise
             raise kind(f"{what}: {say(error)}") from error
 
 
+_noted: list[list[int]] = []
+"""For every `interrupts_noted` that is entered, the signals that have arrived in it."""
+
+
+def is_of_the_user(error: BaseException) -> bool:
+    """True if an error is a KeyboardInterrupt that the user may have caused; False if code has raised it by itself.
+
+    Python raises it for a signal in the main thread alone. Outside of `interrupts_noted` it may always be the user's.
+    """
+    if not isinstance(error, KeyboardInterrupt) or threading.current_thread() is not threading.main_thread():
+        return False
+    return not _noted or bool(_noted[-1])
+
+
 @contextmanager
-def _interrupts() -> Iterator[Callable[[], bool]]:
-    """Yields a function that tells whether SIGINT has arrived since."""
+def interrupts_noted() -> Iterator[None]:
+    """Notes whether SIGINT arrives, so that `is_of_the_user` can tell."""
     arrived: list[int] = []
     before = signal.getsignal(signal.SIGINT)
 
@@ -165,13 +179,16 @@ def _interrupts() -> Iterator[Callable[[], bool]]:
         before(number, frame)
 
     # only the main thread sets handlers, and only there KeyboardInterrupt is raised for a signal
-    if threading.current_thread() is not threading.main_thread() or not callable(before):
-        yield lambda: bool(arrived)
+    if threading.current_thread() is not threading.main_thread():
+        yield
         return
-    signal.signal(signal.SIGINT, note)
+    if callable(before):  # else signals raise nothing
+        signal.signal(signal.SIGINT, note)
+    _noted.append(arrived)
     try:
-        yield lambda: bool(arrived)
+        yield
     finally:
+        _noted.pop()
         # a plugin may have installed a handler of its own, which stays
         if signal.getsignal(signal.SIGINT) is note:
             signal.signal(signal.SIGINT, before)
