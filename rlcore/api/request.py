@@ -59,6 +59,7 @@ class Request:
         prepared, geometry = _trim(prepared, geometry)
         check_out(out, shape)
         engine, native = _engine_for(image, backend, device)
+        read = [image] if isinstance(start, str) else [image, start]
         problem = Problem(
             image=image,
             psf=prepared,
@@ -70,12 +71,12 @@ class Request:
             prior=settings.prior,
             start=InitialEstimate.of(start, shape, digest=checkpoint is not None),
             out=out,
-            overlaps=out is not None and (share_memory(out, image) or share_memory(out, start)),
+            overlaps=out is not None and any(share_memory(out, each) for each in read),
         )
         if problem.overlaps and checkpoint is not None:
             raise InputError(
-                "out shares its memory with the image or the start, which a run that goes on from a checkpoint reads "
-                "again; give another out, or leave the checkpoint out"
+                "out shares its memory with the image or the start, or cannot be known not to; a run that goes on from "
+                "a checkpoint reads them again; give another out, or leave the checkpoint out"
             )
         return cls(problem, settings, None if checkpoint is None else Path(checkpoint))
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import array_api_compat
 import numpy as np
@@ -93,12 +94,42 @@ def share_memory(a: Any, b: Any) -> bool:
     if a is b:
         return True
     ours, theirs = _memory(a), _memory(b)
+    one, other = _place(a, ours), _place(b, theirs)
     if ours is not None and theirs is not None:
-        return np.may_share_memory(ours, theirs) or _share_file(ours, theirs)
-    if array_api_compat.is_dask_array(a) or array_api_compat.is_dask_array(b):
-        return True  # computed from arrays that nobody can ask it for
-    place = _place(a)
-    return place is not None and place == _place(b)
+        if np.may_share_memory(ours, theirs):
+            return True
+        if _OWN in (one, other):
+            return False
+    return one is None or other is None or one.meets(other)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where voxels are kept."""
+
+    kind: Literal["memory", "device", "file", "store"]
+    """Memory that nothing but arrays of this process refers to, a device's, a mapped file, or a store of chunks."""
+    name: object = None
+    """Of a file its device and inode; of a store its folder's real path, or an object and a name in it."""
+    path: str = ""
+    """Real path of a file."""
+    begin: int = 0
+    end: int = 0
+    """Bytes of a file from the first to beyond the last."""
+
+    def meets(self, other: _Place) -> bool:
+        """True if something is kept in both places; arrays in memory have been compared by their addresses."""
+        if self.kind == other.kind == "file":
+            return self.name == other.name and self.begin < other.end and other.begin < self.end
+        if self.kind == other.kind == "store":
+            return self.name == other.name
+        if {self.kind, other.kind} == {"file", "store"}:
+            file, store = (self, other) if self.kind == "file" else (other, self)
+            return isinstance(store.name, str) and Path(file.path).is_relative_to(store.name)
+        return False
+
+
+_OWN = _Place("memory")
 
 
 def _memory(array: Any) -> Volume | None:
@@ -109,46 +140,53 @@ def _memory(array: Any) -> Volume | None:
         return array.detach().numpy() if array.device.type == "cpu" else None
     if isinstance(held := getattr(array, "data", None), np.ndarray):  # of xarray
         return held
+    if array_api_compat.is_jax_array(array):  # which may be a view of an array of NumPy
+        return np.asarray(array)
     return np.asarray(array) if hasattr(array, "__array_interface__") else None
 
 
-def _share_file(a: Volume, b: Volume) -> bool:
-    """True if both are memory maps of one file, under whatever names, whose parts overlap."""
-    ours, theirs = _part_of_file(a), _part_of_file(b)
-    if ours is None or theirs is None or ours[0] != theirs[0]:
-        return False
-    return ours[1] < theirs[2] and theirs[1] < ours[2]
+def _place(array: Any, memory: Volume | None) -> _Place | None:
+    """Where the voxels of an array are kept; None if that is not known."""
+    if memory is not None:
+        return _place_of_memory(memory)
+    if array_api_compat.is_cupy_array(array) or array_api_compat.is_torch_array(array):
+        return _Place("device")
+    return _store(array)
 
 
-def _part_of_file(array: Volume) -> tuple[tuple[int, int], int, int] | None:
-    """Device and inode of the file that an array maps, and the bytes of it from the first to beyond the last."""
-    mapped: Any = array
-    while isinstance(mapped.base, np.ndarray):
-        mapped = mapped.base
-    if not isinstance(mapped, np.memmap) or mapped.filename is None:
+def _place_of_memory(array: Volume) -> _Place | None:
+    held: Any = array
+    while isinstance(held.base, np.ndarray):
+        held = held.base
+    if held.base is None or isinstance(held.base, bytes | bytearray):
+        return _OWN
+    # any other owner of memory may share it, with another process or with itself
+    if not isinstance(held, np.memmap) or held.filename is None:
         return None
     try:
-        file = Path(mapped.filename).stat()
+        file = Path(held.filename).stat()
     except OSError:
-        return None  # a file without a name, which nothing else can have opened by one
-    begin = np.lib.array_utils.byte_bounds(mapped)[0] - int(mapped.offset)
+        return None  # a file without a name, that other arrays may map all the same
+    begin = np.lib.array_utils.byte_bounds(held)[0] - int(held.offset)
     first, last = np.lib.array_utils.byte_bounds(array)
-    return (file.st_dev, file.st_ino), first - begin, last - begin
+    return _Place("file", (file.st_dev, file.st_ino), os.path.realpath(held.filename), first - begin, last - begin)
 
 
-def _place(array: Any) -> tuple[object, str] | None:
-    """The store of a chunked array, and the name in it; None if it has none that is known."""
+def _store(array: Any) -> _Place | None:
+    """The store of a chunked array, and the name in it; the path of one that is read from a file."""
     store, name = getattr(array, "store", None), getattr(array, "path", None)
     if store is None:
         store, name = getattr(getattr(array, "file", None), "filename", None), getattr(array, "name", None)
+    if store is None and _is_path(file := getattr(array, "filename", None)):
+        return _Place("store", os.path.realpath(file))
     if store is None or not isinstance(name, str):
         return None
     folder = next(
         (each for each in (store, getattr(store, "root", None), getattr(store, "path", None)) if _is_path(each)), None
     )
     if folder is None:
-        return store, name
-    return os.path.realpath(os.path.join(folder, name.strip("/"))), ""  # noqa: PTH118 - of a string or a path
+        return _Place("store", (store, name))
+    return _Place("store", os.path.realpath(os.path.join(folder, name.strip("/"))))  # noqa: PTH118 - a string or a path
 
 
 def _is_path(value: object) -> bool:

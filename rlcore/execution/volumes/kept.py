@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from rlcore.backend import Box
+from rlcore.backend import Box, Volume
 from rlcore.execution.durable import claim, open_own, sync_folder, unfinished
 from rlcore.execution.volumes.mapped import release, slabs
 
@@ -123,7 +123,18 @@ class KeptVolume:
         sums: list[int] = []
         for part in slabs(self.array, box.seen_from(self.box)):
             planes = self.array[part.slices((0,) * len(box.start))]
-            # most planes are contiguous, and need not be copied
-            sums += [zlib.crc32(np.ascontiguousarray(plane).data) for plane in planes]
+            sums += map(_sum_of_plane, planes)
             release(self.array)
         return zlib.crc32(np.array(sums, "<u4").data)
+
+
+def _sum_of_plane(plane: Volume) -> int:
+    """A checksum of an array, in a fraction of the time that zlib's takes for all of its bytes.
+
+    It is zlib's of two sets of sums of 8-byte words: those of every row, and those of every column. A value that is
+    changed changes one of each, as does one that moves.
+    """
+    rows = np.atleast_2d(plane)
+    words = rows.view("<u8" if rows.shape[-1] * rows.itemsize % 8 == 0 else "<u4")
+    columns = zlib.crc32(words.sum(axis=0, dtype="<u8").data)
+    return zlib.crc32(words.sum(axis=1, dtype="<u8").data, columns)
