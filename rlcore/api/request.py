@@ -60,6 +60,7 @@ class Request:
         check_out(out, shape)
         engine, native = _engine_for(image, backend, device)
         read = [image] if isinstance(start, str) else [image, start]
+        shared = [] if out is None else [share_memory(out, each) for each in read]
         problem = Problem(
             image=image,
             psf=prepared,
@@ -71,12 +72,12 @@ class Request:
             prior=settings.prior,
             start=InitialEstimate.of(start, shape, digest=checkpoint is not None),
             out=out,
-            overlaps=out is not None and any(share_memory(out, each) for each in read),
+            overlaps=any(each is not False for each in shared),  # what nobody can tell of may be the same
         )
-        if problem.overlaps and checkpoint is not None:
+        if any(shared) and checkpoint is not None:
             raise InputError(
-                "out shares its memory with the image or the start, or cannot be known not to; a run that goes on from "
-                "a checkpoint reads them again; give another out, or leave the checkpoint out"
+                "out shares its memory with the image or the start, which a run that goes on from a checkpoint reads "
+                "again; give another out, or leave the checkpoint out"
             )
         return cls(problem, settings, None if checkpoint is None else Path(checkpoint))
 

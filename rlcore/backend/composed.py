@@ -10,6 +10,7 @@ import numpy as np
 from rlcore.backend.boxes import Box, Shape
 from rlcore.backend.facts import IterationOptions, LiveArrays, Volume
 from rlcore.backend.formulas import EPSILON
+from rlcore.errors import BackendError
 
 _HUGE = 1e30
 """A floor above all divisors, so that a quotient lies within 0 and 1."""
@@ -24,11 +25,13 @@ class OTF:
     shape: Shape
 
 
-def filtered(backend: Any, array: Any, spectrum: Any, shape: Shape, out: Any) -> Any:
-    """The array transformed, multiplied by a spectrum, and transformed back."""
+def filtered(backend: Any, array: Any, otf: Any, out: Any, *, mirrored: bool) -> Any:
+    """The array transformed, multiplied by one of the spectra of an `OTF`, and transformed back."""
+    if not isinstance(otf, OTF):
+        raise BackendError(f"backend {backend.name!r} overrides `otf` without `convolve` and `correlate`")
     product = backend.fft(array)
-    product = backend.multiply(product, spectrum, out=product)
-    return backend.ifft(product, shape, out=out)
+    product = backend.multiply(product, otf.mirrored if mirrored else otf.spectrum, out=product)
+    return backend.ifft(product, otf.shape, out=out)
 
 
 def mask(backend: Any, inside: Box, shape: Shape) -> Any:

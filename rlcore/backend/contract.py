@@ -133,11 +133,11 @@ class Backend(ABC, Generic[A]):
 
     def convolve(self, array: A, otf: Any, *, out: A | None = None) -> A:
         """``ifft(fft(array) * otf)``: the blur of the microscope. `out` may be the array."""
-        return composed.filtered(self, array, otf.spectrum, otf.shape, out)  # type: ignore[no-any-return]
+        return composed.filtered(self, array, otf, out, mirrored=False)  # type: ignore[no-any-return]
 
     def correlate(self, array: A, otf: Any, *, out: A | None = None) -> A:
         """``ifft(fft(array) * conj(otf))``: the exact adjoint of `convolve`. `out` may be the array."""
-        return composed.filtered(self, array, otf.mirrored, otf.shape, out)  # type: ignore[no-any-return]
+        return composed.filtered(self, array, otf, out, mirrored=True)  # type: ignore[no-any-return]
 
     def ratio(
         self, image: A, blurred: A, *, background: float, floor: float, inside: Any = None, out: A | None = None

@@ -37,7 +37,7 @@ import numpy as np
 
 from rlcore.backend import Box, Shape, Volume
 from rlcore.errors import CheckpointError, CheckpointWriteError, caution
-from rlcore.execution.durable import read_own, sync_folder, write_whole
+from rlcore.execution.durable import read_own, reserve, sync_folder, write_whole
 from rlcore.execution.lock import Lock, clear_unfinished, is_lock
 from rlcore.execution.volumes.kept import KeptVolume
 from rlcore.planner.plan import Plan
@@ -496,16 +496,6 @@ def open_volume(path: Path, shape: Shape, dtype: np.dtype[Any]) -> Volume:
     reserve(beside)
     beside.replace(path)
     return volume
-
-
-def reserve(path: Path) -> None:
-    """Claim the disk space of a file's whole length, so that a full disk shows now and not as a crash later."""
-    if hasattr(os, "posix_fallocate"):
-        with path.open("r+b") as file:
-            try:
-                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-            except OSError as error:
-                raise OSError(error.errno, error.strerror, str(path)) from error  # which does not know the file's name
 
 
 def _unwritable(path: Path, error: OSError) -> CheckpointWriteError:

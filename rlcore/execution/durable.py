@@ -7,6 +7,12 @@ import errno
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
+
+_PIECE = 1 << 20
+"""Bytes that are written at a time."""
+_CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+"""Answers of file systems that cannot reserve space."""
 
 _FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 """A link is never followed: it may lead to someone else's file."""
@@ -63,6 +69,47 @@ def write_whole(path: Path, content: bytes, token: str) -> None:
             beside.unlink()
         raise
     sync_folder(path.parent)
+
+
+def reserve(path: Path) -> None:
+    """Claim the disk space of a file's whole length, as `reserve_file` does.
+
+    Raises
+    ------
+    OSError
+        If the disk is full, with the file's name.
+    """
+    try:
+        with path.open("r+b") as file:
+            reserve_file(file, path.stat().st_size)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error  # some calls do not know the file's name
+
+
+def reserve_file(file: BinaryIO, size: int) -> None:
+    """Claim the disk space of an open file of this size, so that a full disk shows now and not as a crash later.
+
+    Where the system or the file's disk cannot do that, the file's bytes are written where they are, which finds room
+    for those that were never written.
+    """
+    try:
+        os.posix_fallocate(file.fileno(), 0, size)
+    except AttributeError:  # of a system without it
+        _write_again(file, size)
+    except OSError as error:
+        if error.errno not in _CANNOT_RESERVE:
+            raise
+        _write_again(file, size)
+
+
+def _write_again(file: BinaryIO, size: int) -> None:
+    for start in range(0, size, _PIECE):
+        file.seek(start)
+        piece = file.read(min(_PIECE, size - start))
+        file.seek(start)
+        file.write(piece.ljust(min(_PIECE, size - start), b"\0"))
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def unfinished(path: Path, token: str) -> Path:

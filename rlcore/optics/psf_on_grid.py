@@ -30,9 +30,9 @@ def on_device(backend: Backend[Any], psf: PSF, shape: Shape) -> Any:
     """The PSF on a periodic grid as a real array on the device; only the PSF itself is uploaded if possible."""
     if not overrides(backend, "full", "paste"):
         return backend.upload(on_grid(psf, shape, backend.facts.dtype))
-    folded = backend.upload(_fold(psf.values, shape))
-    grid = backend.full(shape, 0.0)
-    for source, target in _octants(tuple(folded.shape), psf.centre, shape):
+    values = _fold(psf.values, shape)
+    folded, grid = backend.upload(values), backend.full(shape, 0.0)
+    for source, target in _octants(values.shape, psf.centre, shape):
         extent = tuple(part.stop - part.start for part in source)
         backend.paste(folded, _starts(source), grid, _starts(target), extent)
     return grid

@@ -381,7 +381,7 @@ class TestTheDisk:
             raise OSError(errno.EOPNOTSUPP, "not here")
 
         monkeypatch.setattr(os, "posix_fallocate", cannot)
-        from rlcore.app.files.destination import reserve
+        from rlcore.execution.durable import reserve
 
         path = files / "sparse"
         with path.open("wb") as file:

@@ -1,5 +1,6 @@
 """A run that was killed or stopped goes on where it was and ends with the same bits; another's state is refused."""
 
+import errno
 import json
 import os
 import threading
@@ -160,3 +161,21 @@ def test_a_result_in_chunks_is_delivered_by_whole_chunks(tmp_path):
         for part, size, chunk in zip(index, IMAGE.shape, out.chunks, strict=True):
             assert part.start % chunk == 0
             assert part.stop % chunk == 0 or part.stop == size
+
+
+@pytest.mark.parametrize("placement", ["scratch", "host"])
+@pytest.mark.parametrize("checkpoint", [False, True])
+def test_a_disk_that_cannot_reserve_room_takes_runs_all_the_same(placement, checkpoint, tmp_path, monkeypatch):
+    def cannot(*_):
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    wanted = rlcore.deconvolve(IMAGE, PSF, plan=in_blocks(placement=placement), **OPTIONS)
+    monkeypatch.setattr(os, "posix_fallocate", cannot)
+    options = {"plan": in_blocks(placement=placement), **OPTIONS}
+    if checkpoint:
+        options["checkpoint"] = tmp_path / "state"
+    np.testing.assert_array_equal(rlcore.deconvolve(IMAGE, PSF, **options), wanted)
+    image = IMAGE.astype(np.float32)  # whose result waits in a file
+    if not checkpoint:
+        rlcore.deconvolve(image, PSF, out=image, **options)
+        assert error(image, wanted) <= 1e-6

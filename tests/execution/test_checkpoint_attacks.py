@@ -88,7 +88,12 @@ def test_a_stopped_run_holds_volumes_whose_every_done_voxel_has_a_checksum(state
         for _, *ends, checksum in entry["parts"]:
             first, last = (np.subtract(part, entry["start"]) for part in (ends[:3], ends[3:]))
             part = volume[tuple(map(slice, first, last))]
-            planes = [zlib.crc32(np.ascontiguousarray(plane).data) for plane in part]
+            planes = []
+            for plane in part:
+                kind = "<u4" if plane[0].nbytes % 8 else "<u8"
+                words = np.frombuffer(plane.tobytes(), kind).reshape(len(plane), -1).astype(object)
+                columns, rows = (np.array(words.sum(axis=axis) % (1 << 64), "<u8") for axis in (0, 1))
+                planes.append(zlib.crc32(rows.tobytes(), zlib.crc32(columns.tobytes())))
             assert zlib.crc32(np.array(planes, "<u4").data) == checksum
 
 

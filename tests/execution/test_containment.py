@@ -1,7 +1,9 @@
 """Backends at work are contained: whatever goes wrong in one is an error that names it, and nothing else is."""
 
+import contextlib
 import gc
 import os
+import re
 import signal
 import weakref
 
@@ -10,7 +12,7 @@ import pytest
 from fixtures.plans import IMAGE, PSF, in_blocks
 
 import rlcore
-from rlcore.backend import overrides
+from rlcore.backend import adapter, overrides
 from rlcore.backend.discovery.containment import called, contain
 from rlcore.backend.numpy_backend import NumPyBackend
 
@@ -179,3 +181,30 @@ def test_a_contained_backend_overrides_what_the_backend_does():
 def test_the_distribution_is_named_where_one_brought_the_backend():
     assert called(contain(rlcore.load_backend("pyfftw"))).startswith("backend 'pyfftw' of rlcore-pyfftw ")
     assert called(failing("fft", ValueError())) == "backend 'numpy'"
+
+
+GARBAGE = (None, "text", (), np.zeros((0,)), float("nan"), object(), -1)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("method", adapter.METHODS)
+@pytest.mark.parametrize(
+    "options", [{}, {"acceleration": "biggs", "stop": "relative-change"}, {"regularization": "tv"}]
+)
+def test_whatever_a_method_returns_is_no_error_of_another_kind(method, options):
+    """Numbers that are merely wrong are for the conformance kit to find."""
+    for answer in GARBAGE:
+        backend = type("Garbage", (NumPyBackend,), {method: lambda self, *_, _answer=answer, **__: _answer})()
+        with contextlib.suppress(rlcore.BackendError, rlcore.BudgetError):
+            assert restore(backend, **options).shape == IMAGE.shape
+
+
+def test_an_answer_of_another_kind_is_named_with_what_was_wanted():
+    for method, answer, said in [
+        ("download", "text", "an object of type 'str' from `download` instead of an array of NumPy"),
+        ("footprint", None, "None from `footprint` instead of a Footprint"),
+        ("fast_shape", 7, "7 from `fast_shape` instead of a shape"),
+    ]:
+        backend = type("Garbage", (NumPyBackend,), {method: lambda self, *_, _answer=answer, **__: _answer})()
+        with pytest.raises(rlcore.BackendError, match=re.escape(f"backend 'numpy' returned {said}")):
+            restore(backend)

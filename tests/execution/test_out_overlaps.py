@@ -240,6 +240,7 @@ def test_memory_that_nobody_tells_of_is_taken_for_the_same(kind, placement, tmp_
     wanted = restore(IMAGE, in_blocks(half_steps=2, placement=placement), out=np.empty(SHAPE, np.float32))
     with contextlib.contextmanager(UNKNOWN[kind])(tmp_path) as (image, out):
         image[...] = IMAGE
+        assert share_memory(image, out) is None
         restore(image, in_blocks(half_steps=2, placement=placement), out=out)
         assert error(out[...], wanted) <= 1e-6
 
@@ -249,13 +250,13 @@ def test_memory_of_its_own_is_known_to_be_apart(tmp_path):
     np.save(tmp_path / "a.npy", IMAGE)
     file = np.load(tmp_path / "a.npy", mmap_mode="r")
     own, given = IMAGE.copy(), np.frombuffer(IMAGE.tobytes(), np.float32).reshape(SHAPE)
-    assert not share_memory(file, own)
-    assert not share_memory(given, own)
-    assert not share_memory(given, file)
-    assert not share_memory(own[:4], own[4:])
+    assert share_memory(file, own) is False
+    assert share_memory(given, own) is False
+    assert share_memory(given, file) is False
+    assert share_memory(own[:4], own[4:]) is False
     shared = SharedMemory(create=True, size=IMAGE.nbytes)
     try:
-        assert not share_memory(np.ndarray(SHAPE, np.float32, shared.buf), own)
+        assert share_memory(np.ndarray(SHAPE, np.float32, shared.buf), own) is False
     finally:
         shared.unlink()
 
@@ -267,5 +268,5 @@ def test_a_file_within_a_store_is_of_the_store(tmp_path):
     chunk = next(path for path in (tmp_path / "a.zarr").rglob("*") if path.stat().st_size >= IMAGE.nbytes)
     assert share_memory(stored, np.memmap(chunk, np.float32, "r+", shape=SHAPE))
     np.save(tmp_path / "b.npy", IMAGE)
-    assert not share_memory(stored, np.load(tmp_path / "b.npy", mmap_mode="r+"))
-    assert not share_memory(stored, IMAGE.copy())
+    assert share_memory(stored, np.load(tmp_path / "b.npy", mmap_mode="r+")) is False
+    assert share_memory(stored, IMAGE.copy()) is False

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 from rlcore.app.files.apart import Named, check_apart
 from rlcore.app.files.description import Description
@@ -17,16 +15,12 @@ from rlcore.app.files.work_folder import working_on
 from rlcore.app.files.zarr_input import is_zarr, stranger_in_image
 from rlcore.backend.host.memory import format_bytes
 from rlcore.errors import InputError
+from rlcore.execution.durable import reserve
 
 SUFFIXES = (".tif", ".tiff", ".npy", ".zarr")
 DTYPES = ("float32", "uint16")
 _CLASSIC_LIMIT = 4 << 30
 """Size limit of ImageJ's dialect in bytes: it is classic TIFF, whose offsets have 32 bits."""
-
-_PIECE = 1 << 20
-"""Bytes that are written at a time."""
-_CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
-"""Answers of file systems that cannot reserve space."""
 
 
 def check_output(output: Path, inputs: list[Named], *, force: bool, others: tuple[Named, ...] = ()) -> None:
@@ -96,43 +90,11 @@ def check_room(folder: Path, needed: int) -> None:
         )
 
 
-def reserve(path: Path) -> None:
-    """Claims the disk space of a file's whole length, so that a full disk shows now and not in the middle of a run.
-
-    Raises
-    ------
-    OSError
-        If the disk is full, with the file's name.
-    """
-    try:
-        with path.open("r+b") as file:
-            size = path.stat().st_size
-            try:
-                os.posix_fallocate(file.fileno(), 0, size)
-            except (AttributeError, OSError) as error:
-                if not isinstance(error, AttributeError) and error.errno not in _CANNOT_RESERVE:
-                    raise
-                _write_again(file, size)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error  # some calls do not know the file's name
-
-
 def hold_space(path: Path, size: int) -> None:
     """Makes a file that holds disk space until it is removed, for what is written at the end of a run."""
     with path.open("xb") as file:
         file.truncate(size)
     reserve(path)
-
-
-def _write_again(file: BinaryIO, size: int) -> None:
-    """Writes a file's bytes where they are, which makes the system find room for those that were never written."""
-    for start in range(0, size, _PIECE):
-        file.seek(start)
-        piece = file.read(min(_PIECE, size - start))
-        file.seek(start)
-        file.write(piece)
-    file.flush()
-    os.fsync(file.fileno())
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from rlcore.app.files.description import Description
-from rlcore.app.files.destination import dialect_for, reserve
+from rlcore.app.files.destination import dialect_for
 from rlcore.app.files.durable import sync_tree
 from rlcore.app.files.layout import Layout, Place
 from rlcore.app.files.provenance import Provenance
@@ -19,6 +19,7 @@ from rlcore.app.files.tiff_output import create_tiff, open_tiff
 from rlcore.backend import Volume
 from rlcore.backend.boxes import Shape, pieces
 from rlcore.errors import InputError
+from rlcore.execution.durable import reserve
 from rlcore.execution.volumes.mapped import release
 from rlcore.execution.volumes.statistics import chunks_of
 from rlcore.planner import Plan

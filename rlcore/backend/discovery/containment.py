@@ -14,6 +14,7 @@ from typing import Any
 
 from rlcore.backend import Backend
 from rlcore.backend.adapter import METHODS
+from rlcore.backend.discovery.answers import ANSWERS
 from rlcore.backend.discovery.plugins import is_of_the_user, owner, say
 from rlcore.backend.discovery.registry import installed
 from rlcore.errors import BackendError
@@ -81,9 +82,14 @@ def _in_the_instance(*_: Any, **__: Any) -> Any:
 
 
 def _contained(method: Callable[..., Any], name: str, backend: Backend[Any]) -> Callable[..., Any]:
+    wanted = ANSWERS.get(name)
+
     def contained(*args: Any, **options: Any) -> Any:
         try:
-            return method(*args, **options)
+            answer = method(*args, **options)
+            if wanted is not None and not wanted.fits(answer):
+                raise BackendError(f"{called(backend)} returned {_kind(answer)} from `{name}` instead of {wanted.noun}")
+            return answer
         except _PASS:
             raise
         except BaseException as error:
@@ -94,6 +100,15 @@ def _contained(method: Callable[..., Any], name: str, backend: Backend[Any]) -> 
     if name != "stream":
         return contained
     return lambda: _Stream(contained(), backend)
+
+
+def _kind(answer: Any) -> str:
+    """What came instead of an answer: its value if that is short, else its type."""
+    return (
+        repr(answer)
+        if answer is None or isinstance(answer, int | float)
+        else f"an object of type {type(answer).__name__!r}"
+    )
 
 
 def _failure(backend: Backend[Any], name: str, error: BaseException) -> BackendError:

@@ -86,10 +86,10 @@ def check_out(out: Any, shape: tuple[int, ...]) -> None:
         raise InputError("out is read-only; give an array that can be written to")
 
 
-def share_memory(a: Any, b: Any) -> bool:
-    """True if writing to one array may change the other: in memory, in one file, or in one store.
+def share_memory(a: Any, b: Any) -> bool | None:
+    """True if writing to one array changes the other: in memory, in one file, or in one store.
 
-    Where that cannot be known without looking at every voxel, the answer is true.
+    None where that cannot be known without looking at every voxel.
     """
     if a is b:
         return True
@@ -100,7 +100,7 @@ def share_memory(a: Any, b: Any) -> bool:
             return True
         if _OWN in (one, other):
             return False
-    return one is None or other is None or one.meets(other)
+    return None if one is None or other is None else one.meets(other)
 
 
 @dataclass(frozen=True, slots=True)

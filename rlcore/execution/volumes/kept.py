@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from rlcore.backend import Box, Volume
-from rlcore.execution.durable import claim, open_own, sync_folder, unfinished
+from rlcore.execution.durable import claim, open_own, reserve_file, sync_folder, unfinished
 from rlcore.execution.volumes.mapped import release, slabs
 
 
@@ -61,9 +61,7 @@ class KeptVolume:
             np.lib.format.write_array_header_1_0(file, header | {"shape": self.box.shape})
             size = file.tell() + self.box.size * self.dtype.itemsize
             file.truncate(size)
-            # writing to a mapped file on a full disk would kill the process
-            if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(file.fileno(), 0, size)
+            reserve_file(file, size)  # writing to a mapped file on a full disk would kill the process
             os.fsync(file.fileno())
         if os.path.lexists(self.path):
             raise FileExistsError(f"{self.path.name!r} is there already")

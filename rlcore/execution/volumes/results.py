@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +13,7 @@ from rlcore.backend import Backend, Box, Interchange, Shape, Streams, Volume, ov
 from rlcore.backend.boxes import Block, pieces
 from rlcore.backend.discovery.containment import called
 from rlcore.errors import BackendError
+from rlcore.execution.durable import reserve_file
 from rlcore.execution.volumes.scale import Scale
 from rlcore.execution.volumes.statistics import chunks_of
 from rlcore.execution.volumes.stores import DeviceStore, HostStore, fetch
@@ -201,7 +201,8 @@ class _Check:
 def _unnamed_file(folder: Path | None, shape: Shape, dtype: np.dtype[Any]) -> Volume:
     """A volume in a file that only this process can reach, and that is gone when it ends, however it ends."""
     with tempfile.TemporaryFile(prefix=".rlcore-result-", dir=folder) as file:
-        if hasattr(os, "posix_fallocate"):  # so that a full disk shows now and not as a crash later
-            os.posix_fallocate(file.fileno(), 0, Box((0,) * len(shape), shape).size * dtype.itemsize)
-        volume: Volume = np.memmap(file, dtype, "r+" if hasattr(os, "posix_fallocate") else "w+", shape=shape)
+        size = Box((0,) * len(shape), shape).size * dtype.itemsize
+        file.truncate(size)
+        reserve_file(file, size)
+        volume: Volume = np.memmap(file, dtype, "r+", shape=shape)
     return volume
