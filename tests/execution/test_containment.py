@@ -12,7 +12,7 @@ import pytest
 from fixtures.plans import IMAGE, PSF, in_blocks
 
 import rlcore
-from rlcore.backend import adapter, overrides
+from rlcore.backend import Backend, adapter, overrides
 from rlcore.backend.discovery.containment import called, contain
 from rlcore.backend.numpy_backend import NumPyBackend
 
@@ -205,6 +205,7 @@ def test_an_answer_of_another_kind_is_named_with_what_was_wanted():
         ("footprint", None, "None from `footprint` instead of a Footprint"),
         ("fast_shape", 7, "7 from `fast_shape` instead of a shape"),
     ]:
-        backend = type("Garbage", (NumPyBackend,), {method: lambda self, *_, _answer=answer, **__: _answer})()
+        methods = {"write": Backend.write, method: lambda self, *_, _answer=answer, **__: _answer}
+        backend = type("Garbage", (NumPyBackend,), methods)()
         with pytest.raises(rlcore.BackendError, match=re.escape(f"backend 'numpy' returned {said}")):
             restore(backend)
