@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from rlcore.app.interruption import INTERRUPTED
+from rlcore.app.interruption import INTERRUPTED, interruptible
 from rlcore.errors import BudgetError, Cancelled, CheckpointError, CheckpointWriteError, InputError, RLCoreError
 
 FAILED, BAD_INPUT = 1, 2
@@ -29,7 +29,8 @@ class CommandGroup(click.Group):
         extra["prog_name"] = extra.get("prog_name") or "rlcore"
         try:
             _check_arguments(sys.argv[1:] if given is None else given)
-            code = super().main(*args, **extra)
+            with interruptible():
+                code = super().main(*args, **extra)
         except click.ClickException as error:
             code = _fail(_usage(error), BAD_INPUT)
         except (Cancelled, KeyboardInterrupt, click.Abort) as stopped:

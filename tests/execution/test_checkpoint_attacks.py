@@ -340,10 +340,11 @@ def test_of_processes_that_come_together_each_is_right_or_refused(truth, tmp_pat
 
 def test_the_lock_of_another_host_says_how_to_free_it(state, truth):
     lock = state / "lock-0123456789abcdef.json"
-    holder = {"host": "elsewhere", "boot": "", "space": "", "pid": 1, "start": "7", "since": "2026-01-01 00:00:00"}
+    holder = {"host": "elsewhere", "machine": "", "boot": "", "space": "", "pid": 1, "start": "7"}
+    holder["since"] = "2026-01-01 00:00:00"
     lock.write_text(json.dumps(holder))
     said = refusal(state)
-    assert "in use by process 1 on host 'elsewhere' since 2026-01-01 00:00:00" in said
+    assert "in use by process 1 on host 'elsewhere', since 2026-01-01 00:00:00" in said
     assert said.endswith(f"delete {str(lock)!r}")
     lock.unlink()
     np.testing.assert_array_equal(run(state), truth)
@@ -357,7 +358,7 @@ def test_a_lock_that_names_nobody_holds(state, text):
 
 def test_a_lock_is_free_once_its_process_has_ended(state, truth):
     code = (
-        "import json, sys; from dataclasses import asdict; from rlcore.execution.lock import Holder; "
+        "import json, sys; from dataclasses import asdict; from rlcore.execution.holder import Holder; "
         "print(json.dumps(asdict(Holder())))"
     )
     text = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
+import re
 import secrets
 import shutil
 import unicodedata
@@ -17,14 +19,20 @@ from rlcore.app.files.durable import sync_names, sync_tree, write_whole
 from rlcore.app.files.lock import LOCK, Lock
 from rlcore.app.files.owner import Owner
 from rlcore.app.files.zarr_input import is_zarr, stranger_in_image
+from rlcore.backend.host.interrupts import undisturbed
 from rlcore.errors import OutputError, caution
+from rlcore.execution.durable import open_regular
 
 PREFIX = ".rlcore-work-"
+_FOLDER = re.compile(re.escape(PREFIX) + "[0-9a-f]{12}")
 _LOCK = ".rlcore-lock-"
 _OWNER, _RESULT, _REAL, _OLD = "owner.json", "result", "float32.npy", "old"
 _OURS = (_OWNER, _RESULT, _REAL, "float32.new", _OLD, "decoded.npy", "decoded.new", "reserved")
 _BEGINNINGS = (f"{_OWNER}.", LOCK, ".rlcore-scratch-")
 """Beginnings of names with a random end: files that are not complete yet, and scratch files of the library."""
+_UNFINISHED = re.compile(re.escape(_OWNER) + r"\.[a-z0-9_]{8}")
+_TEXT = Owner(output="a").to_json()[:9].encode()
+"""Beginning of `owner.json`."""
 
 
 class LeftOverWarning(UserWarning):
@@ -108,15 +116,17 @@ class WorkFolder:
         """
         try:
             sync_tree(self.result)
-            self._note(replace(self.owner, finished=True))
-            self._rename(force)
-            sync_names(self.output.parent)
         except OSError as error:
             raise OutputError(
-                f"output {str(self.named)!r} cannot have its name: {error.strerror or error}; the result is complete "
-                f"in {str(self.result)!r}: move it where you want it"
+                f"output {str(self.named)!r} cannot be brought to the disk: {error.strerror or error}; run again"
             ) from error
-        self._note(replace(self.owner, finished=False))
+        # in between, a signal would leave a result that counts as complete and without its name
+        with undisturbed():
+            with self._naming():
+                self._note(replace(self.owner, finished=True))
+                self._rename(force)
+                sync_names(self.output.parent)
+            self._note(replace(self.owner, finished=False))
 
     def leave(self) -> None:
         """Removes what this run made, except what a later one is to resume from, and releases the lock."""
@@ -129,6 +139,17 @@ class WorkFolder:
         except OSError as error:
             caution(f"work folder {str(self.path)!r} cannot be removed: {error.strerror or error}", LeftOverWarning)
         self._lock.release()
+
+    @contextmanager
+    def _naming(self) -> Iterator[None]:
+        """Says of errors inside it that the result cannot have its name."""
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(
+                f"output {str(self.named)!r} cannot have its name: {error.strerror or error}; the result is complete "
+                f"in {str(self.result)!r}: move it where you want it"
+            ) from error
 
     def _note(self, owner: Owner) -> None:
         """Changes what `owner.json` says; the lock keeps saying what it said when it was taken."""
@@ -167,26 +188,38 @@ def working_on(output: Path, *, force_unlock: bool = False) -> Iterator[WorkFold
     OutputError
         If another run writes the output.
     """
-    work = WorkFolder(output, force_unlock=force_unlock)
+    work = None
     try:
+        with undisturbed():
+            work = WorkFolder(output, force_unlock=force_unlock)
         for folder, owner in work_folders(work.output.parent):
-            if owner is not None and owner.output == work.output.name and owner.gone:
+            if owner is None:
+                remove_unfinished(folder)
+            elif owner.output == work.output.name and owner.gone:
                 _tidy(folder, owner)
         yield work
     finally:
-        work.leave()
+        if work is not None:
+            with undisturbed():
+                work.leave()
 
 
 def work_folders(folder: Path) -> list[tuple[Path, Owner | None]]:
     """Returns the work folders in a folder, each with its owner; None if it does not say whose it is."""
     found = sorted(path for path in folder.iterdir() if path.name.startswith(PREFIX))
-    return [(path, _read(path / _OWNER)) for path in found if path.is_dir() and not path.is_symlink()]
+    found = [path for path in found if path.is_dir() and not path.is_symlink()]
+    owners = [Owner.read(path / _OWNER) for path in found]
+    # a copy that somebody has made is not the run's
+    return [
+        (path, owner if owner and owner.folder == path.name else None)
+        for path, owner in zip(found, owners, strict=True)
+    ]
 
 
 def locks(folder: Path) -> list[tuple[Path, Owner | None]]:
     """Returns the locks in a folder, each with its owner; None if it does not say whose it is."""
     found = sorted(path for path in folder.iterdir() if path.name.startswith(_LOCK))
-    return [(path, _read(path)) for path in found if path.is_file() and not path.is_symlink()]
+    return [(path, Owner.read(path)) for path in found if path.is_file() and not path.is_symlink()]
 
 
 def reason_to_keep(folder: Path, owner: Owner, *, force: bool = False) -> str | None:
@@ -243,6 +276,36 @@ def remove_entries(folder: Path, kept: tuple[str, ...] = ()) -> bool:
         return False
     folder.rmdir()
     return True
+
+
+def remove_unfinished(folder: Path, *, dry_run: bool = False) -> bool:
+    """Removes a work folder whose run was killed while it made the folder, and returns whether it is one.
+
+    If that run goes on after all it finds its folder gone, and makes another; until it has named its owner there is
+    nothing else in it.
+    """
+    entries = list(folder.iterdir())
+    if not _FOLDER.fullmatch(folder.name) or not all(map(_may_be_unfinished, entries)):
+        return False
+    if not dry_run:
+        for entry in entries:
+            entry.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it goes on, or another run has removed it
+            folder.rmdir()
+    return dry_run or not folder.exists()
+
+
+def _may_be_unfinished(path: Path) -> bool:
+    """Returns whether a file is an `owner.json` that had no name yet, of no process that is known to run."""
+    if not _UNFINISHED.fullmatch(path.name):
+        return False
+    try:
+        with os.fdopen(open_regular(path), "rb") as file:
+            text = file.read()
+    except OSError:
+        return False
+    owner = Owner.parse(text)
+    return _TEXT.startswith(text[: len(_TEXT)]) if owner is None else owner.gone
 
 
 def _claim(output: Path) -> tuple[Path, Owner]:
@@ -305,17 +368,11 @@ def _key(name: str, folder: Path) -> str:
     return hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
 
 
-def _read(path: Path) -> Owner | None:
-    try:
-        return Owner.parse(path.read_bytes())
-    except OSError:
-        return None
-
-
 def _mentions(log: Path, run: str) -> bool:
     """Returns whether a run log is there and has this identifier."""
     try:
-        return run in log.read_text("utf-8")
+        with os.fdopen(open_regular(log), "r", encoding="utf-8") as file:
+            return run in file.read()
     except (OSError, ValueError):
         return False
 
