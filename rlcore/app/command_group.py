@@ -52,6 +52,8 @@ class CommandGroup(click.Group):
         """Runs a command; with ``--debug`` prints the traceback of an error before it is told in one sentence."""
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt as stopped:
+            raise Cancelled("stopped on request") from stopped  # before click prints an empty line for it
         except Exception:
             if ctx.params.get("debug"):
                 traceback.print_exc()

@@ -26,6 +26,7 @@ from rlcore.backend import Backend
 from rlcore.errors import Cancelled, CheckpointError, InputError, OutputError
 from rlcore.execution.checkpoint import open_volume as map_new
 from rlcore.execution.kept_checkpoints import keep_checkpoints
+from rlcore.execution.lock import unlock
 from rlcore.execution.progress import Callback, CancelEvent, Progress
 from rlcore.optics.otf import one_otf
 from rlcore.optics.psf import PSF
@@ -242,6 +243,8 @@ class SeriesRun:
         checkpoint = run_log.volume(number) if run_log else None
         # a volume that is resumed has its own plan, which the library reads from its checkpoint
         resumed = checkpoint is not None and (checkpoint / "state.json").exists()
+        if checkpoint is not None and request.force_unlock:
+            unlock(checkpoint)  # which a run has held that the lock of the run log was taken over from
         try:
             with keep_checkpoints() as kept:
                 result = rlcore.deconvolve(
