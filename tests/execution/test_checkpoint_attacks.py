@@ -435,3 +435,12 @@ def test_no_thread_outlives_a_run(tmp_path):
     stop(tmp_path / "state")
     run(tmp_path / "state")
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("text", ["", "[" * 100_000, "[]", "null", "NaN", "9" * 5000, '{"program": "rlcore"}'])
+def test_a_state_that_is_none_is_refused_in_one_sentence(state, text):
+    (state / "state.json").write_text(text)
+    said = refusal(state)
+    assert f"checkpoint {str(state)!r} cannot be read: " in said
+    assert said.endswith("; remove it to start anew, or name another")
+    assert len(said) < 500
