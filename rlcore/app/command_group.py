@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from rlcore.app.interruption import INTERRUPTED, interruptible
+from rlcore.backend.discovery.patience import hangs_end
 from rlcore.errors import BudgetError, Cancelled, CheckpointError, CheckpointWriteError, InputError, RLCoreError
 
 FAILED, BAD_INPUT = 1, 2
@@ -29,7 +30,7 @@ class CommandGroup(click.Group):
         extra["prog_name"] = extra.get("prog_name") or "rlcore"
         try:
             _check_arguments(sys.argv[1:] if given is None else given)
-            with interruptible():
+            with interruptible(), hangs_end():
                 code = super().main(*args, **extra)
         except click.ClickException as error:
             code = _fail(_usage(error), BAD_INPUT)

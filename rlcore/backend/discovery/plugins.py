@@ -16,6 +16,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Literal
 
+from rlcore.backend.discovery.patience import answering, limit
 from rlcore.backend.host.interrupts import interrupts_noted, is_of_the_user
 from rlcore.errors import RLCoreError
 
@@ -67,7 +68,8 @@ class Plugins:
 
     def load(self, entry: EntryPoint) -> Callable[..., Any]:
         """The registered callable, imported; an error names the distribution that brought it."""
-        with contained(self.error, f"{self.called(entry)} cannot be imported"):
+        called, seconds = self.called(entry), limit()
+        with contained(self.error, f"{called} cannot be imported"), answering(called, seconds):
             thing = entry.load()
         if not callable(thing):
             raise self.incomplete(f"{self.called(entry)} is not callable: {entry.value}")
