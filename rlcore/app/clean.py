@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rlcore.app.files.left_overs import discard, locks, reason_to_keep, remove_unfinished, work_folders
 from rlcore.app.files.lock import remove_lock
 from rlcore.app.files.owner import Owner
-from rlcore.app.files.work_folder import discard, locks, reason_to_keep, remove_unfinished, work_folders
 from rlcore.errors import InputError
 
 

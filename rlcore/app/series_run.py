@@ -15,10 +15,11 @@ import rlcore
 from rlcore.app.file_request import FileRequest
 from rlcore.app.files.destination import check_room, hold_space
 from rlcore.app.files.layout import Place
+from rlcore.app.files.left_overs import remove
 from rlcore.app.files.opening import Opened
 from rlcore.app.files.output import Mapped, Output, Target, step_of, to_steps
 from rlcore.app.files.provenance import fingerprint
-from rlcore.app.files.work_folder import WorkFolder, remove
+from rlcore.app.files.work_folder import WorkFolder
 from rlcore.app.files.zarr_concurrency import limit_concurrency
 from rlcore.app.run_log import RunLog, is_output_of
 from rlcore.app.speed import Stopwatch

@@ -58,7 +58,9 @@ class Holder:
         return bool(self.start) and self._start_now() == self.start
 
     def __str__(self) -> str:
-        return f"process {self.pid} on host {self.host!r}, since {self.since}"
+        elsewhere = self.space and self.boot and self.boot == _text(_BOOT) and self.space != _space()
+        container = " in another container" if elsewhere else ""
+        return f"process {self.pid}{container} on host {self.host!r}, since {self.since}"
 
     def _start_now(self) -> str | None:
         """Returns the start of the process that has its number now: None if there is none, empty if it is not known."""

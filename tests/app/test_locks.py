@@ -13,8 +13,9 @@ import pytest
 from click.testing import CliRunner
 from fixtures.commands import PROGRAM, SIGNALLED, run
 
+from rlcore.app.files.left_overs import work_folders
 from rlcore.app.files.owner import Owner
-from rlcore.app.files.work_folder import work_folders, working_on
+from rlcore.app.files.work_folder import working_on
 from rlcore.app.main import main
 
 ENDED = 2**22 + 1
@@ -137,14 +138,14 @@ def test_a_copy_of_a_work_folder_and_names_that_lead_elsewhere_are_nobodys(tmp_p
         assert Owner.parse(text) is None
 
 
-@pytest.mark.parametrize("text", [None, "", "{\n", "whole"])
+@pytest.mark.parametrize("text", [None, "", "{\n", "part", "whole"])
 def test_a_work_folder_that_was_never_finished_goes(files, text):
     (files / WORK).mkdir()
     whole = Owner(output="other.tif", folder=WORK, pid=ENDED).to_json()
     for remove in (lambda: clean(files), lambda: run(files, "--force")):
         (files / WORK).mkdir(exist_ok=True)
         if text is not None:
-            (files / WORK / "owner.json.ab_d1234").write_text(whole if text == "whole" else text)
+            (files / WORK / "owner.json.ab_d1234").write_text({"whole": whole, "part": whole[:40]}.get(text, text))
         assert f"would remove {str(files / WORK)!r}" in clean(files, "--dry-run")
         assert (files / WORK).exists()
         remove()

@@ -41,6 +41,7 @@ def test_of_another_host_or_container_nothing_is_known(place, value):
     assert not there.gone
     assert not there.runs
     assert not other(**{place: value}).runs
+    assert (" in another container on host " in str(there)) is ((place, value) == ("space", "elsewhere"))
 
 
 @on_linux
