@@ -17,7 +17,7 @@ from rlcore.api.find_iterations import EARLIER, Found, Search
 from rlcore.api.request import Request
 from rlcore.api.settings import Settings, check_iterations
 from rlcore.backend import Backend
-from rlcore.backend.discovery.plugins import interrupts_noted
+from rlcore.backend.host.interrupts import interrupts_noted
 from rlcore.errors import InputError
 from rlcore.execution.checkpoint import Checkpoint
 from rlcore.execution.history import History, Info

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rlcore.app.files.left_overs import discard, locks, reason_to_keep, remove_unfinished, work_folders
 from rlcore.app.files.lock import remove_lock
 from rlcore.app.files.owner import Owner
-from rlcore.app.files.work_folder import discard, locks, reason_to_keep, work_folders
 from rlcore.errors import InputError
 
 
@@ -43,12 +43,9 @@ def clean(folder: Path, *, dry_run: bool = False, force: bool = False) -> list[s
 
 def _clean_folder(path: Path, owner: Owner | None, busy: set[str], dry_run: bool, force: bool) -> str:
     if owner is None:
-        # killed before it said whose it is, a run leaves an empty folder
-        if next(path.iterdir(), None) is not None:
-            return f"kept {str(path)!r}: it does not say whose it is"
-        if not dry_run:
-            path.rmdir()
-        return _removed(path, "an empty work folder", dry_run)
+        if remove_unfinished(path, dry_run=dry_run):
+            return _removed(path, "a work folder that was never finished", dry_run)
+        return f"kept {str(path)!r}: it does not say whose it is"
     reason = reason_to_keep(path, owner, force=force)
     if reason is None and owner.output in busy:
         reason = "another run writes this output"

@@ -13,7 +13,8 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from rlcore.app.interruption import INTERRUPTED
+from rlcore.app.interruption import INTERRUPTED, interruptible
+from rlcore.backend.discovery.patience import hangs_end
 from rlcore.errors import BudgetError, Cancelled, CheckpointError, CheckpointWriteError, InputError, RLCoreError
 
 FAILED, BAD_INPUT = 1, 2
@@ -29,7 +30,8 @@ class CommandGroup(click.Group):
         extra["prog_name"] = extra.get("prog_name") or "rlcore"
         try:
             _check_arguments(sys.argv[1:] if given is None else given)
-            code = super().main(*args, **extra)
+            with interruptible(), hangs_end():
+                code = super().main(*args, **extra)
         except click.ClickException as error:
             code = _fail(_usage(error), BAD_INPUT)
         except (Cancelled, KeyboardInterrupt, click.Abort) as stopped:
@@ -51,6 +53,8 @@ class CommandGroup(click.Group):
         """Runs a command; with ``--debug`` prints the traceback of an error before it is told in one sentence."""
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt as stopped:
+            raise Cancelled("stopped on request") from stopped  # before click prints an empty line for it
         except Exception:
             if ctx.params.get("debug"):
                 traceback.print_exc()

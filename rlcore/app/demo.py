@@ -12,6 +12,7 @@ import tifffile
 
 from rlcore.app import speed
 from rlcore.app.file_request import FileRequest
+from rlcore.app.files.destination import partial_output
 from rlcore.app.restore import restore
 from rlcore.app.run_summary import RunSummary
 from rlcore.backend import Volume
@@ -138,4 +139,5 @@ def _write(folder: Path, made: Phantom) -> None:
 def _write_imagej(path: Path, volume: Volume) -> None:
     z, y, x = VOXEL
     metadata = {"axes": "ZYX", "spacing": z, "unit": "micron"}
-    tifffile.imwrite(path, volume, imagej=True, resolution=(1 / x, 1 / y), metadata=metadata)
+    with partial_output(path) as partial:
+        tifffile.imwrite(partial, volume, imagej=True, resolution=(1 / x, 1 / y), metadata=metadata)

@@ -20,7 +20,7 @@ from rlcore.app.run_options import MEND
 from rlcore.app.whole_numbers import whole_number
 from rlcore.backend import Backend
 from rlcore.backend.discovery.selection import Choice, choose_backend
-from rlcore.errors import BackendError, InputError
+from rlcore.errors import BackendError, BackendUnavailable, InputError
 from rlcore.optics.psf import PSF
 from rlcore.planner import Plan
 
@@ -107,11 +107,17 @@ class FileRequest:
         ------
         InputError
             If the backend is not available.
+        BackendError
+            If it fails or hangs.
         """
         try:
             return choose_backend(self.backend, _index_or_name(self.device))
-        except BackendError as error:
+        except BackendUnavailable as error:
             # nothing has run yet, so the exit code is that of bad input, not of a failed run
+            raise InputError(str(error)) from error
+        except BackendError as error:
+            if error.__cause__ is not None:
+                raise  # what a backend has raised, or that it hangs, is no fault of its name
             raise InputError(str(error)) from error
 
     def prepare(self, image: Opened, psfs: list[ChannelPSF]) -> list[PSF]:

@@ -1,4 +1,4 @@
-"""Interruption of a run by signals: the first stops it cleanly, the second at once."""
+"""Interruption by signals: they end a command in order; of a run the first stops it cleanly, the second at once."""
 
 from __future__ import annotations
 
@@ -9,8 +9,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from rlcore.backend.host.interrupts import STOPPING, Handler
+
 INTERRUPTED = 130
 """Exit code of a run stopped by Ctrl-C, SIGTERM or SIGHUP: 128 + SIGINT, as shells report it."""
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Has SIGTERM and SIGHUP raise KeyboardInterrupt, as SIGINT does: at once, but nothing half-written is left."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    # a handler of a program that this one runs in, and signals that are ignored, stay
+    with _handled(stop, [number for number in STOPPING if signal.getsignal(number) is signal.SIG_DFL]):
+        yield
 
 
 @contextmanager
@@ -26,16 +40,20 @@ def stoppable(say: Callable[[str], None]) -> Iterator[threading.Event]:
         with contextlib.suppress(OSError):
             say("stopping after this step; once more to stop at once")
 
-    # Python allows signal handlers in the main thread only; elsewhere the event is never set
-    if threading.current_thread() is not threading.main_thread():
-        yield event
-        return
-    signals = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     # nohup has SIGHUP ignored, and a shell SIGINT in the background: they stay so
-    signals = [number for number in signals if signal.getsignal(number) is not signal.SIG_IGN]
-    before = [signal.signal(number, stop) for number in signals]
-    try:
+    with _handled(stop, [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]):
         yield event
+
+
+@contextmanager
+def _handled(handler: Handler, signals: list[int]) -> Iterator[None]:
+    # Python allows signal handlers in the main thread only; elsewhere nothing stops the run
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = [signal.signal(number, handler) for number in signals]
+    try:
+        yield
     finally:
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)
+        for number, handler_before in zip(signals, before, strict=True):
+            signal.signal(number, handler_before)

@@ -49,7 +49,11 @@ def main(context: click.Context, *, debug: bool) -> None:
 @click.option("--checkpoint", type=PATH, help="A folder for the run's state: the same command resumes from it.")
 @click.option("--report", type=PATH, help="An .html or .png file that shows what was gained.")
 @click.option("--force", is_flag=True, help="Replace the output, and the report, if they exist.")
-@click.option("--force-unlock", is_flag=True, help="Take over from a run on another host that has ended.")
+@click.option(
+    "--force-unlock",
+    is_flag=True,
+    help="Take over from a run on another host, or in another container, that has ended.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 def deconvolve(*, report: Path | None, as_json: bool, quiet: bool, **options: Any) -> None:
@@ -115,7 +119,9 @@ main.add_command(psf)
 @click.argument("folder", type=PATH, default=Path())
 @click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
 @click.option(
-    "--force", is_flag=True, help="Also what runs on other hosts left, and results and volumes that were finished."
+    "--force",
+    is_flag=True,
+    help="Also what runs elsewhere left, on other hosts or in other containers, and finished results.",
 )
 def clean(*, folder: Path, dry_run: bool, force: bool) -> None:
     """Remove what killed runs left in FOLDER: work folders and locks, never those of a run that goes on."""

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from rlcore.app.files.durable import write_whole
+from rlcore.app.files.left_overs import LeftOverWarning
 from rlcore.app.files.lock import LOCK, Lock
 from rlcore.app.files.owner import Owner
-from rlcore.app.files.work_folder import LeftOverWarning
 from rlcore.errors import CheckpointError, caution
 from rlcore.planner import Plan
 

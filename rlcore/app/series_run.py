@@ -15,10 +15,11 @@ import rlcore
 from rlcore.app.file_request import FileRequest
 from rlcore.app.files.destination import check_room, hold_space
 from rlcore.app.files.layout import Place
+from rlcore.app.files.left_overs import remove
 from rlcore.app.files.opening import Opened
 from rlcore.app.files.output import Mapped, Output, Target, step_of, to_steps
 from rlcore.app.files.provenance import fingerprint
-from rlcore.app.files.work_folder import WorkFolder, remove
+from rlcore.app.files.work_folder import WorkFolder
 from rlcore.app.files.zarr_concurrency import limit_concurrency
 from rlcore.app.run_log import RunLog, is_output_of
 from rlcore.app.speed import Stopwatch
@@ -26,6 +27,7 @@ from rlcore.backend import Backend
 from rlcore.errors import Cancelled, CheckpointError, InputError, OutputError
 from rlcore.execution.checkpoint import open_volume as map_new
 from rlcore.execution.kept_checkpoints import keep_checkpoints
+from rlcore.execution.lock import unlock
 from rlcore.execution.progress import Callback, CancelEvent, Progress
 from rlcore.optics.otf import one_otf
 from rlcore.optics.psf import PSF
@@ -242,6 +244,8 @@ class SeriesRun:
         checkpoint = run_log.volume(number) if run_log else None
         # a volume that is resumed has its own plan, which the library reads from its checkpoint
         resumed = checkpoint is not None and (checkpoint / "state.json").exists()
+        if checkpoint is not None and request.force_unlock:
+            unlock(checkpoint)  # which a run has held that the lock of the run log was taken over from
         try:
             with keep_checkpoints() as kept:
                 result = rlcore.deconvolve(

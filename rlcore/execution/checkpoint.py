@@ -295,7 +295,7 @@ class Checkpoint:
     def _read(self) -> None:
         try:
             found = _decode(read_own(self.folder / _STATE))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             what = error.strerror if isinstance(error, OSError) else error
             raise CheckpointError(
                 f"checkpoint {str(self.folder)!r} cannot be read: {what}; remove it to start anew, or name another"

@@ -31,20 +31,35 @@ def open_own(path: Path, *, write: bool = False) -> int:
     OSError
         If it is a link, has another name elsewhere, or is no regular file: then it may be someone else's.
     """
-    _check_own(path, os.lstat(path))  # before opening, which waits for a writer if it is a pipe
-    handle = os.open(path, (os.O_RDWR if write else os.O_RDONLY) | _FLAGS)
-    try:
-        _check_own(path, os.fstat(handle))
-    except OSError:
+    handle = open_regular(path, write=write)
+    if os.fstat(handle).st_nlink > 1:
         os.close(handle)
-        raise
+        raise _not_regular(path)
     return handle
 
 
-def read_own(path: Path) -> bytes:
-    """All bytes of a file that is no link."""
+def open_regular(path: Path, *, write: bool = False) -> int:
+    """A file that exists, opened for reading, or for writing too; never waits for a pipe, or asks a device.
+
+    Raises
+    ------
+    OSError
+        If it is a link or no regular file.
+    """
+    if not stat.S_ISREG(os.lstat(path).st_mode):  # before opening, which may already do something to a device
+        raise _not_regular(path)
+    # it may have changed meanwhile
+    handle = os.open(path, (os.O_RDWR if write else os.O_RDONLY) | _FLAGS | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise _not_regular(path)
+    return handle
+
+
+def read_own(path: Path, *, most: int = -1) -> bytes:
+    """All bytes of a file that is no link, or the first ones."""
     with os.fdopen(open_own(path), "rb") as file:
-        return file.read()
+        return file.read(most)
 
 
 def write_whole(path: Path, content: bytes, token: str) -> None:
@@ -135,6 +150,5 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _check_own(path: Path, found: os.stat_result) -> None:
-    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
-        raise OSError(errno.EINVAL, f"{path.name!r} is a link or no regular file", str(path))
+def _not_regular(path: Path) -> OSError:
+    return OSError(errno.EINVAL, f"{path.name!r} is a link or no regular file", str(path))

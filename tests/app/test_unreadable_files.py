@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 
 import numpy as np
@@ -227,3 +228,27 @@ def test_the_psf_is_read_within_the_same_boundary(files):
     content = (files / "psf.npy").read_bytes()
     (files / "psf.npy").write_bytes(content[:-1])
     refused(run(files, psf="psf.npy"), "psf ", "is cut short")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes are POSIX's")
+@pytest.mark.parametrize("kind", ["pipe", "folder"])
+def test_planes_in_a_file_that_is_none_are_refused_before_it_is_opened(files, kind):
+    text = tifffile.OmeXml()
+    text.addimage("uint16", IMAGE.shape, (IMAGE.shape[0], 1, 1, *IMAGE.shape[1:], 1), axes="ZYX")
+    named = '<UUID FileName="other.ome.tif">urn:uuid:12345678-1234-1234-1234-123456789012</UUID></TiffData>'
+    xml = re.sub("<TiffData([^>]*)/>", rf"<TiffData\1>{named}", text.tostring(declaration=True))
+    tifffile.imwrite(files / "image.ome.tif", IMAGE, description=xml, metadata=None)
+    other = files / "other.ome.tif"
+    os.mkfifo(other) if kind == "pipe" else other.mkdir()
+    refused(run(files, image="image.ome.tif"), "has planes in 'other.ome.tif' by its OME-XML")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes are POSIX's")
+@pytest.mark.parametrize("text", [None, "[" * 100_000, "[]", "null"])
+def test_an_array_of_an_output_whose_metadata_are_none_is_not_replaced(files, text):
+    group = files / "out.zarr"
+    (group / "0").mkdir(parents=True)
+    (group / "zarr.json").write_text("{}")
+    metadata = group / "0" / "zarr.json"
+    os.mkfifo(metadata) if text is None else metadata.write_text(text)
+    refused(run(files, "--force", output="out.zarr"), "holds '0', which is no part of an image")

@@ -239,7 +239,7 @@ def test_clean_leaves_what_only_looks_like_ours(files):
     (files / ".rlcore-work-mine" / "photos.tif").write_text("mine")
     (files / ".rlcore-work-link").symlink_to(files)
     (files / ".rlcore-lock-mine").write_text("mine")
-    (files / ".rlcore-work-empty").mkdir()
+    (files / ".rlcore-work-0123456789ab").mkdir()
     clean(files, "--force")
     assert ours(files) == [".rlcore-lock-mine", ".rlcore-work-link", ".rlcore-work-mine"]
     assert (files / ".rlcore-work-mine" / "photos.tif").read_text() == "mine"

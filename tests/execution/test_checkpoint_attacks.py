@@ -345,10 +345,11 @@ def test_of_processes_that_come_together_each_is_right_or_refused(truth, tmp_pat
 
 def test_the_lock_of_another_host_says_how_to_free_it(state, truth):
     lock = state / "lock-0123456789abcdef.json"
-    holder = {"host": "elsewhere", "boot": "", "space": "", "pid": 1, "start": "7", "since": "2026-01-01 00:00:00"}
+    holder = {"host": "elsewhere", "machine": "", "boot": "", "space": "", "pid": 1, "start": "7"}
+    holder["since"] = "2026-01-01 00:00:00"
     lock.write_text(json.dumps(holder))
     said = refusal(state)
-    assert "in use by process 1 on host 'elsewhere' since 2026-01-01 00:00:00" in said
+    assert "in use by process 1 on host 'elsewhere', since 2026-01-01 00:00:00" in said
     assert said.endswith(f"delete {str(lock)!r}")
     lock.unlink()
     np.testing.assert_array_equal(run(state), truth)
@@ -362,7 +363,7 @@ def test_a_lock_that_names_nobody_holds(state, text):
 
 def test_a_lock_is_free_once_its_process_has_ended(state, truth):
     code = (
-        "import json, sys; from dataclasses import asdict; from rlcore.execution.lock import Holder; "
+        "import json, sys; from dataclasses import asdict; from rlcore.execution.holder import Holder; "
         "print(json.dumps(asdict(Holder())))"
     )
     text = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
@@ -439,3 +440,12 @@ def test_no_thread_outlives_a_run(tmp_path):
     stop(tmp_path / "state")
     run(tmp_path / "state")
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("text", ["", "[" * 100_000, "[]", "null", "NaN", "9" * 5000, '{"program": "rlcore"}'])
+def test_a_state_that_is_none_is_refused_in_one_sentence(state, text):
+    (state / "state.json").write_text(text)
+    said = refusal(state)
+    assert f"checkpoint {str(state)!r} cannot be read: " in said
+    assert said.endswith("; remove it to start anew, or name another")
+    assert len(said) < 500

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from rlcore.app.files.owner import Owner
 from rlcore.errors import OutputError
+from rlcore.execution.durable import open_regular
 
 try:
     import fcntl
@@ -20,6 +21,8 @@ except ImportError:  # there is none on Windows
 
 LOCK = "lock."
 """Beginning of the names of locks that are not complete yet."""
+_LONGEST = 1 << 16
+"""Bytes of a lock that are read."""
 
 
 class Lock:
@@ -56,7 +59,7 @@ class Lock:
             while not _linked(made, path):
                 with _opened(path) as held:
                     if held is not None:
-                        _check(path, Owner.parse(held.read()), what, force)
+                        _check(path, Owner.parse(held.read(_LONGEST)), what, force)
                         made.replace(path)
                         return
         finally:
@@ -66,7 +69,7 @@ class Lock:
     def held(self) -> bool:
         """True if the lock is still this run's; false once another has taken it by force."""
         with _opened(self.path) as file:
-            return file is not None and Owner.parse(file.read()) == self._owner
+            return file is not None and Owner.parse(file.read(_LONGEST)) == self._owner
 
     def release(self) -> None:
         """Removes the lock, unless another run has taken it by force."""
@@ -109,7 +112,7 @@ def _check(path: Path, holder: Owner | None, what: str, force: bool) -> None:
 def remove_lock(path: Path, owner: Owner) -> bool:
     """Removes a lock if it is this owner's, and returns whether it was."""
     with _opened(path) as file:
-        ours = file is not None and Owner.parse(file.read()) == owner
+        ours = file is not None and Owner.parse(file.read(_LONGEST)) == owner
         if ours:
             path.unlink()
     return ours
@@ -119,8 +122,8 @@ def remove_lock(path: Path, owner: Owner) -> bool:
 def _opened(path: Path) -> Iterator[BinaryIO | None]:
     """Opens a lock while no other process changes it; yields None if it is gone."""
     try:
-        # a link is none of ours
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        # a link is none of ours, nor is a pipe, which would be waited for
+        handle = open_regular(path)
     except FileNotFoundError:
         yield None
         return

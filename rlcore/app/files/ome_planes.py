@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from xml.etree import ElementTree
 
 import tifffile
@@ -36,6 +37,24 @@ def check_ome(file: str, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries
             f"{page.imagewidth}; get it again from where it came"
         )
     _check_planes(file, tif, root, pixels, math.prod(sizes[letter] for letter in "CZT"))
+
+
+def check_files(path: Path, file: str, tif: tifffile.TiffFile) -> None:
+    """Checks that files in which a file's OME-XML places planes can be opened: opening a pipe would wait for ever.
+
+    Raises
+    ------
+    InputError
+        If one is there, and is no regular file.
+    """
+    try:
+        root = ElementTree.fromstring(tif.ome_metadata or "")
+    except ElementTree.ParseError:
+        return  # whether it needs metadata at all is seen later
+    for uuid in root.iter():
+        name = uuid.get("FileName")
+        if name and (path.parent / name).exists() and not (path.parent / name).is_file():
+            raise InputError(f"{file} has planes in {name!r} by its OME-XML, which is no regular file; move that away")
 
 
 def _check_planes(

@@ -16,7 +16,7 @@ import tifffile
 from rlcore.app.files.boundary import reading
 from rlcore.app.files.description import Description
 from rlcore.app.files.layout import Index, Layout, Pick, lay_out
-from rlcore.app.files.ome_planes import check_ome
+from rlcore.app.files.ome_planes import check_files, check_ome
 from rlcore.app.files.tiff_scale import read_voxel
 from rlcore.app.files.tiff_structure import PageKind, check_structure
 from rlcore.app.files.voxel import Dialect
@@ -76,6 +76,7 @@ def read_tiff(path: Path, file: str, pick: Pick) -> tuple[Description, Layout, n
         raise InputError(f"{file} cannot be read: it is empty; get it again from where it came")
     kinds = check_structure(path, file)
     with tifffile.TiffFile(path) as tif:
+        check_files(path, file, tif)
         pages = _Pages()
         with pages.counted():
             empty = not tif.series

@@ -52,9 +52,11 @@ def stranger_in_image(path: Path) -> str | None:
 def _is_array(path: Path) -> bool:
     if (path / ".zarray").is_file():
         return True
+    metadata = path / "zarr.json"
     try:
-        return bool(json.loads((path / "zarr.json").read_bytes())["node_type"] == "array")
-    except (OSError, ValueError, KeyError, TypeError):
+        # reading a pipe would wait for ever
+        return metadata.is_file() and bool(json.loads(metadata.read_bytes())["node_type"] == "array")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rlcore.backend import Device
+from rlcore.backend.discovery.patience import remember
 from rlcore.backend.discovery.plugins import claimed, owners
 from rlcore.backend.discovery.registry import BACKENDS, Finding, ask
 
@@ -50,6 +51,7 @@ def ask_apart(name: str, entries: list[EntryPoint], seconds: float) -> Finding:
         code = _run([sys.executable, "-c", _CODE, name, str(answer), json.dumps(sys.path)], seconds)
         called = BACKENDS.called(entries[0])
         if code is None:
+            remember(called, seconds)
             return Finding(name, "broken", by, reason=f"{called} gave no answer within {seconds:g} s")
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             with answer.open("rb") as stream:

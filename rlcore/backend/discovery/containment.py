@@ -15,8 +15,9 @@ from typing import Any
 from rlcore.backend import Backend
 from rlcore.backend.adapter import METHODS
 from rlcore.backend.discovery.answers import ANSWERS
-from rlcore.backend.discovery.plugins import is_of_the_user, owner, say
+from rlcore.backend.discovery.plugins import owner, say
 from rlcore.backend.discovery.registry import installed
+from rlcore.backend.host.interrupts import is_of_the_user
 from rlcore.errors import BackendError
 
 _PASS = (BackendError, MemoryError)

@@ -7,18 +7,17 @@ nothing until someone names it; then its own error is told.
 from __future__ import annotations
 
 import difflib
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from types import FrameType
 from typing import Any, Literal
 
+from rlcore.backend.discovery.patience import answering, limit
+from rlcore.backend.host.interrupts import interrupts_noted, is_of_the_user
 from rlcore.errors import RLCoreError
 
 State = Literal["usable", "unavailable", "broken", "incomplete", "ambiguous"]
@@ -69,7 +68,8 @@ class Plugins:
 
     def load(self, entry: EntryPoint) -> Callable[..., Any]:
         """The registered callable, imported; an error names the distribution that brought it."""
-        with contained(self.error, f"{self.called(entry)} cannot be imported"):
+        called, seconds = self.called(entry), limit()
+        with contained(self.error, f"{called} cannot be imported"), answering(called, seconds):
             thing = entry.load()
         if not callable(thing):
             raise self.incomplete(f"{self.called(entry)} is not callable: {entry.value}")
@@ -151,47 +151,6 @@ def contained(kind: type[RLCoreError], what: str, *passing: type[Exception]) -> 
             if is_of_the_user(error):
                 raise
             raise kind(f"{what}: {say(error)}") from error
-
-
-_noted: list[list[int]] = []
-"""For every `interrupts_noted` that is entered, the signals that have arrived in it."""
-
-
-def is_of_the_user(error: BaseException) -> bool:
-    """True if an error is a KeyboardInterrupt that the user may have caused; False if code has raised it by itself.
-
-    Python raises it for a signal in the main thread alone. Outside of `interrupts_noted` it may always be the user's.
-    """
-    if not isinstance(error, KeyboardInterrupt) or threading.current_thread() is not threading.main_thread():
-        return False
-    return not _noted or bool(_noted[-1])
-
-
-@contextmanager
-def interrupts_noted() -> Iterator[None]:
-    """Notes whether SIGINT arrives, so that `is_of_the_user` can tell."""
-    arrived: list[int] = []
-    before = signal.getsignal(signal.SIGINT)
-
-    def note(number: int, frame: FrameType | None) -> None:
-        arrived.append(number)
-        assert callable(before)
-        before(number, frame)
-
-    # only the main thread sets handlers, and only there KeyboardInterrupt is raised for a signal
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    if callable(before):  # else signals raise nothing
-        signal.signal(signal.SIGINT, note)
-    _noted.append(arrived)
-    try:
-        yield
-    finally:
-        _noted.pop()
-        # a plugin may have installed a handler of its own, which stays
-        if signal.getsignal(signal.SIGINT) is note:
-            signal.signal(signal.SIGINT, before)
 
 
 def _line(error: BaseException) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from rlcore.backend import Backend, Device
 from rlcore.backend.adapter import REQUIRED, adapt
+from rlcore.backend.discovery.patience import answering, limit
 from rlcore.backend.discovery.plugins import Plugins, State, claimed, contained, owners
 from rlcore.errors import BackendError, BackendUnavailable, IncompleteBackend
 
@@ -101,14 +102,15 @@ def installed() -> Iterable[EntryPoint]:
 
 def _create(entry: EntryPoint, device: str | int | None) -> Backend[Any]:
     """The backend of one entry point; failures name the distribution that brought it."""
-    factory = BACKENDS.load(entry)
-    with contained(BackendError, f"{BACKENDS.called(entry)} failed to start", BackendUnavailable, IncompleteBackend):
+    factory, called, seconds = BACKENDS.load(entry), BACKENDS.called(entry), limit()
+    failed = contained(BackendError, f"{called} failed to start", BackendUnavailable, IncompleteBackend)
+    with failed, answering(called, seconds):
         abstract = getattr(factory, "__abstractmethods__", ())
         if missing := [member for member in REQUIRED if member in abstract]:
-            raise IncompleteBackend(f"{BACKENDS.called(entry)} lacks {', '.join(missing)}")
+            raise IncompleteBackend(f"{called} lacks {', '.join(missing)}")
         backend = factory(device)
         if missing := [member for member in REQUIRED if not hasattr(backend, member)]:
-            raise IncompleteBackend(f"{BACKENDS.called(entry)} lacks {', '.join(missing)}")
+            raise IncompleteBackend(f"{called} lacks {', '.join(missing)}")
         return adapt(backend)
 
 
