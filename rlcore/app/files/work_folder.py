@@ -16,6 +16,7 @@ from pathlib import Path
 from rlcore.app.files.durable import sync_names, sync_tree, write_whole
 from rlcore.app.files.lock import LOCK, Lock
 from rlcore.app.files.owner import Owner
+from rlcore.app.files.run_state import resumes
 from rlcore.app.files.zarr_input import is_zarr, stranger_in_image
 from rlcore.errors import OutputError, caution
 
@@ -207,8 +208,7 @@ def reason_to_keep(folder: Path, owner: Owner, *, force: bool = False) -> str | 
         return None
     if owner.finished and os.path.lexists(folder / _RESULT):
         return f"it holds the complete result {str(folder / _RESULT)!r}"
-    log = Path(owner.checkpoint) / "run.json"
-    if owner.run and _mentions(log, owner.run):
+    if owner.run and resumes(Path(owner.checkpoint), owner.run):
         return f"the run of checkpoint {owner.checkpoint!r} resumes from it"
     return None
 
@@ -253,6 +253,7 @@ def _claim(output: Path) -> tuple[Path, Owner]:
         try:
             path.mkdir()
             write_whole(path / _OWNER, owner.to_json())
+            sync_names(output.parent)  # a run log must never speak of a folder that a loss of power took
         except OSError as error:
             # the name is taken, or `rlcore clean` has removed the folder while it was still empty
             if error.errno in (errno.EEXIST, errno.ENOENT) and output.parent.is_dir():
@@ -310,14 +311,6 @@ def _read(path: Path) -> Owner | None:
         return Owner.parse(path.read_bytes())
     except OSError:
         return None
-
-
-def _mentions(log: Path, run: str) -> bool:
-    """Returns whether a run log is there and has this identifier."""
-    try:
-        return run in log.read_text("utf-8")
-    except (OSError, ValueError):
-        return False
 
 
 def remove(path: Path) -> None:
