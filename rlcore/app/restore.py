@@ -82,9 +82,9 @@ def restore(
         target = _target(request, image, plan, files, prepared)
         run = SeriesRun(request, image, psfs, backend, target, work, callback, cancel, info=info)
         done = run.write(after)
-    # a run that may stop early cannot be timed per volume: its number of iterations is not known beforehand
-    if done.seconds_per_volume and request.settings().ends == "none":
-        speed.remember(backend, plan, done.seconds_per_volume)
+        # a run that may stop early cannot be timed per volume: its number of iterations is not known beforehand
+        if done.seconds_per_volume and request.settings().ends == "none":
+            speed.remember(backend, plan, done.seconds_per_volume)
     return _report(request, image, target, done, time.perf_counter() - began)
 
 
