@@ -77,7 +77,7 @@ def finished():
 def ours():
     """What the run has made; a work folder that was killed before it says whose it is may be anybody's."""
     names = [name for name in os.listdir() if name.startswith(".rlcore") or name == "state"]
-    return sorted(name for name in names if not name.startswith(".rlcore-work-") or os.path.exists(f"{name}/owner.json"))
+    return sorted(n for n in names if not n.startswith(".rlcore-work-") or os.path.exists(f"{n}/owner.json"))
 
 assert run(command("truth" + output))[0] == 0
 truth = voxels("truth" + output)

@@ -17,6 +17,7 @@ folder: a run that is killed at the very end is known by it as complete.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -101,6 +102,16 @@ def lasts(folder: Path) -> list[Path]:
     if not beside.parent.is_dir():
         return []
     return sorted(path for path in beside.parent.iterdir() if path.name.startswith(beside.name))
+
+
+def readable_lasts(folder: Path) -> list[Path]:
+    """Returns the last states in a folder of outputs, of whatever checkpoint; files that only look like one are not."""
+    found = []
+    for path in sorted(path for path in folder.iterdir() if path.name.startswith(LAST)):
+        with contextlib.suppress(OSError, ValueError):
+            read_state(path)
+            found.append(path)
+    return found
 
 
 def move_out(folder: Path, run: str) -> Path:
