@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tifffile
 from click.testing import CliRunner
-from fixtures.commands import IMAGE, PSF, run
+from fixtures.commands import IMAGE, run
 
 from rlcore.app import run_log, series_run
 from rlcore.app.files import output as output_module
@@ -255,7 +255,7 @@ class TestTheInputs:
 
     def test_the_centre_of_a_psf_counts(self, stack, restored):
         stopped(stack, restored, "--psf-as-is")
-        result = again(stack, "--psf-as-is", "--psf-centre", "2,3,3")
+        result = again(stack, "--psf-as-is", "--psf-centre", "1,2,2")
         assert result.exit_code == 2
         assert "is of another run, with other psf" in result.stderr
 
