@@ -159,5 +159,5 @@ def _report(request: FileRequest, image: Opened, target: Target, done: SeriesRes
 
 def _plan_of(request: FileRequest, image: Opened, psf: PSF, backend: Backend[Any]) -> Plan:
     """Returns the plan of the checkpoint to resume from, else a new plan."""
-    state = state_of(request.checkpoint)  # one that cannot be read is refused by the run itself
+    state = state_of(request.checkpoint, request.output)  # one that cannot be read is refused by the run itself
     return request.plan(image.volume(Place()), psf, backend) if state is None else state.plan

@@ -22,7 +22,6 @@ from rlcore.execution.kept_checkpoints import discard
 from rlcore.planner import Plan
 
 _LOCKED, _VOLUME = "run.lock", "volume-"
-_VOLUMES = re.compile(f"{_VOLUME}[0-9]+")
 _FIRST_STATE = re.compile(r"run-[0-9a-f]{16}\.new")
 """A first state that was never finished, by a process whose token nobody knows any more."""
 _UNFINISHED_LOCK = re.compile(rf"{re.escape(LOCK)}[a-z0-9_]{{8}}")
@@ -160,9 +159,8 @@ class RunLog:
     def remove(self) -> None:
         """Removes what the run has put in the folder, then the folder if nothing else is in it, and its state last."""
         try:
-            for path in self.folder.iterdir():
-                if _VOLUMES.fullmatch(path.name):
-                    discard(path)
+            for number in range(len(self._identity["order"])):
+                discard(self.volume(number))
             last = move_out(self.folder, self.run)
             self._lock.release()
             if not self._remove_folder(last):
@@ -174,11 +172,12 @@ class RunLog:
             last.unlink(missing_ok=True)
             if last.parent == self.folder:
                 self._remove_folder()
-        except OSError as error:
+        except (OSError, CheckpointError) as error:
             self._lock.release()
+            what = getattr(error, "strerror", None) or error
             caution(
-                f"the output is complete, but its checkpoint folder {str(self.folder)!r} could not be removed: "
-                f"{error.strerror or error}; remove it by hand",
+                f"the output is complete, but its checkpoint folder {str(self.folder)!r} could not be removed: {what}; "
+                "remove it by hand",
                 LeftOverWarning,
             )
 
@@ -226,7 +225,7 @@ class RunLog:
                 state = read_state(path)
             except (OSError, ValueError):
                 continue  # nobody knows whose it is
-            if state.output == _mark_of(self._output) and not os.path.lexists(self.folder / STATE):
+            if state.has_written(self._output) and not os.path.lexists(self.folder / STATE):
                 path.rename(self.folder / STATE)
             else:
                 path.unlink()
@@ -251,13 +250,6 @@ def _read_sum(checksum: Callable[[int], int], number: int) -> int | None:
     """Returns the checksum of a volume; None if it cannot be read any more."""
     try:
         return checksum(number)
-    except OSError:
-        return None
-
-
-def _mark_of(output: Path) -> list[Any] | None:
-    try:
-        return mark(output)
     except OSError:
         return None
 

@@ -459,9 +459,13 @@ def _make_folder(folder: Path) -> bool:
 def decode_state(text: bytes) -> dict[str, Any]:
     """The state that a file holds; raises ValueError, with the reason, if it is not as it was written."""
     found = unseal(text, _PROGRAM, FORMAT)
-    # names of files are made of these
-    names = [*found.get("finished", ()), *found.get("volumes", ())]
-    if not all(map(_VOLUME.fullmatch, names)) or not _TOKEN.fullmatch(found.get("token", "")):
+    try:
+        names = [*found.get("finished", ()), *found.get("volumes", ())]
+        # names of files are made of these
+        known = all(map(_VOLUME.fullmatch, names)) and _TOKEN.fullmatch(found.get("token", ""))
+    except TypeError:
+        known = False
+    if not known:
         raise ValueError("its state names unknown files")
     return found
 

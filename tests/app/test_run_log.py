@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import shutil
 import socket
 import zlib
 from pathlib import Path
@@ -263,20 +262,25 @@ class TestTheInputs:
 class TestFilesOfTheUser:
     NAMES = ("run.json.backup", "lock.txt", "lock.mine1234", "run-notes.new", "run.json.abcdefgh", "state.json")
 
-    def test_those_in_the_checkpoint_folder_stay(self, stack, restored):
-        stopped(stack, restored)
+    def test_those_in_the_checkpoint_folder_stay(self, stack, restored, monkeypatch):
+        with monkeypatch.context() as patched:
+            # as a run leaves them that is killed between its state and the checkpoint of the volume before
+            patched.setattr(checkpoint_module.Checkpoint, "remove", checkpoint_module.Checkpoint.close)
+            stopped(stack, restored)
+        assert (stack / "state" / "volume-1" / "state.json").exists()
         for name in self.NAMES:
             (stack / "state" / name).write_text("mine")
-        for number in (1, 2, 7):
-            (stack / "state" / f"volume-{number}").mkdir(exist_ok=True)
-            (stack / "state" / f"volume-{number}" / "notes.npy").write_text("mine")
-        shutil.rmtree(stack / "state" / "volume-2")
-        (stack / "state" / "volume-7" / "result.npy").write_text("mine")
+        (stack / "state" / "lock.empty").write_text("")
+        (stack / "state" / "volume-7").mkdir()
+        for name in ("volume-1/notes.npy", "volume-7/notes.npy", "volume-7/result.npy"):
+            (stack / "state" / name).write_text("mine")
         result = again(stack)
         assert result.exit_code == 0, result.output
         assert "stays, since it holds" in result.stderr
         left = sorted(str(path.relative_to(stack / "state")) for path in (stack / "state").rglob("*") if path.is_file())
-        assert left == sorted([*self.NAMES, "volume-1/notes.npy", "volume-7/notes.npy", "volume-7/result.npy"])
+        assert left == sorted(
+            [*self.NAMES, "lock.empty", "volume-1/notes.npy", "volume-7/notes.npy", "volume-7/result.npy"]
+        )
 
     @pytest.mark.parametrize("name", NAMES)
     def test_a_folder_with_one_is_refused(self, stack, name):
@@ -317,7 +321,9 @@ class TestTheEnd:
     def test_the_last_state_of_an_output_that_is_gone_goes(self, stack, monkeypatch):
         self.ended(stack, monkeypatch)
         (stack / "out.tif").unlink()
-        assert again(stack).exit_code == 0
+        # another run now, which must not take over its plan
+        result = again(stack, "-n", "3")
+        assert result.exit_code == 0, result.output
         assert ours(stack) == []
 
     def test_clean_removes_it_and_nothing_that_only_looks_like_it(self, stack, monkeypatch):
@@ -377,15 +383,19 @@ class TestTheDisk:
     def test_a_state_speaks_of_nothing_that_a_loss_of_power_takes(self, stack, monkeypatch):
         """Before the first state is written, each name on the way to the voxels is on the disk."""
         (stack / "states").mkdir()
-        synced, fsync, write = set(), os.fsync, run_log.RunState.write
+        synced, fsync, write = {}, os.fsync, run_log.RunState.write
 
         def noted(handle):
-            synced.add(Path(f"/proc/self/fd/{handle}").resolve())
+            path = Path(f"/proc/self/fd/{handle}").resolve()
+            synced[path] = {each.name for each in path.iterdir()} if path.is_dir() else None
             fsync(handle)
 
         def first(state, folder):
             [work] = stack.glob(".rlcore-work-*")
-            assert {stack, work, work / "result", stack / "states"} <= synced
+            assert work / "result" in synced
+            assert work.name in synced[stack]
+            assert "result" in synced[work]
+            assert "state" in synced[stack / "states"]
             write(state, folder)
 
         monkeypatch.setattr(os, "fsync", noted)

@@ -52,6 +52,13 @@ class RunState:
     output: list[Any] | None = None
     step: float | None = None
 
+    def has_written(self, output: Path) -> bool:
+        """Returns whether a file or a Zarr is the complete output of the run, and as the run has left it."""
+        try:
+            return self.output is not None and self.output == mark(output)
+        except OSError:
+            return False
+
     def write(self, folder: Path) -> None:
         """Brings the state to the disk."""
         content = {name: getattr(self, name) for name in ("identity", "run", "frame", "output", "step")}
@@ -86,13 +93,19 @@ def read_state(path: Path) -> RunState:
     return state
 
 
-def state_of(folder: Path | None) -> RunState | None:
-    """Returns the state in a checkpoint folder, or the last one beside it; None if neither can be read."""
-    for path in () if folder is None else (folder / STATE, *lasts(folder)):
-        try:
-            return read_state(path)
-        except (OSError, ValueError):
-            continue
+def state_of(folder: Path | None, output: Path) -> RunState | None:
+    """Returns the state in a checkpoint folder, or a last one beside it of a run that has written this output.
+
+    Returns None if there is none that can be read.
+    """
+    if folder is None:
+        return None
+    inside = os.path.lexists(folder / STATE)
+    for path in [folder / STATE] if inside else lasts(folder):
+        with contextlib.suppress(OSError, ValueError):
+            state = read_state(path)
+            if inside or state.has_written(output):
+                return state
     return None
 
 
@@ -133,11 +146,8 @@ def mark(path: Path) -> list[Any]:
 
 def is_output_of(folder: Path | None, output: Path) -> bool:
     """Returns whether a checkpoint is of a run that has written this output, and was killed before it could say so."""
-    state = state_of(folder)
-    try:
-        return state is not None and state.output is not None and state.output == mark(output)
-    except OSError:
-        return False
+    state = state_of(folder, output)
+    return state is not None and state.has_written(output)
 
 
 def resumes(folder: Path, run: str) -> bool:
