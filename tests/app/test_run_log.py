@@ -293,7 +293,7 @@ class TestFilesOfTheUser:
 
 
 class TestTheEnd:
-    def ended(self, stack, monkeypatch):
+    def ended(self, stack, monkeypatch, output="out.tif"):
         """The last state of a run that was killed before its very last operation."""
         move, kept = run_log.move_out, {}
 
@@ -303,7 +303,7 @@ class TestTheEnd:
             return path
 
         monkeypatch.setattr(run_log, "move_out", remembered)
-        assert again(stack).exit_code == 0
+        assert again(stack, output=output).exit_code == 0
         monkeypatch.undo()
         [(path, content)] = kept.items()
         path.write_bytes(content)
@@ -325,6 +325,14 @@ class TestTheEnd:
         result = again(stack, "-n", "3")
         assert result.exit_code == 0, result.output
         assert ours(stack) == []
+
+    def test_an_output_that_lost_a_chunk_is_not_taken_for_complete(self, stack, monkeypatch):
+        needs_zarr("zarr")
+        self.ended(stack, monkeypatch, "out.zarr")
+        next(path for path in (stack / "out.zarr" / "0" / "c" / "1").rglob("*") if path.is_file()).unlink()
+        result = again(stack, output="out.zarr")
+        assert result.exit_code == 2
+        assert "exists; give --force to replace it" in result.stderr
 
     def test_clean_removes_it_and_nothing_that_only_looks_like_it(self, stack, monkeypatch):
         last = self.ended(stack, monkeypatch)
