@@ -27,7 +27,7 @@ from rlcore.app.run_identity import identity_of
 from rlcore.app.run_log import RunLog
 from rlcore.app.speed import Stopwatch
 from rlcore.backend import Backend
-from rlcore.errors import Cancelled, CheckpointError, InputError, OutputError
+from rlcore.errors import Cancelled, CheckpointError, CheckpointWriteError, InputError, OutputError
 from rlcore.execution.checkpoint import open_volume as map_new
 from rlcore.execution.kept_checkpoints import keep_checkpoints
 from rlcore.execution.progress import Callback, CancelEvent, Progress
@@ -109,6 +109,8 @@ class SeriesRun:
             step = self._complete(run_log)
         except OSError as error:
             raise self._unfinished(error) from error
+        except CheckpointWriteError:
+            raise  # which names the file, and says how to go on
         except CheckpointError as error:
             # a disk that is full is no fault of the checkpoint
             if isinstance(error.__cause__, OSError) and error.__cause__.errno in _FULL:
