@@ -10,7 +10,7 @@ Disk needed in FOLDER: about four times the size.
 """
 
 import argparse
-import re
+import json
 import signal
 import subprocess
 import sys
@@ -99,16 +99,14 @@ def start(folder: Path, arguments: argparse.Namespace, output: str, *more: str) 
 def kill(folder: Path, arguments: argparse.Namespace) -> str:
     """Kill a run when half of the volumes are written and the next has begun; returns where that was."""
     process = start(folder, arguments, "resumed.zarr", "--checkpoint", str(folder / "state"))
-    journal, state = folder / "state" / "run.json", folder / "state" / "volume" / "state.json"
-    half = f'"finished": {TIMES * CHANNELS // 2}'
+    half = TIMES * CHANNELS // 2
+    run_log, state = folder / "state" / "run.json", folder / "state" / f"volume-{half}" / "state.json"
     while process.poll() is None:
-        if journal.exists() and half in journal.read_text() and state.exists() and '"blocks": 0' not in read(state):
+        sweeps = json.loads(read(state) or "{}").get("done", {})
+        if any(sweeps.values()) and len(json.loads(read(run_log))["done"]) == half:
             process.send_signal(signal.SIGKILL)
             process.wait()
-            blocks = re.search(r'"state": ({[^}]*})', read(state))
-            return (
-                f"in volume {TIMES * CHANNELS // 2 + 1} of {TIMES * CHANNELS}, at {blocks[1] if blocks else 'its end'}"
-            )
+            return f"in volume {half + 1} of {TIMES * CHANNELS}, in sweep {max(map(int, sweeps))}"
         time.sleep(0.01)
     sys.exit("the run ended before it could be killed; give a larger --size")
 

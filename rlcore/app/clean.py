@@ -7,11 +7,12 @@ from pathlib import Path
 from rlcore.app.files.left_overs import discard, locks, reason_to_keep, remove_unfinished, work_folders
 from rlcore.app.files.lock import remove_lock
 from rlcore.app.files.owner import Owner
+from rlcore.app.files.run_state import readable_lasts
 from rlcore.errors import InputError
 
 
 def clean(folder: Path, *, dry_run: bool = False, force: bool = False) -> list[str]:
-    """Removes the work folders and locks of ended runs in a folder, and returns a line about each.
+    """Removes the work folders, locks and last states of ended runs in a folder, and returns a line about each.
 
     Parameters
     ----------
@@ -35,6 +36,7 @@ def clean(folder: Path, *, dry_run: bool = False, force: bool = False) -> list[s
         lines = [
             *(_clean_folder(path, owner, busy, dry_run, force) for path, owner in work_folders(folder)),
             *(_clean_lock(path, owner, dry_run, force) for path, owner in locks(folder)),
+            *(_clean_last(path, dry_run) for path in readable_lasts(folder)),
         ]
     except OSError as error:
         raise InputError(f"folder {str(folder)!r} cannot be cleaned: {error.strerror or error}") from error
@@ -64,6 +66,12 @@ def _clean_lock(path: Path, owner: Owner | None, dry_run: bool, force: bool) -> 
     if not dry_run:
         remove_lock(path, owner)
     return _removed(path, f"the lock of output {owner.output!r}", dry_run)
+
+
+def _clean_last(path: Path, dry_run: bool) -> str:
+    if not dry_run:
+        path.unlink(missing_ok=True)
+    return _removed(path, "the last state of a run that is complete", dry_run)
 
 
 def _removed(path: Path, what: str, dry_run: bool) -> str:

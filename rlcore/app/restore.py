@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -19,8 +18,8 @@ from rlcore.app.files.ome_xml import files_of_planes
 from rlcore.app.files.opening import Opened, into, open_file
 from rlcore.app.files.output import Target
 from rlcore.app.files.provenance import Provenance, UsedPSF
+from rlcore.app.files.run_state import is_output_of, state_of
 from rlcore.app.files.work_folder import working_on
-from rlcore.app.run_log import is_output_of
 from rlcore.app.run_summary import RunSummary
 from rlcore.app.series_run import SeriesResult, SeriesRun
 from rlcore.backend import Backend
@@ -66,7 +65,7 @@ def restore(
     began = time.perf_counter()
     request.settings()
     check_request(request)
-    with working_on(request.output, force_unlock=request.force_unlock) as work:
+    with ExitStack() as after, working_on(request.output, force_unlock=request.force_unlock) as work:
         # again: another run may have written the output meanwhile, or been killed while it replaced it
         check_request(request)
         image = open_file(request.image, "image", pick=request.pick, decode=into(work.decoded, request.memory))
@@ -82,10 +81,10 @@ def restore(
         plan = _plan_of(request, image, psfs[0], backend)
         target = _target(request, image, plan, files, prepared)
         run = SeriesRun(request, image, psfs, backend, target, work, callback, cancel, info=info)
-        done = run.write()
-    # a run that may stop early cannot be timed per volume: its number of iterations is not known beforehand
-    if done.seconds_per_volume and request.settings().ends == "none":
-        speed.remember(backend, plan, done.seconds_per_volume)
+        done = run.write(after)
+        # a run that may stop early cannot be timed per volume: its number of iterations is not known beforehand
+        if done.seconds_per_volume and request.settings().ends == "none":
+            speed.remember(backend, plan, done.seconds_per_volume)
     return _report(request, image, target, done, time.perf_counter() - began)
 
 
@@ -160,8 +159,5 @@ def _report(request: FileRequest, image: Opened, target: Target, done: SeriesRes
 
 def _plan_of(request: FileRequest, image: Opened, psf: PSF, backend: Backend[Any]) -> Plan:
     """Returns the plan of the checkpoint to resume from, else a new plan."""
-    state = None if request.checkpoint is None else request.checkpoint / "run.json"
-    if state is not None and state.exists():
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # the run itself says what is wrong with it
-            return Plan.from_dict(json.loads(state.read_text())["plan"])
-    return request.plan(image.volume(Place()), psf, backend)
+    state = state_of(request.checkpoint, request.output)  # one that cannot be read is refused by the run itself
+    return request.plan(image.volume(Place()), psf, backend) if state is None else state.plan

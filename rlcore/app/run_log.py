@@ -3,35 +3,45 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from stat import S_ISREG
+from types import TracebackType
 from typing import Any
 
-from rlcore.app.files.durable import write_whole
 from rlcore.app.files.left_overs import LeftOverWarning
 from rlcore.app.files.lock import LOCK, Lock
 from rlcore.app.files.owner import Owner
+from rlcore.app.files.run_state import STATE, RunState, lasts, mark, move_out, read_state
 from rlcore.errors import CheckpointError, caution
+from rlcore.execution.durable import sync_folder, unfinished
+from rlcore.execution.kept_checkpoints import discard
 from rlcore.planner import Plan
 
-_STATE, _LOCKED, _VOLUME = "run.json", "run.lock", "volume-"
-_VOLUME_FILES = re.compile(
-    r"state\.json|lock-[0-9a-f]{16}(-[0-9a-f]{16}\.new|\.json)"
-    r"|(start|result|ratio|other-ratio|estimate-\d+|point-\d+)\.npy|[a-z0-9-]+-[0-9a-f]{16}\.new"
-)
-"""Names of what the checkpoint of a volume holds."""
+_LOCKED, _VOLUME = "run.lock", "volume-"
+_FIRST_STATE = re.compile(r"run-[0-9a-f]{16}\.new")
+"""A first state that was never finished, by a process whose token nobody knows any more."""
+_UNFINISHED_LOCK = re.compile(rf"{re.escape(LOCK)}[a-z0-9_]{{8}}")
+
+
+class VolumeWarning(UserWarning):
+    """A finished volume was damaged before its run was resumed, and is restored again."""
 
 
 class RunLog:
     """A folder with the state of a run over volumes, and a checkpoint of the volume in progress.
 
+    As a context it is closed on an error, and otherwise removed, with nothing but what the run has made.
+
     Parameters
     ----------
     folder : Path
         Created if absent. A folder that holds anything other than a run's state is refused.
+    output : Path
+        Final path of the run's output.
     owner : Owner
         This process; another that writes the same log is refused.
     identity : mapping
@@ -47,141 +57,211 @@ class RunLog:
         If another process writes it.
     """
 
-    def __init__(self, folder: Path, owner: Owner, identity: Mapping[str, Any], *, force_unlock: bool = False) -> None:
+    def __init__(
+        self, folder: Path, output: Path, owner: Owner, identity: Mapping[str, Any], *, force_unlock: bool = False
+    ) -> None:
         # a round trip through JSON turns tuples into lists, so that it compares equal to what is read back
-        self.folder, self._identity = folder, json.loads(json.dumps(identity))
-        self.finished = 0
-        """Number of volumes that are written, in the order of the run."""
-        self.plan: Plan | None = None
-        """Plan that the run began with. Resuming by another plan could change the result within rounding."""
+        self.folder, self._output, self._identity = folder, output, json.loads(json.dumps(identity))
+        self._state: RunState | None = None
         self.run = secrets.token_hex(8)
-        """Identifier of the run, by which its work folder is found again."""
-        self.output: list[int] | None = None
-        """Mark of the complete output, by which it is known under its final name; None while it is incomplete."""
-        self.size: int | None = None
-        """Size in bytes of the file that volumes are written to; None for a Zarr, whose chunks come and go."""
-        self.step: float | None = None
-        """Value of one step of an integer output that is complete."""
+        """Token of the run, by which its work folder and its own files are found again."""
         self._prepare()
         self._lock = Lock(folder / _LOCKED, folder, owner, f"checkpoint {str(folder)!r}", force=force_unlock)
         try:
-            if (folder / _STATE).exists():
+            self._find_last()
+            if os.path.lexists(folder / STATE):
                 self._read()
-                # killed between the state and the checkpoint of the volume before, a run leaves that behind
-                for number in range(self.finished):
-                    _remove_volume(self.volume(number))
+            self._clear_unfinished()
+            # killed between the state and the checkpoint of the volume before, a run leaves that behind
+            for number in self.done:
+                discard(self.volume(number))
+        except OSError as error:
+            self._lock.release()
+            raise self._unusable(error) from error
         except BaseException:
             self._lock.release()
             raise
+
+    def __enter__(self) -> RunLog:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.remove()
+        else:
+            self.close()
+
+    @property
+    def plan(self) -> Plan | None:
+        """Plan that the run began with; None before it. Another could change the result within rounding."""
+        return None if self._state is None else self._state.plan
+
+    @property
+    def done(self) -> frozenset[int]:
+        """Numbers of the volumes that are written and on the disk, in the order of the run."""
+        return frozenset(() if self._state is None else self._state.done)
+
+    @property
+    def frame(self) -> list[int]:
+        """What is known of the growing output beside its voxels."""
+        return self._begun.frame
+
+    @property
+    def step(self) -> float | None:
+        """Value of one step of an integer output that is complete."""
+        return self._begun.step
+
+    @property
+    def _begun(self) -> RunState:
+        assert self._state is not None
+        return self._state
 
     def volume(self, number: int) -> Path:
         """Returns the folder for the checkpoint of a volume; each has its own, so that none is taken for another's."""
         return self.folder / f"{_VOLUME}{number}"
 
-    def begin(self, plan: Plan, size: int | None) -> None:
-        """Starts a new run by this plan, into a file of this size."""
-        self.plan, self.size = plan, size
-        self._write()
+    def begin(self, plan: Plan, frame: list[int]) -> None:
+        """Starts a new run by this plan, into a file with this frame."""
+        self._state = RunState(self._identity, self.plan or plan, self.run, frame)
+        self._begun.write(self.folder)
 
-    def reach(self, finished: int) -> None:
-        """Records that `finished` volumes are written and on the disk."""
-        self.finished = finished
-        self._write()
+    def reach(self, number: int, checksum: int) -> None:
+        """Records that a volume is written and on the disk."""
+        self._begun.done[number] = checksum
+        self._begun.write(self.folder)
+
+    def verify(self, checksum: Callable[[int], int]) -> None:
+        """Compares each finished volume with its record, and forgets those that are damaged; warns of each."""
+        damaged = [number for number, known in sorted(self._begun.done.items()) if _read_sum(checksum, number) != known]
+        for number in damaged:
+            del self._begun.done[number]
+            caution(
+                f"volume {number + 1} of {len(self._identity['order'])} was damaged since it was finished, and is "
+                "restored again",
+                VolumeWarning,
+            )
+        if damaged:
+            self._begun.write(self.folder)
 
     def complete(self, output: Path, step: float | None) -> None:
         """Records that the output is complete, just before it gets its final name."""
-        self.output, self.step = mark(output), step
-        self._write()
+        self._begun.output, self._begun.step = mark(output), step
+        self._begun.write(self.folder)
 
     def close(self) -> None:
         """Lets other processes use the log."""
         self._lock.release()
-        if self.plan is None and self._made:
+        if self._state is None and self._made:
             self._remove_folder()  # the run was stopped before there was anything to log
 
     def remove(self) -> None:
-        """Removes what the run has put in the folder, then the folder if nothing else is in it."""
-        for number in range(self.finished + 1):
-            _remove_volume(self.volume(number))
-        (self.folder / _STATE).unlink(missing_ok=True)
-        for path in self.folder.iterdir():
-            if path.name.startswith((_STATE + ".", LOCK)):
-                path.unlink()  # of a write that was interrupted
-        self._lock.release()
-        if not self._remove_folder():
+        """Removes what the run has put in the folder, then the folder if nothing else is in it, and its state last."""
+        try:
+            for number in range(len(self._identity["order"])):
+                discard(self.volume(number))
+            last = move_out(self.folder, self.run)
+            self._lock.release()
+            if not self._remove_folder(last):
+                caution(
+                    f"checkpoint folder {str(self.folder)!r} stays, since it holds "
+                    f"{_first(self.folder, last)!r}, which the run has not made",
+                    LeftOverWarning,
+                )
+            last.unlink(missing_ok=True)
+            if last.parent == self.folder:
+                self._remove_folder()
+        except (OSError, CheckpointError) as error:
+            self._lock.release()
+            what = getattr(error, "strerror", None) or error
             caution(
-                f"checkpoint folder {str(self.folder)!r} stays, since it holds {_first(self.folder)!r}, which the run "
-                "has not made",
+                f"the output is complete, but its checkpoint folder {str(self.folder)!r} could not be removed: {what}; "
+                "remove it by hand",
                 LeftOverWarning,
             )
 
-    def _remove_folder(self) -> bool:
-        if _first(self.folder) is None:
+    def _remove_folder(self, last: Path | None = None) -> bool:
+        """Removes the folder if it holds nothing but the last state, and returns whether it does."""
+        if _first(self.folder, last) is not None:
+            return False
+        if last is None or last.parent != self.folder:
             self.folder.rmdir()
-            return True
-        return False
+            sync_folder(self.folder.parent)
+        return True
 
     def _prepare(self) -> None:
         try:
             self._made = not self.folder.exists()
             self.folder.mkdir(exist_ok=True)
+            # a state must not outlive, on the disk, the name of the folder that it is in
+            sync_folder(self.folder.parent)
             names = sorted(path.name for path in self.folder.iterdir())
         except OSError as error:
-            raise CheckpointError(f"checkpoint folder {str(self.folder)!r} cannot be used: {error.strerror}") from error
-        # left-overs of writes that were interrupted before the first state was complete are ours
-        foreign = [name for name in names if name != _LOCKED and not name.startswith((_STATE + ".", LOCK))]
-        if foreign and _STATE not in names:
-            raise CheckpointError(
-                f"checkpoint folder {str(self.folder)!r} holds {foreign[0]!r}, no run of files; name another"
-            )
+            raise self._unusable(error) from error
+        if STATE in names:
+            return
+        for name in names:
+            if name != _LOCKED and not _FIRST_STATE.fullmatch(name) and not _is_unfinished_lock(self.folder / name):
+                raise CheckpointError(
+                    f"checkpoint folder {str(self.folder)!r} holds {name!r}, no run of files; name another"
+                )
+
+    def _unusable(self, error: OSError) -> CheckpointError:
+        return CheckpointError(f"checkpoint folder {str(self.folder)!r} cannot be used: {error.strerror or error}")
+
+    def _clear_unfinished(self) -> None:
+        """Removes what writes of this run left that were cut short: files that carry its token, or a gone owner's."""
+        ours = unfinished(self.folder / STATE, self.run).name
+        for path in self.folder.iterdir():
+            first = self._state is None and _FIRST_STATE.fullmatch(path.name)
+            if path.name == ours or first or _is_unfinished_lock(path):
+                path.unlink()
+
+    def _find_last(self) -> None:
+        """Moves the state of a run back that was killed as it ended; one of another output, or an old one, goes."""
+        for path in lasts(self.folder):
+            try:
+                state = read_state(path)
+            except (OSError, ValueError):
+                continue  # nobody knows whose it is
+            if state.has_written(self._output) and not os.path.lexists(self.folder / STATE):
+                path.rename(self.folder / STATE)
+            else:
+                path.unlink()
 
     def _read(self) -> None:
         try:
-            found = json.loads((self.folder / _STATE).read_text("utf-8"))
-            plan, finished, identity = Plan.from_dict(found["plan"]), int(found["finished"]), dict(found["identity"])
-            self.run, self.output = str(found["run"]), found["output"]
-            self.size, self.step = found["size"], found["step"]
-            if not 0 <= finished <= len(identity["order"]):
-                raise ValueError(f"it has {finished} finished volumes of {len(identity['order'])}")
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            state = read_state(self.folder / STATE)
+        except (OSError, ValueError) as error:
+            what = error.strerror if isinstance(error, OSError) else error
             raise CheckpointError(
-                f"checkpoint {str(self.folder)!r} cannot be read: {error}; remove it to start anew"
+                f"checkpoint {str(self.folder)!r} cannot be read: {what}; remove it to start anew, or name another"
             ) from error
-        if other := [key for key, value in self._identity.items() if identity.get(key) != value]:
-            said = ", ".join(f"{key}{_differ(identity.get(key), self._identity[key])}" for key in other)
+        if other := [key for key, value in self._identity.items() if state.identity.get(key) != value]:
+            said = ", ".join(f"{key}{_differ(state.identity.get(key), self._identity[key])}" for key in other)
             raise CheckpointError(
                 f"checkpoint {str(self.folder)!r} is of another run, with other {said}; remove it or name another"
             )
-        self.plan, self.finished = plan, finished
-
-    def _write(self) -> None:
-        assert self.plan is not None
-        content = {
-            "identity": self._identity,
-            "plan": asdict(self.plan),
-            "finished": self.finished,
-            "run": self.run,
-            "output": self.output,
-            "size": self.size,
-            "step": self.step,
-        }
-        write_whole(self.folder / _STATE, json.dumps(content))
+        self._state, self.run = state, state.run
 
 
-def mark(output: Path) -> list[int]:
-    """Returns what tells a file or a Zarr from any other, under whatever name it has."""
-    stat = output.stat()
-    content = (output / "zarr.json").stat() if output.is_dir() else stat
-    return [stat.st_dev, stat.st_ino, content.st_size, content.st_mtime_ns]
-
-
-def is_output_of(folder: Path | None, output: Path) -> bool:
-    """Returns whether a checkpoint is of a run that has written this output, and was killed before it could say so."""
+def _read_sum(checksum: Callable[[int], int], number: int) -> int | None:
+    """Returns the checksum of a volume; None if it cannot be read any more."""
     try:
-        found = json.loads((folder / _STATE).read_text("utf-8"))["output"] if folder is not None else None
-        return found is not None and bool(found == mark(output))
-    except (OSError, ValueError, KeyError, TypeError):
+        return checksum(number)
+    except OSError:
+        return None
+
+
+def _is_unfinished_lock(path: Path) -> bool:
+    """Returns whether a file is a lock of an ended process that never got its name."""
+    # it may have the lock's own name too, and is no larger than what any owner writes
+    if not _UNFINISHED_LOCK.fullmatch(path.name) or not S_ISREG(path.lstat().st_mode) or path.lstat().st_size > 4096:
         return False
+    text = path.read_bytes()
+    owner = Owner.parse(text)
+    return not text or (owner is not None and owner.gone)
 
 
 def _differ(there: object, now: object) -> str:
@@ -190,17 +270,6 @@ def _differ(there: object, now: object) -> str:
     return f" (there {texts[0]}, now {texts[1]})" if max(map(len, texts)) <= 24 else ""
 
 
-def _first(folder: Path) -> str | None:
-    return next((path.name for path in folder.iterdir()), None)
-
-
-def _remove_volume(folder: Path) -> None:
-    """Removes the checkpoint of a volume file by file; a file of somebody else stays, and its folder with it."""
-    if not folder.is_dir() or folder.is_symlink():
-        return
-    # the state goes last: killed meanwhile, the rest is still known as a checkpoint
-    for path in sorted(folder.iterdir(), key=lambda path: path.suffix == ".json"):
-        if _VOLUME_FILES.fullmatch(path.name):
-            path.unlink()
-    if _first(folder) is None:
-        folder.rmdir()
+def _first(folder: Path, besides: Path | None = None) -> str | None:
+    """Returns the name of something in a folder, besides one path; None if there is nothing."""
+    return next((path.name for path in folder.iterdir() if path != besides), None)

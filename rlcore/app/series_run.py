@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import math
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,21 @@ import numpy as np
 import rlcore
 from rlcore.app.file_request import FileRequest
 from rlcore.app.files.destination import check_room, hold_space
+from rlcore.app.files.durable import sync_names, sync_tree
 from rlcore.app.files.layout import Place
 from rlcore.app.files.left_overs import remove
 from rlcore.app.files.opening import Opened
-from rlcore.app.files.output import Mapped, Output, Target, step_of, to_steps
+from rlcore.app.files.output import Mapped, Output, Target, frame_intact, step_of, to_steps
 from rlcore.app.files.provenance import fingerprint
+from rlcore.app.files.run_state import is_output_of
+from rlcore.app.files.stamps import clear_partial
 from rlcore.app.files.work_folder import WorkFolder
 from rlcore.app.files.zarr_concurrency import limit_concurrency
-from rlcore.app.run_log import RunLog, is_output_of
+from rlcore.app.run_identity import identity_of
+from rlcore.app.run_log import RunLog
 from rlcore.app.speed import Stopwatch
 from rlcore.backend import Backend
-from rlcore.errors import Cancelled, CheckpointError, InputError, OutputError
+from rlcore.errors import Cancelled, CheckpointError, CheckpointWriteError, InputError, OutputError
 from rlcore.execution.checkpoint import open_volume as map_new
 from rlcore.execution.kept_checkpoints import keep_checkpoints
 from rlcore.execution.lock import unlock
@@ -32,6 +36,7 @@ from rlcore.execution.progress import Callback, CancelEvent, Progress
 from rlcore.optics.otf import one_otf
 from rlcore.optics.psf import PSF
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _REPORT = 4 << 20
 """Bytes of a report, generously."""
 
@@ -79,15 +84,20 @@ class SeriesRun:
     ) -> None:
         self._request, self._image, self._psfs, self._backend = request, image, psfs, backend
         self._target, self._work, self._callback, self._cancel = target, work, callback, cancel
-        self._marks = [fingerprint(psf) for psf in psfs]
         self._places = self._by_psf()
         self._spent = 0.0
         self._wants_info = info or request.settings().ends != "none"
         self._info: dict[Place, rlcore.Info] = {}
         self._seconds: float | None = None
 
-    def write(self) -> SeriesResult:
+    def write(self, after: ExitStack) -> SeriesResult:
         """Restores all volumes and writes the output.
+
+        Parameters
+        ----------
+        after : ExitStack
+            Closed by the caller once the work folder has gone. Only then the checkpoint may go: killed before, the run
+            is known by it.
 
         Raises
         ------
@@ -96,20 +106,22 @@ class SeriesRun:
         OutputError
             If the output cannot be completed.
         """
-        run_log = self._open_run_log()
+        run_log = self._open_run_log(after)
         try:
             step = self._complete(run_log)
         except OSError as error:
             raise self._unfinished(error) from error
+        except CheckpointWriteError:
+            raise  # which names the file, and says how to go on
+        except CheckpointError as error:
+            # a disk that is full is no fault of the checkpoint
+            if isinstance(error.__cause__, OSError) and error.__cause__.errno in _FULL:
+                raise self._unfinished(error.__cause__) from error
+            raise
         finally:
-            if run_log is not None:
-                # a file without a finished volume has nothing to keep
-                self._work.keep = run_log.finished > 0
-                run_log.close()
-        if run_log is not None:
-            # only now: killed before the output has its name, the run resumes and renames it
-            run_log.remove()
-            self._work.keep = False
+            # a file without a finished volume has nothing to keep
+            self._work.keep = run_log is not None and bool(run_log.done)
+        self._work.keep = False
         infos = tuple(self._info[place] for place in self._image.layout.places if place in self._info)
         return SeriesResult(step, self._seconds, infos)
 
@@ -132,8 +144,7 @@ class SeriesRun:
         """Describes a failure of the disk in the middle of a run, with what is to be done."""
         file = f" at {error.filename!r}" if error.filename else ""
         name, checkpoint = repr(str(self._request.output)), self._request.checkpoint
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        remedy = "free some space" if full else "see to it"
+        remedy = "free some space" if error.errno in _FULL else "see to it"
         again = "" if checkpoint is None else f" and resume from {str(checkpoint)!r} by the same command"
         return OutputError(f"output {name} cannot be finished: {error.strerror or error}{file}; {remedy}{again}")
 
@@ -153,7 +164,9 @@ class SeriesRun:
         try:
             out = self._target.with_step(step).create(work.result)
         except InputError as error:
-            raise OutputError(str(error)) from error  # not refused before the run, but failed after it
+            if isinstance(error.__cause__, OSError):
+                raise self._unfinished(error.__cause__) from error  # not refused before the run, but failed after it
+            raise
         for place in self._places:
             to_steps(volumes.volume(place), step, out.volume(place))
             out.finish(place)
@@ -162,24 +175,34 @@ class SeriesRun:
 
     def _fill(self, path: Path, create: Any, reopen: Any, run_log: RunLog | None, *, hold: int = 0) -> None:
         """Restores every unfinished volume into the file at `path`; meanwhile holds disk space for another file."""
-        finished = run_log.finished if run_log else 0
-        if finished == 0:
+        done = run_log.done if run_log else frozenset()
+        if not done:
             remove(path)  # a run killed in its first volume leaves a file with nothing to keep
             self._check_room(hold)
         elif run_log is not None:
             _check_growing(path, run_log)
         if hold:
             hold_space(self._work.reserved, hold)
-        out: Output = reopen(path) if finished else create(path)
-        if run_log is not None and finished == 0:
-            run_log.begin(run_log.plan or self._target.plan, None if path.is_dir() else path.stat().st_size)
+        out: Output = reopen(path) if done else create(path)
+        if run_log is not None and done:
+            run_log.verify(lambda number: out.checksum(self._places[number]))
+        elif run_log is not None:
+            sync_tree(path)
+            sync_names(path.parent)
+            run_log.begin(self._target.plan, out.frame())
         first = self._places[0]
         within = limit_concurrency(self._target.plan.memory_bytes, self._image.volume(first), out.volume(first))
         # consecutive volumes with one PSF share one OTF on the device
         with one_otf(), within:
-            for number in range(finished, len(self._places)):
-                self._restore(number, finished, out, run_log)
+            self._restore_all(out, run_log)
         out.close()
+
+    def _restore_all(self, out: Output, run_log: RunLog | None) -> None:
+        """Restores the volumes that are not done; any may be missing, since a damaged one is restored again."""
+        done = run_log.done if run_log else frozenset()
+        rest = [number for number in range(len(self._places)) if number not in done]
+        for finished, number in enumerate(rest, len(done)):
+            self._restore(number, self._reporter(number, finished, len(done)), out, run_log)
 
     def _check_room(self, hold: int) -> None:
         """Raises InputError if not everything that the run will write fits on the disk of the output."""
@@ -196,51 +219,26 @@ class SeriesRun:
 
     def _by_psf(self) -> list[Place]:
         """Returns the volumes sorted by PSF, so that each OTF is computed once."""
-        return sorted(self._image.layout.places, key=lambda place: self._marks.index(self._marks[place.channel]))
+        marks = [fingerprint(psf) for psf in self._psfs]
+        return sorted(self._image.layout.places, key=lambda place: marks.index(marks[place.channel]))
 
-    def _open_run_log(self) -> RunLog | None:
+    def _open_run_log(self, after: ExitStack) -> RunLog | None:
         request = self._request
         if request.checkpoint is None:
             return None
-        run_log = RunLog(request.checkpoint, self._work.owner, self._identity(), force_unlock=request.force_unlock)
-        try:
-            self._work.belong_to(request.checkpoint, run_log.run)
-        except BaseException:
-            run_log.close()
-            raise
+        plan = self._target.plan
+        identity = identity_of(request, self._image, self._psfs, self._places, self._backend, plan)
+        folder, output = request.checkpoint, self._work.output
+        run_log = after.enter_context(
+            RunLog(folder, output, self._work.owner, identity, force_unlock=request.force_unlock)
+        )
+        self._work.belong_to(folder, run_log.run)
         return run_log
 
-    def _identity(self) -> dict[str, Any]:
-        """Returns everything that a resumed run must agree in. The image is identified by size and time of its file."""
-        request, layout, plan = self._request, self._image.layout, self._target.plan
-        # hashing all voxels would take as long as reading them; a Zarr folder has no size, its metadata file has
-        file = request.image / "zarr.json" if request.image.is_dir() else request.image
-        stat = file.stat() if file.exists() else request.image.stat()
-        said = f"{layout} {self._image.dtype} {stat.st_size} {stat.st_mtime_ns}"
-        return {
-            "image": hashlib.sha256(said.encode()).hexdigest(),
-            "psf": self._marks,
-            "order": [(place.time, place.channel) for place in self._places],
-            "iterations": request.iterations,
-            "acceleration": request.acceleration,
-            "regularization": asdict(request.settings().prior),
-            "stop": [request.stop, request.threshold],
-            "gain": request.gain,
-            "start": request.start,
-            "boundary": request.boundary,
-            "background": request.background,
-            "tolerance": request.settings().error,
-            "dtype": request.dtype,
-            "output": request.output.name,
-            "backend": self._backend.name,
-            "device": self._backend.device,
-            "psf shape": plan.geometry.psf_shape,
-        }
-
-    def _restore(self, number: int, before: int, out: Output, run_log: RunLog | None) -> None:
+    def _restore(self, number: int, report: Callback | None, out: Output, run_log: RunLog | None) -> None:
         request, place, plan = self._request, self._places[number], self._target.plan
         settings = request.settings()
-        watch = Stopwatch(self._reporter(number, before))
+        watch = Stopwatch(report)
         checkpoint = run_log.volume(number) if run_log else None
         # a volume that is resumed has its own plan, which the library reads from its checkpoint
         resumed = checkpoint is not None and (checkpoint / "state.json").exists()
@@ -282,21 +280,24 @@ class SeriesRun:
         out.finish(place)
         if run_log is not None:
             # in this order: killed between any two of these, the run finds the volume in one of the places
-            run_log.reach(number + 1)
+            run_log.reach(number, out.checksum(place))
             for each in kept:
                 each.remove()
         self._seconds = watch.seconds_per_run or self._seconds
         self._spent += watch.elapsed
 
-    def _reporter(self, number: int, before: int) -> Callback | None:
-        """Wraps the callback, so that it receives the progress of one volume as part of the whole file."""
+    def _reporter(self, number: int, finished: int, before: int) -> Callback | None:
+        """Wraps the callback, so that it receives the progress of one volume as part of the whole file.
+
+        `finished` volumes are done by now, `before` of them by an earlier run.
+        """
         callback, volumes = self._callback, len(self._places)
         if callback is None or volumes == 1:
             return callback
         spent = self._spent
 
         def report(progress: Progress) -> object:
-            fraction = (number + progress.fraction) / volumes
+            fraction = (finished + progress.fraction) / volumes
             elapsed = spent + progress.elapsed
             share = fraction - before / volumes  # volumes of an earlier run took none of this run's time
             remaining = elapsed / share * (1 - fraction) if share > 0 else progress.remaining
@@ -308,15 +309,18 @@ class SeriesRun:
 
 
 def _check_growing(path: Path, run_log: RunLog) -> None:
-    """Raises CheckpointError unless the file with the finished volumes is there, and as long as it was."""
-    folder = repr(str(run_log.folder))
+    """Raises CheckpointError unless the file with the finished volumes is there, and fit to go on with."""
+    folder, anew = repr(str(run_log.folder)), "remove the checkpoint to start anew"
     if not path.exists():
-        raise CheckpointError(
-            f"output of the run in checkpoint {folder}, in a work folder beside it, is gone; remove the checkpoint to "
-            "start anew"
-        )
-    if run_log.size is not None and path.stat().st_size != run_log.size:
-        raise CheckpointError(
-            f"output {str(path)!r} of the run in checkpoint {folder} is damaged: it has {path.stat().st_size} bytes "
-            f"and had {run_log.size}; remove the checkpoint to start anew"
-        )
+        raise CheckpointError(f"output of the run in checkpoint {folder}, in a work folder beside it, is gone; {anew}")
+    damaged = f"output {str(path)!r} of the run in checkpoint {folder} is damaged"
+    size, known = path.stat().st_size, run_log.frame
+    if path.is_file() and size != known[0]:
+        raise CheckpointError(f"{damaged}: it has {size} bytes and had {known[0]}; {anew}")
+    clear_partial(path)
+    try:
+        intact = frame_intact(path, known)
+    except OSError as error:
+        raise CheckpointError(f"{damaged}: {error.strerror or error}; {anew}") from error
+    if not intact:
+        raise CheckpointError(f"{damaged}: its header or its metadata have been changed; {anew}")

@@ -25,7 +25,6 @@ import re
 import secrets
 import threading
 import time
-import zlib
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -39,15 +38,16 @@ from rlcore.backend import Box, Shape, Volume
 from rlcore.errors import CheckpointError, CheckpointWriteError, caution
 from rlcore.execution.durable import read_own, reserve, sync_folder, write_whole
 from rlcore.execution.lock import Lock, clear_unfinished, is_lock
+from rlcore.execution.sealed import ranges, seal, unseal
 from rlcore.execution.volumes.kept import KeptVolume
 from rlcore.planner.plan import Plan
 
 FORMAT = 1
-_STATE = "state.json"
-_MARKS = {"program": "rlcore", "format": FORMAT}
+STATE = "state.json"
+_PROGRAM = "rlcore"
 _VOLUME = re.compile(r"estimate-\d+|point-\d+|ratio|other-ratio|result")
 _TOKEN = re.compile("[0-9a-f]{16}")
-_FIRST_STATE = re.compile(r"state-[0-9a-f]{16}\.new")
+FIRST_STATE = re.compile(r"state-[0-9a-f]{16}\.new")
 """A first state that was never finished, by a process whose token nobody knows any more."""
 _INTERVAL = 0.5
 """Seconds between writes of the state within a sweep: the most that is computed again after a kill, and long enough
@@ -271,14 +271,14 @@ class Checkpoint:
         """Remove the files of volumes, and then the state."""
         for name in volumes:
             (self.folder / f"{name}.npy").unlink(missing_ok=True)
-        (self.folder / _STATE).unlink()
+        (self.folder / STATE).unlink()
 
     def _is_unfinished(self, name: str) -> bool:
-        return name.endswith(f"-{self._token}.new") or bool(_FIRST_STATE.fullmatch(name))
+        return name.endswith(f"-{self._token}.new") or bool(FIRST_STATE.fullmatch(name))
 
     def _open(self) -> None:
         clear_unfinished(self.folder)
-        if os.path.lexists(self.folder / _STATE):
+        if os.path.lexists(self.folder / STATE):
             self._read()
         else:
             self._refuse_others("no checkpoint; name another")
@@ -287,15 +287,15 @@ class Checkpoint:
         """Refuse a folder with files that are not of this checkpoint."""
         names = sorted(path.name for path in self.folder.iterdir())
         for name in names:
-            if not (name == _STATE or name in known or is_lock(name) or self._is_unfinished(name)):
+            if not (name == STATE or name in known or is_lock(name) or self._is_unfinished(name)):
                 raise CheckpointError(f"checkpoint folder {str(self.folder)!r} holds {name!r}, {why}")
         for name in filter(self._is_unfinished, names):
             (self.folder / name).unlink()
 
     def _read(self) -> None:
         try:
-            found = _decode(read_own(self.folder / _STATE))
-        except (OSError, ValueError, TypeError, RecursionError) as error:
+            found = decode_state(read_own(self.folder / STATE))
+        except (OSError, ValueError, TypeError) as error:
             what = error.strerror if isinstance(error, OSError) else error
             raise CheckpointError(
                 f"checkpoint {str(self.folder)!r} cannot be read: {what}; remove it to start anew, or name another"
@@ -366,7 +366,7 @@ class Checkpoint:
 
     def _check(self) -> None:
         if self._error is not None:
-            raise _unwritable(self.folder / _STATE, self._error) from self._error
+            raise _unwritable(self.folder / STATE, self._error) from self._error
 
     def _stop(self, *, write: bool = False) -> None:
         """End the thread, after a last write if there is something to write."""
@@ -433,15 +433,15 @@ class Checkpoint:
             "identity": self._identity,
             "plan": asdict(self.plan),
             "sweeps": asdict(self.order),
-            "done": {str(sweep): _ranges(parts) for sweep, parts in self.state.done.items()},
+            "done": {str(sweep): ranges(parts) for sweep, parts in self.state.done.items()},
             "volumes": {name: volume.to_dict() for name, volume in self._volumes.items()},
             "momentum": self.state.momentum,
             "history": self.state.history,
         }
 
     def _write(self, content: Mapping[str, Any]) -> None:
-        body = json.loads(json.dumps({**_MARKS, "token": self._token, **content}))
-        write_whole(self.folder / _STATE, json.dumps(body | {"sum": _sum(body)}).encode(), self._token)
+        sealed = seal(_PROGRAM, FORMAT, {"token": self._token, **content})
+        write_whole(self.folder / STATE, sealed, self._token)
 
 
 def _make_folder(folder: Path) -> bool:
@@ -456,35 +456,18 @@ def _make_folder(folder: Path) -> bool:
     return True
 
 
-def _decode(text: bytes) -> dict[str, Any]:
+def decode_state(text: bytes) -> dict[str, Any]:
     """The state that a file holds; raises ValueError, with the reason, if it is not as it was written."""
-    found = json.loads(text)
-    if not isinstance(found, dict) or found.get("program") != _MARKS["program"]:
-        raise ValueError("its state is not one of rlcore's")
-    if found.get("format") != FORMAT:
-        raise ValueError(f"it is of format {found.get('format')!r}, and this version of rlcore knows {FORMAT} alone")
-    if found.pop("sum", None) != _sum(found):
-        raise ValueError("its state has been changed")
-    # names of files are made of these
-    names = [*found.get("finished", ()), *found.get("volumes", ())]
-    if not all(map(_VOLUME.fullmatch, names)) or not _TOKEN.fullmatch(found.get("token", "")):
+    found = unseal(text, _PROGRAM, FORMAT)
+    try:
+        names = [*found.get("finished", ()), *found.get("volumes", ())]
+        # names of files are made of these
+        known = all(map(_VOLUME.fullmatch, names)) and _TOKEN.fullmatch(found.get("token", ""))
+    except TypeError:
+        known = False
+    if not known:
         raise ValueError("its state names unknown files")
     return found
-
-
-def _sum(body: Mapping[str, Any]) -> int:
-    return zlib.crc32(json.dumps(body, sort_keys=True).encode())
-
-
-def _ranges(parts: set[int]) -> list[list[int]]:
-    """Numbers as ranges, each by its first and last."""
-    ranges: list[list[int]] = []
-    for part in sorted(parts):
-        if ranges and ranges[-1][1] == part - 1:
-            ranges[-1][1] = part
-        else:
-            ranges.append([part, part])
-    return ranges
 
 
 def open_volume(path: Path, shape: Shape, dtype: np.dtype[Any]) -> Volume:

@@ -205,8 +205,17 @@ EDITS = {
     "more done": lambda found: found["done"].update({str(len(found["done"])): [[1, 8]]}),
     "text for numbers": lambda found: found.update(done={"one": "two"}),
     "no token": lambda found: found.update(token="../../x"),
+    "a number for a token": lambda found: found.update(token=5),
+    "a number for volumes": lambda found: found.update(volumes=5),
+    "a number for a name": lambda found: found.update(finished=[5]),
     "other program": lambda found: found.update(program="another"),
 }
+
+
+@pytest.mark.parametrize("beginning", ["", '{"program": "rlcore", "format": 1, "volumes": '])
+def test_a_state_that_is_nested_without_end_is_refused(state, beginning):
+    (state / "state.json").write_text(beginning + "[" * 100_000)
+    assert "its state is not one of rlcore's" in refusal(state)
 
 
 @pytest.mark.parametrize("edit", EDITS)

@@ -11,6 +11,7 @@ from pathlib import Path
 from rlcore.app.files.durable import sync_names
 from rlcore.app.files.lock import LOCK
 from rlcore.app.files.owner import Owner
+from rlcore.app.files.run_state import resumes
 from rlcore.errors import caution
 from rlcore.execution.durable import open_regular
 
@@ -66,8 +67,7 @@ def reason_to_keep(folder: Path, owner: Owner, *, force: bool = False) -> str | 
         return None
     if owner.finished and os.path.lexists(folder / RESULT):
         return f"it holds the complete result {str(folder / RESULT)!r}"
-    log = Path(owner.checkpoint) / "run.json"
-    if owner.run and _mentions(log, owner.run):
+    if owner.run and resumes(Path(owner.checkpoint), owner.run):
         return f"the run of checkpoint {owner.checkpoint!r} resumes from it"
     return None
 
@@ -132,15 +132,6 @@ def _may_be_unfinished(path: Path) -> bool:
         return False
     owner = Owner.parse(text)
     return _TEXT.startswith(text[: len(_TEXT)]) if owner is None else owner.gone
-
-
-def _mentions(log: Path, run: str) -> bool:
-    """Returns whether a run log is there and has this identifier."""
-    try:
-        with os.fdopen(open_regular(log), "r", encoding="utf-8") as file:
-            return run in file.read()
-    except (OSError, ValueError):
-        return False
 
 
 def remove(path: Path) -> None:

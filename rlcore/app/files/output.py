@@ -15,17 +15,22 @@ from rlcore.app.files.durable import sync_tree
 from rlcore.app.files.layout import Layout, Place
 from rlcore.app.files.provenance import Provenance
 from rlcore.app.files.pyramid import level_factors, level_shape
+from rlcore.app.files.stamps import metadata_frame, sum_of_bytes
 from rlcore.app.files.tiff_output import create_tiff, open_tiff
 from rlcore.backend import Volume
-from rlcore.backend.boxes import Shape, pieces
+from rlcore.backend.boxes import Box, Shape, pieces
 from rlcore.errors import InputError
 from rlcore.execution.durable import reserve
+from rlcore.execution.volumes.kept import checksum_of
 from rlcore.execution.volumes.mapped import release
 from rlcore.execution.volumes.statistics import chunks_of
 from rlcore.planner import Plan
 
 _PIECE = 1 << 20
 """Number of voxels converted at a time; more if a single chunk is larger."""
+
+_HEADER, _PAGE = 1 << 16, 1 << 9
+"""Bytes of a file beside its voxels, without metadata of the image, and of the entries of each plane of a TIFF."""
 
 
 class Output(Protocol):
@@ -37,6 +42,16 @@ class Output(Protocol):
 
     def finish(self, place: Place) -> None:
         """Derives coarser levels from a complete volume, and writes all of it to the disk, raising pending errors."""
+        ...
+
+    def checksum(self, place: Place) -> int:
+        """Returns the checksum of a complete volume, with its coarser levels, as the disk has it."""
+        ...
+
+    def frame(self) -> list[int]:
+        """Returns what `frame_intact` compares: of a file its size, where its voxels begin and end, and a checksum of
+        all beside them; of a folder a checksum of its arrays' metadata.
+        """
         ...
 
     def close(self) -> None:
@@ -63,9 +78,14 @@ class Target:
 
     @property
     def disk(self) -> int:
-        """Size of the result on the disk in bytes: the voxels, and coarser levels if the format has them."""
+        """Size of the result on the disk in bytes: the voxels, with a header or coarser levels as the format has them.
+
+        A header is counted generously.
+        """
         if dialect_for(self.output, self.about, self.size) != "zarr":
-            return self.size
+            planes = math.prod(self.layout.shape[:-2])
+            # metadata of the image are kept, and may become longer as they are written
+            return self.size + _HEADER + planes * _PAGE + 2 * len(repr(self.about.rest))
         volume = self.layout.volume_shape
         levels = level_factors(volume, [self.about.voxel.sizes.get(axis) for axis in "ZYX"[-len(volume) :]])
         return self.size * sum(math.prod(level_shape(volume, each)) for each in levels) // math.prod(volume)
@@ -132,8 +152,35 @@ class Mapped:
         sync_tree(self.path)
         release(self.array)  # else pages of all volumes written so far count as memory of the process
 
+    def checksum(self, place: Place) -> int:
+        volume = self.volume(place)
+        return checksum_of(volume, Box((0,) * volume.ndim, volume.shape))
+
+    def frame(self) -> list[int]:
+        first = int(self.array.offset) if isinstance(self.array, np.memmap) else 0
+        return _frame(self.path, first, first + self.array.nbytes)
+
     def close(self) -> None:
         """Does nothing: every volume is on disk already."""
+
+
+def frame_intact(path: Path, frame: list[int]) -> bool:
+    """Returns whether everything beside the voxels of an output is as it was; nothing of it is decoded.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read, or is a link.
+    """
+    if path.is_dir():
+        return metadata_frame(path) == frame
+    _, first, stop, _ = frame
+    return _frame(path, first, stop) == frame
+
+
+def _frame(path: Path, first: int, stop: int) -> list[int]:
+    size = path.stat().st_size
+    return [size, first, stop, sum_of_bytes(path, stop, size, sum_of_bytes(path, 0, first))]
 
 
 def step_of(volumes: Output, places: list[Place], dtype: str) -> float:

@@ -207,6 +207,7 @@ def _claim(output: Path) -> tuple[Path, Owner]:
         try:
             path.mkdir()
             write_whole(path / OWNER, owner.to_json())
+            sync_names(output.parent)  # a run log must never speak of a folder that a loss of power took
         except OSError as error:
             # the name is taken, or `rlcore clean` has removed the folder while it was still empty
             if error.errno in (errno.EEXIST, errno.ENOENT) and output.parent.is_dir():

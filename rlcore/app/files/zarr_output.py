@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rlcore.app.files.durable import sync_tree
+from rlcore.app.files.durable import sync_names, sync_tree, write_whole
 from rlcore.app.files.layout import Place
 from rlcore.app.files.pyramid import Factors, coarsen, level_factors, level_shape
+from rlcore.app.files.stamps import files_in, metadata_frame, sum_of_files
 from rlcore.app.files.volume_in_array import VolumeInArray
 from rlcore.app.files.zarr_input import libraries
 from rlcore.app.files.zarr_metadata import image_metadata
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 _CHUNK = (16, 256, 256)
 """Voxels of a chunk: 4 MiB of float32."""
+
+_BARE = json.dumps({"zarr_format": 3, "node_type": "group", "attributes": {}})
+"""Metadata of a group that is not complete."""
 
 
 class ZarrOutput:
@@ -51,6 +56,8 @@ class ZarrOutput:
     def reopen(cls, path: Path, target: Target) -> ZarrOutput:
         """Reopens a group that an earlier run has created."""
         zarr, _ = libraries()
+        # as it was before it got its attributes, in case that the run was killed then, or the file was damaged
+        write_whole(path / "zarr.json", _BARE)
         return cls(path, target, zarr.open_group(path, mode="r+"))
 
     @property
@@ -64,17 +71,29 @@ class ZarrOutput:
         for number in range(1, len(self._factors)):
             steps = tuple(b // a for a, b in zip(self._factors[number - 1], self._factors[number], strict=True))
             coarsen(self._level(number - 1, place), self._level(number, place), steps)
-        # not the whole group: with every volume that would be more
-        at = [index for index in self._target.layout.in_result(place, self._axes) if not isinstance(index, slice)]
-        for number in range(len(self._factors)):
-            chunks = self._path.joinpath(str(number), "c", *map(str, at))
-            if chunks.is_dir():  # zarr does not write chunks of zeros
-                sync_tree(chunks)
+        for chunks in self._folders(place):
+            # not the whole group: with every volume that would be more
+            sync_tree(chunks)
+            for folder in chunks.parents[: len(chunks.relative_to(self._path).parts)]:
+                sync_names(folder)
+
+    def checksum(self, place: Place) -> int:
+        """Returns the checksum of a volume's chunks, which are not decoded."""
+        return sum_of_files((path for each in self._folders(place) for path in files_in(each)), self._path)
+
+    def frame(self) -> list[int]:
+        return metadata_frame(self._path)
 
     def close(self) -> None:
         """Writes the metadata last, so that an incomplete group is not taken for an image."""
         ceilings = [self._ceiling(channel) for channel in range(len(self._target.layout.channels))]
         self._group.attrs.update(image_metadata(self._target, self._axes, self._padded_factors(), ceilings))
+
+    def _folders(self, place: Place) -> list[Path]:
+        """Returns the folders of a volume's chunks; zarr writes no chunks of zeros, so there may be none."""
+        at = [index for index in self._target.layout.in_result(place, self._axes) if not isinstance(index, slice)]
+        folders = [self._path.joinpath(str(n), "c", *map(str, at)) for n in range(len(self._factors))]
+        return [folder for folder in folders if folder.is_dir()]
 
     def _level(self, number: int, place: Place) -> VolumeInArray:
         index = self._target.layout.in_result(place, self._axes)

@@ -81,13 +81,13 @@ class KeptVolume:
         """
         self._map()
         for box, checksum in self.parts.values():
-            if self._checksum(box) != checksum:
+            if checksum_of(self.array, box.seen_from(self.box)) != checksum:
                 raise ValueError("its voxels have been changed")
 
     def sum_of(self, core: Box) -> tuple[Box, int] | None:
         """The voxels of a block's core, and their checksum; None if the volume has none of them."""
         box = core.intersect(self.box)
-        return (box, self._checksum(box)) if box.size else None
+        return (box, checksum_of(self.array, box.seen_from(self.box))) if box.size else None
 
     def sync(self) -> None:
         """Bring all voxels to the disk."""
@@ -116,14 +116,14 @@ class KeptVolume:
             raise ValueError(f"it has {size} bytes, not {first + self.box.size * dtype.itemsize}")
         self.array = np.memmap(self._file, dtype, "r+", first, shape)
 
-    def _checksum(self, box: Box) -> int:
-        """The checksum of a part, made of its planes': so these may be taken in any order, by several processors."""
-        sums: list[int] = []
-        for part in slabs(self.array, box.seen_from(self.box)):
-            planes = self.array[part.slices((0,) * len(box.start))]
-            sums += map(_sum_of_plane, planes)
-            release(self.array)
-        return zlib.crc32(np.array(sums, "<u4").data)
+
+def checksum_of(array: np.ndarray[Any, Any], box: Box) -> int:
+    """The checksum of a part, made of its planes': so these may be taken in any order, by several processors."""
+    sums: list[int] = []
+    for part in slabs(array, box):
+        sums += map(_sum_of_plane, array[part.slices((0,) * len(box.start))])
+        release(array)
+    return zlib.crc32(np.array(sums, "<u4").data)
 
 
 def _sum_of_plane(plane: Volume) -> int:

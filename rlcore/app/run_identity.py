@@ -1,0 +1,62 @@
+"""Identity of a run over volumes: everything in which a resumed run must agree with the one that was stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rlcore.app.file_request import FileRequest
+from rlcore.app.files.layout import Place
+from rlcore.app.files.ome_xml import files_of_planes
+from rlcore.app.files.opening import Opened
+from rlcore.app.files.provenance import fingerprint
+from rlcore.app.files.stamps import files_in, stamp
+from rlcore.backend import Backend
+from rlcore.optics.psf import PSF
+from rlcore.planner import Plan
+
+
+def identity_of(
+    request: FileRequest, image: Opened, psfs: list[PSF], places: list[Place], backend: Backend[Any], plan: Plan
+) -> dict[str, Any]:
+    """Returns the identity of a run.
+
+    The image is known by the names, sizes and times of its files; reading all voxels would take as long as a pass over
+    them.
+    """
+    settings = request.settings()
+    return {
+        "image": [f"{image.layout} {image.dtype}", stamp(_files_of(image), image.path)],
+        "psf": [[fingerprint(psf), psf.centre] for psf in psfs],
+        "order": [(place.time, place.channel) for place in places],
+        "iterations": request.iterations,
+        "acceleration": request.acceleration,
+        "regularization": asdict(settings.prior),
+        "stop": [request.stop, request.threshold],
+        "gain": request.gain,
+        "start": request.start,
+        "boundary": request.boundary,
+        "background": request.background,
+        "tolerance": settings.error,
+        "dtype": request.dtype,
+        "output": request.output.name,
+        "backend": backend.name,
+        "device": backend.device,
+        "psf shape": plan.geometry.psf_shape,
+    }
+
+
+def _files_of(image: Opened) -> Iterator[Path]:
+    """Yields the files that an image is read from: of a Zarr its metadata and the chunks of its finest level."""
+    if not image.path.is_dir():
+        yield from [image.path, *files_of_planes(image.path, image.about)]
+        return
+    yield from sorted(path for path in image.path.iterdir() if path.is_file())
+    yield from files_in(image.path / _finest(image.about.rest["attributes"]))
+
+
+def _finest(attributes: dict[str, Any]) -> str:
+    described = attributes.get("ome", attributes)
+    return str(described["multiscales"][0]["datasets"][0]["path"])

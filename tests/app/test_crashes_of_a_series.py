@@ -1,0 +1,131 @@
+"""Killed before any file operation, a run over several volumes goes on to the same bits and leaves nothing."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tifffile
+
+TESTS = __file__.rpartition("/app/")[0]
+# at night each operation has its turn, by day one of several
+NIGHT = os.environ.get("HYPOTHESIS_PROFILE") == "night"
+
+PROGRAM = r'''
+import json, os, shutil, signal, sys
+from pathlib import Path
+import numpy as np
+sys.path.insert(0, sys.argv[1])
+folder, output, dtype, start, step = *sys.argv[2:5], *map(int, sys.argv[5:7])
+os.chdir(folder)
+import rlcore.app.before_after, rlcore.app.files.zarr_output, rlcore.app.heap, rlcore.app.interruption
+import rlcore.app.restore, rlcore.app.terminal
+from rlcore.app.files.run_state import read_state
+from rlcore.app.main import main
+from rlcore.app.series_run import SeriesRun
+from app.test_crashes_of_a_series import voxels
+
+OPERATIONS = ["open", "write", "fsync", "replace", "rename", "unlink", "mkdir", "rmdir", "posix_fallocate", "link",
+              "ftruncate", "truncate"]
+
+def command(name, *more):
+    return ["deconvolve", "image.tif", "psf.npy", "-o", name, "-n", "2", "--backend", "numpy", "--dtype", dtype, *more]
+
+def killed_before(number):
+    """Has the process killed before the file operation of this number; the operation is written down."""
+    count = [0]
+    def wrapped(name, function):
+        def call(*arguments, **named):
+            count[0] += 1
+            if count[0] == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return function(*arguments, **named)
+        return call
+    for name in OPERATIONS:
+        setattr(os, name, wrapped(name, getattr(os, name)))
+
+def run(arguments, prepare=lambda: None):
+    """In a fork: None if it was killed, else its exit code, and the volumes that it restored."""
+    receive, send = os.pipe()
+    if child := os.fork():
+        os.close(send)
+        restored = os.fdopen(receive, "rb").read()
+        status = os.waitpid(child, 0)[1]
+        return (None if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)), set(restored)
+    code = 99
+    try:
+        restore = SeriesRun._restore
+        def noted(self, number, *rest):
+            os.write(send, bytes([number]))
+            restore(self, number, *rest)
+        SeriesRun._restore = noted
+        prepare()
+        main(arguments)
+    except SystemExit as stop:
+        code = stop.code or 0
+    finally:
+        os._exit(code)
+
+def finished():
+    try:
+        return set(read_state(Path("state/run.json")).done)
+    except OSError:
+        return set()
+
+def ours():
+    """What the run has made; a work folder that was killed before it says whose it is may be anybody's."""
+    names = [name for name in os.listdir() if name.startswith(".rlcore") or name == "state"]
+    return sorted(n for n in names if not n.startswith(".rlcore-work-") or os.path.exists(f"{n}/owner.json"))
+
+assert run(command("truth" + output))[0] == 0
+truth = voxels("truth" + output)
+number, faults = start, []
+while True:
+    name = f"at-{number}{output}"
+    arguments = command(name, "--checkpoint", "state", "-q")
+    code, _ = run(arguments, lambda: killed_before(number))
+    if code is not None:
+        assert code == 0, code
+        break
+    done, before = finished(), ours()
+    code, restored = run(arguments)
+    if code:
+        faults.append([number, f"exit code {code}", before])
+    elif not np.array_equal(voxels(name), truth):
+        faults.append([number, "other bits"])
+    elif done & restored:
+        faults.append([number, f"restored {sorted(done & restored)} again"])
+    if left := ours():
+        faults.append([number, "left", left, before])
+        for each in left:
+            shutil.rmtree(each) if os.path.isdir(each) else os.unlink(each)
+    number += step
+print(json.dumps([number, faults]))
+'''
+
+
+def voxels(path):
+    if path.endswith(".zarr"):
+        import zarr
+
+        return zarr.open_group(path, mode="r")["0"][...]
+    return tifffile.imread(path)
+
+
+@pytest.mark.parametrize(
+    ("output", "dtype", "step"), [(".tif", "float32", 17), (".zarr", "float32", 37), (".tif", "uint16", 29)]
+)
+def test_killed_before_the_nth_file_operation_it_ends_with_the_same_bits(tmp_path, output, dtype, step):
+    if output == ".zarr":
+        pytest.importorskip("yaozarrs", reason="yaozarrs is not installed")
+    stack = np.random.default_rng(0).poisson(40, (3, 4, 12, 12)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "image.tif", stack, imagej=True, metadata={"axes": "TZYX"})
+    np.save(tmp_path / "psf.npy", np.ones((3, 3, 3), np.float32))
+    command = [sys.executable, "-c", PROGRAM, TESTS, str(tmp_path), output, dtype, "1", "1" if NIGHT else str(step)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
+    assert done.returncode == 0, done.stderr[-3000:]
+    operations, faults = json.loads(done.stdout.splitlines()[-1])
+    assert operations > 100
+    assert faults == []
