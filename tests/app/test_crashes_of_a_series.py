@@ -75,9 +75,8 @@ def finished():
         return set()
 
 def ours():
-    """What the run has made; a work folder that was killed before it says whose it is may be anybody's."""
-    names = [name for name in os.listdir() if name.startswith(".rlcore") or name == "state"]
-    return sorted(n for n in names if not n.startswith(".rlcore-work-") or os.path.exists(f"{n}/owner.json"))
+    """What the run has made."""
+    return sorted(name for name in os.listdir() if name.startswith(".rlcore") or name == "state")
 
 assert run(command("truth" + output))[0] == 0
 truth = voxels("truth" + output)
