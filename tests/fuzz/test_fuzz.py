@@ -1,11 +1,15 @@
 """A few seconds of the fuzz session with fixed seeds, and the cases that it has found."""
 
+import os
+
 import numpy as np
 import pytest
 import tifffile
 
 from fuzz import hostile
-from fuzz.cases import Failure, compare, face, refused, run_case
+from fuzz.cases import compare, face, run_case
+from fuzz.failure import Failure, refused
+from fuzz.killed import Forks
 from fuzz.program import Ended, Program
 
 
@@ -33,6 +37,15 @@ def test_cases_with_fixed_seeds(program, tmp_path, kind, seed):
 )
 def test_cases_that_were_found(program, tmp_path, kind, seed):
     run_case(program, kind, seed, tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="runs are killed in forks")
+@pytest.mark.parametrize("kind", ["checkpoints", "crashes"])
+def test_runs_that_are_killed_with_fixed_seeds(tmp_path, kind):
+    with Forks() as forks:
+        for seed in range(11, 26):
+            (tmp_path / f"{seed}").mkdir()
+            run_case(forks, kind, seed, tmp_path / f"{seed}")
 
 
 @pytest.mark.parametrize("name", ["exits", "interrupts", "babbles"])
