@@ -6,7 +6,14 @@ from pathlib import Path
 
 from rlcore.app.files.lock import remove_lock
 from rlcore.app.files.owner import Owner
-from rlcore.app.files.work_folder import discard, locks, reason_to_keep, work_folders
+from rlcore.app.files.work_folder import (
+    discard,
+    is_unfinished_owner,
+    locks,
+    reason_to_keep,
+    remove_entries,
+    work_folders,
+)
 from rlcore.errors import InputError
 
 
@@ -43,11 +50,12 @@ def clean(folder: Path, *, dry_run: bool = False, force: bool = False) -> list[s
 
 def _clean_folder(path: Path, owner: Owner | None, busy: set[str], dry_run: bool, force: bool) -> str:
     if owner is None:
-        # killed before it said whose it is, a run leaves an empty folder
-        if next(path.iterdir(), None) is not None:
+        # killed before it said whose it is, a run leaves an empty folder, or one with the beginning of a sentence
+        if not all(is_unfinished_owner(entry) for entry in path.iterdir()):
             return f"kept {str(path)!r}: it does not say whose it is"
         if not dry_run:
-            path.rmdir()
+            # a run that is just beginning makes another, as with any name that is taken
+            remove_entries(path)
         return _removed(path, "an empty work folder", dry_run)
     reason = reason_to_keep(path, owner, force=force)
     if reason is None and owner.output in busy:

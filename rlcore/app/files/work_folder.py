@@ -183,6 +183,11 @@ def work_folders(folder: Path) -> list[tuple[Path, Owner | None]]:
     return [(path, _read(path / _OWNER)) for path in found if path.is_dir() and not path.is_symlink()]
 
 
+def is_unfinished_owner(entry: Path) -> bool:
+    """Returns whether a file in a work folder is what a run wrote of its owner when it was killed."""
+    return entry.name.startswith(f"{_OWNER}.") and entry.is_file() and not entry.is_symlink()
+
+
 def locks(folder: Path) -> list[tuple[Path, Owner | None]]:
     """Returns the locks in a folder, each with its owner; None if it does not say whose it is."""
     found = sorted(path for path in folder.iterdir() if path.name.startswith(_LOCK))
