@@ -127,11 +127,14 @@ class Checkpoint:
             self._made = _make_folder(self.folder)
             self._lock = Lock(self.folder)
         except OSError as error:
-            raise CheckpointError(f"checkpoint folder {str(self.folder)!r} cannot be used: {error.strerror}") from error
+            raise _unusable(self.folder, error) from error
         try:
             self._open()
-        except BaseException:
+        except BaseException as error:
             self.close()
+            # a folder or a foreign file system, where a file is to be removed
+            if isinstance(error, OSError):
+                raise _unusable(self.folder, error) from error
             raise
 
     def __enter__(self) -> Checkpoint:
@@ -506,6 +509,10 @@ def reserve(path: Path) -> None:
                 os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
             except OSError as error:
                 raise OSError(error.errno, error.strerror, str(path)) from error  # which does not know the file's name
+
+
+def _unusable(folder: Path, error: OSError) -> CheckpointError:
+    return CheckpointError(f"checkpoint folder {str(folder)!r} cannot be used: {error.strerror or error}")
 
 
 def _unwritable(path: Path, error: OSError) -> CheckpointWriteError:

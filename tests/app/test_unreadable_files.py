@@ -47,6 +47,14 @@ def test_an_npy_of_objects_or_complex_numbers_is_refused(files):
     refused(run(files, image="image.npy"), "has voxels of type 'complex128'")
 
 
+@pytest.mark.parametrize("version", [b"\0\0", b"\1\1", b"\4\0", b"\377\377"])
+def test_an_npy_of_an_unknown_version_is_refused(files, version):
+    np.save(files / "image.npy", IMAGE)
+    content = (files / "image.npy").read_bytes()
+    (files / "image.npy").write_bytes(content[:6] + version + content[8:])
+    refused(run(files, image="image.npy"), "of NumPy's format, which is not known")
+
+
 @pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_an_npy_of_every_version_and_order_is_read(tmp_path, version, order):
