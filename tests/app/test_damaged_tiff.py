@@ -40,7 +40,6 @@ def change(path, page, tag, *, code=None, kind=None, count=None, value=None):
         ("PhotometricInterpretation", {"kind": 11}, "has tag 262 twice, or with a type or count"),
         ("PhotometricInterpretation", {"code": 774}, "page"),
         ("PhotometricInterpretation", {"value": 32769}, "page"),
-        ("SampleFormat", {"code": 338}, "page"),
         ("RowsPerStrip", {"value": 255}, "page"),
         ("SamplesPerPixel", {"count": 17}, "has tag 277 twice, or with a type or count"),
     ],
