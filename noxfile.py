@@ -77,7 +77,7 @@ def night(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """Damaged files, random options and hostile plugins, for --seconds 60 unless another time is given."""
+    """Damaged files and checkpoints, kills, random options, hostile plugins: --seconds 300, from --seed 0."""
     install(session, "test")
     session.run("python", "-m", "fuzz", *session.posargs, env={"PYTHONPATH": os.pathsep.join(["tests", "."])})
 

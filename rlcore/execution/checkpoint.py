@@ -127,11 +127,14 @@ class Checkpoint:
             self._made = _make_folder(self.folder)
             self._lock = Lock(self.folder)
         except OSError as error:
-            raise CheckpointError(f"checkpoint folder {str(self.folder)!r} cannot be used: {error.strerror}") from error
+            raise _unusable(self.folder, error) from error
         try:
             self._open()
-        except BaseException:
+        except BaseException as error:
             self.close()
+            # a folder or a foreign file system, where a file is to be removed
+            if isinstance(error, OSError):
+                raise _unusable(self.folder, error) from error
             raise
 
     def __enter__(self) -> Checkpoint:
@@ -479,6 +482,10 @@ def open_volume(path: Path, shape: Shape, dtype: np.dtype[Any]) -> Volume:
     reserve(beside)
     beside.replace(path)
     return volume
+
+
+def _unusable(folder: Path, error: OSError) -> CheckpointError:
+    return CheckpointError(f"checkpoint folder {str(folder)!r} cannot be used: {error.strerror or error}")
 
 
 def _unwritable(path: Path, error: OSError) -> CheckpointWriteError:

@@ -96,6 +96,15 @@ def test_a_folder_of_other_things_is_refused_and_left_alone(tmp_path):
     assert (tmp_path / "thesis.txt").read_text() == "precious"
 
 
+def test_a_folder_in_place_of_an_unfinished_lock_is_refused_and_left_alone(tmp_path):
+    stopped(tmp_path / "state")
+    folder = tmp_path / "state" / f"lock-{'a' * 16}-{'b' * 16}.new"
+    folder.mkdir()
+    with pytest.raises(rlcore.CheckpointError, match="cannot be used: "):
+        rlcore.deconvolve(IMAGE, PSF, checkpoint=tmp_path / "state", **OPTIONS)
+    assert folder.is_dir()
+
+
 def test_a_run_killed_while_its_state_is_removed_starts_anew(tmp_path, monkeypatch):
     options = OPTIONS | {"plan": in_blocks(placement="scratch"), "checkpoint": tmp_path / "state"}
     truth = rlcore.deconvolve(IMAGE, PSF, **options)

@@ -1,5 +1,6 @@
-"""Fuzzing: damaged files, random options and hostile plugins, seeded and bounded in time; run by `nox -s fuzz`.
+"""Fuzzing: damaged files and checkpoints, kills, random options and hostile plugins; run by `nox -s fuzz`.
 
-Every case is a number: `python -m fuzz --only KIND:SEED` runs one again. A case fails if the program ends with a
-traceback, or in success with a wrong result, changes an input, or takes longer than its limit.
+Cases are seeded, and begin until a time is up. Every case is a number: `python -m fuzz --only KIND:SEED` runs one
+again. A case fails if the program ends with a traceback, or in success with a wrong result, changes an input, does not
+go on after a kill, or takes longer than its limit.
 """

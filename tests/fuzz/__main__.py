@@ -8,19 +8,21 @@ import sys
 import tempfile
 import time
 
-from fuzz.cases import KINDS, SHARES, Failure, run_case
+from fuzz.cases import RESUMING, SHARES, run_case
+from fuzz.failure import Failure
+from fuzz.killed import Forks
 from fuzz.program import Program
 
 
 def main():
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60, help="Time after which no further case begins.")
+    parser.add_argument("--seconds", type=float, default=300, help="Time after which no further case begins.")
     parser.add_argument("--seed", type=int, default=0, help="Number of the first case.")
-    parser.add_argument("--kind", choices=KINDS, help="Cases of this kind alone.")
+    parser.add_argument("--kind", choices=SHARES, help="Cases of this kind alone.")
     parser.add_argument("--only", metavar="KIND:SEED", help="One case, as a failure names it.")
     options = parser.parse_args()
     end, counts, failed = time.monotonic() + options.seconds, collections.Counter(), []
-    with Program() as program:
+    with Program() as program, Forks() as forks:
         for seed in itertools.count(options.seed):
             kind = options.kind or random.Random(seed).choices(list(SHARES), SHARES.values())[0]
             if options.only:
@@ -28,10 +30,10 @@ def main():
                 seed = int(number)
             with tempfile.TemporaryDirectory(prefix="rlcore-fuzz-") as folder:
                 try:
-                    counts[kind, run_case(program, kind, seed, folder)] += 1
+                    counts[kind, run_case(forks if kind in RESUMING else program, kind, seed, folder)] += 1
                 except Failure as failure:
                     failed.append(f"{kind}:{seed}: {failure}")
-                    print(failed[-1], flush=True)
+                    print(f"{failed[-1]}\nagain by: python -m fuzz --only {kind}:{seed}", flush=True)
             if options.only or time.monotonic() > end:
                 break
     for (kind, how), count in sorted(counts.items()):

@@ -10,19 +10,18 @@ from pathlib import Path
 
 import numpy as np
 
-from fuzz import damage, hostile, scenes
+from fuzz import damage, hostile, resuming, scenes
+from fuzz.failure import Failure, refused
 from fuzz.program import LIMIT, Ended
 
 LEAST = 1e-4
 """Largest error of a result, relative to the maximum of the truth."""
 
 
-class Failure(Exception):
-    """A case that ended as none may."""
-
-
 def run_case(program, kind, seed, folder):
     """Runs one case in an empty folder, and returns how it ended: "refused" or "right".
+
+    `program` is a Program, or Forks for the kinds in RESUMING.
 
     Raises
     ------
@@ -30,6 +29,8 @@ def run_case(program, kind, seed, folder):
         If it ended otherwise.
     """
     rng = np.random.default_rng([zlib.crc32(kind.encode()), seed])
+    if kind in RESUMING:
+        return RESUMING[kind](program, rng, Path(folder), seed)
     return KINDS[kind](program, rng, Path(folder))
 
 
@@ -188,18 +189,9 @@ def _python(site, code, *arguments):
 
 
 KINDS = {"files": _damaged, "options": _options, "plans": _planning, "hostile": _hostile}
-SHARES = {"files": 60, "options": 30, "plans": 5, "hostile": 5}
+RESUMING = {"checkpoints": resuming.damaged, "crashes": resuming.crash}
+SHARES = {"files": 45, "options": 20, "plans": 5, "hostile": 5, "checkpoints": 15, "crashes": 10}
 """Cases of each kind among a hundred."""
-
-
-def refused(ended, called):
-    """Returns whether a command was refused in one sentence; raises Failure if it ended neither so nor in success."""
-    if ended.code == 0:
-        return False
-    last = (ended.error.strip().splitlines() or [""])[-1]
-    if ended.code not in (1, 2) or "Traceback" in ended.error or not last.startswith("error: "):
-        raise Failure(f"{called}: exit {ended.code}: {ended.error[-3000:]}")
-    return True
 
 
 def compare(result, truth, called):

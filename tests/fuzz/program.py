@@ -76,10 +76,15 @@ class Program:
 
 
 def _start():
-    root = Path(__file__).parents[2]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), *sys.path]), "OMP_NUM_THREADS": "1"}
-    for name in ("RLCORE_BACKEND", "RLCORE_DEVICE"):
-        environment.pop(name, None)
     command = [sys.executable, "-W", "ignore", "-c", _CODE, str(MEMORY)]
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=environment)
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=environment())
+
+
+def environment():
+    """Returns the environment of a process that imports this tree, whatever backend the user has chosen."""
+    root = Path(__file__).parents[2]
+    made = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), *sys.path]), "OMP_NUM_THREADS": "1"}
+    for name in ("RLCORE_BACKEND", "RLCORE_DEVICE"):
+        made.pop(name, None)
+    return made

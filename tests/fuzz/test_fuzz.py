@@ -1,11 +1,15 @@
 """A few seconds of the fuzz session with fixed seeds, and the cases that it has found."""
 
+import os
+
 import numpy as np
 import pytest
 import tifffile
 
 from fuzz import hostile
-from fuzz.cases import Failure, compare, face, refused, run_case
+from fuzz.cases import compare, face, run_case
+from fuzz.failure import Failure, refused
+from fuzz.killed import Forks
 from fuzz.program import Ended, Program
 
 
@@ -28,11 +32,27 @@ def test_cases_with_fixed_seeds(program, tmp_path, kind, seed):
         ("files", 89),  # a page of another type than those behind it
         ("files", 146),  # ImageJ's text with too few planes
         ("files", 20021),  # a later page of OME-TIFF whose tags are not those of the others
+        ("files", 910067),  # a Zarr with chunks of no voxels
+        ("files", 910487),  # ImageJ's text of a type that is no text
+        ("files", 911284),  # a page without most of its tags
+        ("files", 911436),  # a page of one strip, stated to have seven
+        ("files", 912677),  # OME-XML under another tag's number
+        ("files", 912810),  # a page stated to be compressed, among others that are not
+        ("files", 1000380),  # a number of another type than it may have
         ("files", 1051),  # a misspelt entry, which changes nothing
     ],
 )
 def test_cases_that_were_found(program, tmp_path, kind, seed):
     run_case(program, kind, seed, tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="runs are killed in forks")
+@pytest.mark.parametrize(("kind", "first"), [("checkpoints", 3018), ("crashes", 11)])
+def test_runs_that_are_killed_with_fixed_seeds(tmp_path, kind, first):
+    with Forks() as forks:
+        for seed in range(first, first + 12):
+            (tmp_path / f"{seed}").mkdir()
+            run_case(forks, kind, seed, tmp_path / f"{seed}")
 
 
 @pytest.mark.parametrize("name", ["exits", "interrupts", "babbles"])

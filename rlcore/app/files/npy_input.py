@@ -11,6 +11,8 @@ import numpy as np
 from rlcore.backend import Volume
 from rlcore.errors import InputError
 
+_VERSIONS = {(1, 0), (2, 0), (3, 0)}
+
 
 def map_npy(path: Path, file: str) -> Volume:
     """Maps an array.
@@ -22,6 +24,8 @@ def map_npy(path: Path, file: str) -> Volume:
     """
     with path.open("rb") as stream:
         version = np.lib.format.read_magic(stream)
+        if version not in _VERSIONS:
+            raise InputError(f"{file} has version {version[0]}.{version[1]} of NumPy's format, which is not known")
         read: Any = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read(stream)
         offset = stream.tell()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,14 +15,23 @@ from rlcore.app.files.boundary import reading
 from rlcore.app.files.description import Description
 from rlcore.app.files.layout import Index, Layout, Pick, lay_out
 from rlcore.app.files.ome_planes import check_files, check_ome
+from rlcore.app.files.tiff_page import PageKind
 from rlcore.app.files.tiff_scale import read_voxel
-from rlcore.app.files.tiff_structure import PageKind, check_structure
+from rlcore.app.files.tiff_structure import check_structure
+from rlcore.app.files.tifffile_log import refusing_losses
 from rlcore.app.files.voxel import Dialect
 from rlcore.backend import Shape, Volume
 from rlcore.errors import InputError
 
 _MADE_ANEW = {"ImageJ", "images", "channels", "slices", "frames", "hyperstack", "min", "max", "Ranges", "axes", "shape"}
 """Entries not carried over: they follow from the result's own shape, or describe the image's intensities."""
+
+_DESCRIPTION = 270
+_DAMAGED = re.compile(
+    r"^images=\d+$.*^(channels|slices|frames|hyperstack)=|^\{\"shape\": \[|\A[^{]*[\]\"]\s*\}\s*\Z|\A<\?xml[^<]*\Z",
+    re.MULTILINE | re.DOTALL,
+)
+"""Lines of ImageJ's text and tifffile's JSON, that their readers do not take for it, and XML without its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,7 @@ class Encoded:
         InputError
             If a page cannot be decoded; the message names it.
         """
-        with reading(self.file), tifffile.TiffFile(self.path) as tif:
+        with reading(self.file), refusing_losses(self.file), tifffile.TiffFile(self.path) as tif:
             series = tif.series[0]
             page_shape = tuple(series.keyframe.shape)
             lead = len(series.shape) - len(page_shape)
@@ -75,14 +82,9 @@ def read_tiff(path: Path, file: str, pick: Pick) -> tuple[Description, Layout, n
     if not path.stat().st_size:
         raise InputError(f"{file} cannot be read: it is empty; get it again from where it came")
     kinds = check_structure(path, file)
-    with tifffile.TiffFile(path) as tif:
+    with refusing_losses(file), tifffile.TiffFile(path) as tif:
         check_files(path, file, tif)
-        pages = _Pages()
-        with pages.counted():
-            empty = not tif.series
-        if pages.lost:
-            raise InputError(f"{file} is cut short: {pages.lost}; get it again from where it came")
-        if empty:
+        if not tif.series:
             raise InputError(f"{file} holds no picture")
         series = tif.series[0]  # further series are usually thumbnails, labels or coarser levels
         _check_series(path, file, tif, series, kinds)
@@ -98,16 +100,14 @@ def _check_series(
 
     tifffile then takes all pages for one stack, whose axes are not those that were recorded.
     """
-    # tifffile leaves the text as bytes if it is damaged, and then knows of no description
-    tag = tif.pages.first.tags.get("ImageDescription")
-    said = "" if tag is None else str(tag.value)
+    said = _text_of(tif)
     named = path.name.lower().endswith((".ome.tif", ".ome.tiff"))
     if "<OME" in said or tif.is_ome or named:
         if not tif.is_ome:
             problem = "damaged OME-XML" if "<OME" in said else "no OME-XML, though its name says OME-TIFF"
             raise InputError(f"{file} has {problem}; get it again, or name it .tif if it never had any")
         check_ome(file, tif, series)
-    elif (tif.is_imagej and not _is_hyperstack(tif, series)) or (tif.is_shaped and series.kind != "shaped"):
+    elif not _is_as_described(tif, series, said):
         raise InputError(f"{file} does not hold the planes that its metadata state; get it again from where it came")
     if (other := _stray_page(series, kinds)) is not None:
         raise InputError(
@@ -120,17 +120,39 @@ def _check_series(
         )
 
 
-def _is_hyperstack(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> bool:
+def _text_of(tif: tifffile.TiffFile) -> str:
+    """Returns the description of the first page, or all of its text if a damaged number hides which is that."""
+    tags = list(tif.pages.first.tags)
+    # tifffile leaves the text as bytes if it is damaged, and then knows of no description
+    described = [str(tag.value) for tag in tags if tag.code == _DESCRIPTION]
+    # numbers beyond are those of manufacturers, whose text may speak of anything
+    return "\n".join(described or [tag.value for tag in tags if tag.code < 32768 and isinstance(tag.value, str)])
+
+
+def _is_as_described(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, said: str) -> bool:
+    """Returns whether a series without OME-XML has the planes that its text states."""
+    if tif.is_imagej:
+        return _is_hyperstack(tif, series, said)
+    # text that has lost its beginning or its end is in nobody's format, and its axes go unread
+    return series.kind == "shaped" if tif.is_shaped else not _DAMAGED.search(said)
+
+
+def _is_hyperstack(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, said: str) -> bool:
     """Returns whether a series holds as many planes as ImageJ's text states."""
-    page = series.keyframe
-    stated, planes = int((tif.imagej_metadata or {}).get("images", 1)), series.size // page.size
+    page, about = series.keyframe, tif.imagej_metadata or {}
+    stated, planes = int(about.get("images", 1)), series.size // series.keyframe.size
+    axes = [int(about[name]) for name in ("channels", "slices", "frames") if name in about]
+    # a last line without a value is one that was cut off
+    whole = "=" in (said.strip("\0\n").splitlines() or ["="])[-1]
+    if series.kind != "imagej" or not whole or (axes and math.prod(axes) not in (stated, planes)):
+        return False
     # some programs count the samples of a pixel as images
-    return series.kind == "imagej" and (stated <= 1 or stated in (planes, planes * page.samplesperpixel))
+    return stated <= 1 or stated in (planes, planes * page.samplesperpixel)
 
 
 def _stray_page(series: tifffile.TiffPageSeries, kinds: list[PageKind]) -> int | None:
     """Returns the number of a page that a damaged tag has excluded from a stack, or that it has drawn into one."""
-    if series.kind not in ("generic", "uniform", "shaped", "ome") or len(kinds) < 2:
+    if series.kind not in ("generic", "uniform", "shaped", "ome", "imagej") or len(kinds) < 2:
         return None
     # OME-TIFF may have pages in several files, whose numbers are not those of this one
     if any(page is not None and page.parent is not series.keyframe.parent for page in series.pages):
@@ -183,30 +205,6 @@ def _channels_of_imagej(rest: dict[str, Any], series: tifffile.TiffPageSeries) -
 def _channels_of_shaped(rest: dict[str, Any], series: tifffile.TiffPageSeries) -> tuple[str, ...]:
     names = rest.get("channel_names", ())
     return tuple(map(str, names)) if isinstance(names, list) else ()
-
-
-class _Pages(logging.Handler):
-    """Detects missing pages of a damaged file. tifffile leaves them out and only logs it."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.lost = ""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        message = record.getMessage()
-        if "invalid page offset" in message or "corrupted tag list" in message:
-            # the part before "> " is the repr of a tifffile object
-            self.lost = self.lost or message.partition("> ")[2]
-
-    @contextmanager
-    def counted(self) -> Iterator[None]:
-        """Listens to tifffile's log inside the context."""
-        log = logging.getLogger("tifffile")
-        log.addHandler(self)
-        try:
-            yield
-        finally:
-            log.removeHandler(self)
 
 
 def _mapped(path: Path, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> Volume | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -109,11 +110,12 @@ def read_zarr(path: Path, file: str, pick: Pick) -> tuple[Description, Layout, n
         raise InputError(f"{file} lacks the array {scales.datasets[0].path!r} that its metadata name") from error
     if not isinstance(array, zarr.Array):
         raise InputError(f"{file} has a group where its metadata name an array: {scales.datasets[0].path!r}")
+    _check_lengths(array, file)
     axes = "".join(_letter(axis) for axis in scales.axes)
     if len(axes) != array.ndim:
         raise InputError(f"{file} has {array.ndim} axes and names {len(axes)}; its metadata are wrong")
     about = Description(
-        dialect="zarr", voxel=_voxel(scales, axes), channels=_channels(image), rest={"attributes": attributes}
+        dialect="zarr", voxel=_voxel(scales, axes, file), channels=_channels(image), rest={"attributes": attributes}
     )
     layout = lay_out(file, axes, array.shape, pick, about.channels)
 
@@ -121,6 +123,16 @@ def read_zarr(path: Path, file: str, pick: Pick) -> tuple[Description, Layout, n
         return VolumeInArray(array, index, str(path), file)
 
     return about, layout, np.dtype(array.dtype), fetch
+
+
+def _check_lengths(array: Any, file: str) -> None:
+    """Raises InputError for lengths that zarr takes, and no volume has: it would be read by chunks of no voxels."""
+    for what, lengths in (("shape", array.shape), ("chunks of shape", array.chunks)):
+        if any(length < 1 for length in lengths):
+            raise InputError(f"{file} has {what} {tuple(lengths)!r}, which holds no voxels; its metadata are wrong")
+        # Python's integers do not overflow, NumPy's do
+        if math.prod(lengths) * np.dtype(array.dtype).itemsize > sys.maxsize:
+            raise InputError(f"{file} has {what} {tuple(lengths)!r}, too large for any memory; its metadata are wrong")
 
 
 def _image(path: Path, file: str, attributes: dict[str, Any]) -> Any:
@@ -145,12 +157,15 @@ def _letter(axis: Any) -> str:
     return kinds.get(str(getattr(axis, "type", "")), name[:1].upper())
 
 
-def _voxel(scales: Any, axes: str) -> Voxel:
+def _voxel(scales: Any, axes: str, file: str) -> Voxel:
     """Returns the scale of the finest level, multiplied by the scale common to all levels."""
     factors = np.ones(len(axes))
     for transform in [*scales.datasets[0].coordinateTransformations, *(scales.coordinateTransformations or ())]:
         if getattr(transform, "type", "") == "scale":
             factors = factors * np.array(transform.scale, float)
+    for letter, factor in zip(axes, factors, strict=True):
+        if letter in "ZYX" and not 0 < factor < math.inf:
+            raise InputError(f"{file} has voxels of {factor:g} along {letter.lower()}; its metadata are wrong")
     units = {letter: canonical(str(axis.unit)) for letter, axis in zip(axes, scales.axes, strict=True) if _unit(axis)}
     said = {letter: float(f) for letter, f in zip(axes, factors, strict=True) if letter in "TZYX"}
     # a scale of 1 without a unit is the mandatory placeholder of a file that does not know its scale
