@@ -71,6 +71,7 @@ def ome_entries(voxel: Voxel) -> dict[str, str]:
 def imagej_entries(voxel: Voxel, axes: str) -> dict[str, Any]:
     """Returns entries of ImageJ's text; lengths in the plane are written as tags by `resolution`."""
     entries: dict[str, Any] = {}
+    voxel = voxel.in_unit_of_x()
     if "Z" in axes and "Z" in voxel.sizes:
         entries["spacing"] = voxel.sizes["Z"]
     if unit := voxel.units.get("X"):
@@ -85,6 +86,7 @@ def imagej_entries(voxel: Voxel, axes: str) -> dict[str, Any]:
 
 def resolution(voxel: Voxel, dialect: Dialect) -> dict[str, Any]:
     """Returns tifffile's arguments for the resolution tags of a plain or an ImageJ TIFF."""
+    voxel = voxel.in_unit_of_x()
     if "Y" not in voxel.sizes or "X" not in voxel.sizes or dialect == "ome":
         return {}
     arguments: dict[str, Any] = {"resolution": (1 / voxel.sizes["X"], 1 / voxel.sizes["Y"])}

@@ -39,6 +39,21 @@ class Voxel:
         lengths = [self._metres(axis) if axis in self.sizes else None for axis in axes]
         return tuple(length * 1e6 for length in lengths if length) if axes and all(lengths) else None
 
+    def in_unit_of_x(self) -> Voxel:
+        """Returns the same sizes with lengths in the unit of X, for formats that state one unit for all.
+
+        Lengths that cannot be converted are left out.
+        """
+        unit = self.units.get("X", "")
+        sizes, units = {}, {}
+        for axis, size in self.sizes.items():
+            own = self.units.get(axis, "")
+            if axis == "T" or own == unit:
+                sizes[axis], units[axis] = size, own
+            elif unit in _METRES and own in _METRES:
+                sizes[axis], units[axis] = size * _METRES[own] / _METRES[unit], unit
+        return Voxel(sizes, units)
+
     def to_dict(self) -> dict[str, dict[str, object]]:
         """Returns size and unit by axis, in types that JSON has."""
         return {axis.lower(): {"size": size, "unit": self.units.get(axis, "")} for axis, size in self._items()}
