@@ -26,11 +26,11 @@ def _numbers(*names: str) -> Callable[[Any], bool]:
 
 
 def _is_shape(answer: Any) -> bool:
-    return isinstance(answer, Sequence) and all(isinstance(n, Integral) and n > 0 for n in answer)
+    return isinstance(answer, Sequence) and all(isinstance(n, Integral) and int(n) > 0 for n in answer)
 
 
 def _is_time(answer: Any) -> bool:
-    return isinstance(answer, Real) and math.isfinite(answer) and answer >= 0
+    return isinstance(answer, Real) and 0 <= float(answer) < math.inf
 
 
 ANSWERS: Mapping[str, Answer] = {

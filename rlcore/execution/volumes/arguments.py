@@ -177,7 +177,8 @@ def _store(array: Any) -> _Place | None:
     store, name = getattr(array, "store", None), getattr(array, "path", None)
     if store is None:
         store, name = getattr(getattr(array, "file", None), "filename", None), getattr(array, "name", None)
-    if store is None and _is_path(file := getattr(array, "filename", None)):
+    file = getattr(array, "filename", None)
+    if store is None and isinstance(file, (str, os.PathLike)):
         return _Place("store", os.path.realpath(file))
     if store is None or not isinstance(name, str):
         return None
