@@ -580,14 +580,3 @@ def test_a_demo_does_not_replace_files_of_its_names(files):
     assert "holds 'image.tif', which no demo has made; name another by --output" in result.stderr
     assert np.array_equal(tifffile.imread(files / "image.tif"), IMAGE)
     assert {path.name for path in files.iterdir()} == {"image.tif", "psf.tif"}
-
-
-def test_clean_removes_work_folders_that_were_never_claimed(files):
-    for number, names in enumerate([[], ["owner.json.a1b2"], ["owner.json.a1b2", "notes.txt"], ["notes.txt"]]):
-        folder = files / f".rlcore-work-{number}"
-        folder.mkdir()
-        for name in names:
-            (folder / name).touch()
-    clean(files)
-    assert ours(files) == [".rlcore-work-2", ".rlcore-work-3"]
-    assert sorted(path.name for path in (files / ".rlcore-work-2").iterdir()) == ["notes.txt", "owner.json.a1b2"]

@@ -102,11 +102,11 @@ class Sums:
 
         It is 0 if the steps oppose each other, and if there was no older step.
         """
-        point, before = (engine.upload(volume(shape, seed, low=4, high=6)) for seed in (0, 1))
-        ahead = engine.add(before, 1.0)
+        values, older = (volume(shape, seed, low=4, high=6) for seed in (0, 1))
+        point, before, ahead = map(engine.upload, (values, older, older + np.float32(1)))
         inside = Box((0,) * len(shape), shape)
-        cases = {0.25: engine.add(point, 0.25), 0.5: engine.add(point, 2.0), 0.0: engine.add(point, -1.0)}
-        for expected, estimate in cases.items():
+        for expected, step in ((0.25, 0.25), (0.5, 2.0), (0.0, -1.0)):
+            estimate = engine.upload(values + np.float32(step))
             found = engine.momentum(estimate, point, ahead, before, inside=inside, maximum=0.5)
             assert float(found) == pytest.approx(expected, rel=1e-5)
             by_number = engine.predict(estimate, point, expected, share=0.75)
