@@ -28,6 +28,8 @@ class ScaleWarning(UserWarning):
 def doubted(voxel: Voxel) -> Voxel:
     """Returns a scale, marked as in doubt if it is none of a microscope."""
     lengths = {axis: length for axis in "ZYX" if (length := voxel.metres(axis))}
+    if voxel.doubt:
+        return voxel
     # conversions are rounded, so that the limits themselves would be beyond them
     if any(not SMALLEST * 0.999 <= length <= LARGEST * 1.001 for length in lengths.values()):
         return replace(voxel, doubt="no microscope has")
@@ -76,11 +78,8 @@ def believed(
     if resolved is not None:
         voxel = _doubted_with_objective(voxel, resolved)
     if voxel.doubt:
-        caution(
-            f"{file} has voxels of {voxel} by its metadata, which {voxel.doubt}; their size counts as unknown unless "
-            f"{option} gives it",
-            ScaleWarning,
-        )
+        said = f"{file} has voxels of {str(voxel) or 'no size'} by its metadata, which {voxel.doubt}"
+        caution(f"{said}; their size counts as unknown unless {option} gives it", ScaleWarning)
     return _with(opened, voxel)
 
 

@@ -160,14 +160,13 @@ def _voxel(multiscale: dict[str, Any], axes: str, file: str) -> Voxel:
     except ValueError as error:
         raise InputError(f"{file} has transformations that do not fit its {len(axes)} axes; correct them") from error
     sizes = {letter: abs(factors.get(letter, 0.0)) for letter in axes if letter in "TZYX"}
-    for letter, size in sizes.items():
-        if letter in "ZYX" and not 0 < size < math.inf:
-            raise InputError(f"{file} has voxels of {size:g} along {letter.lower()}; its metadata are wrong")
+    wrong = [letter for letter, size in sizes.items() if letter in "ZYX" and not 0 < size < math.inf]
+    doubt = f"say {sizes[wrong[0]]:g} along {wrong[0].lower()}" if wrong else ""
     described = zip(axes, multiscale["axes"], strict=True)
     units = {letter: canonical(str(axis["unit"])) for letter, axis in described if axis.get("unit")}
     # a scale of 1 without a unit is the mandatory placeholder of a file that does not know its scale
     known = {letter: f for letter, f in sizes.items() if 0 < f < math.inf and (letter in units or f != 1)}
-    return Voxel(known, {letter: unit for letter, unit in units.items() if sizes.get(letter, 1) > 0})
+    return Voxel(known, {letter: unit for letter, unit in units.items() if sizes.get(letter, 1) > 0}, doubt)
 
 
 def _channels(image: Any) -> tuple[str, ...]:
