@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,8 +85,11 @@ class FileRequest:
     def open_image(self, decode: Decoder) -> Opened:
         """Opens the image, with the scale that is given or believed; warns of one that is not."""
         image = open_file(self.image, "image", pick=self.pick, decode=decode)
-        metadata = read_metadata(image, image.layout.channels[0])
-        return believed(image, f"image {str(self.image)!r}", self.voxel, "--voxel", resolved_by(metadata, {}))
+        resolved = None
+        # metadata that cannot be read are no reason to refuse voxels that can
+        with suppress(InputError):
+            resolved = resolved_by(read_metadata(image, image.layout.channels[0]), {})
+        return believed(image, f"image {str(self.image)!r}", self.voxel, "--voxel", resolved)
 
     def open_psfs(self, image: Opened) -> list[ChannelPSF]:
         """Opens or computes the PSF of every selected channel."""

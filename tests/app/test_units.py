@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 from fixtures.commands import IMAGE, PSF, run
+from fixtures.vendor_files import write_lsm, write_stk
 
 from rlcore.app.files.opening import open_file
 from rlcore.app.files.units import canonical, in_ome_xml, in_zarr, metres
@@ -131,18 +132,21 @@ def vendor(**entries):
     return of_vendor(SimpleNamespace(**kinds | entries))
 
 
-def test_lsm_states_metres():
-    about = {"VoxelSizeX": 1e-7, "VoxelSizeY": 2e-7, "VoxelSizeZ": 6e-7, "TimeIntervall": 2.5}
-    voxel = vendor(is_lsm=True, lsm_metadata=about)
-    assert voxel.micrometres("ZYX") == pytest.approx((0.6, 0.2, 0.1))
-    assert (voxel.sizes["T"], voxel.units["T"]) == (2.5, "s")
+@pytest.mark.parametrize("output", ["out.tif", "out.ome.tif"])
+def test_lsm_states_metres(files, output):
+    write_lsm(files / "image.lsm", IMAGE, voxel=(6e-7, 2e-7, 1e-7))
+    assert micrometres(files / "image.lsm") == pytest.approx((0.6, 0.2, 0.1))
+    assert run(files, "-n", "1", image="image.lsm", output=output).exit_code == 0
+    assert micrometres(files / output) == pytest.approx((0.6, 0.2, 0.1), rel=1e-6)
 
 
-@pytest.mark.parametrize("unit", ["um", "microns", "micrometre"])
-def test_metamorph_states_its_calibration_and_distances_of_planes(unit):
-    about = {"SpatialCalibration": 1, "XCalibration": 0.1, "YCalibration": (1, 5), "CalibrationUnits": unit}
-    voxel = vendor(is_stk=True, stk_metadata={**about, "ZDistance": np.array([0.0, 0.6, 0.6])})
-    assert voxel.micrometres("ZYX") == pytest.approx((0.6, 0.2, 0.1))
+@pytest.mark.parametrize(("unit", "fraction"), [("um", (1, 10)), ("microns", (1, 10)), ("nanometre", (100, 1))])
+def test_metamorph_states_its_calibration_and_distances_of_planes(files, unit, fraction):
+    spacing = (fraction[0] * 6, fraction[1])
+    write_stk(files / "image.stk", IMAGE, spacing=spacing, pixel=fraction, unit=unit)
+    assert micrometres(files / "image.stk") == pytest.approx((0.6, 0.1, 0.1))
+    assert run(files, "-n", "1", image="image.stk").exit_code == 0
+    assert micrometres(files / "out.tif") == pytest.approx((0.6, 0.1, 0.1), rel=1e-6)
 
 
 def test_a_metamorph_file_without_calibration_has_no_scale():

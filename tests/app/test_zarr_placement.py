@@ -104,3 +104,17 @@ def test_a_scale_that_is_none_costs_the_scale_and_not_the_voxels(files, factor):
 def test_transformations_of_other_axes_are_refused(files):
     write(files, [scale(0.3, 0.2, 0.1)], [scale(1.0, 1.0)])
     refused(run(files, image="image.zarr"), "image.zarr")
+
+
+@pytest.mark.parametrize(("picked", "seconds"), [("1:3", 15.0), ("0:2", 10.0), ("2,3", 20.0)])
+def test_the_first_time_point_that_is_picked_is_where_it_was(files, picked, seconds):
+    group = zarr.open_group(files / "image.zarr", mode="w")
+    group.create_array("0", shape=(4, *IMAGE.shape), dtype=IMAGE.dtype)[...] = np.stack([IMAGE] * 4)
+    axes = [{"name": "t", "type": "time", "unit": "second"}]
+    axes += [{"name": name, "type": "space", "unit": "micrometer"} for name in "zyx"]
+    transforms = [scale(5.0, 0.3, 0.1, 0.1), translation(10.0, 0, 0, 0)]
+    datasets = [{"path": "0", "coordinateTransformations": transforms}]
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": datasets}]}
+    assert run(files, "-n", "1", "--time", picked, image="image.zarr", output="out.zarr").exit_code == 0
+    [multiscale] = zarr.open_group(files / "out.zarr", mode="r").attrs["ome"]["multiscales"]
+    assert placement(multiscale).translation["T"] == seconds

@@ -39,6 +39,9 @@ def image_metadata(target: Target, axes: str, levels: list[Factors], ceilings: l
     before = source.get("ome", source)  # version 0.4 has no "ome"
     placed = placement(_multiscale(before))
     # a position counts in the unit of its scale, so that of an OME-Zarr is kept
+    if "T" in placed.scale:
+        # time points before the first that was picked are not in the result
+        placed.translation["T"] += target.layout.times[0] * placed.scale["T"]
     voxel = target.about.voxel if target.about.dialect == "zarr" else _in_zarr_units(target.about.voxel)
     multiscale = {
         **{key: value for key, value in _multiscale(before).items() if key == "name"},
