@@ -102,6 +102,19 @@ def test_lengths_in_different_units_are_written_to_imagej_in_one(files, unit):
         assert micrometres(files / path) == pytest.approx((0.6, 0.2, 0.1), rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("unit", "written"), [("nm", "nm"), ("pm", "micron"), ("angstrom", "micron"), ("dm", "micron")]
+)
+def test_imagej_gets_units_that_it_can_write(files, unit, written):
+    """Its text is ASCII, and its tags count in fractions of 32 bits."""
+    size = metres(canonical(unit)) / 1e-6
+    write_imagej(files / "image.tif", (size / 0.1, size / 0.2), unit=unit, spacing=0.6 / size)
+    assert run(files, "-n", "1").exit_code == 0
+    assert micrometres(files / "out.tif") == pytest.approx((0.6, 0.2, 0.1), rel=1e-6)
+    with tifffile.TiffFile(files / "out.tif") as tif:
+        assert tif.imagej_metadata["unit"] == written
+
+
 def test_imagej_of_three_units_is_written_with_one(files):
     write_imagej(files / "image.tif", (0.01, 10), unit="nm", yunit="um", zunit="mm", spacing=0.0003)
     assert run(files, "-n", "1").exit_code == 0

@@ -118,3 +118,12 @@ def test_the_first_time_point_that_is_picked_is_where_it_was(files, picked, seco
     assert run(files, "-n", "1", "--time", picked, image="image.zarr", output="out.zarr").exit_code == 0
     [multiscale] = zarr.open_group(files / "out.zarr", mode="r").attrs["ome"]["multiscales"]
     assert placement(multiscale).translation["T"] == seconds
+
+
+def test_metadata_of_a_collection_that_cannot_be_read_cost_no_voxels(files):
+    (files / "collection" / "OME").mkdir(parents=True)
+    (files / "collection" / "OME" / "METADATA.ome.xml").write_bytes(b"<OME>\xff\xfe")
+    write(files, [scale(0.3, 0.2, 0.1)])
+    (files / "image.zarr").rename(files / "collection" / "0")
+    result = run(files, "-n", "1", image="collection/0")
+    assert result.exit_code == 0, result.output

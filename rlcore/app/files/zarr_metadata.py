@@ -38,10 +38,10 @@ def image_metadata(target: Target, axes: str, levels: list[Factors], ceilings: l
     source = dict(target.about.rest.get("attributes", {})) if target.about.dialect == "zarr" else {}
     before = source.get("ome", source)  # version 0.4 has no "ome"
     placed = placement(_multiscale(before))
-    # a position counts in the unit of its scale, so that of an OME-Zarr is kept
-    if "T" in placed.scale:
+    if math.isfinite(placed.scale.get("T", math.nan)):
         # time points before the first that was picked are not in the result
         placed.translation["T"] += target.layout.times[0] * placed.scale["T"]
+    # a position counts in the unit of its scale, so that of an OME-Zarr is kept
     voxel = target.about.voxel if target.about.dialect == "zarr" else _in_zarr_units(target.about.voxel)
     multiscale = {
         **{key: value for key, value in _multiscale(before).items() if key == "name"},
