@@ -10,6 +10,7 @@ import numpy as np
 
 from rlcore.app.files.layout import Place
 from rlcore.app.files.opening import Opened, open_file
+from rlcore.app.files.scale import believed
 from rlcore.app.psf.generating import compute_for
 from rlcore.app.whole_numbers import whole_number
 from rlcore.errors import InputError
@@ -32,7 +33,9 @@ class ChannelPSF:
     """Parameters that the PSF was computed from, with their sources; empty for a PSF read from a file."""
 
 
-def open_psfs(one: Path | None, several: Sequence[str], image: Opened, model: str | None = None) -> list[ChannelPSF]:
+def open_psfs(
+    one: Path | None, several: Sequence[str], image: Opened, model: str | None = None, voxel: str | None = None
+) -> list[ChannelPSF]:
     """Returns the PSF of every selected channel, in channel order.
 
     Parameters
@@ -45,6 +48,8 @@ def open_psfs(one: Path | None, several: Sequence[str], image: Opened, model: st
         The image, with its selected channels.
     model : str, optional
         Model of computed PSFs.
+    voxel : str, optional
+        Size of the voxels of PSFs in files, in place of their own.
 
     Raises
     ------
@@ -61,12 +66,14 @@ def open_psfs(one: Path | None, several: Sequence[str], image: Opened, model: st
     if model is not None and not any(text.endswith(AUTO) for text in several):
         raise InputError(f"--psf-model {model!r} is for psfs that are computed; give --psf auto with it")
     if one is not None:
-        return _shared(open_file(one, "psf"), image)
+        return _shared(_open(one, voxel), image)
     named = dict.fromkeys(image.layout.channels, AUTO) if tuple(several) == (AUTO,) else _by_channel(several, image)
     missing = [channel for channel in image.layout.channels if channel not in named]
     if missing:
         raise InputError(f"channel {missing[0]} has no psf; give it one by --psf {missing[0]}=FILE, or leave it out")
-    files = {name: ChannelPSF(open_file(Path(name), "psf")) for name in dict.fromkeys(named.values()) if name != AUTO}
+    files = {name: ChannelPSF(_open(Path(name), voxel)) for name in dict.fromkeys(named.values()) if name != AUTO}
+    if voxel is not None and not files:
+        raise InputError(f"--psf-voxel {voxel!r} is for psfs in files; leave it out, or give --voxel for the image")
     # a file with several volumes is refused now, not after other channels have been computed
     for file in files.values():
         file.opened.only("psf")
@@ -74,6 +81,10 @@ def open_psfs(one: Path | None, several: Sequence[str], image: Opened, model: st
         files.get(named[channel]) or _computed(image, channel, model or DEFAULT_MODEL)
         for channel in image.layout.channels
     ]
+
+
+def _open(path: Path, voxel: str | None) -> Opened:
+    return believed(open_file(path, "psf"), f"psf {str(path)!r}", voxel, "--psf-voxel")
 
 
 def _one_for_all(one: Path | None, several: Sequence[str]) -> tuple[Path | None, Sequence[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,13 @@ from rlcore.algorithm.regularization import prior_of
 from rlcore.algorithm.stopping import Iterations, check_stop
 from rlcore.api.request import Request
 from rlcore.api.settings import Settings
-from rlcore.app.channel_psfs import ChannelPSF
+from rlcore.app.channel_psfs import ChannelPSF, open_psfs
 from rlcore.app.files.layout import Pick
-from rlcore.app.files.opening import Opened
+from rlcore.app.files.opening import Decoder, Opened, open_file
+from rlcore.app.files.scale import believed
+from rlcore.app.psf.metadata import read_metadata
 from rlcore.app.psf.preparing import psf_for_image
+from rlcore.app.psf.resolved import resolved_by
 from rlcore.app.run_options import MEND
 from rlcore.app.whole_numbers import whole_number
 from rlcore.backend import Backend
@@ -63,6 +67,10 @@ class FileRequest:
     channel: str | int | None = None
     time: str | int | None = None
     axes: str | None = None
+    voxel: str | None = None
+    """Size of the image's voxels in micrometres, as ``0.2,0.1,0.1``; None for that of its file."""
+    psf_voxel: str | None = None
+    """Size of the PSF's voxels, likewise."""
     psf_centre: str = MEND
     psf_background: str = MEND
     psf_energy: float = 1.0
@@ -73,6 +81,19 @@ class FileRequest:
     def pick(self) -> Pick:
         """Selection of channels and time points."""
         return Pick(self.channel, self.time, self.axes)
+
+    def open_image(self, decode: Decoder) -> Opened:
+        """Opens the image, with the scale that is given or believed; warns of one that is not."""
+        image = open_file(self.image, "image", pick=self.pick, decode=decode)
+        resolved = None
+        # metadata that cannot be read are no reason to refuse voxels that can
+        with suppress(InputError):
+            resolved = resolved_by(read_metadata(image, image.layout.channels[0]), {})
+        return believed(image, f"image {str(self.image)!r}", self.voxel, "--voxel", resolved)
+
+    def open_psfs(self, image: Opened) -> list[ChannelPSF]:
+        """Opens or computes the PSF of every selected channel."""
+        return open_psfs(self.psf, self.psfs, image, self.psf_model, self.psf_voxel)
 
     def settings(self) -> Settings:
         """Returns the options that the plan depends on, checked.

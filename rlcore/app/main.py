@@ -10,7 +10,7 @@ import click
 from rlcore.algorithm.boundary import BOUNDARIES
 from rlcore.app.command_group import CommandGroup, options, print_json
 from rlcore.app.psf.commands import psf
-from rlcore.app.run_options import backend_options, file_options, how_options
+from rlcore.app.run_options import backend_options, file_options, how_options, voxel_options
 from rlcore.errors import InputError
 
 PATH = click.Path(path_type=Path)
@@ -140,8 +140,9 @@ def clean(*, folder: Path, dry_run: bool, force: bool) -> None:
     show_default=True,
     help="Time that each backend gets to answer.",
 )
+@voxel_options
 @backend_options
-def backends(*, as_json: bool, why: tuple[Path, Path] | None, seconds: float, backend: str, device: str | None) -> None:
+def backends(*, as_json: bool, why: tuple[Path, Path] | None, seconds: float, **options: Any) -> None:
     """List the installed backends, their devices, and why some cannot run.
 
     Each is asked in a process of its own; one that hangs or crashes is listed as broken.
@@ -151,7 +152,7 @@ def backends(*, as_json: bool, why: tuple[Path, Path] | None, seconds: float, ba
     if why is None:
         show(as_json=as_json, seconds=seconds)
     else:
-        explain(*why, backend=backend, device=device, as_json=as_json)
+        explain(*why, as_json=as_json, **options)
 
 
 @main.command()

@@ -9,10 +9,10 @@ from typing import Any
 
 from rlcore.api.make_plan import make_plan
 from rlcore.app import speed
-from rlcore.app.channel_psfs import open_psfs, report_computed, to_one_extent
+from rlcore.app.channel_psfs import report_computed, to_one_extent
 from rlcore.app.file_request import FileRequest
 from rlcore.app.files.layout import Place
-from rlcore.app.files.opening import decode_nothing, open_file
+from rlcore.app.files.opening import decode_nothing
 from rlcore.app.whole_numbers import whole_numbers
 from rlcore.backend.boxes import Shape
 from rlcore.errors import InputError
@@ -82,8 +82,8 @@ def plan_request(
 def plan_files(request: FileRequest, say: Callable[[str], None]) -> Forecast:
     """Plans what `rlcore deconvolve` would run for these files, without reading the image's voxels."""
     request.settings()  # options that contradict each other are refused before files are opened
-    image = open_file(request.image, "image", pick=request.pick, decode=decode_nothing)
-    psfs = open_psfs(request.psf, request.psfs, image, request.psf_model)
+    image = request.open_image(decode_nothing)
+    psfs = request.open_psfs(image)
     report_computed(psfs, say)
     backend = request.choose().backend
     # channels are padded to one extent and share one plan, so any of their PSFs will do

@@ -9,13 +9,13 @@ from dataclasses import replace
 from typing import Any
 
 from rlcore.app import speed
-from rlcore.app.channel_psfs import ChannelPSF, files_of, open_psfs, report_computed, to_one_extent
+from rlcore.app.channel_psfs import ChannelPSF, files_of, report_computed, to_one_extent
 from rlcore.app.file_request import FileRequest
 from rlcore.app.files.apart import Named, check_apart
 from rlcore.app.files.destination import check_output
 from rlcore.app.files.layout import Place
 from rlcore.app.files.ome_xml import files_of_planes
-from rlcore.app.files.opening import Opened, into, open_file
+from rlcore.app.files.opening import Opened, into
 from rlcore.app.files.output import Target
 from rlcore.app.files.provenance import Provenance, UsedPSF
 from rlcore.app.files.run_state import is_output_of, state_of
@@ -68,11 +68,11 @@ def restore(
     with ExitStack() as after, working_on(request.output, force_unlock=request.force_unlock) as work:
         # again: another run may have written the output meanwhile, or been killed while it replaced it
         check_request(request)
-        image = open_file(request.image, "image", pick=request.pick, decode=into(work.decoded, request.memory))
+        image = request.open_image(into(work.decoded, request.memory))
         planes = [("image", path) for path in files_of_planes(image.path, image.about)]
         check_apart([("output", request.output), *_others(request)], planes)
         image.volume(Place())  # reports unreadable voxels before any fault of the PSF
-        files = open_psfs(request.psf, request.psfs, image, request.psf_model)
+        files = request.open_psfs(image)
         if say is not None:
             report_computed(files, say)
         backend = request.choose().backend

@@ -29,6 +29,7 @@ def identity_of(
     settings = request.settings()
     return {
         "image": [f"{image.layout} {image.dtype}", stamp(_files_of(image), image.path)],
+        "voxel": str(image.about.voxel),
         "psf": [[fingerprint(psf), psf.centre] for psf in psfs],
         "order": [(place.time, place.channel) for place in places],
         "iterations": request.iterations,

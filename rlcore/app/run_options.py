@@ -38,6 +38,11 @@ backend_options = options(
     click.option("--device", help="Device of the backend: an index, or part of a name."),
 )
 
+voxel_options = options(
+    click.option("--voxel", help="Micrometres along z, y, x of the image, as 0.2,0.1,0.1.  [its file's]"),
+    click.option("--psf-voxel", help="Micrometres along z, y, x of the PSF's file.  [its own]"),
+)
+
 how_options = options(
     click.option(
         "-n",
@@ -111,6 +116,7 @@ file_options = options(
     click.option("--channel", help="Channels, from 0 or by name, as 1 or 0,2.  [all]"),
     click.option("--time", help="Time points, from 0, as 3 or 3:10 (which ends with 9).  [all]"),
     click.option("--axes", help="Axes of a file that does not name them, as TZYX."),
+    voxel_options,
     click.option(
         "--psf-centre",
         default=MEND,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -63,9 +64,9 @@ def _size(device: Device) -> str:
     return f" [{', '.join(known)}]" if known else ""
 
 
-def explain(image: Path, psf: Path, *, backend: str, device: str | None, as_json: bool) -> None:
+def explain(image: Path, psf: Path, *, as_json: bool, **options: Any) -> None:
     """Prints the backend that a run on these files would use, the reason, and its plan."""
-    request = FileRequest(image=image, psf=psf, backend=backend, device=device)
+    request = FileRequest(image=image, psf=psf, **options)
     terminal = Terminal()
     with terminal.listening():
         choice = request.choose()

@@ -203,14 +203,6 @@ def test_a_zarr_array_of_absurd_lengths_is_refused(files, group, version, entrie
     refused(run(files, image="image.zarr"), text)
 
 
-@pytest.mark.parametrize("scale", [0, -1, float("nan"), 1e400])
-def test_a_zarr_whose_voxels_have_no_size_is_refused(files, group, scale):
-    multiscale = _multiscale()
-    multiscale["datasets"][0]["coordinateTransformations"][0]["scale"][2] = scale
-    zarr.open_group(group).attrs["ome"] = {"version": "0.5", "multiscales": [multiscale]}
-    refused(run(files, image="image.zarr"), "along z; its metadata are wrong")
-
-
 @pytest.mark.parametrize("name", ["../../other.zarr/0", "/", "..", "0/c", "nothing"])
 def test_a_zarr_is_never_read_beyond_its_folder(files, group, name):
     shutil.copytree(group, files / "other.zarr")

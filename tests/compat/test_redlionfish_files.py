@@ -73,7 +73,7 @@ def test_sizes_are_converted_to_the_unit_of_x():
     assert same.sizes == pytest.approx({"Z": 2.54, "Y": 0.2, "X": 0.1, "T": 2})
     assert same.units == {"Z": "µm", "Y": "µm", "X": "µm", "T": "s"}
     assert same.in_unit_of_x() == same
-    assert Voxel({"Z": 1, "X": 1}, {"Z": "li", "X": "µm"}).in_unit_of_x().sizes == {"X": 1}
+    assert Voxel({"Z": 1, "X": 1}, {"Z": "furlong", "X": "µm"}).in_unit_of_x().sizes == {"X": 1}
 
 
 @pytest.mark.parametrize("limit", [None, 1])

@@ -30,7 +30,7 @@ def test_it_is_the_psf_of_the_other_grid(shape, target):
 
 
 @examples(30)
-@given(st.tuples(*[st.floats(0.4, 2.5)] * 2), st.tuples(*[st.integers(5, 30)] * 2), st.data())
+@given(st.tuples(*[st.floats(0.4, 2.5)] * 2), st.tuples(*[st.integers(10, 30)] * 2), st.data())
 def test_the_centre_stays_and_the_reach_is_not_exceeded(ratios, shape, data):
     centre = tuple(data.draw(st.integers(0, size - 1)) for size in shape)
     psf = PSF(gaussian(shape, 2.0), centre)

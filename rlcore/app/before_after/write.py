@@ -17,7 +17,6 @@ from rlcore.app.file_request import FileRequest
 from rlcore.app.files.destination import partial_output
 from rlcore.app.files.layout import Pick
 from rlcore.app.files.opening import Opened, decode_nothing, into, open_file
-from rlcore.app.psf.files import scale_of
 from rlcore.app.run_summary import RunSummary
 from rlcore.errors import InputError, OutputError
 
@@ -86,7 +85,7 @@ def _figure(request: FileRequest, summary: RunSummary, scratch: Path, text: list
     volume, restored = image.volume(shown()), _result(request, summary).volume(shown())
     at = liveliest_line(restored)
     before, after = view(volume, at, background=request.background), view(restored, at, step=summary.step or 1.0)
-    return draw(before, after, at, scale_of(image), divergence(summary), text)
+    return draw(before, after, at, summary.voxel.micrometres("ZYX"[-volume.ndim :]), divergence(summary), text)
 
 
 def _result(request: FileRequest, summary: RunSummary) -> Opened:

@@ -64,6 +64,7 @@ def ome_xml(about: Description, layout: Layout, axes: str, shape: Shape, dtype: 
     assert pixels is not None
     _set_pixels(pixels, names, axes, shape, dtype)
     if source:
+        pixels.attrib.update(ome_entries(about.voxel))  # the user may have given another scale than the file's
         _pick(pixels, names, about, layout)
     # the schema fixes the order of children: Channel, then TiffData, then Plane
     pixels.insert(len(pixels.findall(names("Channel"))), _tiff_data(names, axes, shape))

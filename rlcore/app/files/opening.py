@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from rlcore.app.files.boundary import check_kind, reading
 from rlcore.app.files.description import Description
 from rlcore.app.files.layout import ALL, Index, Layout, Pick, Place, lay_out
 from rlcore.app.files.npy_input import map_npy
+from rlcore.app.files.scale import doubted
 from rlcore.app.files.tiff_input import Encoded, read_tiff
 from rlcore.backend import Volume
 from rlcore.backend.host.memory import host_free
@@ -81,7 +82,8 @@ def open_file(path: Path, what: str, *, pick: Pick = ALL, decode: Decoder | None
         opened = _open(path, file, pick, decode or in_memory)
     if opened.dtype.kind not in _NUMBERS:
         raise InputError(f"{file} has voxels of type {str(opened.dtype)!r}; save them as numbers that are not complex")
-    return opened
+    voxel = doubted(opened.about.voxel)
+    return replace(opened, about=replace(opened.about, voxel=voxel))
 
 
 def _open(path: Path, file: str, pick: Pick, decode: Decoder) -> Opened:

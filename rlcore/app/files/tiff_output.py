@@ -11,7 +11,7 @@ import tifffile
 
 from rlcore.app.files.layout import Layout, Place
 from rlcore.app.files.ome_xml import ome_xml
-from rlcore.app.files.tiff_scale import imagej_entries, resolution
+from rlcore.app.files.tiff_scale import imagej_entries, resolution, shaped_entries
 from rlcore.app.files.voxel import Dialect
 from rlcore.backend import Volume
 
@@ -66,6 +66,8 @@ def _imagej(target: Target, axes: str) -> dict[str, Any]:
         rest["LUTs"] = [lookups[c] for c in layout.channels]
     said = f"{rest.pop('Info')}\n" if "Info" in rest else ""
     info = f"{said}{target.provenance.sentence}\nrlcore: {json.dumps(target.provenance.to_dict())}"
+    # one unit is written for all axes; those of y and z would be wrong of it
+    rest = {key: value for key, value in rest.items() if key not in ("yunit", "zunit")}
     return {**rest, **imagej_entries(about.voxel, axes), "Info": info}
 
 
@@ -90,4 +92,4 @@ def _shaped(target: Target) -> dict[str, Any]:
     rest = dict(about.rest) if about.dialect == "plain" else {}
     if about.channels:
         rest["channel_names"] = [about.channels[c] for c in target.layout.channels]
-    return {**rest, "note": provenance.sentence, "rlcore": provenance.to_dict()}
+    return {**rest, **shaped_entries(about.voxel), "note": provenance.sentence, "rlcore": provenance.to_dict()}

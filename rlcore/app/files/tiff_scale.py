@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import tifffile
 
-from rlcore.app.files.units import canonical, in_ome_xml
+from rlcore.app.files.units import canonical, in_ome_xml, metres
+from rlcore.app.files.vendor_scale import of_vendor, positive
 from rlcore.app.files.voxel import Dialect, Voxel
+
+_OF_IMAGEJ = ("µm", "nm", "mm", "cm", "m", "km", "inch")
 
 
 def read_voxel(tif: tifffile.TiffFile, dialect: Dialect) -> Voxel:
-    """Reads the size of voxels, along the axes for which the file gives it."""
-    return {"ome": _of_ome, "imagej": _of_imagej}.get(dialect, _of_tags)(tif)
+    """Reads the size of voxels, along the axes for which the file gives it.
+
+    Scales of the microscope's own program come before the tags of a plain TIFF, which printers use, and after what
+    OME-XML and ImageJ's text say.
+    """
+    vendors = of_vendor(tif)
+    if dialect == "plain":
+        return _joined(vendors, _of_tags(tif))
+    return _joined(_of_ome(tif) if dialect == "ome" else _of_imagej(tif), vendors)
+
+
+def _joined(first: Voxel, second: Voxel) -> Voxel:
+    """Returns the sizes of the first; of the second, those along axes that the first does not know in any unit."""
+    known = {axis for axis in first.sizes if axis == "T" or first.metres(axis)}
+    others = {axis: size for axis, size in second.sizes.items() if axis not in known}
+    units = {axis: unit for axis, unit in second.units.items() if axis in others}
+    return Voxel({**first.sizes, **others}, {**first.units, **units})
 
 
 def _of_ome(tif: tifffile.TiffFile) -> Voxel:
@@ -21,7 +38,7 @@ def _of_ome(tif: tifffile.TiffFile) -> Voxel:
     pixels = (image[0] if isinstance(image, list) else image)["Pixels"]
     # missing units have defaults in the schema: µm and s
     keys = {**{axis: f"PhysicalSize{axis}" for axis in "ZYX"}, "T": "TimeIncrement"}
-    sizes = {axis: float(pixels[key]) for axis, key in keys.items() if 0 < float(pixels.get(key) or 0) < math.inf}
+    sizes = {axis: size for axis, key in keys.items() if (size := positive(pixels.get(key)))}
     units = {axis: str(pixels.get(keys[axis] + "Unit", "s" if axis == "T" else "µm")) for axis in sizes}
     return Voxel(sizes, {axis: canonical(unit) for axis, unit in units.items()})
 
@@ -29,22 +46,37 @@ def _of_ome(tif: tifffile.TiffFile) -> Voxel:
 def _of_imagej(tif: tifffile.TiffFile) -> Voxel:
     metadata: dict[str, Any] = tif.imagej_metadata or {}
     sizes, unit = _resolution(tif), canonical(str(metadata.get("unit", "")))
-    # some programs write a negative spacing for stacks scanned downwards
-    if 0 < (spacing := abs(float(metadata.get("spacing") or 0))) < math.inf:
+    if not unit:
+        unit = _unit_of_tags(tif)
+    if spacing := positive(metadata.get("spacing")):
         sizes["Z"] = spacing
-    if not unit or unit == "pixel":
+    if unit == "pixel":
+        unit = ""
+    if not unit and set(sizes.values()) <= {1.0}:
         sizes = {}  # uncalibrated: ImageJ writes 1 pixel by default
-    units = dict.fromkeys(sizes, unit)
-    if 0 < (interval := float(metadata.get("finterval") or 0)) < math.inf:
+    # ImageJ leaves out the units of y and z where they are that of x
+    own = {axis: str(metadata.get(f"{axis.lower()}unit") or "") for axis in "YZ"}
+    units = {axis: said for axis in sizes if (said := canonical(own.get(axis, "")) or unit)}
+    if interval := positive(metadata.get("finterval")):
         sizes["T"], units["T"] = interval, canonical(str(metadata.get("tunit", "s")))
     return Voxel(sizes, units)
 
 
 def _of_tags(tif: tifffile.TiffFile) -> Voxel:
-    # values 2 and 3 are fixed by the TIFF standard; 1 means no unit
-    unit = {2: "inch", 3: "cm"}.get(int(getattr(tif.pages.first.tags.get("ResolutionUnit"), "value", 1)), "")
+    shaped = (tif.shaped_metadata or ({},))[0]
+    other = canonical(str(shaped.get("unit") or ""))
+    unit = _unit_of_tags(tif) or other
     sizes = _resolution(tif) if unit else {}
-    return Voxel(sizes, dict.fromkeys(sizes, unit))
+    units = dict.fromkeys(sizes, unit)
+    # the tags know no depth; tifffile's JSON takes entries that are named as ImageJ's
+    if other and (spacing := positive(shaped.get("spacing"))):
+        sizes["Z"], units["Z"] = spacing, other
+    return Voxel(sizes, units)
+
+
+def _unit_of_tags(tif: tifffile.TiffFile) -> str:
+    # values 2 and 3 are fixed by the TIFF standard; 1 means no unit
+    return {2: "inch", 3: "cm"}.get(int(getattr(tif.pages.first.tags.get("ResolutionUnit"), "value", 1)), "")
 
 
 def _resolution(tif: tifffile.TiffFile) -> dict[str, float]:
@@ -71,7 +103,7 @@ def ome_entries(voxel: Voxel) -> dict[str, str]:
 def imagej_entries(voxel: Voxel, axes: str) -> dict[str, Any]:
     """Returns entries of ImageJ's text; lengths in the plane are written as tags by `resolution`."""
     entries: dict[str, Any] = {}
-    voxel = voxel.in_unit_of_x()
+    voxel = _of_imagej_kind(voxel)
     if "Z" in axes and "Z" in voxel.sizes:
         entries["spacing"] = voxel.sizes["Z"]
     if unit := voxel.units.get("X"):
@@ -86,12 +118,29 @@ def imagej_entries(voxel: Voxel, axes: str) -> dict[str, Any]:
 
 def resolution(voxel: Voxel, dialect: Dialect) -> dict[str, Any]:
     """Returns tifffile's arguments for the resolution tags of a plain or an ImageJ TIFF."""
-    voxel = voxel.in_unit_of_x()
+    if dialect == "imagej":
+        voxel = _of_imagej_kind(voxel)
+    else:
+        # the tags know only inch and cm
+        unit = "inch" if voxel.units.get("X") == "inch" else "cm"
+        voxel = voxel.expressed(dict.fromkeys("YX", unit))
     if "Y" not in voxel.sizes or "X" not in voxel.sizes or dialect == "ome":
         return {}
     arguments: dict[str, Any] = {"resolution": (1 / voxel.sizes["X"], 1 / voxel.sizes["Y"])}
     if dialect == "imagej":
         return arguments  # its unit is in the text
-    # the tags know only inch and cm; other units are left out rather than converted
-    unit = {"inch": "INCH", "cm": "CENTIMETER"}.get(voxel.units.get("X", ""))
-    return {**arguments, "resolutionunit": unit} if unit else {}
+    return {**arguments, "resolutionunit": "INCH" if voxel.units["X"] == "inch" else "CENTIMETER"}
+
+
+def shaped_entries(voxel: Voxel) -> dict[str, Any]:
+    """Returns entries of a plain TIFF's text for the distance of planes, which no tag can hold."""
+    unit = voxel.units.get("Z")
+    return {"spacing": voxel.sizes["Z"], "unit": unit} if unit and "Z" in voxel.sizes else {}
+
+
+def _of_imagej_kind(voxel: Voxel) -> Voxel:
+    """Returns sizes in one unit, for ImageJ: that of x, or µm in place of units that its tags cannot count in."""
+    unit = voxel.units.get("X", "")
+    if metres(unit) is not None and unit not in _OF_IMAGEJ:
+        voxel = voxel.expressed(dict.fromkeys("ZYX", "µm"))
+    return voxel.in_unit_of_x()

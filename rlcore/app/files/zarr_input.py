@@ -17,6 +17,7 @@ from rlcore.app.files.layout import Index, Layout, Pick, lay_out
 from rlcore.app.files.units import canonical
 from rlcore.app.files.volume_in_array import VolumeInArray
 from rlcore.app.files.voxel import Voxel
+from rlcore.app.files.zarr_placement import letter_of, placement
 from rlcore.errors import InputError
 
 _KINDS = {
@@ -111,11 +112,12 @@ def read_zarr(path: Path, file: str, pick: Pick) -> tuple[Description, Layout, n
     if not isinstance(array, zarr.Array):
         raise InputError(f"{file} has a group where its metadata name an array: {scales.datasets[0].path!r}")
     _check_lengths(array, file)
-    axes = "".join(_letter(axis) for axis in scales.axes)
+    described = attributes.get("ome", attributes)["multiscales"][0]
+    axes = "".join(letter_of(axis) for axis in described["axes"])
     if len(axes) != array.ndim:
         raise InputError(f"{file} has {array.ndim} axes and names {len(axes)}; its metadata are wrong")
     about = Description(
-        dialect="zarr", voxel=_voxel(scales, axes, file), channels=_channels(image), rest={"attributes": attributes}
+        dialect="zarr", voxel=_voxel(described, axes, file), channels=_channels(image), rest={"attributes": attributes}
     )
     layout = lay_out(file, axes, array.shape, pick, about.channels)
 
@@ -151,30 +153,20 @@ def _image(path: Path, file: str, attributes: dict[str, Any]) -> Any:
         raise InputError(f"{file} has OME-Zarr metadata that are not valid: {_reason(error)}") from error
 
 
-def _letter(axis: Any) -> str:
-    kinds = {"time": "T", "channel": "C"}
-    name: str = axis.name
-    return kinds.get(str(getattr(axis, "type", "")), name[:1].upper())
-
-
-def _voxel(scales: Any, axes: str, file: str) -> Voxel:
-    """Returns the scale of the finest level, multiplied by the scale common to all levels."""
-    factors = np.ones(len(axes))
-    for transform in [*scales.datasets[0].coordinateTransformations, *(scales.coordinateTransformations or ())]:
-        if getattr(transform, "type", "") == "scale":
-            factors = factors * np.array(transform.scale, float)
-    for letter, factor in zip(axes, factors, strict=True):
-        if letter in "ZYX" and not 0 < factor < math.inf:
-            raise InputError(f"{file} has voxels of {factor:g} along {letter.lower()}; its metadata are wrong")
-    units = {letter: canonical(str(axis.unit)) for letter, axis in zip(axes, scales.axes, strict=True) if _unit(axis)}
-    said = {letter: float(f) for letter, f in zip(axes, factors, strict=True) if letter in "TZYX"}
+def _voxel(multiscale: dict[str, Any], axes: str, file: str) -> Voxel:
+    """Returns the size of voxels, whatever the direction of their axes."""
+    try:
+        factors = placement(multiscale).scale
+    except ValueError as error:
+        raise InputError(f"{file} has transformations that do not fit its {len(axes)} axes; correct them") from error
+    sizes = {letter: abs(factors.get(letter, 0.0)) for letter in axes if letter in "TZYX"}
+    wrong = [letter for letter, size in sizes.items() if letter in "ZYX" and not 0 < size < math.inf]
+    doubt = f"say {sizes[wrong[0]]:g} along {wrong[0].lower()}" if wrong else ""
+    described = zip(axes, multiscale["axes"], strict=True)
+    units = {letter: canonical(str(axis["unit"])) for letter, axis in described if axis.get("unit")}
     # a scale of 1 without a unit is the mandatory placeholder of a file that does not know its scale
-    known = {letter: f for letter, f in said.items() if 0 < f < math.inf and (letter in units or f != 1)}
-    return Voxel(known, {letter: unit for letter, unit in units.items() if said.get(letter, 1) > 0})
-
-
-def _unit(axis: Any) -> bool:
-    return bool(getattr(axis, "unit", None))
+    known = {letter: f for letter, f in sizes.items() if 0 < f < math.inf and (letter in units or f != 1)}
+    return Voxel(known, {letter: unit for letter, unit in units.items() if sizes.get(letter, 1) > 0}, doubt)
 
 
 def _channels(image: Any) -> tuple[str, ...]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 from rlcore.app.files.pyramid import Factors
-from rlcore.app.files.units import in_zarr
+from rlcore.app.files.units import has_zarr_name, in_zarr
+from rlcore.app.files.voxel import Voxel
 from rlcore.app.files.zarr_input import libraries
+from rlcore.app.files.zarr_placement import Placement, placement
 
 if TYPE_CHECKING:
     from rlcore.app.files.output import Target
@@ -34,11 +37,16 @@ def image_metadata(target: Target, axes: str, levels: list[Factors], ceilings: l
     _, yaozarrs = libraries()
     source = dict(target.about.rest.get("attributes", {})) if target.about.dialect == "zarr" else {}
     before = source.get("ome", source)  # version 0.4 has no "ome"
-    scale = dict(target.about.voxel.sizes)
+    placed = placement(_multiscale(before))
+    if math.isfinite(placed.scale.get("T", math.nan)):
+        # time points before the first that was picked are not in the result
+        placed.translation["T"] += target.layout.times[0] * placed.scale["T"]
+    # a position counts in the unit of its scale, so that of an OME-Zarr is kept
+    voxel = target.about.voxel if target.about.dialect == "zarr" else _in_zarr_units(target.about.voxel)
     multiscale = {
         **{key: value for key, value in _multiscale(before).items() if key == "name"},
-        "axes": [_axis(letter, target.about.voxel.units.get(letter, "")) for letter in axes],
-        "datasets": [_dataset(number, axes, factors, scale, before) for number, factors in enumerate(levels)],
+        "axes": [_axis(letter, voxel.units.get(letter, "")) for letter in axes],
+        "datasets": [_dataset(number, axes, factors, voxel, placed) for number, factors in enumerate(levels)],
         "type": "mean",
         "metadata": {"description": "levels are means of neighbouring voxels of the level before"},
     }
@@ -56,6 +64,12 @@ def image_metadata(target: Target, axes: str, levels: list[Factors], ceilings: l
     return made
 
 
+def _in_zarr_units(voxel: Voxel) -> Voxel:
+    """Returns the scale with lengths in micrometres where OME-Zarr has no name of their unit."""
+    unnamed = [axis for axis in "ZYX" if voxel.metres(axis) and not has_zarr_name(voxel.units[axis])]
+    return voxel.expressed(dict.fromkeys(unnamed, "µm"))
+
+
 def _multiscale(before: dict[str, Any]) -> dict[str, Any]:
     scales: dict[str, Any] = dict((before.get("multiscales") or [{}])[0])
     return scales
@@ -66,12 +80,11 @@ def _axis(letter: str, unit: str) -> dict[str, str]:
     return {"name": letter.lower(), "type": _KINDS.get(letter, "space"), **said}
 
 
-def _dataset(
-    number: int, axes: str, factors: Factors, scale: dict[str, float], before: dict[str, Any]
-) -> dict[str, Any]:
+def _dataset(number: int, axes: str, factors: Factors, voxel: Voxel, before: Placement) -> dict[str, Any]:
     """Returns the scale of a level, and the position of its first voxel: the mean position of those it averages."""
-    steps = [scale.get(letter, 1.0) for letter in axes]
-    origin = _origin(axes, before)
+    # the image's axes keep their directions, whatever length of voxels the user gave
+    steps = [math.copysign(voxel.sizes.get(letter, 1.0), before.scale.get(letter, 1.0)) for letter in axes]
+    origin = [before.translation.get(letter, 0.0) for letter in axes]
     at = [o + (f - 1) / 2 * s for o, f, s in zip(origin, factors, steps, strict=True)]
     transforms: list[dict[str, Any]] = [
         {"type": "scale", "scale": [f * s for f, s in zip(factors, steps, strict=True)]}
@@ -79,20 +92,6 @@ def _dataset(
     if any(at):
         transforms.append({"type": "translation", "translation": at})
     return {"path": str(number), "coordinateTransformations": transforms}
-
-
-def _origin(axes: str, before: dict[str, Any]) -> list[float]:
-    """Returns the position of the image's first voxel."""
-    scales = _multiscale(before)
-    letters = [
-        {"time": "T", "channel": "C"}.get(axis.get("type", ""), axis["name"][:1].upper())
-        for axis in scales.get("axes", [])
-    ]
-    found = dict.fromkeys(axes, 0.0)
-    for transform in (scales.get("datasets") or [{}])[0].get("coordinateTransformations", []):
-        if transform["type"] == "translation":
-            found |= {k: v for k, v in zip(letters, transform["translation"], strict=True) if k in found}
-    return list(found.values())
 
 
 def _omero(target: Target, before: dict[str, Any], ceilings: list[float]) -> dict[str, Any]:

@@ -81,7 +81,7 @@ class Job:
         ours = self.voxel[-psf.values.ndim :] if self.voxel else None
         if voxel is None or ours is None or np.allclose(voxel, ours, rtol=0.01, atol=0):
             return psf
-        return resample_psf(psf, voxel, ours)
+        return resample_psf(psf, voxel, ours, within=self.image.shape[-psf.values.ndim :])
 
     def volumes(self, psf: PSF) -> list[tuple[int, ...]]:
         """Returns the indices of all volumes along the leading axes of the image."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rlcore.app.files.scale import doubted
 from rlcore.app.files.units import canonical
 from rlcore.app.files.voxel import Voxel
 
@@ -25,7 +26,7 @@ def micrometres(layer: Any) -> tuple[float, ...] | None:
     axes = "ZYX"[-layer.ndim :]
     sizes = dict(zip(axes, map(float, layer.scale[-len(axes) :]), strict=True))
     units = {axis: canonical(str(unit)) for axis, unit in zip(axes, layer.units[-len(axes) :], strict=True)}
-    return Voxel(sizes, units).micrometres(axes)
+    return doubted(Voxel(sizes, units)).micrometres(axes)
 
 
 def placed(voxel: tuple[float, ...] | None) -> dict[str, Any]:

@@ -15,6 +15,7 @@ PATH = click.Path(path_type=Path)
 _output = click.option("-o", "--output", type=PATH, required=True, help="A new .tif or .npy file.")
 _force = click.option("--force", is_flag=True, help="Replace files that exist.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON on stdout.")
+_psf_voxel = click.option("--psf-voxel", help="Micrometres along z, y, x, as 0.2,0.1,0.1.  [the file's]")
 _picture = click.option("--picture", type=PATH, help="A PNG file that shows the PSF.")
 
 
@@ -60,6 +61,7 @@ def generate(**wanted: Any) -> None:
 @click.argument("stack", type=PATH)
 @_output
 @click.option("--shape", help="Voxels of the PSF, as 31x41x41.  [31 on each axis, or the size of the stack]")
+@click.option("--voxel", help="Micrometres along z, y, x of the stack, as 0.2,0.1,0.1.  [its file's]")
 @click.option("--threshold", type=float, help="Minimum of a bead above the background.")
 @click.option("--saturation", type=float, help="Counts at which the camera is full.")
 @click.option("--channel", help="Channel of a stack with several, from 0, or by name.")
@@ -76,6 +78,7 @@ def distil(**wanted: Any) -> None:
 
 @psf.command()
 @click.argument("path", metavar="PSF", type=PATH)
+@_psf_voxel
 @_picture
 @_force
 @_json
@@ -89,6 +92,7 @@ def inspect(**wanted: Any) -> None:
 @psf.command()
 @click.argument("path", metavar="PSF", type=PATH)
 @_output
+@_psf_voxel
 @_picture
 @_force
 @_json

@@ -13,6 +13,7 @@ from rlcore.app.files.apart import check_apart
 from rlcore.app.files.destination import check_output, partial_output
 from rlcore.app.files.layout import ALL, Pick
 from rlcore.app.files.opening import Opened, open_file
+from rlcore.app.files.scale import believed
 from rlcore.app.whole_numbers import whole_numbers
 from rlcore.backend import Shape, Volume
 from rlcore.errors import InputError
@@ -30,9 +31,10 @@ class Result:
     """Result in types that JSON has."""
 
 
-def read(path: Path, what: str = "psf", pick: Pick = ALL) -> tuple[Volume, Scale]:
-    """Reads a file's only volume into memory, with its voxel size."""
-    opened = open_file(path, what, pick=pick)
+def read(path: Path, what: str = "psf", pick: Pick = ALL, voxel: str | None = None) -> tuple[Volume, Scale]:
+    """Reads a file's only volume into memory, with its voxel size, or that which the user gives in its place."""
+    option = "--psf-voxel" if what == "psf" else "--voxel"
+    opened = believed(open_file(path, what, pick=pick), f"{what} {str(path)!r}", voxel, option)
     volume = opened.only(what)
     return np.asarray(volume[(slice(None),) * volume.ndim]), scale_of(opened)
 

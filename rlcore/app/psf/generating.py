@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,13 @@ import numpy as np
 from rlcore.app.files.description import Description
 from rlcore.app.files.layout import ALL, Pick, lay_out
 from rlcore.app.files.opening import Opened, decode_nothing, open_file
+from rlcore.app.files.scale import believed, parse_voxel
 from rlcore.app.psf import files
 from rlcore.app.psf.files import Result
 from rlcore.app.psf.inspecting import lines_of
 from rlcore.app.psf.metadata import ImageMetadata, only_channel, read_metadata
 from rlcore.app.psf.microscope_sources import SourcedMicroscope, gather_microscope, missing_options
+from rlcore.app.psf.resolved import resolved_by
 from rlcore.backend import Shape, Volume
 from rlcore.errors import InputError, PSFModelError
 from rlcore.optics.generate import default_shape, generate_psf
@@ -45,7 +46,7 @@ def generate_file(
         If a file cannot be read or written, or too little is known of the microscope.
     """
     files.check([image] if image else [], output, picture, force=force)
-    taken = gather_microscope(_metadata_of(image, channel), {**options, "voxel": parse_voxel(voxel)})
+    taken = gather_microscope(_metadata_of(image, channel, options, voxel), {**options, "voxel": parse_voxel(voxel)})
     size = files.parse_shape(shape) if shape else default_shape(taken.microscope, taken.voxel)
     scale = taken.voxel[-len(size) :]
     values = compute(taken, model, size)
@@ -101,22 +102,14 @@ def compute(taken: SourcedMicroscope, model: str, size: Shape) -> Volume:
         raise InputError(str(error)) from error
 
 
-def _metadata_of(path: Path | None, channel: str | None) -> ImageMetadata:
+def _metadata_of(path: Path | None, channel: str | None, options: dict[str, Any], voxel: str | None) -> ImageMetadata:
     if path is None:
         return ImageMetadata()
     # time point 0: the metadata of the microscope hold for all
     image = open_file(path, "image", pick=Pick(channel, 0), decode=decode_nothing)
-    return read_metadata(image, only_channel(image))
-
-
-def parse_voxel(text: str | None) -> tuple[float, ...] | None:
-    """Parses a voxel size such as ``0.2,0.1,0.1`` in micrometres; raises InputError if it is none."""
-    if text is None:
-        return None
-    try:
-        lengths = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        lengths = ()
-    if len(lengths) not in (2, 3) or not all(0 < length < math.inf for length in lengths):
-        raise InputError(f"voxel {text!r} is not a size; write it in micrometres along z, y, x, like 0.2,0.1,0.1")
-    return lengths
+    number = only_channel(image)
+    if voxel is None:
+        image = believed(
+            image, f"image {str(path)!r}", None, "--voxel", resolved_by(read_metadata(image, number), options)
+        )
+    return read_metadata(image, number)

@@ -12,12 +12,11 @@ import tifffile
 
 from rlcore.app.files.boundary import reading
 from rlcore.app.files.opening import Opened
+from rlcore.app.files.units import canonical, metres
 from rlcore.app.psf import files
 from rlcore.app.whole_numbers import whole_number
 from rlcore.errors import InputError
 
-# wavelengths in OME-XML have a unit of their own, nm by default; both Greek mu and micro sign occur
-_NANOMETRES = {"nm": 1.0, "µm": 1e3, "μm": 1e3, "um": 1e3, "mm": 1e6, "m": 1e9, "pm": 1e-3, "Å": 0.1}
 # typical refractive indices; the OME schema names the medium only
 _MEDIA = {"air": 1.0, "water": 1.33, "waterdipping": 1.33, "oil": 1.515, "glycerol": 1.47, "glycerin": 1.47}
 _MODES = {
@@ -104,9 +103,10 @@ def _channel(channel: dict[str, Any]) -> dict[str, SourcedValue]:
     found: dict[str, SourcedValue] = {}
     for name in ("Emission", "Excitation"):
         value = channel.get(f"{name}Wavelength")
-        unit = _NANOMETRES.get(str(channel.get(f"{name}WavelengthUnit", "nm")))
+        # wavelengths in OME-XML have a unit of their own, nm by default
+        unit = metres(canonical(str(channel.get(f"{name}WavelengthUnit", "nm"))))
         if (length := _number(value)) and unit:
-            found[name.lower()] = SourcedValue(length * unit, "channel")
+            found[name.lower()] = SourcedValue(length * (unit / 1e-9), "channel")
     if technique := _MODES.get(str(channel.get("AcquisitionMode", "")).lower()):
         found["technique"] = SourcedValue(technique, "channel")
     return found

@@ -73,7 +73,7 @@ def gather_microscope(metadata: ImageMetadata, options: Mapping[str, Any], *, pr
         raise InputError(f"microscope is not known well enough; give {', '.join(prefix + name for name in missing)}")
     known = _known(metadata, options)
     known.setdefault("technique", SourcedValue("wide-field", _ASSUMED))
-    known.setdefault("immersion", _medium(known["na"].value))
+    known.setdefault("immersion", usual_medium(known["na"].value))
     if known["technique"].value == "confocal":
         known.setdefault("excitation", SourcedValue(known["emission"].value, f"{_ASSUMED} as emission"))
         known.setdefault("pinhole", SourcedValue(1.0, _ASSUMED))
@@ -107,7 +107,7 @@ def _value(known: Mapping[str, SourcedValue], name: str) -> Any:
     return known[name].value if name in known else None
 
 
-def _medium(na: float) -> SourcedValue:
+def usual_medium(na: float) -> SourcedValue:
     """Returns the index of the medium that objectives of this aperture are usually made for."""
     for medium, (below, index) in (("air", _AIR), ("water", _WATER)):
         if na < below:

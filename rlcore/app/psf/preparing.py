@@ -7,6 +7,7 @@ from typing import Any
 
 from rlcore.app.channel_psfs import ChannelPSF
 from rlcore.app.files.opening import Opened
+from rlcore.app.files.scale import ScaleWarning
 from rlcore.app.psf.files import scale_of
 from rlcore.app.run_options import MEND
 from rlcore.app.whole_numbers import whole_numbers
@@ -14,10 +15,6 @@ from rlcore.errors import caution
 from rlcore.optics.mend import mend_psf
 from rlcore.optics.psf import PSF, PSFWarning, prepare_psf, read_psf
 from rlcore.optics.resample import resample_psf
-
-
-class ScaleWarning(UserWarning):
-    """Warning that image and PSF have voxels of different size."""
 
 
 def psf_for_image(image: Opened, psf: ChannelPSF, *, centre: str, background: str, energy: float) -> PSF:
@@ -81,10 +78,11 @@ def _on_voxels(image: Opened, psf: Opened, prepared: PSF) -> PSF:
     said = f"psf has voxels of {psf.about.voxel}, the image of {image.about.voxel}"
     ours, theirs = scale_of(psf), scale_of(image)
     if ours is None or theirs is None:
-        caution(f"{said}; resample the psf", ScaleWarning)
+        caution(f"{said}, and not all of them are known; give them by --voxel and --psf-voxel", ScaleWarning)
         return prepared
+    resampled = resample_psf(prepared, ours, theirs, within=image.layout.volume_shape)
     caution(f"{said}; the psf is resampled to the image's", ScaleWarning)
-    return resample_psf(prepared, ours, theirs)
+    return resampled
 
 
 def _centre(text: str) -> str | tuple[int, ...]:

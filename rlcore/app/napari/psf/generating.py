@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from rlcore.app.files.opening import decode_nothing, open_file
+from rlcore.app.files.scale import parse_voxel
 from rlcore.app.napari import layers
 from rlcore.app.napari.psf.panel import PanelResult, PSFPanel, figures
 from rlcore.app.psf.files import parse_shape
-from rlcore.app.psf.generating import compute, parse_voxel
+from rlcore.app.psf.generating import compute
 from rlcore.app.psf.metadata import ImageMetadata, only_channel, read_metadata
 from rlcore.app.psf.microscope_sources import gather_microscope
 from rlcore.errors import InputError
