@@ -14,8 +14,9 @@ from rlcore.app.files.boundary import check_kind, reading
 from rlcore.app.files.description import Description
 from rlcore.app.files.layout import ALL, Index, Layout, Pick, Place, lay_out
 from rlcore.app.files.npy_input import map_npy
-from rlcore.app.files.tiff_input import Encoded, read_tiff
-from rlcore.backend import Volume
+from rlcore.app.files.tiff_input import read_tiff
+from rlcore.app.files.tiff_planes import TiffPlanes
+from rlcore.backend import Shape, Volume
 from rlcore.backend.host.memory import host_free
 from rlcore.errors import InputError
 from rlcore.execution.checkpoint import open_volume as map_new
@@ -23,6 +24,21 @@ from rlcore.planner.budget import parse_memory
 
 _NUMBERS = "buif"
 """Kinds of types that a voxel may have: truth values, integers and floating point."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A volume of a TIFF that cannot be mapped: its voxels are compressed, tiled or scattered."""
+
+    planes: TiffPlanes
+    index: Index
+    shape: Shape
+    dtype: np.dtype[Any]
+
+    def decode(self, out: Volume) -> Volume:
+        """Decodes the voxels into `out`, and returns it."""
+        return self.planes.decode(self.index, out)
+
 
 Decoder = Callable[[Encoded], Volume]
 """Decodes a volume that cannot be mapped to memory."""
@@ -95,18 +111,17 @@ def _open(path: Path, file: str, pick: Pick, decode: Decoder) -> Opened:
     check_kind(path, file)
     if path.suffix.lower() == ".npy":
         return _open_npy(path, file, pick)
-    about, layout, dtype, mapped = read_tiff(path, file, pick)
-    if mapped is not None:
-        return Opened(path, about, layout, dtype, mapped.__getitem__)
-    return Opened(path, about, layout, dtype, _Decoded(path, file, layout, dtype, decode))
+    about, layout, dtype, voxels = read_tiff(path, file, pick)
+    if isinstance(voxels, TiffPlanes):
+        return Opened(path, about, layout, dtype, _Decoded(voxels, layout, dtype, decode))
+    return Opened(path, about, layout, dtype, voxels.__getitem__)
 
 
 @dataclass(slots=True, eq=False)
 class _Decoded:
     """Volumes that are decoded on demand. The last one is kept, as a run reads a volume several times."""
 
-    path: Path
-    file: str
+    planes: TiffPlanes
     layout: Layout
     dtype: np.dtype[Any]
     decode: Decoder
@@ -116,7 +131,7 @@ class _Decoded:
         if self.last is not None and self.last[0] == index:
             return self.last[1]
         self.last = None  # freed first, so that two volumes are never in memory at once
-        volume = self.decode(Encoded(self.path, self.file, index, self.layout.volume_shape, self.dtype))
+        volume = self.decode(Encoded(self.planes, index, self.layout.volume_shape, self.dtype))
         self.last = index, volume
         return volume
 

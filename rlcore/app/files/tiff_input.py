@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tifffile
 
-from rlcore.app.files.boundary import reading
 from rlcore.app.files.description import Description
-from rlcore.app.files.layout import Index, Layout, Pick, lay_out
+from rlcore.app.files.layout import Layout, Pick, lay_out
 from rlcore.app.files.ome_planes import check_files, check_ome
+from rlcore.app.files.tiff_codecs import check_codec
 from rlcore.app.files.tiff_page import PageKind
+from rlcore.app.files.tiff_planes import TiffPlanes
 from rlcore.app.files.tiff_scale import read_voxel
 from rlcore.app.files.tiff_structure import check_structure
 from rlcore.app.files.tifffile_log import refusing_losses
 from rlcore.app.files.voxel import Dialect
-from rlcore.backend import Shape, Volume
+from rlcore.backend import Volume
 from rlcore.errors import InputError
 
 _MADE_ANEW = {"ImageJ", "images", "channels", "slices", "frames", "hyperstack", "min", "max", "Ranges", "axes", "shape"}
@@ -34,45 +35,8 @@ _DAMAGED = re.compile(
 """Lines of ImageJ's text and tifffile's JSON, that their readers do not take for it, and XML without its end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """A volume of a TIFF that cannot be mapped: its voxels are compressed, tiled or scattered."""
-
-    path: Path
-    file: str
-    """The file's role and name in messages."""
-    index: Index
-    shape: Shape
-    dtype: np.dtype[Any]
-
-    def decode(self, out: Volume) -> Volume:
-        """Decodes the voxels into `out` page by page, so that memory holds one page besides, and returns `out`.
-
-        Raises
-        ------
-        InputError
-            If a page cannot be decoded; the message names it.
-        """
-        with reading(self.file), refusing_losses(self.file), tifffile.TiffFile(self.path) as tif:
-            series = tif.series[0]
-            page_shape = tuple(series.keyframe.shape)
-            lead = len(series.shape) - len(page_shape)
-            # not one page per plane: tifffile alone knows how the series is put together
-            if series.shape[lead:] != page_shape or math.prod(series.shape[:lead]) != len(series):
-                out[...] = series.asarray()[self.index]
-                return out
-            numbers = np.arange(len(series)).reshape(series.shape[:lead])[self.index[:lead]]
-            planes = out.reshape(numbers.size, *self.shape[numbers.ndim :])
-            for number, plane in zip(np.ravel(numbers), planes, strict=True):
-                with reading(self.file, f"at page {number}"):
-                    page = series[int(number)]
-                    # OME-TIFF may leave out planes that were not recorded
-                    plane[...] = 0 if page is None else page.asarray()[self.index[lead:]]
-        return out
-
-
-def read_tiff(path: Path, file: str, pick: Pick) -> tuple[Description, Layout, np.dtype[Any], Volume | None]:
-    """Reads a TIFF's metadata, layout and type, and maps its voxels if possible.
+def read_tiff(path: Path, file: str, pick: Pick) -> tuple[Description, Layout, np.dtype[Any], Volume | TiffPlanes]:
+    """Reads a TIFF's metadata, layout and type; its voxels are mapped if possible, else decoded from its planes.
 
     Raises
     ------
@@ -82,7 +46,8 @@ def read_tiff(path: Path, file: str, pick: Pick) -> tuple[Description, Layout, n
     if not path.stat().st_size:
         raise InputError(f"{file} cannot be read: it is empty; get it again from where it came")
     kinds = check_structure(path, file)
-    with refusing_losses(file), tifffile.TiffFile(path) as tif:
+    with ExitStack() as opened, refusing_losses(file):
+        tif = opened.enter_context(tifffile.TiffFile(path))
         check_files(path, file, tif)
         if not tif.series:
             raise InputError(f"{file} holds no picture")
@@ -90,7 +55,12 @@ def read_tiff(path: Path, file: str, pick: Pick) -> tuple[Description, Layout, n
         _check_series(path, file, tif, series, kinds)
         about = _describe(tif, series)
         layout = lay_out(file, series.axes, series.shape, pick, about.channels)
-        return about, layout, np.dtype(series.dtype), _mapped(path, tif, series)
+        voxels = _mapped(path, tif, series)
+        if voxels is None:
+            check_codec(file, series.keyframe)
+            voxels = TiffPlanes(file, tif, series)
+            opened.pop_all()  # the planes close it
+        return about, layout, np.dtype(series.dtype), voxels
 
 
 def _check_series(
