@@ -63,6 +63,10 @@ class FileRequest:
     channel: str | int | None = None
     time: str | int | None = None
     axes: str | None = None
+    keep_going: bool = False
+    """Leave volumes empty that cannot be restored, in place of an error."""
+    fill_missing: bool = False
+    """Restore an image that lacks planes, with zeros in their place."""
     psf_centre: str = MEND
     psf_background: str = MEND
     psf_energy: float = 1.0

@@ -82,7 +82,9 @@ def plan_request(
 def plan_files(request: FileRequest, say: Callable[[str], None]) -> Forecast:
     """Plans what `rlcore deconvolve` would run for these files, without reading the image's voxels."""
     request.settings()  # options that contradict each other are refused before files are opened
-    image = open_file(request.image, "image", pick=request.pick, decode=decode_nothing)
+    image = open_file(
+        request.image, "image", pick=request.pick, decode=decode_nothing, fill_missing=request.fill_missing
+    )
     psfs = open_psfs(request.psf, request.psfs, image, request.psf_model)
     report_computed(psfs, say)
     backend = request.choose().backend

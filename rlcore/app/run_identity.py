@@ -30,6 +30,7 @@ def identity_of(
     return {
         "image": [f"{image.layout} {image.dtype}", stamp(_files_of(image), image.path)],
         "psf": [[fingerprint(psf), psf.centre] for psf in psfs],
+        "fill missing": request.fill_missing,
         "order": [(place.time, place.channel) for place in places],
         "iterations": request.iterations,
         "acceleration": request.acceleration,

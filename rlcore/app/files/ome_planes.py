@@ -14,8 +14,7 @@ from rlcore.errors import InputError
 def check_ome(file: str, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> None:
     """Checks that a file holds the planes that its OME-XML states.
 
-    Planes may be missing if the metadata place every other one by itself: then they were not recorded. tifffile fills
-    all other gaps with zeros too, and shifts planes of stated sizes that are wrong.
+    Planes that are missing are found in the series. tifffile shifts planes of stated sizes that are wrong.
 
     Raises
     ------
@@ -36,7 +35,21 @@ def check_ome(file: str, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries
             f"{file} states planes of {sizes['Y']} x {sizes['X']} voxels and has {page.imagelength} x "
             f"{page.imagewidth}; get it again from where it came"
         )
-    _check_planes(file, tif, root, pixels, math.prod(sizes[letter] for letter in "CZT"))
+    lacking = any(page is None for page in series)
+    _check_planes(file, len(tif.pages), root, pixels, math.prod(sizes[letter] for letter in "CZT"), lacking=lacking)
+
+
+def absent_files(path: Path, tif: tifffile.TiffFile) -> tuple[str, ...]:
+    """Returns the names of files that an image's OME-XML places planes in, and that are not there or are empty."""
+    if not tif.is_ome:
+        return ()
+    root = ElementTree.fromstring(tif.ome_metadata or "")
+    names = dict.fromkeys(name for element in root.iter() if (name := element.get("FileName")))
+    return tuple(name for name in names if name != path.name and not _has_bytes(path.parent / name))
+
+
+def _has_bytes(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
 
 
 def check_files(path: Path, file: str, tif: tifffile.TiffFile) -> None:
@@ -58,19 +71,21 @@ def check_files(path: Path, file: str, tif: tifffile.TiffFile) -> None:
 
 
 def _check_planes(
-    file: str, tif: tifffile.TiffFile, root: ElementTree.Element, pixels: ElementTree.Element, stated: int
+    file: str, pages: int, root: ElementTree.Element, pixels: ElementTree.Element, stated: int, *, lacking: bool
 ) -> None:
-    """Raises InputError if planes are stated that the file lacks, or held that it does not state."""
+    """Raises InputError if pages are placed that the file lacks, or held that the OME-XML does not state.
+
+    `lacking` says that planes are known to be missing, which is refused elsewhere unless it is wanted.
+    """
     blocks = _all(pixels, "TiffData")
     if any(uuid.text != root.get("UUID") for block in blocks for uuid in _all(block, "UUID")):
         return  # planes of other files, or of this one by an identifier of its own
     samples = next((int(channel.get("SamplesPerPixel", "1")) for channel in _all(pixels, "Channel")), 1)
-    planes, pages = stated // samples, len(tif.pages)
+    planes = stated // samples
     # a block without a number stands for all pages, further images and thumbnails among them
     placed = sum(_count(block, pages, planes) for block in blocks)
     reach = max((int(block.get("IFD", "0")) + _count(block, pages, planes) for block in blocks), default=0)
-    # planes that were not recorded are told by placing all others; a single block states where they all are
-    if reach > pages or placed > planes or (len(blocks) == 1 and placed != planes):
+    if placed > planes or (not lacking and (reach > pages or (len(blocks) == 1 and placed != planes))):
         raise InputError(
             f"{file} has {pages} pages, its OME-XML states {planes} planes in {placed}; get it again from where it came"
         )

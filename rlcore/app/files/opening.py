@@ -13,6 +13,7 @@ import numpy as np
 from rlcore.app.files.boundary import check_kind, reading
 from rlcore.app.files.description import Description
 from rlcore.app.files.layout import ALL, Index, Layout, Pick, Place, lay_out
+from rlcore.app.files.missing_planes import MissingPlanes
 from rlcore.app.files.npy_input import map_npy
 from rlcore.app.files.tiff_input import read_tiff
 from rlcore.app.files.tiff_planes import TiffPlanes
@@ -54,6 +55,8 @@ class Opened:
     dtype: np.dtype[Any]
     fetch: Callable[[Index], Any]
     """Function from an index of the file to the volume there."""
+    missing: MissingPlanes | None = None
+    """Selected planes that no file holds, which are zeros; None if all are there."""
 
     def volume(self, place: Place) -> Any:
         """Returns one volume, (z, y, x) or (y, x): mapped, decoded, or an object that reads by slices."""
@@ -73,7 +76,9 @@ class Opened:
         return tuple(names[c] for c in self.layout.channels if c < len(names))
 
 
-def open_file(path: Path, what: str, *, pick: Pick = ALL, decode: Decoder | None = None) -> Opened:
+def open_file(
+    path: Path, what: str, *, pick: Pick = ALL, decode: Decoder | None = None, fill_missing: bool = False
+) -> Opened:
     """Opens a file for reading.
 
     Parameters
@@ -86,6 +91,8 @@ def open_file(path: Path, what: str, *, pick: Pick = ALL, decode: Decoder | None
         Selected channels and time points; all by default.
     decode : callable, optional
         Decoder for volumes of a TIFF that cannot be mapped; decodes into memory by default.
+    fill_missing : bool, default False
+        Take planes that no file holds for zeros, in place of an error; the caller has to say so.
 
     Raises
     ------
@@ -95,9 +102,19 @@ def open_file(path: Path, what: str, *, pick: Pick = ALL, decode: Decoder | None
     file = f"{what} {str(path)!r}"
     with reading(file):
         opened = _open(path, file, pick, decode or in_memory)
+    if opened.missing is not None and not fill_missing:
+        raise InputError(_refusal(opened.missing, file, what))
     if opened.dtype.kind not in _NUMBERS:
         raise InputError(f"{file} has voxels of type {str(opened.dtype)!r}; save them as numbers that are not complex")
     return opened
+
+
+def _refusal(missing: MissingPlanes, file: str, what: str) -> str:
+    """Returns the sentence that names the planes that are missing, and what can be done."""
+    cause = f"{missing.cause}, and " if missing.cause else " "
+    # only the image has the option
+    rest = ", or give --fill-missing to restore the rest, with zeros in their place" if what == "image" else ""
+    return f"{file}{cause}{missing}; get them from where the others came{rest}"
 
 
 def _open(path: Path, file: str, pick: Pick, decode: Decoder) -> Opened:
@@ -111,10 +128,12 @@ def _open(path: Path, file: str, pick: Pick, decode: Decoder) -> Opened:
     check_kind(path, file)
     if path.suffix.lower() == ".npy":
         return _open_npy(path, file, pick)
-    about, layout, dtype, voxels = read_tiff(path, file, pick)
-    if isinstance(voxels, TiffPlanes):
-        return Opened(path, about, layout, dtype, _Decoded(voxels, layout, dtype, decode))
-    return Opened(path, about, layout, dtype, voxels.__getitem__)
+    found = read_tiff(path, file, pick)
+    layout, dtype, voxels = found.layout, found.dtype, found.voxels
+    fetch: Callable[[Index], Any] = (
+        _Decoded(voxels, layout, dtype, decode) if isinstance(voxels, TiffPlanes) else voxels.__getitem__
+    )
+    return Opened(path, found.about, layout, dtype, fetch, found.missing)
 
 
 @dataclass(slots=True, eq=False)

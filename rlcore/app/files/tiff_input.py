@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ import tifffile
 
 from rlcore.app.files.description import Description
 from rlcore.app.files.layout import Layout, Pick, lay_out
-from rlcore.app.files.ome_planes import check_files, check_ome
+from rlcore.app.files.missing_planes import MissingPlanes, find_missing
+from rlcore.app.files.ome_planes import absent_files, check_files, check_ome
 from rlcore.app.files.tiff_codecs import check_codec
 from rlcore.app.files.tiff_page import PageKind
 from rlcore.app.files.tiff_planes import TiffPlanes
 from rlcore.app.files.tiff_scale import read_voxel
+from rlcore.app.files.tiff_stated import is_lacking, parsed_once, stated_series
 from rlcore.app.files.tiff_structure import check_structure
 from rlcore.app.files.tifffile_log import refusing_losses
 from rlcore.app.files.voxel import Dialect
@@ -35,36 +38,72 @@ _DAMAGED = re.compile(
 """Lines of ImageJ's text and tifffile's JSON, that their readers do not take for it, and XML without its end."""
 
 
-def read_tiff(path: Path, file: str, pick: Pick) -> tuple[Description, Layout, np.dtype[Any], Volume | TiffPlanes]:
-    """Reads a TIFF's metadata, layout and type; its voxels are mapped if possible, else decoded from its planes.
+@dataclass(frozen=True, slots=True, eq=False)
+class TiffImage:
+    """First image of a TIFF."""
+
+    about: Description
+    layout: Layout
+    dtype: np.dtype[Any]
+    voxels: Volume | TiffPlanes
+    """Mapped if possible, else decoded from planes."""
+    missing: MissingPlanes | None
+
+
+def read_tiff(path: Path, file: str, pick: Pick) -> TiffImage:
+    """Reads a TIFF's metadata, layout and type, maps its voxels if possible, and finds the planes that are missing.
 
     Raises
     ------
     InputError
-        If the file is cut short or holds no image.
+        If the file cannot be read or holds no image, or is cut short so that nobody knows what is missing.
     """
     if not path.stat().st_size:
         raise InputError(f"{file} cannot be read: it is empty; get it again from where it came")
-    kinds = check_structure(path, file)
-    with ExitStack() as opened, refusing_losses(file):
+    kinds, cut = check_structure(path, file)
+    if cut is None:
+        with refusing_losses(file):
+            return _read(path, file, pick, kinds, "")
+    cause = str(cut).removeprefix(file).rpartition("; ")[0]
+    try:
+        found = _read(path, file, pick, kinds, cause)
+    except Exception as error:  # the cut is the cause of whatever else is found
+        raise cut from error
+    if found.missing is None:
+        raise cut
+    return found
+
+
+def _read(path: Path, file: str, pick: Pick, kinds: list[PageKind], cause: str) -> TiffImage:
+    with ExitStack() as opened:
         tif = opened.enter_context(tifffile.TiffFile(path))
         check_files(path, file, tif)
         if not tif.series:
             raise InputError(f"{file} holds no picture")
-        series = tif.series[0]  # further series are usually thumbnails, labels or coarser levels
-        _check_series(path, file, tif, series, kinds)
+        whole = len(kinds) if cause else len(tif.pages)
+        series = stated_series(tif, whole, path.stat().st_size)
+        pages = parsed_once(series)
+        _check_series(path, file, tif, series, pages, kinds)
         about = _describe(tif, series)
         layout = lay_out(file, series.axes, series.shape, pick, about.channels)
-        voxels = _mapped(path, tif, series)
+        voxels: Volume | TiffPlanes | None = _mapped(path, tif, series)
+        missing = None
         if voxels is None:
             check_codec(file, series.keyframe)
-            voxels = TiffPlanes(file, tif, series)
+            lead = series.shape[: len(series.shape) - len(series.keyframe.shape)]
+            missing = find_missing([is_lacking(page) for page in pages], lead, layout, absent_files(path, tif), cause)
+            voxels = TiffPlanes(file, tif, series, pages)
             opened.pop_all()  # the planes close it
-        return about, layout, np.dtype(series.dtype), voxels
+        return TiffImage(about, layout, np.dtype(series.dtype), voxels, missing)
 
 
 def _check_series(
-    path: Path, file: str, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, kinds: list[PageKind]
+    path: Path,
+    file: str,
+    tif: tifffile.TiffFile,
+    series: tifffile.TiffPageSeries,
+    pages: list[Any],
+    kinds: list[PageKind],
 ) -> None:
     """Raises InputError if the file does not hold the planes that its metadata state.
 
@@ -79,7 +118,7 @@ def _check_series(
         check_ome(file, tif, series)
     elif not _is_as_described(tif, series, said):
         raise InputError(f"{file} does not hold the planes that its metadata state; get it again from where it came")
-    if (other := _stray_page(series, kinds)) is not None:
+    if (other := _stray_page(series, pages, kinds)) is not None:
         raise InputError(
             f"{file} has a page {other} of another kind than those before; get it again, or save the stack by itself"
         )
@@ -120,17 +159,17 @@ def _is_hyperstack(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, said
     return stated <= 1 or stated in (planes, planes * page.samplesperpixel)
 
 
-def _stray_page(series: tifffile.TiffPageSeries, kinds: list[PageKind]) -> int | None:
+def _stray_page(series: tifffile.TiffPageSeries, pages: list[Any], kinds: list[PageKind]) -> int | None:
     """Returns the number of a page that a damaged tag has excluded from a stack, or that it has drawn into one."""
     if series.kind not in ("generic", "uniform", "shaped", "ome", "imagej") or len(kinds) < 2:
         return None
     # OME-TIFF may have pages in several files, whose numbers are not those of this one
-    if any(page is not None and page.parent is not series.keyframe.parent for page in series.pages):
+    if any(page is not None and page.parent is not series.keyframe.parent for page in pages):
         return None
     if series.keyframe.index >= len(kinds):
         return None
     first = kinds[series.keyframe.index]
-    within = {page.index for page in series.pages if page is not None}
+    within = {page.index for page in pages if page is not None}
     for number, kind in enumerate(kinds):
         # thumbnails and coarser levels differ in both lengths, or are marked; further stacks have a text of their own
         beside = kind.width == first.width or kind.length == first.length

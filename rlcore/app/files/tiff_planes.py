@@ -12,6 +12,7 @@ import tifffile
 from rlcore.app.files.boundary import reading
 from rlcore.app.files.layout import Index
 from rlcore.app.files.tiff_codecs import naming_imagecodecs
+from rlcore.app.files.tiff_stated import is_lacking
 from rlcore.app.files.tifffile_log import refusing_losses
 from rlcore.backend import Volume
 
@@ -31,11 +32,12 @@ class TiffPlanes:
     tif : tifffile.TiffFile
         The open file, closed with this object.
     series : tifffile.TiffPageSeries
-        Its pages; None stands for a page that no file has.
+    pages : list
+        The pages of the series; None stands for a page that no file has.
     """
 
-    def __init__(self, file: str, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> None:
-        self._file, self._tif, self._series = file, tif, series
+    def __init__(self, file: str, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, pages: list[Any]) -> None:
+        self._file, self._tif, self._series, self._pages = file, tif, series, pages
         self._others: list[tifffile.TiffFile] = []
         self._close = weakref.finalize(self, _close, tif, self._others)
 
@@ -62,8 +64,8 @@ class TiffPlanes:
             planes = out.reshape(numbers.size, *out.shape[numbers.ndim :])
             for number, plane in zip(np.ravel(numbers), planes, strict=True):
                 with reading(self._file, f"at page {number}"), naming_imagecodecs(coded):
-                    page = series[int(number)]
-                    plane[...] = 0 if page is None else self._open(page).asarray()[index[lead:]]
+                    page = self._pages[number]
+                    plane[...] = 0 if is_lacking(page) else self._open(page).asarray()[index[lead:]]
         return out
 
     def _open(self, page: Any) -> Any:
