@@ -116,10 +116,42 @@ def test_files_of_a_set_that_are_not_there_are_named(files, kept, texts):
     assert "zeros take their place" in result.stderr
 
 
-def test_a_file_of_a_set_that_is_empty_is_named(files):
+@pytest.mark.parametrize("content", [b"", b"no image" * 9])
+def test_a_file_of_a_set_that_is_no_tiff_is_named(files, content):
     file_set(files)
-    (files / "t2.ome.tif").write_bytes(b"")
-    refused(run(files, image="image.ome.tif"), "(time 2), as 't2.ome.tif' is not there")
+    (files / "t2.ome.tif").write_bytes(content)
+    refused(run(files, image="image.ome.tif"), "has planes in 't2.ome.tif' by its OME-XML, which is no TIFF")
+
+
+def test_planes_of_a_file_of_a_set_that_is_cut_short_are_named_and_filled(files):
+    file_set(files)
+    path = files / "t2.ome.tif"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    refused(run(files, image="image.ome.tif"), "(file 't2.ome.tif' of it)", "cut short", "(time 2, z 1 to 9)")
+    assert run(files, "--fill-missing", image="image.ome.tif").exit_code == 0
+
+
+def test_a_file_of_a_set_that_was_stopped_lacks_its_last_planes(files):
+    file_set(files)
+    with tifffile.TiffWriter(files / "t2.ome.tif") as writer:
+        for z in range(4):
+            writer.write(STACK[2, z], metadata=None, contiguous=False)
+    refused(run(files, image="image.ome.tif"), "lacks 6 of its 60 planes (time 2, z 4 to 9)")
+
+
+def test_a_second_image_is_not_taken_for_a_first_whose_file_is_not_there(files):
+    pixels = (
+        '<Image ID="Image:{0}"><Pixels ID="Pixels:{0}" DimensionOrder="XYZCT" Type="uint16" SizeX="26" SizeY="24" '
+        'SizeZ="8" SizeC="1" SizeT="1"><Channel ID="Channel:{0}:0" SamplesPerPixel="1"/><TiffData IFD="0" '
+        'PlaneCount="8"><UUID FileName="p{0}.ome.tif">urn:uuid:0000000{0}-0000-4000-8000-000000000000</UUID>'
+        "</TiffData></Pixels></Image>"
+    )
+    xml = (
+        '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" '
+        f'UUID="urn:uuid:00000001-0000-4000-8000-000000000000">{pixels.format(0)}{pixels.format(1)}</OME>'
+    )
+    pages(files / "p1.ome.tif", xml, len(VOLUME))
+    refused(run(files, image="p1.ome.tif"), "has no plane of its first image, which its OME-XML places in 'p0.ome.tif'")
 
 
 def test_planes_that_are_not_selected_may_be_missing(files):

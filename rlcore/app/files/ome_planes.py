@@ -40,16 +40,17 @@ def check_ome(file: str, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries
 
 
 def absent_files(path: Path, tif: tifffile.TiffFile) -> tuple[str, ...]:
-    """Returns the names of files that an image's OME-XML places planes in, and that are not there or are empty."""
+    """Returns the names of files that an image's OME-XML places planes in, and that are not there."""
     if not tif.is_ome:
         return ()
     root = ElementTree.fromstring(tif.ome_metadata or "")
     names = dict.fromkeys(name for element in root.iter() if (name := element.get("FileName")))
-    return tuple(name for name in names if name != path.name and not _has_bytes(path.parent / name))
+    return tuple(name for name in names if name != path.name and not (path.parent / name).is_file())
 
 
-def _has_bytes(path: Path) -> bool:
-    return path.is_file() and path.stat().st_size > 0
+def _may_be_tiff(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(2) in (b"II", b"MM")
 
 
 def check_files(path: Path, file: str, tif: tifffile.TiffFile) -> None:
@@ -58,16 +59,36 @@ def check_files(path: Path, file: str, tif: tifffile.TiffFile) -> None:
     Raises
     ------
     InputError
-        If one is there, and is no regular file.
+        If one is there, and is no regular file or no TIFF, or if no file of the first image is there.
     """
     try:
         root = ElementTree.fromstring(tif.ome_metadata or "")
     except ElementTree.ParseError:
         return  # whether it needs metadata at all is seen later
+    _check_first(path, file, root)
     for uuid in root.iter():
         name = uuid.get("FileName")
         if name and (path.parent / name).exists() and not (path.parent / name).is_file():
             raise InputError(f"{file} has planes in {name!r} by its OME-XML, which is no regular file; move that away")
+        if (
+            name
+            and uuid.tag.endswith("UUID")
+            and (path.parent / name).exists()
+            and not _may_be_tiff(path.parent / name)
+        ):
+            raise InputError(f"{file} has planes in {name!r} by its OME-XML, which is no TIFF; get that file again")
+
+
+def _check_first(path: Path, file: str, root: ElementTree.Element) -> None:
+    """Raises InputError if all planes of the first image are in files that are not there; tifffile takes the next."""
+    pixels = next((child for image in _all(root, "Image") for child in _all(image, "Pixels")), None)
+    blocks = [] if pixels is None else _all(pixels, "TiffData")
+    names = [next((uuid.get("FileName") for uuid in _all(block, "UUID")), None) for block in blocks]
+    if names and all(name and name != path.name and not (path.parent / name).exists() for name in names):
+        raise InputError(
+            f"{file} has no plane of its first image, which its OME-XML places in {names[0]!r}, a file that is not "
+            "there; get it from where this one came"
+        )
 
 
 def _check_planes(

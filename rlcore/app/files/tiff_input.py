@@ -17,12 +17,12 @@ from rlcore.app.files.layout import Layout, Pick, lay_out
 from rlcore.app.files.missing_planes import MissingPlanes, find_missing
 from rlcore.app.files.ome_planes import absent_files, check_files, check_ome
 from rlcore.app.files.tiff_codecs import check_codec
-from rlcore.app.files.tiff_page import PageKind
+from rlcore.app.files.tiff_page import BeyondEnd, PageKind
 from rlcore.app.files.tiff_planes import TiffPlanes
 from rlcore.app.files.tiff_scale import read_voxel
 from rlcore.app.files.tiff_stated import is_lacking, parsed_once, stated_series
 from rlcore.app.files.tiff_structure import check_structure
-from rlcore.app.files.tifffile_log import refusing_losses
+from rlcore.app.files.tifffile_log import collecting_losses
 from rlcore.app.files.voxel import Dialect
 from rlcore.backend import Volume
 from rlcore.errors import InputError
@@ -61,26 +61,29 @@ def read_tiff(path: Path, file: str, pick: Pick) -> TiffImage:
     if not path.stat().st_size:
         raise InputError(f"{file} cannot be read: it is empty; get it again from where it came")
     kinds, cut = check_structure(path, file)
-    if cut is None:
-        with refusing_losses(file):
-            return _read(path, file, pick, kinds, "")
-    cause = str(cut).removeprefix(file).rpartition("; ")[0]
     try:
-        found = _read(path, file, pick, kinds, cause)
-    except Exception as error:  # the cut is the cause of whatever else is found
-        raise cut from error
-    if found.missing is None:
+        with collecting_losses() as losses:
+            found = _read(path, file, pick, kinds, cut)
+    except Exception as error:
+        if cut is None:
+            raise
+        raise cut from error  # the cut is the cause of whatever else is found
+    if cut is not None and found.missing is None:
         raise cut
+    # of files that are known to be cut short tifffile logs that it cannot read the rest
+    if found.missing is None or not found.missing.cause:
+        losses.refuse(file)
     return found
 
 
-def _read(path: Path, file: str, pick: Pick, kinds: list[PageKind], cause: str) -> TiffImage:
+def _read(path: Path, file: str, pick: Pick, kinds: list[PageKind], cut: BeyondEnd | None) -> TiffImage:
     with ExitStack() as opened:
         tif = opened.enter_context(tifffile.TiffFile(path))
         check_files(path, file, tif)
         if not tif.series:
             raise InputError(f"{file} holds no picture")
-        whole = len(kinds) if cause else len(tif.pages)
+        whole, other = _check_others(file, tif)
+        whole[path.name] = len(kinds) if cut else len(tif.pages)
         series = stated_series(tif, whole, path.stat().st_size)
         pages = parsed_once(series)
         _check_series(path, file, tif, series, pages, kinds)
@@ -91,10 +94,30 @@ def _read(path: Path, file: str, pick: Pick, kinds: list[PageKind], cause: str) 
         if voxels is None:
             check_codec(file, series.keyframe)
             lead = series.shape[: len(series.shape) - len(series.keyframe.shape)]
+            cause = _cause(file, cut or other)
             missing = find_missing([is_lacking(page) for page in pages], lead, layout, absent_files(path, tif), cause)
             voxels = TiffPlanes(file, tif, series, pages)
             opened.pop_all()  # the planes close it
         return TiffImage(about, layout, np.dtype(series.dtype), voxels, missing)
+
+
+def _check_others(file: str, tif: tifffile.TiffFile) -> tuple[dict[str, int], BeyondEnd | None]:
+    """Checks the structure of the other files of a set.
+
+    Returns the number of whole pages by name of each file, and what is beyond the end of the first that is cut short.
+    """
+    others = {page.parent.filename: page.parent for page in tif.series[0] if page is not None} if tif.is_ome else {}
+    whole, cut = {}, None
+    for name, other in others.items():
+        if other is not tif:
+            kinds, beyond = check_structure(Path(other.filehandle.path), f"{file} (file {name!r} of it)")
+            whole[name], cut = len(kinds) if kinds else len(other.pages), cut or beyond
+    return whole, cut
+
+
+def _cause(file: str, cut: BeyondEnd | None) -> str:
+    """Returns what is cut short, without the file and the remedy."""
+    return "" if cut is None else str(cut).removeprefix(file).rpartition("; ")[0]
 
 
 def _check_series(

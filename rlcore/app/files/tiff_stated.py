@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tifffile
 
 
-def stated_series(tif: tifffile.TiffFile, whole: int, size: int) -> tifffile.TiffPageSeries:
+def stated_series(tif: tifffile.TiffFile, whole: Mapping[str, int], size: int) -> tifffile.TiffPageSeries:
     """Returns the first series of a file.
 
     tifffile takes a stack of ImageJ's or of its own that was stopped for one of other axes, or for a whole one.
@@ -17,10 +17,10 @@ def stated_series(tif: tifffile.TiffFile, whole: int, size: int) -> tifffile.Tif
     Parameters
     ----------
     tif : tifffile.TiffFile
-    whole : int
-        Number of pages that lie within the file; those behind are cut short.
+    whole : mapping
+        Number of pages that lie within each file of the series, by its name; those behind are cut short.
     size : int
-        Bytes of the file.
+        Bytes of the first file.
     """
     series = tif.series[0]
     pages: Sequence[Any]
@@ -30,12 +30,12 @@ def stated_series(tif: tifffile.TiffFile, whole: int, size: int) -> tifffile.Tif
             return series
         axes, shape = stated
         planes, page = math.prod(shape) // tif.pages.first.size, tif.pages.first
-        pages = _held(tif, page, planes, whole, size)
+        pages = _held(tif, page, planes, whole[tif.filename], size)
         kind = "imagej" if tif.is_imagej else "shaped"
         if len(pages) >= planes:
             return series
     else:
-        pages = [None if page is None or _is_cut(page, tif, whole) else page for page in series]
+        pages = [None if page is None or page.index >= whole[page.parent.filename] else page for page in series]
         if None not in pages or series.kind != "ome":
             return series
         axes, shape, kind, planes = series.axes, series.shape, series.kind, len(pages)
@@ -65,10 +65,6 @@ def parsed_once(series: tifffile.TiffPageSeries) -> list[Any]:
 def is_lacking(page: Any) -> bool:
     """Returns whether nothing was recorded for a page, or for a part of it: segments of no bytes stand for zeros."""
     return page is None or not all(page.databytecounts) or not all(page.dataoffsets)
-
-
-def _is_cut(page: Any, tif: tifffile.TiffFile, whole: int) -> bool:
-    return page.parent is tif and page.index >= whole
 
 
 def _stated_by_imagej(tif: tifffile.TiffFile) -> tuple[str, tuple[int, ...]] | None:
