@@ -17,8 +17,8 @@ from rlcore.app.interruption import INTERRUPTED, interruptible
 from rlcore.backend.discovery.patience import hangs_end
 from rlcore.errors import BudgetError, Cancelled, CheckpointError, CheckpointWriteError, InputError, RLCoreError
 
-FAILED, BAD_INPUT = 1, 2
-"""Exit codes: the run failed; the input was refused before the run began."""
+FAILED, BAD_INPUT, PARTLY = 1, 2, 3
+"""Exit codes: the run failed; the input was refused; the run is done but for volumes that it was told to leave out."""
 
 
 class CommandGroup(click.Group):

@@ -71,6 +71,10 @@ class FileRequest:
     """Size of the image's voxels in micrometres, as ``0.2,0.1,0.1``; None for that of its file."""
     psf_voxel: str | None = None
     """Size of the PSF's voxels, likewise."""
+    keep_going: bool = False
+    """Leave volumes empty that cannot be restored, in place of an error."""
+    fill_missing: bool = False
+    """Restore an image that lacks planes, with zeros in their place."""
     psf_centre: str = MEND
     psf_background: str = MEND
     psf_energy: float = 1.0

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from rlcore.algorithm.boundary import BOUNDARIES
-from rlcore.app.command_group import CommandGroup, options, print_json
+from rlcore.app.command_group import PARTLY, CommandGroup, options, print_json
 from rlcore.app.psf.commands import psf
 from rlcore.app.run_options import backend_options, file_options, how_options, voxel_options
 from rlcore.errors import InputError
@@ -23,7 +23,8 @@ PATH = click.Path(path_type=Path)
 def main(context: click.Context, *, debug: bool) -> None:
     """Richardson-Lucy deconvolution of microscope volumes of any size, on any hardware.
 
-    Exit codes: 0 done, 1 the run failed, 2 refused before it began, 130 stopped. `rlcore --debug COMMAND ...` prints
+    Exit codes: 0 done, 1 the run failed, 2 refused as it is, 3 done but for volumes that --keep-going left empty, 130
+    stopped. `rlcore --debug COMMAND ...` prints
     the traceback of an error too.
     """
     if context.invoked_subcommand is None:
@@ -46,6 +47,11 @@ def main(context: click.Context, *, debug: bool) -> None:
     ),
 )
 @file_options
+@click.option(
+    "--keep-going",
+    is_flag=True,
+    help="Leave volumes that cannot be restored empty (NaN, or 0 in integers), list them, and end with exit code 3.",
+)
 @click.option("--checkpoint", type=PATH, help="A folder for the run's state: the same command resumes from it.")
 @click.option("--report", type=PATH, help="An .html or .png file that shows what was gained.")
 @click.option("--force", is_flag=True, help="Replace the output, and the report, if they exist.")
@@ -56,13 +62,14 @@ def main(context: click.Context, *, debug: bool) -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-def deconvolve(*, report: Path | None, as_json: bool, quiet: bool, **options: Any) -> None:
+def deconvolve(*, report: Path | None, as_json: bool, quiet: bool, **options: Any) -> int:
     """Restore IMAGE, volumes or planes, with the point spread function PSF.
 
     Both are TIFF (plain, ImageJ, OME, BigTIFF), OME-Zarr or .npy. Every time point and channel is restored, with one
     PSF for all or one per channel by --psf; --psf auto computes them from the microscope in IMAGE's metadata. Axes,
     scale, channels and other metadata are kept. The output appears only when it is complete.
     """
+    from rlcore.app.bad_volumes import list_bad
     from rlcore.app.file_request import FileRequest
     from rlcore.app.heap import keep_little, share_heap
     from rlcore.app.interruption import stoppable
@@ -88,6 +95,10 @@ def deconvolve(*, report: Path | None, as_json: bool, quiet: bool, **options: An
     terminal.say(str(done))
     if as_json:
         print_json({**done.to_dict(), "report": None if report is None else str(report), "warnings": terminal.warned})
+    if not done.bad:
+        return 0
+    terminal.fail(list_bad(done.bad, done.volumes))
+    return PARTLY
 
 
 @main.command()

@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 from rlcore.app import speed
+from rlcore.app.bad_volumes import first_readable
 from rlcore.app.channel_psfs import ChannelPSF, files_of, report_computed, to_one_extent
 from rlcore.app.file_request import FileRequest
 from rlcore.app.files.apart import Named, check_apart
 from rlcore.app.files.destination import check_output
-from rlcore.app.files.layout import Place
 from rlcore.app.files.ome_xml import files_of_planes
 from rlcore.app.files.opening import Opened, into
 from rlcore.app.files.output import Target
@@ -23,9 +23,14 @@ from rlcore.app.files.work_folder import working_on
 from rlcore.app.run_summary import RunSummary
 from rlcore.app.series_run import SeriesResult, SeriesRun
 from rlcore.backend import Backend
+from rlcore.errors import caution
 from rlcore.execution.progress import Callback, CancelEvent
 from rlcore.optics.psf import PSF
 from rlcore.planner import Plan
+
+
+class MissingPlanesWarning(UserWarning):
+    """An image lacks planes, which are zeros in the run."""
 
 
 def restore(
@@ -69,18 +74,21 @@ def restore(
         # again: another run may have written the output meanwhile, or been killed while it replaced it
         check_request(request)
         image = request.open_image(into(work.decoded, request.memory))
+        if image.missing is not None:
+            caution(f"image {str(image.path)!r} {image.missing}; zeros take their place", MissingPlanesWarning)
         planes = [("image", path) for path in files_of_planes(image.path, image.about)]
         check_apart([("output", request.output), *_others(request)], planes)
-        image.volume(Place())  # reports unreadable voxels before any fault of the PSF
+        # reports unreadable voxels before any fault of the PSF
+        sample = first_readable(image, keep_going=request.keep_going)
         files = request.open_psfs(image)
         if say is not None:
             report_computed(files, say)
         backend = request.choose().backend
         prepared = request.prepare(image, files)
         psfs = to_one_extent(prepared)
-        plan = _plan_of(request, image, psfs[0], backend)
+        plan = _plan_of(request, image.volume(sample), psfs[0], backend)
         target = _target(request, image, plan, files, prepared)
-        run = SeriesRun(request, image, psfs, backend, target, work, callback, cancel, info=info)
+        run = SeriesRun(request, image, psfs, backend, target, work, callback, cancel, sample=sample, info=info)
         done = run.write(after)
         # a run that may stop early cannot be timed per volume: its number of iterations is not known beforehand
         if done.seconds_per_volume and request.settings().ends == "none":
@@ -153,11 +161,12 @@ def _report(request: FileRequest, image: Opened, target: Target, done: SeriesRes
         psf_notes=tuple(notes),
         volumes=len(image.layout.places),
         provenance=replace(target.provenance, step=done.step),
+        bad=done.bad,
         info=done.info,
     )
 
 
-def _plan_of(request: FileRequest, image: Opened, psf: PSF, backend: Backend[Any]) -> Plan:
+def _plan_of(request: FileRequest, volume: Any, psf: PSF, backend: Backend[Any]) -> Plan:
     """Returns the plan of the checkpoint to resume from, else a new plan."""
     state = state_of(request.checkpoint, request.output)  # one that cannot be read is refused by the run itself
-    return request.plan(image.volume(Place()), psf, backend) if state is None else state.plan
+    return request.plan(volume, psf, backend) if state is None else state.plan

@@ -31,6 +31,7 @@ def identity_of(
         "image": [f"{image.layout} {image.dtype}", stamp(_files_of(image), image.path)],
         "voxel": str(image.about.voxel),
         "psf": [[fingerprint(psf), psf.centre] for psf in psfs],
+        "fill missing": request.fill_missing,
         "order": [(place.time, place.channel) for place in places],
         "iterations": request.iterations,
         "acceleration": request.acceleration,

@@ -104,6 +104,11 @@ class RunLog:
         return frozenset(() if self._state is None else self._state.done)
 
     @property
+    def bad(self) -> dict[int, str]:
+        """Numbers of the volumes that cannot be restored, each with the reason."""
+        return {} if self._state is None else dict(self._state.bad)
+
+    @property
     def frame(self) -> list[int]:
         """What is known of the growing output beside its voxels."""
         return self._begun.frame
@@ -130,7 +135,14 @@ class RunLog:
     def reach(self, number: int, checksum: int) -> None:
         """Records that a volume is written and on the disk."""
         self._begun.done[number] = checksum
+        self._begun.bad.pop(number, None)
         self._begun.write(self.folder)
+
+    def give_up(self, number: int, reason: str) -> None:
+        """Records that a volume cannot be restored, and is empty on the disk; it does not count as finished."""
+        self._begun.bad[number] = reason
+        self._begun.write(self.folder)
+        discard(self.volume(number))
 
     def verify(self, checksum: Callable[[int], int]) -> None:
         """Compares each finished volume with its record, and forgets those that are damaged; warns of each."""

@@ -117,6 +117,7 @@ file_options = options(
     click.option("--time", help="Time points, from 0, as 3 or 3:10 (which ends with 9).  [all]"),
     click.option("--axes", help="Axes of a file that does not name them, as TZYX."),
     voxel_options,
+    click.option("--fill-missing", is_flag=True, help="Restore an image that lacks planes, with zeros in their place."),
     click.option(
         "--psf-centre",
         default=MEND,

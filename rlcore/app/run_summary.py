@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rlcore.app import speed
+from rlcore.app.bad_volumes import BadVolume
 from rlcore.app.files.provenance import Provenance
 from rlcore.app.files.voxel import Voxel
 from rlcore.backend import Shape
@@ -40,6 +41,8 @@ class RunSummary:
     """Number of volumes, each restored by the plan."""
     provenance: Provenance
     """Provenance as it is written into the output."""
+    bad: tuple[BadVolume, ...]
+    """Volumes that could not be restored and are empty in the output."""
     info: tuple[Info, ...]
     """History of each volume restored by this run; empty unless requested."""
 
@@ -75,6 +78,7 @@ class RunSummary:
             "device": self.plan.device,
             "psf": self.psf_notes,
             "volumes": self.volumes,
+            "bad": [volume.to_dict() for volume in self.bad],
             "info": self._infos(),
             "provenance": self.provenance.to_dict(),
             "plan": self.plan.to_dict(),

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import rlcore
+from rlcore.app.bad_volumes import BadVolume, BadVolumeWarning, in_sentence, leave_empty, none_left
 from rlcore.app.file_request import FileRequest
 from rlcore.app.files.destination import check_room, hold_space
 from rlcore.app.files.durable import sync_names, sync_tree
@@ -28,7 +29,7 @@ from rlcore.app.run_identity import identity_of
 from rlcore.app.run_log import RunLog
 from rlcore.app.speed import Stopwatch
 from rlcore.backend import Backend
-from rlcore.errors import Cancelled, CheckpointError, CheckpointWriteError, InputError, OutputError
+from rlcore.errors import Cancelled, CheckpointError, CheckpointWriteError, InputError, OutputError, caution
 from rlcore.execution.checkpoint import open_volume as map_new
 from rlcore.execution.kept_checkpoints import keep_checkpoints
 from rlcore.execution.lock import unlock
@@ -58,6 +59,8 @@ class SeriesResult:
     """Value of one step of an integer output; None for floating point."""
     seconds_per_volume: float | None
     """Time of the iterations of a volume; None if too little could be timed."""
+    bad: tuple[BadVolume, ...]
+    """Volumes that could not be restored, and are empty."""
     info: tuple[rlcore.Info, ...]
     """History of each volume restored by this run, in the order of the file; empty unless requested."""
 
@@ -80,11 +83,13 @@ class SeriesRun:
         callback: Callback | None,
         cancel: CancelEvent | None,
         *,
+        sample: Place,
         info: bool,
     ) -> None:
         self._request, self._image, self._psfs, self._backend = request, image, psfs, backend
         self._target, self._work, self._callback, self._cancel = target, work, callback, cancel
-        self._places = self._by_psf()
+        self._sample, self._places = sample, self._by_psf()
+        self._bad: dict[int, str] = {}
         self._spent = 0.0
         self._wants_info = info or request.settings().ends != "none"
         self._info: dict[Place, rlcore.Info] = {}
@@ -123,12 +128,15 @@ class SeriesRun:
             self._work.keep = run_log is not None and bool(run_log.done)
         self._work.keep = False
         infos = tuple(self._info[place] for place in self._image.layout.places if place in self._info)
-        return SeriesResult(step, self._seconds, infos)
+        layout = self._image.layout
+        bad = sorted((self._places[number], reason) for number, reason in self._bad.items())
+        return SeriesResult(step, self._seconds, tuple(BadVolume.of(layout, *each) for each in bad), infos)
 
     def _complete(self, run_log: RunLog | None) -> float | None:
         """Writes the output and gives it its name, unless an earlier part of the run has done so."""
         output, work = self._work.output, self._work
         if run_log is not None and is_output_of(run_log.folder, output):
+            self._bad = run_log.bad
             return run_log.step
         step = None
         if self._request.dtype == "float32":
@@ -190,8 +198,8 @@ class SeriesRun:
             sync_tree(path)
             sync_names(path.parent)
             run_log.begin(self._target.plan, out.frame())
-        first = self._places[0]
-        within = limit_concurrency(self._target.plan.memory_bytes, self._image.volume(first), out.volume(first))
+        sample = self._sample
+        within = limit_concurrency(self._target.plan.memory_bytes, self._image.volume(sample), out.volume(sample))
         # consecutive volumes with one PSF share one OTF on the device
         with one_otf(), within:
             self._restore_all(out, run_log)
@@ -202,7 +210,27 @@ class SeriesRun:
         done = run_log.done if run_log else frozenset()
         rest = [number for number in range(len(self._places)) if number not in done]
         for finished, number in enumerate(rest, len(done)):
-            self._restore(number, self._reporter(number, finished, len(done)), out, run_log)
+            try:
+                self._restore(number, self._reporter(number, finished, len(done)), out, run_log)
+            except InputError as error:
+                self._give_up(number, error, out, run_log)
+        if len(self._bad) == len(self._places):
+            raise none_left([BadVolume.of(self._image.layout, self._places[0], self._bad[0])], len(self._places))
+
+    def _give_up(self, number: int, error: InputError, out: Output, run_log: RunLog | None) -> None:
+        """Leaves a volume empty that cannot be restored; raises InputError that names it if the run is not to go on."""
+        place, checkpoint = self._places[number], self._request.checkpoint
+        if not self._request.keep_going:
+            raise in_sentence(error, self._image, place, checkpoint, len(run_log.done) if run_log else 0) from error
+        bad = BadVolume.of(self._image.layout, place, str(error))
+        # integers are made of float32, and have no NaN
+        what, value = ("NaN", math.nan) if self._request.dtype == "float32" else ("0", 0.0)
+        caution(f"volume at {bad} cannot be restored and is left empty ({what}): {bad.reason}", BadVolumeWarning)
+        leave_empty(out.volume(place), value)
+        out.finish(place)
+        if run_log is not None:
+            run_log.give_up(number, bad.reason)
+        self._bad[number] = bad.reason
 
     def _check_room(self, hold: int) -> None:
         """Raises InputError if not everything that the run will write fits on the disk of the output."""

@@ -43,6 +43,10 @@ class Terminal:
         if not self.quiet:
             self.console.print(Text.assemble(("warning: ", "yellow"), message))
 
+    def fail(self, message: str) -> None:
+        """Prints an error, quiet or not."""
+        self.console.print(Text.assemble(("error: ", "red"), message))
+
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Prints warnings raised inside the context, and tifffile's logged warnings, as one line each."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from rlcore.app import speed
+from rlcore.app.bad_volumes import list_bad
 from rlcore.app.file_request import FileRequest
 from rlcore.app.files.layout import Place
 from rlcore.app.files.opening import Opened
@@ -18,7 +19,7 @@ def facts(request: FileRequest, summary: RunSummary, image: Opened) -> dict[str,
     rate = f", {speed.duration(summary.seconds_per_iteration)} per iteration" if summary.seconds_per_iteration else ""
     said = {
         "image": f"{request.image.name}, {size} voxels{scale}",
-        "shown": _shown(image),
+        "shown": _shown(image, summary),
         "psf": _psf(summary),
         "result": f"{request.output.name}, {summary.dtype}",
         "run": f"{summary.iterations} iterations, acceleration {summary.plan.acceleration}, "
@@ -40,20 +41,25 @@ def _psf(summary: RunSummary) -> str:
     return "; ".join(dict.fromkeys([*files, *summary.psf_notes]))
 
 
-def shown() -> Place:
-    """Returns the volume that a report shows: the first."""
-    return Place()
+def shown(image: Opened, summary: RunSummary) -> Place:
+    """Returns the volume that a report shows: the first that was restored."""
+    bad = {volume.place for volume in summary.bad}
+    return next(place for place in image.layout.places if place not in bad)
 
 
 def divergence(summary: RunSummary) -> tuple[float | None, ...]:
     """Returns the I-divergence of the shown volume by iteration; empty if unknown."""
     # a resumed run has histories of its own volumes only, so the first may be of another volume
-    return summary.info[0].divergence if len(summary.info) == summary.volumes else ()
+    return summary.info[0].divergence if _all_known(summary) else ()
 
 
-def _shown(image: Opened) -> str:
+def _all_known(summary: RunSummary) -> bool:
+    return len(summary.info) + len(summary.bad) == summary.volumes
+
+
+def _shown(image: Opened, summary: RunSummary) -> str:
     """Names the shown volume among several; empty for a single one."""
-    layout, place = image.layout, shown()
+    layout, place = image.layout, shown(image, summary)
     count = len(layout.places)
     if count == 1:
         return ""
@@ -63,10 +69,12 @@ def _shown(image: Opened) -> str:
     if layout.size_in_file("C") > 1:
         name = image.channel_names[place.channel] if image.channel_names else ""
         parts.append(f"channel {layout.channels[place.channel]}" + (f" ({name})" if name else ""))
-    return f"{', '.join(parts)}, the first of {count} volumes; the others are restored alike, and not shown"
+    empty = f"; {list_bad(summary.bad, count)}" if summary.bad else ""
+    restored = count - len(summary.bad)
+    return f"{', '.join(parts)}, the first of {restored} volumes; the others are restored alike, and not shown{empty}"
 
 
 def _reason_unknown(summary: RunSummary) -> str:
-    if len(summary.info) != summary.volumes:
+    if not _all_known(summary):
         return "the volume was restored by an earlier run"
     return f"{summary.plan.backend} does not compute it"

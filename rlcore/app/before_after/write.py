@@ -16,7 +16,7 @@ from rlcore.app.before_after.views import liveliest_line, view
 from rlcore.app.file_request import FileRequest
 from rlcore.app.files.destination import partial_output
 from rlcore.app.files.layout import Pick
-from rlcore.app.files.opening import Opened, decode_nothing, into, open_file
+from rlcore.app.files.opening import Decoder, Opened, decode_nothing, into, open_file
 from rlcore.app.run_summary import RunSummary
 from rlcore.errors import InputError, OutputError
 
@@ -72,7 +72,7 @@ def write_report(path: Path, request: FileRequest, summary: RunSummary, warned: 
 
 def _content(path: Path, scratch: Path, request: FileRequest, summary: RunSummary, warned: list[str]) -> bytes:
     """Returns the report; `scratch` takes a volume of the image that cannot be mapped where it is."""
-    said = facts(request, summary, open_file(request.image, "image", pick=request.pick, decode=decode_nothing))
+    said = facts(request, summary, _image(request, decode_nothing))
     picture = path.suffix.lower() == ".png"
     figure = _figure(request, summary, scratch, _foot(said, warned) if picture else [])
     drawn = io.BytesIO()
@@ -81,11 +81,16 @@ def _content(path: Path, scratch: Path, request: FileRequest, summary: RunSummar
 
 
 def _figure(request: FileRequest, summary: RunSummary, scratch: Path, text: list[str]) -> Figure:
-    image = open_file(request.image, "image", pick=request.pick, decode=into(scratch, request.memory))
-    volume, restored = image.volume(shown()), _result(request, summary).volume(shown())
+    image = _image(request, into(scratch, request.memory))
+    place = shown(image, summary)
+    volume, restored = image.volume(place), _result(request, summary).volume(place)
     at = liveliest_line(restored)
     before, after = view(volume, at, background=request.background), view(restored, at, step=summary.step or 1.0)
     return draw(before, after, at, summary.voxel.micrometres("ZYX"[-volume.ndim :]), divergence(summary), text)
+
+
+def _image(request: FileRequest, decode: Decoder) -> Opened:
+    return open_file(request.image, "image", pick=request.pick, decode=decode, fill_missing=request.fill_missing)
 
 
 def _result(request: FileRequest, summary: RunSummary) -> Opened:

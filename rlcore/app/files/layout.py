@@ -30,7 +30,7 @@ class Pick:
 ALL = Pick()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Place:
     """One volume, by its time point and channel, counted among the selected ones."""
 

@@ -14,8 +14,7 @@ from rlcore.errors import InputError
 def check_ome(file: str, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> None:
     """Checks that a file holds the planes that its OME-XML states.
 
-    Planes may be missing if the metadata place every other one by itself: then they were not recorded. tifffile fills
-    all other gaps with zeros too, and shifts planes of stated sizes that are wrong.
+    Planes that are missing are found in the series. tifffile shifts planes of stated sizes that are wrong.
 
     Raises
     ------
@@ -36,7 +35,22 @@ def check_ome(file: str, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries
             f"{file} states planes of {sizes['Y']} x {sizes['X']} voxels and has {page.imagelength} x "
             f"{page.imagewidth}; get it again from where it came"
         )
-    _check_planes(file, tif, root, pixels, math.prod(sizes[letter] for letter in "CZT"))
+    lacking = any(page is None for page in series)
+    _check_planes(file, len(tif.pages), root, pixels, math.prod(sizes[letter] for letter in "CZT"), lacking=lacking)
+
+
+def absent_files(path: Path, tif: tifffile.TiffFile) -> tuple[str, ...]:
+    """Returns the names of files that an image's OME-XML places planes in, and that are not there."""
+    if not tif.is_ome:
+        return ()
+    root = ElementTree.fromstring(tif.ome_metadata or "")
+    names = dict.fromkeys(name for element in root.iter() if (name := element.get("FileName")))
+    return tuple(name for name in names if name != path.name and not (path.parent / name).is_file())
+
+
+def _may_be_tiff(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(2) in (b"II", b"MM")
 
 
 def check_files(path: Path, file: str, tif: tifffile.TiffFile) -> None:
@@ -45,32 +59,54 @@ def check_files(path: Path, file: str, tif: tifffile.TiffFile) -> None:
     Raises
     ------
     InputError
-        If one is there, and is no regular file.
+        If one is there, and is no regular file or no TIFF, or if no file of the first image is there.
     """
     try:
         root = ElementTree.fromstring(tif.ome_metadata or "")
     except ElementTree.ParseError:
         return  # whether it needs metadata at all is seen later
+    _check_first(path, file, root)
     for uuid in root.iter():
         name = uuid.get("FileName")
         if name and (path.parent / name).exists() and not (path.parent / name).is_file():
             raise InputError(f"{file} has planes in {name!r} by its OME-XML, which is no regular file; move that away")
+        if (
+            name
+            and uuid.tag.endswith("UUID")
+            and (path.parent / name).exists()
+            and not _may_be_tiff(path.parent / name)
+        ):
+            raise InputError(f"{file} has planes in {name!r} by its OME-XML, which is no TIFF; get that file again")
+
+
+def _check_first(path: Path, file: str, root: ElementTree.Element) -> None:
+    """Raises InputError if all planes of the first image are in files that are not there; tifffile takes the next."""
+    pixels = next((child for image in _all(root, "Image") for child in _all(image, "Pixels")), None)
+    blocks = [] if pixels is None else _all(pixels, "TiffData")
+    names = [next((uuid.get("FileName") for uuid in _all(block, "UUID")), None) for block in blocks]
+    if names and all(name and name != path.name and not (path.parent / name).exists() for name in names):
+        raise InputError(
+            f"{file} has no plane of its first image, which its OME-XML places in {names[0]!r}, a file that is not "
+            "there; get it from where this one came"
+        )
 
 
 def _check_planes(
-    file: str, tif: tifffile.TiffFile, root: ElementTree.Element, pixels: ElementTree.Element, stated: int
+    file: str, pages: int, root: ElementTree.Element, pixels: ElementTree.Element, stated: int, *, lacking: bool
 ) -> None:
-    """Raises InputError if planes are stated that the file lacks, or held that it does not state."""
+    """Raises InputError if pages are placed that the file lacks, or held that the OME-XML does not state.
+
+    `lacking` says that planes are known to be missing, which is refused elsewhere unless it is wanted.
+    """
     blocks = _all(pixels, "TiffData")
     if any(uuid.text != root.get("UUID") for block in blocks for uuid in _all(block, "UUID")):
         return  # planes of other files, or of this one by an identifier of its own
     samples = next((int(channel.get("SamplesPerPixel", "1")) for channel in _all(pixels, "Channel")), 1)
-    planes, pages = stated // samples, len(tif.pages)
+    planes = stated // samples
     # a block without a number stands for all pages, further images and thumbnails among them
     placed = sum(_count(block, pages, planes) for block in blocks)
     reach = max((int(block.get("IFD", "0")) + _count(block, pages, planes) for block in blocks), default=0)
-    # planes that were not recorded are told by placing all others; a single block states where they all are
-    if reach > pages or placed > planes or (len(blocks) == 1 and placed != planes):
+    if placed > planes or (not lacking and (reach > pages or (len(blocks) == 1 and placed != planes))):
         raise InputError(
             f"{file} has {pages} pages, its OME-XML states {planes} planes in {placed}; get it again from where it came"
         )

@@ -13,10 +13,12 @@ import numpy as np
 from rlcore.app.files.boundary import check_kind, reading
 from rlcore.app.files.description import Description
 from rlcore.app.files.layout import ALL, Index, Layout, Pick, Place, lay_out
+from rlcore.app.files.missing_planes import MissingPlanes
 from rlcore.app.files.npy_input import map_npy
 from rlcore.app.files.scale import doubted
-from rlcore.app.files.tiff_input import Encoded, read_tiff
-from rlcore.backend import Volume
+from rlcore.app.files.tiff_input import read_tiff
+from rlcore.app.files.tiff_planes import TiffPlanes
+from rlcore.backend import Shape, Volume
 from rlcore.backend.host.memory import host_free
 from rlcore.errors import InputError
 from rlcore.execution.checkpoint import open_volume as map_new
@@ -24,6 +26,21 @@ from rlcore.planner.budget import parse_memory
 
 _NUMBERS = "buif"
 """Kinds of types that a voxel may have: truth values, integers and floating point."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A volume of a TIFF that cannot be mapped: its voxels are compressed, tiled or scattered."""
+
+    planes: TiffPlanes
+    index: Index
+    shape: Shape
+    dtype: np.dtype[Any]
+
+    def decode(self, out: Volume) -> Volume:
+        """Decodes the voxels into `out`, and returns it."""
+        return self.planes.decode(self.index, out)
+
 
 Decoder = Callable[[Encoded], Volume]
 """Decodes a volume that cannot be mapped to memory."""
@@ -39,6 +56,8 @@ class Opened:
     dtype: np.dtype[Any]
     fetch: Callable[[Index], Any]
     """Function from an index of the file to the volume there."""
+    missing: MissingPlanes | None = None
+    """Selected planes that no file holds, which are zeros; None if all are there."""
 
     def volume(self, place: Place) -> Any:
         """Returns one volume, (z, y, x) or (y, x): mapped, decoded, or an object that reads by slices."""
@@ -58,7 +77,9 @@ class Opened:
         return tuple(names[c] for c in self.layout.channels if c < len(names))
 
 
-def open_file(path: Path, what: str, *, pick: Pick = ALL, decode: Decoder | None = None) -> Opened:
+def open_file(
+    path: Path, what: str, *, pick: Pick = ALL, decode: Decoder | None = None, fill_missing: bool = False
+) -> Opened:
     """Opens a file for reading.
 
     Parameters
@@ -71,6 +92,8 @@ def open_file(path: Path, what: str, *, pick: Pick = ALL, decode: Decoder | None
         Selected channels and time points; all by default.
     decode : callable, optional
         Decoder for volumes of a TIFF that cannot be mapped; decodes into memory by default.
+    fill_missing : bool, default False
+        Take planes that no file holds for zeros, in place of an error; the caller has to say so.
 
     Raises
     ------
@@ -80,10 +103,20 @@ def open_file(path: Path, what: str, *, pick: Pick = ALL, decode: Decoder | None
     file = f"{what} {str(path)!r}"
     with reading(file):
         opened = _open(path, file, pick, decode or in_memory)
+    if opened.missing is not None and not fill_missing:
+        raise InputError(_refusal(opened.missing, file, what))
     if opened.dtype.kind not in _NUMBERS:
         raise InputError(f"{file} has voxels of type {str(opened.dtype)!r}; save them as numbers that are not complex")
     voxel = doubted(opened.about.voxel)
     return replace(opened, about=replace(opened.about, voxel=voxel))
+
+
+def _refusal(missing: MissingPlanes, file: str, what: str) -> str:
+    """Returns the sentence that names the planes that are missing, and what can be done."""
+    cause = f"{missing.cause}, and " if missing.cause else " "
+    # only the image has the option
+    rest = ", or give --fill-missing to restore the rest, with zeros in their place" if what == "image" else ""
+    return f"{file}{cause}{missing}; get them from where the others came{rest}"
 
 
 def _open(path: Path, file: str, pick: Pick, decode: Decoder) -> Opened:
@@ -97,18 +130,19 @@ def _open(path: Path, file: str, pick: Pick, decode: Decoder) -> Opened:
     check_kind(path, file)
     if path.suffix.lower() == ".npy":
         return _open_npy(path, file, pick)
-    about, layout, dtype, mapped = read_tiff(path, file, pick)
-    if mapped is not None:
-        return Opened(path, about, layout, dtype, mapped.__getitem__)
-    return Opened(path, about, layout, dtype, _Decoded(path, file, layout, dtype, decode))
+    found = read_tiff(path, file, pick)
+    layout, dtype, voxels = found.layout, found.dtype, found.voxels
+    fetch: Callable[[Index], Any] = (
+        _Decoded(voxels, layout, dtype, decode) if isinstance(voxels, TiffPlanes) else voxels.__getitem__
+    )
+    return Opened(path, found.about, layout, dtype, fetch, found.missing)
 
 
 @dataclass(slots=True, eq=False)
 class _Decoded:
     """Volumes that are decoded on demand. The last one is kept, as a run reads a volume several times."""
 
-    path: Path
-    file: str
+    planes: TiffPlanes
     layout: Layout
     dtype: np.dtype[Any]
     decode: Decoder
@@ -118,7 +152,7 @@ class _Decoded:
         if self.last is not None and self.last[0] == index:
             return self.last[1]
         self.last = None  # freed first, so that two volumes are never in memory at once
-        volume = self.decode(Encoded(self.path, self.file, index, self.layout.volume_shape, self.dtype))
+        volume = self.decode(Encoded(self.planes, index, self.layout.volume_shape, self.dtype))
         self.last = index, volume
         return volume
 

@@ -49,6 +49,8 @@ class RunState:
     run: str
     frame: list[int]
     done: dict[int, int] = field(default_factory=dict)
+    bad: dict[int, str] = field(default_factory=dict)
+    """Volumes that cannot be restored, and why; an unfinished run tries them again."""
     output: list[Any] | None = None
     step: float | None = None
 
@@ -63,6 +65,7 @@ class RunState:
         """Brings the state to the disk."""
         content = {name: getattr(self, name) for name in ("identity", "run", "frame", "output", "step")}
         content |= {"plan": asdict(self.plan), "done": sorted(self.done.items())}
+        content |= {"bad": sorted(self.bad.items())}
         write_whole(folder / STATE, seal(_PROGRAM, _FORMAT, content), self.run)
 
 
@@ -82,13 +85,14 @@ def read_state(path: Path) -> RunState:
     try:
         state = RunState(
             dict(found["identity"]), Plan.from_dict(found["plan"]), str(found["run"]), list(found["frame"]),
-            {int(number): int(checksum) for number, checksum in found["done"]}, found["output"], found["step"],
+            {int(number): int(checksum) for number, checksum in found["done"]},
+            {int(number): str(reason) for number, reason in found["bad"]}, found["output"], found["step"],
         )  # fmt: skip
         known = range(len(state.identity["order"]))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError("its state is not complete") from error
     # names of files are made of the token
-    if not _TOKEN.fullmatch(state.run) or any(number not in known for number in state.done):
+    if not _TOKEN.fullmatch(state.run) or any(number not in known for number in [*state.done, *state.bad]):
         raise ValueError("its state names unknown volumes")
     return state
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,19 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from rlcore.app.files.boundary import reading
 from rlcore.app.files.description import Description
-from rlcore.app.files.layout import Index, Layout, Pick, lay_out
-from rlcore.app.files.ome_planes import check_files, check_ome
-from rlcore.app.files.tiff_page import PageKind
+from rlcore.app.files.layout import Layout, Pick, lay_out
+from rlcore.app.files.missing_planes import MissingPlanes, find_missing
+from rlcore.app.files.ome_planes import absent_files, check_files, check_ome
+from rlcore.app.files.tiff_codecs import check_codec
+from rlcore.app.files.tiff_page import BeyondEnd, PageKind
+from rlcore.app.files.tiff_planes import TiffPlanes
 from rlcore.app.files.tiff_scale import read_voxel
+from rlcore.app.files.tiff_stated import is_lacking, parsed_once, stated_series
 from rlcore.app.files.tiff_structure import check_structure
-from rlcore.app.files.tifffile_log import refusing_losses
+from rlcore.app.files.tifffile_log import collecting_losses
 from rlcore.app.files.voxel import Dialect
-from rlcore.backend import Shape, Volume
+from rlcore.backend import Volume
 from rlcore.errors import InputError
 
 _MADE_ANEW = {"ImageJ", "images", "channels", "slices", "frames", "hyperstack", "min", "max", "Ranges", "axes", "shape"}
@@ -34,67 +38,95 @@ _DAMAGED = re.compile(
 """Lines of ImageJ's text and tifffile's JSON, that their readers do not take for it, and XML without its end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """A volume of a TIFF that cannot be mapped: its voxels are compressed, tiled or scattered."""
+@dataclass(frozen=True, slots=True, eq=False)
+class TiffImage:
+    """First image of a TIFF."""
 
-    path: Path
-    file: str
-    """The file's role and name in messages."""
-    index: Index
-    shape: Shape
+    about: Description
+    layout: Layout
     dtype: np.dtype[Any]
-
-    def decode(self, out: Volume) -> Volume:
-        """Decodes the voxels into `out` page by page, so that memory holds one page besides, and returns `out`.
-
-        Raises
-        ------
-        InputError
-            If a page cannot be decoded; the message names it.
-        """
-        with reading(self.file), refusing_losses(self.file), tifffile.TiffFile(self.path) as tif:
-            series = tif.series[0]
-            page_shape = tuple(series.keyframe.shape)
-            lead = len(series.shape) - len(page_shape)
-            # not one page per plane: tifffile alone knows how the series is put together
-            if series.shape[lead:] != page_shape or math.prod(series.shape[:lead]) != len(series):
-                out[...] = series.asarray()[self.index]
-                return out
-            numbers = np.arange(len(series)).reshape(series.shape[:lead])[self.index[:lead]]
-            planes = out.reshape(numbers.size, *self.shape[numbers.ndim :])
-            for number, plane in zip(np.ravel(numbers), planes, strict=True):
-                with reading(self.file, f"at page {number}"):
-                    page = series[int(number)]
-                    # OME-TIFF may leave out planes that were not recorded
-                    plane[...] = 0 if page is None else page.asarray()[self.index[lead:]]
-        return out
+    voxels: Volume | TiffPlanes
+    """Mapped if possible, else decoded from planes."""
+    missing: MissingPlanes | None
 
 
-def read_tiff(path: Path, file: str, pick: Pick) -> tuple[Description, Layout, np.dtype[Any], Volume | None]:
-    """Reads a TIFF's metadata, layout and type, and maps its voxels if possible.
+def read_tiff(path: Path, file: str, pick: Pick) -> TiffImage:
+    """Reads a TIFF's metadata, layout and type, maps its voxels if possible, and finds the planes that are missing.
 
     Raises
     ------
     InputError
-        If the file is cut short or holds no image.
+        If the file cannot be read or holds no image, or is cut short so that nobody knows what is missing.
     """
     if not path.stat().st_size:
         raise InputError(f"{file} cannot be read: it is empty; get it again from where it came")
-    kinds = check_structure(path, file)
-    with refusing_losses(file), tifffile.TiffFile(path) as tif:
+    kinds, cut = check_structure(path, file)
+    try:
+        with collecting_losses() as losses:
+            found = _read(path, file, pick, kinds, cut)
+    except Exception as error:
+        if cut is None:
+            raise
+        raise cut from error  # the cut is the cause of whatever else is found
+    if cut is not None and found.missing is None:
+        raise cut
+    # of files that are known to be cut short tifffile logs that it cannot read the rest
+    if found.missing is None or not found.missing.cause:
+        losses.refuse(file)
+    return found
+
+
+def _read(path: Path, file: str, pick: Pick, kinds: list[PageKind], cut: BeyondEnd | None) -> TiffImage:
+    with ExitStack() as opened:
+        tif = opened.enter_context(tifffile.TiffFile(path))
         check_files(path, file, tif)
         if not tif.series:
             raise InputError(f"{file} holds no picture")
-        series = tif.series[0]  # further series are usually thumbnails, labels or coarser levels
-        _check_series(path, file, tif, series, kinds)
+        whole, other = _check_others(file, tif)
+        whole[path.name] = len(kinds) if cut else len(tif.pages)
+        series = stated_series(tif, whole, path.stat().st_size)
+        pages = parsed_once(series)
+        _check_series(path, file, tif, series, pages, kinds)
         about = _describe(tif, series)
         layout = lay_out(file, series.axes, series.shape, pick, about.channels)
-        return about, layout, np.dtype(series.dtype), _mapped(path, tif, series)
+        voxels: Volume | TiffPlanes | None = _mapped(path, tif, series)
+        missing = None
+        if voxels is None:
+            check_codec(file, series.keyframe)
+            lead = series.shape[: len(series.shape) - len(series.keyframe.shape)]
+            cause = _cause(file, cut or other)
+            missing = find_missing([is_lacking(page) for page in pages], lead, layout, absent_files(path, tif), cause)
+            voxels = TiffPlanes(file, tif, series, pages)
+            opened.pop_all()  # the planes close it
+        return TiffImage(about, layout, np.dtype(series.dtype), voxels, missing)
+
+
+def _check_others(file: str, tif: tifffile.TiffFile) -> tuple[dict[str, int], BeyondEnd | None]:
+    """Checks the structure of the other files of a set.
+
+    Returns the number of whole pages by name of each file, and what is beyond the end of the first that is cut short.
+    """
+    others = {page.parent.filename: page.parent for page in tif.series[0] if page is not None} if tif.is_ome else {}
+    whole, cut = {}, None
+    for name, other in others.items():
+        if other is not tif:
+            kinds, beyond = check_structure(Path(other.filehandle.path), f"{file} (file {name!r} of it)")
+            whole[name], cut = len(kinds) if kinds else len(other.pages), cut or beyond
+    return whole, cut
+
+
+def _cause(file: str, cut: BeyondEnd | None) -> str:
+    """Returns what is cut short, without the file and the remedy."""
+    return "" if cut is None else str(cut).removeprefix(file).rpartition("; ")[0]
 
 
 def _check_series(
-    path: Path, file: str, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, kinds: list[PageKind]
+    path: Path,
+    file: str,
+    tif: tifffile.TiffFile,
+    series: tifffile.TiffPageSeries,
+    pages: list[Any],
+    kinds: list[PageKind],
 ) -> None:
     """Raises InputError if the file does not hold the planes that its metadata state.
 
@@ -109,7 +141,7 @@ def _check_series(
         check_ome(file, tif, series)
     elif not _is_as_described(tif, series, said):
         raise InputError(f"{file} does not hold the planes that its metadata state; get it again from where it came")
-    if (other := _stray_page(series, kinds)) is not None:
+    if (other := _stray_page(series, pages, kinds)) is not None:
         raise InputError(
             f"{file} has a page {other} of another kind than those before; get it again, or save the stack by itself"
         )
@@ -150,17 +182,17 @@ def _is_hyperstack(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, said
     return stated <= 1 or stated in (planes, planes * page.samplesperpixel)
 
 
-def _stray_page(series: tifffile.TiffPageSeries, kinds: list[PageKind]) -> int | None:
+def _stray_page(series: tifffile.TiffPageSeries, pages: list[Any], kinds: list[PageKind]) -> int | None:
     """Returns the number of a page that a damaged tag has excluded from a stack, or that it has drawn into one."""
     if series.kind not in ("generic", "uniform", "shaped", "ome", "imagej") or len(kinds) < 2:
         return None
     # OME-TIFF may have pages in several files, whose numbers are not those of this one
-    if any(page is not None and page.parent is not series.keyframe.parent for page in series.pages):
+    if any(page is not None and page.parent is not series.keyframe.parent for page in pages):
         return None
     if series.keyframe.index >= len(kinds):
         return None
     first = kinds[series.keyframe.index]
-    within = {page.index for page in series.pages if page is not None}
+    within = {page.index for page in pages if page is not None}
     for number, kind in enumerate(kinds):
         # thumbnails and coarser levels differ in both lengths, or are marked; further stacks have a text of their own
         beside = kind.width == first.width or kind.length == first.length

@@ -49,6 +49,10 @@ Extents = tuple[np.ndarray, np.ndarray]
 """First bytes of segments, and the bytes behind their last."""
 
 
+class BeyondEnd(InputError):
+    """A part of a page lies beyond the end of the file."""
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
     """Numbers of classic TIFF or BigTIFF, in a byte order."""
@@ -127,7 +131,7 @@ def _values(view: mmap.mmap, form: Format, offset: int, page: str) -> dict[int, 
         if size > inline:
             start = int(struct.unpack(form.order + form.word, content)[0])
             if start + size > len(view):
-                raise InputError(f"{page} has tag {code} beyond the end of its {len(view)} bytes; get it again")
+                raise BeyondEnd(f"{page} has tag {code} beyond the end of its {len(view)} bytes; get it again")
             content = view[start : start + size] if code in _READ else b""
         if code not in _READ:
             continue
@@ -150,7 +154,7 @@ def _segments(
     # floating point does not overflow, and is exact for all lengths that files have
     first, total = starts.astype(float), float(sizes.sum(dtype=float))
     if float((first + sizes).max()) > len(view):
-        raise InputError(f"{page} has voxels beyond the end of its {len(view)} bytes; get it again")
+        raise BeyondEnd(f"{page} has voxels beyond the end of its {len(view)} bytes; get it again")
     # a strip of no bytes is one that was not written, and stands for zeros
     if stated > total * _RATIOS.get(codec, _MOST) and sizes.all():
         raise InputError(f"{page} states {stated} bytes of voxels, more than the file holds for it; get it again")

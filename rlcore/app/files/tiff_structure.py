@@ -12,14 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
-from rlcore.app.files.tiff_page import Extents, Format, PageKind, check_page
+from rlcore.app.files.tiff_page import BeyondEnd, Extents, Format, PageKind, check_page
 from rlcore.errors import InputError
 
 
-def check_structure(path: Path, file: str) -> list[PageKind]:
+def check_structure(path: Path, file: str) -> tuple[list[PageKind], BeyondEnd | None]:
     """Checks that directories, values of tags and voxels of all pages lie within the file, and beside each other.
 
-    Returns the kind of every page; none for variants of TIFF that are not known here.
+    Returns the kind of every page, none for variants of TIFF that are not known here; of a file that is cut short
+    behind its first page the kinds of the pages before the cut, and what lies beyond the end.
 
     Parameters
     ----------
@@ -36,15 +37,22 @@ def check_structure(path: Path, file: str) -> list[PageKind]:
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as view:
         found = _format(view)
         if found is None:
-            return []  # not TIFF, or a variant of it: tifffile says so
+            return [], None  # not TIFF, or a variant of it: tifffile says so
         form, first = found
-        kinds, extents = [], []
-        for number, (offset, end) in enumerate(_directories(view, form, first, file)):
-            kind, segments = check_page(view, form, offset, f"{file} is cut short or damaged: page {number}")
-            kinds.append(kind)
-            extents += [segments, (np.array([float(offset)]), np.array([float(end)]))]
+        kinds: list[PageKind] = []
+        extents: list[Extents] = []
+        cut = None
+        try:
+            for number, (offset, end) in enumerate(_directories(view, form, first, file)):
+                kind, segments = check_page(view, form, offset, f"{file} is cut short or damaged: page {number}")
+                kinds.append(kind)
+                extents += [segments, (np.array([float(offset)]), np.array([float(end)]))]
+        except BeyondEnd as error:
+            if not kinds:
+                raise
+            cut = error
         _check_apart(extents, file)
-    return kinds
+    return kinds, cut
 
 
 def _format(view: mmap.mmap) -> tuple[Format, int] | None:
@@ -71,7 +79,7 @@ def _directories(view: mmap.mmap, form: Format, offset: int, file: str) -> Itera
         tags = form.read(view, form.count, offset) if offset + step <= len(view) else 0
         end = offset + step + tags * form.tag_bytes
         if not tags or end + word > len(view):
-            raise InputError(
+            raise BeyondEnd(
                 f"{file} is cut short: page {len(before) - 1} lies beyond the end of its {len(view)} bytes; "
                 "get it again from where it came"
             )

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from rlcore.errors import InputError
 
 
-class _Losses(logging.Handler):
+class Losses(logging.Handler):
     """Keeps the first message of a loss."""
 
     def __init__(self) -> None:
@@ -26,6 +26,22 @@ class _Losses(logging.Handler):
             # the part before "> " is the repr of a tifffile object
             self.first = self.first or message.rpartition("> ")[2]
 
+    def refuse(self, file: str) -> None:
+        """Raises InputError if there is a loss."""
+        if self.first:
+            raise InputError(f"{file} is cut short or damaged: {self.first}; get it again from where it came")
+
+
+@contextmanager
+def collecting_losses() -> Iterator[Losses]:
+    """Keeps the first loss that tifffile logs inside the context."""
+    log, losses = logging.getLogger("tifffile"), Losses()
+    log.addHandler(losses)
+    try:
+        yield losses
+    finally:
+        log.removeHandler(losses)
+
 
 @contextmanager
 def refusing_losses(file: str) -> Iterator[None]:
@@ -36,11 +52,6 @@ def refusing_losses(file: str) -> Iterator[None]:
     file : str
         The file's role and name in messages.
     """
-    log, losses = logging.getLogger("tifffile"), _Losses()
-    log.addHandler(losses)
-    try:
+    with collecting_losses() as losses:
         yield
-    finally:
-        log.removeHandler(losses)
-    if losses.first:
-        raise InputError(f"{file} is cut short or damaged: {losses.first}; get it again from where it came")
+    losses.refuse(file)

@@ -106,7 +106,7 @@ def _metadata_of(path: Path | None, channel: str | None, options: dict[str, Any]
     if path is None:
         return ImageMetadata()
     # time point 0: the metadata of the microscope hold for all
-    image = open_file(path, "image", pick=Pick(channel, 0), decode=decode_nothing)
+    image = open_file(path, "image", pick=Pick(channel, 0), decode=decode_nothing, fill_missing=True)
     number = only_channel(image)
     if voxel is None:
         image = believed(

@@ -94,7 +94,7 @@ def _metadata_of(layer: Any) -> ImageMetadata:
     if not path or not Path(path).exists():
         return ImageMetadata()
     try:
-        image = open_file(Path(path), "image", decode=decode_nothing)
+        image = open_file(Path(path), "image", decode=decode_nothing, fill_missing=True)
         return read_metadata(image, only_channel(image))
     except InputError:  # a format read by another plugin, or several channels that differ
         return ImageMetadata()
