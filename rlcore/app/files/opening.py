@@ -15,6 +15,7 @@ from rlcore.app.files.description import Description
 from rlcore.app.files.layout import ALL, Index, Layout, Pick, Place, lay_out
 from rlcore.app.files.npy_input import map_npy
 from rlcore.app.files.tiff_input import Encoded, read_tiff
+from rlcore.app.files.voxel_values import CalibratedVolume
 from rlcore.backend import Volume
 from rlcore.backend.host.memory import host_free
 from rlcore.errors import InputError
@@ -95,10 +96,15 @@ def _open(path: Path, file: str, pick: Pick, decode: Decoder) -> Opened:
     check_kind(path, file)
     if path.suffix.lower() == ".npy":
         return _open_npy(path, file, pick)
-    about, layout, dtype, mapped = read_tiff(path, file, pick)
-    if mapped is not None:
-        return Opened(path, about, layout, dtype, mapped.__getitem__)
-    return Opened(path, about, layout, dtype, _Decoded(path, file, layout, dtype, decode))
+    tiff = read_tiff(path, file, pick)
+    fetch: Callable[[Index], Any]
+    if tiff.mapped is not None:
+        fetch = tiff.mapped.__getitem__
+    else:
+        fetch = _Decoded(path, file, tiff.layout, tiff.dtype, decode)
+    if (line := tiff.line) is None:
+        return Opened(path, tiff.about, tiff.layout, tiff.dtype, fetch)
+    return Opened(path, tiff.about, tiff.layout, line.dtype, lambda index: CalibratedVolume(fetch(index), line))
 
 
 @dataclass(slots=True, eq=False)
