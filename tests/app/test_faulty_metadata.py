@@ -111,6 +111,24 @@ def test_ome_xml_without_an_image_leaves_the_pages_as_planes(files, inside):
     assert "it describes no image, so that its pages are taken as planes" in said
 
 
+@pytest.mark.parametrize("line", ["spacing=0,3", "spacing=none", "finterval=soon", "spacing=0.3 micron"])
+def test_numbers_of_imagej_may_be_none(files, line):
+    tifffile.imwrite(files / "image.tif", IMAGE, metadata=None)
+    truth, _ = restored(files, "image.tif", "out.tif")
+    write_text(files / "image.tif", f"ImageJ=1.53t\nimages=10\nslices=10\nunit=micron\n{line}\nloop=false\n", IMAGE)
+    found, said = restored(files, "image.tif", "out.tif")
+    assert np.array_equal(found, truth)
+    assert said.count("has a scale that cannot be read") == 1
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-8-sig", "utf-8"])
+def test_text_may_be_encoded_in_other_ways(files, truth, encoding):
+    text = OME.format(**{**SOUND, "name": "5 \u00b5m"}).encode(encoding)
+    options = {"description": text, "metadata": None, "photometric": "minisblack"}
+    tifffile.imwrite(files / "image.ome.tif", STACK.reshape(-1, 24, 26), **options)
+    assert np.array_equal(restored(files)[0], truth)
+
+
 BINARY = (
     '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><BinaryOnly MetadataFile="{}" UUID="urn:uuid:1"/>'
     "</OME>"

@@ -11,14 +11,18 @@ import tifffile
 from rlcore.app.files.description import Description, names_of_channels
 from rlcore.app.files.layout import Pick
 from rlcore.app.files.tiff_scale import read_voxel
-from rlcore.app.files.voxel import Dialect
+from rlcore.app.files.voxel import Dialect, Voxel
 from rlcore.app.files.voxel_values import look_up_table
+from rlcore.errors import caution
+from rlcore.execution.volumes.image import ImageWarning
 
 IMAGEJ_KEPT = ("Info", "Labels", "LUTs", "mode", "loop", "xorigin", "yorigin", "zorigin", "ROI", "Overlays")
 """ImageJ's entries that are kept; scale, interval and numbers of planes are made anew."""
 
 
-def describe(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, xml: str | None, pick: Pick) -> Description:
+def describe(
+    tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, xml: str | None, pick: Pick, file: str
+) -> Description:
     """Returns the metadata of a series.
 
     Parameters
@@ -29,6 +33,8 @@ def describe(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, xml: str |
         OME-XML that describes the series.
     pick : Pick
         The user's names of axes, if given, decide which are channels.
+    file : str
+        The file's role and name in messages.
     """
     dialect: Dialect = "ome" if xml is not None else "imagej" if tif.is_imagej else "plain"
     said, names = _SAID[dialect](tif, series, xml)
@@ -38,11 +44,20 @@ def describe(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, xml: str |
     size = series.shape[axes.index(letter)] if letter in axes else 1
     return Description(
         dialect=dialect,
-        voxel=read_voxel(tif, dialect),
+        voxel=_voxel(tif, dialect, file),
         channels=names_of_channels(names, size),
         min_is_white=page.photometric == tifffile.PHOTOMETRIC.MINISWHITE,
         rest=said,
     )
+
+
+def _voxel(tif: tifffile.TiffFile, dialect: Dialect, file: str) -> Voxel:
+    """Returns the scale, or none if its numbers are none: the voxels can be read without."""
+    try:
+        return read_voxel(tif, dialect)
+    except (ValueError, TypeError, ArithmeticError, LookupError) as error:
+        caution(f"{file} has a scale that cannot be read, and counts as one without: {error}", ImageWarning)
+        return Voxel()
 
 
 Said = tuple[dict[str, Any], list[object]]

@@ -106,8 +106,8 @@ def read_tiff(path: Path, file: str, pick: Pick) -> ReadTiff:
             raise InputError(f"{file} holds no picture")
         series = tif.series[0]  # further series are usually thumbnails, labels or coarser levels
         _check_series(path, file, tif, series, kinds, bare=tif.is_ome and ome.xml is None)
-        about = describe(tif, series, ome.xml, pick)
-        check_colours(series.keyframe, about.dialect, file, pick)
+        about = describe(tif, series, ome.xml, pick, file)
+        check_colours(series, file, pick)
         line = calibration(tif.imagej_metadata or {}, np.dtype(series.dtype), file)
         layout = lay_out(file, series.axes, series.shape, pick, about.channels)
         return ReadTiff(about, layout, np.dtype(series.dtype), _mapped(path, tif, series), line)

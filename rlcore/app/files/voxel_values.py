@@ -11,7 +11,6 @@ import numpy as np
 import tifffile
 
 from rlcore.app.files.layout import Pick
-from rlcore.app.files.voxel import Dialect
 from rlcore.backend import Shape, Volume
 from rlcore.errors import InputError, caution
 from rlcore.execution.volumes.image import ImageWarning
@@ -27,6 +26,9 @@ _PHOTOMETRIC: dict[int, str] = {
     tifffile.PHOTOMETRIC.LOGLUV: "logarithms of intensities",
 }
 _COLOURS = (tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.YCBCR)
+_ANY_TABLE = ("generic", "uniform", "shaped", "ome")
+"""Kinds of series whose tables may be of any colours."""
+
 _ALPHA = (1, 2)
 """Kinds of extra samples that are opacity."""
 
@@ -96,7 +98,7 @@ def _number(text: Any) -> float:
         return math.nan
 
 
-def check_colours(page: tifffile.TiffPage, dialect: Dialect, file: str, pick: Pick) -> None:
+def check_colours(series: tifffile.TiffPageSeries, file: str, pick: Pick) -> None:
     """Warns of voxels that may be no intensities, and refuses those that are none.
 
     Raises
@@ -104,15 +106,16 @@ def check_colours(page: tifffile.TiffPage, dialect: Dialect, file: str, pick: Pi
     InputError
         If they are numbers of colours, opacity, or in another way no intensities.
     """
+    page = series.keyframe
     kind = page.photometric
     if kind in _PHOTOMETRIC:
         raise InputError(f"{file} holds {_PHOTOMETRIC[kind]}; save its intensities as a file")
-    if kind in _COLOURS and page.samplesperpixel > 1:
+    if kind in _COLOURS and "S" in series.axes:  # some makers store channels as such
         if pick.channel is None and page.samplesperpixel > 3 and set(page.extrasamples) & set(_ALPHA):
             raise InputError(f"{file} has opacity beside red, green and blue; leave it out by --channel 0:3")
         caution(f"{file} has red, green and blue, which are restored as channels", ImageWarning)
-    # in ImageJ voxels are intensities whatever table shows them, as elsewhere only if it becomes ever brighter
-    if kind == tifffile.PHOTOMETRIC.PALETTE and dialect != "imagej":
+    # ImageJ and microscopes store intensities whatever table shows them; other files do if it becomes ever brighter
+    if kind == tifffile.PHOTOMETRIC.PALETTE and series.kind in _ANY_TABLE:
         if not _is_ramp(page.colormap):
             raise InputError(f"{file} holds numbers of colours in a table; save its intensities as a file")
         caution(f"{file} has a table of colours, of which its result has none", ImageWarning)
