@@ -78,6 +78,39 @@ def test_a_slip_in_ome_xml_costs_a_warning(files, truth, slip, compression):
     assert pixels.get("PhysicalSizeX") == (None if slip == "words" else 0.1)
 
 
+BROKEN = {
+    "less-than": {"name": "A < B"},
+    "quotes": {"name": 'the "best"'},
+    "twice": {"channel": 'SamplesPerPixel="1"'},
+    "prefix": {"planes": "<sa:Note/>"},
+    "not closed": {"planes": "<Plane>"},
+    "places": {"name": "<", "data": '<TiffData IFD="0" FirstZ="0" FirstC="0" FirstT="0" PlaneCount="40"/>'},
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_sizes_and_order_are_found_in_text_that_is_no_xml(files, truth, broken):
+    write(files / "image.ome.tif", **BROKEN[broken])
+    found, warned = restored(files)
+    assert np.array_equal(found, truth)
+    assert warned.count("warning") == 1
+    assert "it is not XML, and nothing but its sizes is used" in warned
+    with tifffile.TiffFile(files / "out.ome.tif") as tif:
+        assert 'PhysicalSizeX="0.1"' in tif.ome_metadata
+
+
+@pytest.mark.parametrize("old", ['SizeZ="10"', 'DimensionOrder="XYZCT" ', "XYZCT"])
+def test_sizes_may_have_decimals_and_an_order_may_lack_where_it_does_not_matter(files, old):
+    new = {'SizeZ="10"': 'SizeZ="10.0"', "XYZCT": "XYZTC "}.get(old, "")
+    tifffile.imwrite(files / "image.tif", IMAGE, metadata=None)
+    truth, _ = restored(files, "image.tif", "out.tif")
+    text = OME.format(**SOUND).replace(old, new).replace('SizeC="2" SizeT="2"', 'SizeC="1" SizeT="1"')
+    write_text(files / "image.ome.tif", text, IMAGE)
+    found, warned = restored(files)
+    assert np.array_equal(found, truth)
+    assert warned.count("warning") == 1
+
+
 @pytest.mark.parametrize("version", ["2099-01", "2003-FC", ""])
 def test_ome_xml_of_an_unknown_version_is_read(files, truth, version):
     write(files / "image.ome.tif", version=version)
@@ -87,7 +120,11 @@ def test_ome_xml_of_an_unknown_version_is_read(files, truth, version):
 @pytest.mark.parametrize(
     "text",
     [
-        OME.format(**SOUND).replace("</Image>", ""),
+        OME.format(**SOUND).replace("</Image>", "").replace("<TiffData/>", "<TiffData>"),
+        OME.format(**SOUND).replace("</Image>", "").replace("DimensionOrder", "Order"),
+        OME.format(**SOUND).replace("</Image>", '<Pixels ID="Pixels:1" SizeX="3"/>'),
+        OME.format(**{**SOUND, "channel": "<"}).replace('"1" <', '"2" <'),
+        OME.format(**{**SOUND, "order": "XYZZT"}),
         OME.format(**{**SOUND, "order": "XY&CT"}),
         OME.format(**{**SOUND, "data": "\x01TiffData/>"}),
         OME.format(**{**SOUND, "order": "XYZCT", "name": "&"}).replace('SizeZ="10"', 'SizeZ="&"'),

@@ -11,11 +11,13 @@ from xml.etree import ElementTree
 
 import tifffile
 
-_NUMBERS = re.compile(
-    r"PhysicalSize[XYZ]|TimeIncrement|DeltaT|ExposureTime|Position[XYZ]|LensNA|(Nominal|Calibrated)Magnification|"
-    r"RefractiveIndex|WorkingDistance|EmissionWavelength|ExcitationWavelength|PinholeSize|Gain|Offset|Voltage"
-)
+_LENGTHS = re.compile(r"PhysicalSize[XYZ]|TimeIncrement|DeltaT|ExposureTime|Position[XYZ]")
 """Attributes that are numbers, and on which no voxel depends."""
+
+_SETTINGS = re.compile(
+    r"LensNA|(Nominal|Calibrated)Magnification|RefractiveIndex|WorkingDistance|(Emission|Excitation)Wavelength|PinholeSize"
+)
+"""Further ones, of which those that are no numbers are passed over where they are used."""
 
 _COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 _BARE = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\d+|#x[0-9a-fA-F]+);)")
@@ -23,6 +25,8 @@ _REFERENCE = re.compile(r"&#(?:x([0-9a-fA-F]+)|(\d+));")
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _PLACING = re.compile(r"(?<![/\w:])(?:\w+:)?(Pixels|TiffData|UUID)(?=[\s/>])")
 """Elements that say where planes are, as they are written."""
+
+_SCHEMA = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
 
 _ORDER = re.compile(r"XY(?!.*(.).*\1)[ZCT]{3}")
 
@@ -64,12 +68,14 @@ def mended(text: str, path: Path | None = None) -> OmeText:
     if root is None:
         root, slips = _parsed_loosely(text), ["it is not well-formed XML"]
     if root is None:
+        root, slips = _salvaged(text), ["it is not XML, and nothing but its sizes is used"]
+    if root is None:
         return OmeText(text)  # refused later, by its reason
     if (binary := next(_named(root, "BinaryOnly"), None)) is not None:
         return _of_companion(binary, path)
     if next(_named(root, "Pixels"), None) is None:
         return OmeText(None, ("it describes no image, so that its pages are taken as planes",))
-    slips += _mend_numbers(root)
+    slips += [*_mend_numbers(root), *_mend_sizes(root)]
     return OmeText(ElementTree.tostring(root, encoding="unicode") if slips else text, tuple(slips))
 
 
@@ -96,6 +102,36 @@ def _parsed_loosely(text: str) -> ElementTree.Element | None:
     orders = [str(pixels.get("DimensionOrder")) for pixels in _named(root, "Pixels")]
     whole = len(placing) == len(_PLACING.findall(text)) and all(map(_ORDER.fullmatch, orders))
     return root if whole else None
+
+
+def _salvaged(text: str) -> ElementTree.Element | None:
+    """Returns OME-XML with the sizes, the order and the places of planes that stand in text which is not XML.
+
+    None unless they stand there once, for one image in one file.
+    """
+    text = text.strip("\0 \t\r\n\ufeff")
+    tags = {name: re.findall(rf"<(?:\w+:)?{name}\s[^<>]*>", text) for name in ("Pixels", "Channel")}
+    places = re.findall(r"<(?:\w+:)?TiffData[^<>]*/>", text)
+    # samples of a pixel, several files, and elements that have lost their beginning
+    doubtful = re.search(r"UUID\s*FileName|SamplesPerPixel\s*=\s*[\"'](?!1[\"'])", text)
+    if not text.startswith("<") or doubtful or len(tags["Pixels"]) != 1 or text.count("TiffData") != len(places):
+        return None
+    said = dict(re.findall(r"(\w+)\s*=\s*[\"']([^\"'<>]*)[\"']", tags["Pixels"][0]))
+    kept = [name for name in said if re.fullmatch(r"Size[XYZCT]|DimensionOrder|Type|PhysicalSize[XYZ](Unit)?", name)]
+    if not _ORDER.fullmatch(said.get("DimensionOrder", "")) or not {f"Size{axis}" for axis in "XYZCT"} <= set(kept):
+        return None
+    root = ElementTree.Element(f"{{{_SCHEMA}}}OME")
+    image = ElementTree.SubElement(root, f"{{{_SCHEMA}}}Image", ID="Image:0")
+    pixels = ElementTree.SubElement(
+        image, f"{{{_SCHEMA}}}Pixels", {"ID": "Pixels:0", **{name: said[name] for name in kept}}
+    )
+    for number in range(int(said["SizeC"]) if said["SizeC"].isdecimal() and len(said["SizeC"]) < 5 else 0):
+        ElementTree.SubElement(pixels, f"{{{_SCHEMA}}}Channel", ID=f"Channel:0:{number}", SamplesPerPixel="1")
+    for place in places:
+        ElementTree.SubElement(
+            pixels, f"{{{_SCHEMA}}}TiffData", dict(re.findall(r"(\w+)\s*=\s*[\"'](\d+)[\"']", place))
+        )
+    return root if places else None
 
 
 def _legal(reference: re.Match[str]) -> str:
@@ -129,15 +165,31 @@ def _mend_numbers(root: ElementTree.Element) -> list[str]:
     slips: dict[str, str] = {}
     for element in root.iter():
         for name, value in list(element.attrib.items()):
-            if not _NUMBERS.fullmatch(name) or _is_number(value):
+            length = _LENGTHS.fullmatch(name)
+            if not (length or _SETTINGS.fullmatch(name)) or _is_number(value):
                 continue
             if _COMMA.fullmatch(value.strip()):
                 element.set(name, value.strip().replace(",", "."))
                 slips.setdefault(name, f"{name} {value!r} is taken as {element.get(name)}")
-            else:
+            elif length:
                 del element.attrib[name]
                 slips.setdefault(name, f"{name} {value[:40]!r} is no number, and is left out")
     return list(slips.values())
+
+
+def _mend_sizes(root: ElementTree.Element) -> list[str]:
+    """Writes sizes as whole numbers, and an order of planes where any will do."""
+    slips = []
+    for pixels in _named(root, "Pixels"):
+        for name in [f"Size{axis}" for axis in "XYZCT"]:
+            if whole := re.fullmatch(r"\s*(\d+)[.,]0*\s*", pixels.get(name, "")):
+                slips.append(f"{name} {pixels.get(name)!r} is taken as {whole[1]}")
+                pixels.set(name, whole[1])
+        order = pixels.get("DimensionOrder", "")
+        if not _ORDER.fullmatch(order) and sum(pixels.get(f"Size{axis}") != "1" for axis in "ZCT") <= 1:
+            slips.append(f"DimensionOrder {order!r} is none, and does not matter")
+            pixels.set("DimensionOrder", "XYZCT")
+    return slips
 
 
 def _is_number(text: str) -> bool:
