@@ -138,6 +138,14 @@ def test_an_image_whose_smallest_values_are_white_has_such_a_result(files, plane
         assert tif.pages.first.photometric == tifffile.PHOTOMETRIC.MINISWHITE
 
 
+def test_an_ome_zarr_of_such_an_image_is_shown_inverted(files, plane):
+    zarr = pytest.importorskip("zarr", reason="zarr is not installed")
+    pytest.importorskip("yaozarrs", reason="yaozarrs is not installed")
+    tifffile.imwrite(files / "image.tif", PLANE, photometric="miniswhite")
+    assert run(files, "-n", "1", output="out.zarr").exit_code == 0
+    assert zarr.open_group(files / "out.zarr", mode="r").attrs["ome"]["omero"]["channels"][0]["inverted"] is True
+
+
 def test_red_green_and_blue_are_said_and_opacity_is_left_out(files, plane):
     colours = np.stack([PLANE, PLANE // 2, PLANE // 3, np.full_like(PLANE, 255)], axis=-1)
     _, said = restored(files, colours[..., :3], photometric="rgb")
