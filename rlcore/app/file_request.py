@@ -88,7 +88,7 @@ class FileRequest:
 
     def open_image(self, decode: Decoder) -> Opened:
         """Opens the image, with the scale that is given or believed; warns of one that is not."""
-        image = open_file(self.image, "image", pick=self.pick, decode=decode)
+        image = open_file(self.image, "image", pick=self.pick, decode=decode, fill_missing=self.fill_missing)
         resolved = None
         # metadata that cannot be read are no reason to refuse voxels that can
         with suppress(InputError):

@@ -125,7 +125,7 @@ def _target(request: FileRequest, image: Opened, plan: Plan, files: list[Channel
         plan, request.settings().prior, used,
         image=request.image.name, background=request.background, **_counting(request), **said,
     )  # fmt: skip
-    return Target(request.output, image.about, image.layout, request.dtype, provenance, plan)
+    return Target(request.output, image.about.selected(image.layout), image.layout, request.dtype, provenance, plan)
 
 
 def _counting(request: FileRequest) -> dict[str, Any]:

@@ -128,7 +128,7 @@ def test_a_plain_tiff_keeps_its_axes_and_its_own_entries(files, truth):
     with tifffile.TiffFile(files / "out.tif") as tif:
         assert tif.series[0].axes == "TCZYX"
         assert error(tif.asarray(), truth) <= 1e-5
-        assert tif.shaped_metadata[0]["stain"] == "blue"
+        assert tif.shaped_metadata[0]["image_metadata"] == {"stain": "blue"}
         assert tif.shaped_metadata[0]["rlcore"]["backend"] == "numpy"
 
 
@@ -159,7 +159,7 @@ def test_ome_zarr_keeps_scale_channels_and_all_else_it_says(files, truth, versio
         ("GFP", "00FF00"),
     ]
     assert image.omero.channels[1].window.end == pytest.approx(truth[:, 1].max(), rel=1e-5)
-    assert group.attrs["microscope"] == {"lens": "63x"}
+    assert group.attrs["rlcore"]["image_metadata"] == {"microscope": {"lens": "63x"}}
     assert group.attrs["rlcore"]["psf"][1]["channel"] == "GFP"
     assert error(group["0"][...], truth) <= 1e-5
 

@@ -12,12 +12,12 @@ import tifffile
 
 from rlcore.app.files.description import Description
 from rlcore.app.files.layout import Layout
+from rlcore.app.files.ome_kept import OWN, keep, pick_planes, pick_regions
 from rlcore.app.files.provenance import Provenance
 from rlcore.app.files.tiff_scale import ome_entries
 from rlcore.backend.boxes import Shape
 
 _TYPES = {"float32": "float", "uint16": "uint16"}
-_REPLACED = ("BigEndian", "Interleaved", "SignificantBits")
 
 
 def files_of_planes(path: Path, about: Description) -> list[Path]:
@@ -33,8 +33,8 @@ def files_of_planes(path: Path, about: Description) -> list[Path]:
 def ome_xml(about: Description, layout: Layout, axes: str, shape: Shape, dtype: str, provenance: Provenance) -> bytes:
     """Returns OME-XML, encoded as UTF-8, for a file of these axes with consecutive planes.
 
-    Instrument, objective, channels, planes and everything else in the image's OME-XML are kept. Other images, and
-    channels and planes that were not selected, are removed.
+    Of the image's OME-XML that is kept which is true of the result: instrument, objective, selected channels and
+    planes, annotations, regions of interest.
 
     Parameters
     ----------
@@ -62,10 +62,15 @@ def ome_xml(about: Description, layout: Layout, axes: str, shape: Shape, dtype: 
     image = _only_image(root, names)
     pixels = image.find(names("Pixels"))
     assert pixels is not None
-    _set_pixels(pixels, names, axes, shape, dtype)
+    sizes = {letter: pixels.get(f"Size{letter}") for letter in "ZCT"}
     if source:
-        pixels.attrib.update(ome_entries(about.voxel))  # the user may have given another scale than the file's
-        _pick(pixels, names, about, layout)
+        keep(root)
+    _set_pixels(pixels, axes, shape, dtype)
+    # the user may have given another scale than the file's
+    pixels.attrib.update(ome_entries(about.voxel))
+    if source:
+        # axes that the user has named may be others than those that channels and planes are numbered by
+        _pick(root, pixels, names, layout, same=all(sizes[a] == str(layout.size_in_file(a)) for a in "ZCT"))
     # the schema fixes the order of children: Channel, then TiffData, then Plane
     pixels.insert(len(pixels.findall(names("Channel"))), _tiff_data(names, axes, shape))
     _describe(image, names, provenance.sentence)
@@ -106,16 +111,14 @@ def _only_image(root: ElementTree.Element, names: _Names) -> ElementTree.Element
     return first
 
 
-def _set_pixels(pixels: ElementTree.Element, names: _Names, axes: str, shape: Shape, dtype: str) -> None:
+def _set_pixels(pixels: ElementTree.Element, axes: str, shape: Shape, dtype: str) -> None:
     sizes = dict(zip(axes, shape, strict=True))
     for letter in "XYCZT":
         pixels.set(f"Size{letter}", str(sizes.get(letter, 1)))
     pixels.set("Type", _TYPES[dtype])
     pixels.set("DimensionOrder", "XY" + _fastest_first(axes))
-    for name in _REPLACED:  # they describe the stored bytes of the image, not of the result
-        pixels.attrib.pop(name, None)
     for child in list(pixels):
-        if child.tag in map(names, ("BinData", "TiffData", "MetadataOnly")):
+        if child.tag.endswith("TiffData"):
             pixels.remove(child)
 
 
@@ -125,8 +128,8 @@ def _fastest_first(axes: str) -> str:
     return present + "".join(letter for letter in "ZCT" if letter not in present)
 
 
-def _pick(pixels: ElementTree.Element, names: _Names, about: Description, layout: Layout) -> None:
-    """Removes channels and planes that were not selected, and renumbers the others."""
+def _pick(root: ElementTree.Element, pixels: ElementTree.Element, names: _Names, layout: Layout, *, same: bool) -> None:
+    """Removes channels, planes and regions that were not selected, and renumbers the others."""
     channels = pixels.findall(names("Channel"))
     for channel in channels:
         pixels.remove(channel)
@@ -135,13 +138,13 @@ def _pick(pixels: ElementTree.Element, names: _Names, about: Description, layout
         for place, number in enumerate(layout.channels):  # in the order in which they were picked
             channels[number].attrib.pop("SamplesPerPixel", None)  # samples have become channels
             pixels.insert(place, channels[number])
-    for plane in pixels.findall(names("Plane")):
-        at = {letter: int(plane.get(f"The{letter}", "0")) for letter in "CT"}
-        if at["C"] in layout.channels and at["T"] in layout.times:
-            plane.set("TheC", str(layout.channels.index(at["C"])))
-            plane.set("TheT", str(layout.times.index(at["T"])))
-        else:
-            pixels.remove(plane)
+    if same:
+        pick_planes(pixels, layout)
+        pick_regions(root, layout)
+        return
+    for parent, name in ((pixels, "Plane"), (root, "ROI"), *((image, "ROIRef") for image in root.iter(names("Image")))):
+        for child in parent.findall(names(name)):
+            parent.remove(child)
 
 
 def _tiff_data(names: _Names, axes: str, shape: Shape) -> ElementTree.Element:
@@ -171,7 +174,7 @@ def _annotate(root: ElementTree.Element, image: ElementTree.Element, names: _Nam
     # the image may itself be a result of ours and have such an annotation
     taken = {annotation.get("ID") for annotation in holder}
     identity = next(name for n in range(len(taken) + 1) if (name := f"Annotation:rlcore-{n}") not in taken)
-    annotation = ElementTree.SubElement(holder, names("MapAnnotation"), ID=identity, Namespace="rlcore")
+    annotation = ElementTree.SubElement(holder, names("MapAnnotation"), ID=identity, Namespace=OWN)
     value = ElementTree.SubElement(annotation, names("Value"))
     for key, text in entries.items():
         ElementTree.SubElement(value, names("M"), K=key).text = text

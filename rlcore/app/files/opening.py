@@ -18,6 +18,7 @@ from rlcore.app.files.npy_input import map_npy
 from rlcore.app.files.scale import doubted
 from rlcore.app.files.tiff_input import read_tiff
 from rlcore.app.files.tiff_planes import TiffPlanes
+from rlcore.app.files.voxel_values import CalibratedVolume
 from rlcore.backend import Shape, Volume
 from rlcore.backend.host.memory import host_free
 from rlcore.errors import InputError
@@ -135,7 +136,10 @@ def _open(path: Path, file: str, pick: Pick, decode: Decoder) -> Opened:
     fetch: Callable[[Index], Any] = (
         _Decoded(voxels, layout, dtype, decode) if isinstance(voxels, TiffPlanes) else voxels.__getitem__
     )
-    return Opened(path, found.about, layout, dtype, fetch, found.missing)
+    if (line := found.line) is None:
+        return Opened(path, found.about, layout, dtype, fetch, found.missing)
+    calibrated: Callable[[Index], Any] = lambda index: CalibratedVolume(fetch(index), line)  # noqa: E731
+    return Opened(path, found.about, layout, line.dtype, calibrated, found.missing)
 
 
 @dataclass(slots=True, eq=False)

@@ -16,19 +16,21 @@ from rlcore.app.files.description import Description
 from rlcore.app.files.layout import Layout, Pick, lay_out
 from rlcore.app.files.missing_planes import MissingPlanes, find_missing
 from rlcore.app.files.ome_planes import absent_files, check_files, check_ome
+from rlcore.app.files.ome_text import open_with_ome
 from rlcore.app.files.tiff_codecs import check_codec
+from rlcore.app.files.tiff_description import describe
 from rlcore.app.files.tiff_page import BeyondEnd, PageKind
 from rlcore.app.files.tiff_planes import TiffPlanes
-from rlcore.app.files.tiff_scale import read_voxel
 from rlcore.app.files.tiff_stated import is_lacking, parsed_once, stated_series
 from rlcore.app.files.tiff_structure import check_structure
 from rlcore.app.files.tifffile_log import collecting_losses
-from rlcore.app.files.voxel import Dialect
+from rlcore.app.files.voxel_values import Line, calibration, check_colours
 from rlcore.backend import Volume
-from rlcore.errors import InputError
+from rlcore.errors import InputError, caution
+from rlcore.execution.volumes.image import ImageWarning
 
-_MADE_ANEW = {"ImageJ", "images", "channels", "slices", "frames", "hyperstack", "min", "max", "Ranges", "axes", "shape"}
-"""Entries not carried over: they follow from the result's own shape, or describe the image's intensities."""
+_ORDERS = {"czt", "ctz", "zct", "ztc", "tcz", "tzc", "default"}
+"""Orders of planes that ImageJ states, fastest first."""
 
 _DESCRIPTION = 270
 _DAMAGED = re.compile(
@@ -48,6 +50,8 @@ class TiffImage:
     voxels: Volume | TiffPlanes
     """Mapped if possible, else decoded from planes."""
     missing: MissingPlanes | None
+    line: Line | None
+    """Calibration of stored voxels."""
 
 
 def read_tiff(path: Path, file: str, pick: Pick) -> TiffImage:
@@ -78,7 +82,10 @@ def read_tiff(path: Path, file: str, pick: Pick) -> TiffImage:
 
 def _read(path: Path, file: str, pick: Pick, kinds: list[PageKind], cut: BeyondEnd | None) -> TiffImage:
     with ExitStack() as opened:
-        tif = opened.enter_context(tifffile.TiffFile(path))
+        tif, ome = open_with_ome(path)
+        opened.enter_context(tif)
+        if ome.slips:
+            caution(f"{file} has faulty OME-XML, and its voxels are read: {'; '.join(ome.slips)}", ImageWarning)
         check_files(path, file, tif)
         if not tif.series:
             raise InputError(f"{file} holds no picture")
@@ -86,8 +93,10 @@ def _read(path: Path, file: str, pick: Pick, kinds: list[PageKind], cut: BeyondE
         whole[path.name] = len(kinds) if cut else len(tif.pages)
         series = stated_series(tif, whole, path.stat().st_size)
         pages = parsed_once(series)
-        _check_series(path, file, tif, series, pages, kinds)
-        about = _describe(tif, series)
+        _check_series(path, file, tif, series, pages, kinds, bare=tif.is_ome and ome.xml is None)
+        about = describe(tif, series, ome.xml, pick, file)
+        check_colours(series, file, pick)
+        line = calibration(tif.imagej_metadata or {}, np.dtype(series.dtype), file)
         layout = lay_out(file, series.axes, series.shape, pick, about.channels)
         voxels: Volume | TiffPlanes | None = _mapped(path, tif, series)
         missing = None
@@ -98,7 +107,7 @@ def _read(path: Path, file: str, pick: Pick, kinds: list[PageKind], cut: BeyondE
             missing = find_missing([is_lacking(page) for page in pages], lead, layout, absent_files(path, tif), cause)
             voxels = TiffPlanes(file, tif, series, pages)
             opened.pop_all()  # the planes close it
-        return TiffImage(about, layout, np.dtype(series.dtype), voxels, missing)
+        return TiffImage(about, layout, np.dtype(series.dtype), voxels, missing, line)
 
 
 def _check_others(file: str, tif: tifffile.TiffFile) -> tuple[dict[str, int], BeyondEnd | None]:
@@ -127,14 +136,17 @@ def _check_series(
     series: tifffile.TiffPageSeries,
     pages: list[Any],
     kinds: list[PageKind],
+    *,
+    bare: bool,
 ) -> None:
     """Raises InputError if the file does not hold the planes that its metadata state.
 
-    tifffile then takes all pages for one stack, whose axes are not those that were recorded.
+    tifffile then takes all pages for one stack, whose axes are not those that were recorded. OME-XML of a `bare` one
+    states no planes.
     """
-    said = _text_of(tif)
+    said = "" if bare else _text_of(tif)
     named = path.name.lower().endswith((".ome.tif", ".ome.tiff"))
-    if "<OME" in said or tif.is_ome or named:
+    if not bare and ("<OME" in said or tif.is_ome or named):
         if not tif.is_ome:
             problem = "damaged OME-XML" if "<OME" in said else "no OME-XML, though its name says OME-TIFF"
             raise InputError(f"{file} has {problem}; get it again, or name it .tif if it never had any")
@@ -178,6 +190,8 @@ def _is_hyperstack(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, said
     whole = "=" in (said.strip("\0\n").splitlines() or ["="])[-1]
     if series.kind != "imagej" or not whole or (axes and math.prod(axes) not in (stated, planes)):
         return False
+    if str(about.get("order", "czt")).lower() not in _ORDERS and sum(size > 1 for size in axes) > 1:
+        return False
     # some programs count the samples of a pixel as images
     return stated <= 1 or stated in (planes, planes * page.samplesperpixel)
 
@@ -201,42 +215,6 @@ def _stray_page(series: tifffile.TiffPageSeries, pages: list[Any], kinds: list[P
         ):
             return number
     return None
-
-
-def _describe(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> Description:
-    dialect: Dialect = "ome" if tif.is_ome else "imagej" if tif.is_imagej else "plain"
-    rest: dict[str, Any] = {"xml": tif.ome_metadata} if dialect == "ome" else {}
-    if dialect == "imagej":
-        rest = dict(tif.imagej_metadata or {})
-    elif dialect == "plain":
-        rest = dict((tif.shaped_metadata or ({},))[0])
-        if not rest and (text := tif.pages.first.description):
-            rest = {"description": text}
-    channels = {"ome": _channels_of_ome, "imagej": _channels_of_imagej}.get(dialect, _channels_of_shaped)(rest, series)
-    kept = {key: value for key, value in rest.items() if key not in _MADE_ANEW}
-    return Description(dialect=dialect, voxel=read_voxel(tif, dialect), channels=channels, rest=kept)
-
-
-def _channels_of_ome(rest: dict[str, Any], series: tifffile.TiffPageSeries) -> tuple[str, ...]:
-    image = tifffile.xml2dict(rest["xml"] or "")["OME"]["Image"]
-    pixels = (image[0] if isinstance(image, list) else image)["Pixels"]
-    channels = pixels.get("Channel", [])
-    names = [str(channel.get("Name", "")) for channel in (channels if isinstance(channels, list) else [channels])]
-    return tuple(names) if any(names) else ()
-
-
-def _channels_of_imagej(rest: dict[str, Any], series: tifffile.TiffPageSeries) -> tuple[str, ...]:
-    """Returns the labels of planes as names of channels, if they distinguish channels and nothing else."""
-    # ImageJ has no names of channels, only a label for each plane, with channels varying fastest
-    labels = list(rest.get("Labels", ()))
-    size = series.shape[series.axes.index("C")] if "C" in series.axes else 1
-    names = labels[:size]
-    return tuple(names) if labels and labels == names * (len(labels) // size) and size > 1 else ()
-
-
-def _channels_of_shaped(rest: dict[str, Any], series: tifffile.TiffPageSeries) -> tuple[str, ...]:
-    names = rest.get("channel_names", ())
-    return tuple(map(str, names)) if isinstance(names, list) else ()
 
 
 def _mapped(path: Path, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> Volume | None:

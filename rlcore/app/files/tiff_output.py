@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +22,17 @@ if TYPE_CHECKING:
 # ImageJ requires its order; OME allows any, and this one keeps the planes of a volume together
 _ORDER = {"ome": "TCZYX", "imagej": "TZCYX"}
 
+_EARLIER, _OF_IMAGE = re.compile("^rlcore: ", re.MULTILINE), "rlcore of the image: "
+"""Beginnings of a line with the provenance of a result, and of its image if that is a result too."""
+
 
 def create_tiff(path: Path, target: Target, dialect: Dialect) -> tuple[Volume, Layout, str]:
     """Creates a TIFF of zeros mapped to memory, and returns it with its layout and axes."""
     layout, axes = target.layout, _axes(target.layout, dialect)
     shape = tuple(layout.size(letter) for letter in axes)
-    arguments: dict[str, Any] = {"photometric": "minisblack", **resolution(target.about.voxel, dialect)}
+    # values are those of the image, so that they are shown likewise
+    photometric = "miniswhite" if target.about.min_is_white else "minisblack"
+    arguments: dict[str, Any] = {"photometric": photometric, **resolution(target.about.voxel, dialect)}
     if dialect == "ome":
         xml = ome_xml(target.about, layout, axes, shape, target.dtype, target.provenance)
         # metadata=None keeps tifffile from writing a description of its own after ours
@@ -64,7 +70,12 @@ def _imagej(target: Target, axes: str) -> dict[str, Any]:
     lookups = rest.pop("LUTs", None)
     if lookups is not None and len(lookups) == layout.size_in_file("C"):
         rest["LUTs"] = [lookups[c] for c in layout.channels]
-    said = f"{rest.pop('Info')}\n" if "Info" in rest else ""
+    if layout.size("C") == 1:
+        rest.pop("mode", None)  # of how channels are shown together
+    if any(layout.size(letter) != layout.size_in_file(letter) for letter in "TC"):
+        for regions in ("ROI", "Overlays"):  # they are at planes by numbers that are none of ours
+            rest.pop(regions, None)
+    said = f"{_EARLIER.sub(_OF_IMAGE, str(rest.pop('Info')))}\n" if "Info" in rest else ""
     info = f"{said}{target.provenance.sentence}\nrlcore: {json.dumps(target.provenance.to_dict())}"
     # one unit is written for all axes; those of y and z would be wrong of it
     rest = {key: value for key, value in rest.items() if key not in ("yunit", "zunit")}
@@ -78,18 +89,24 @@ def _planes(layout: Layout, channels: tuple[int, ...]) -> list[Place]:
 
 
 def _picked_labels(labels: list[str], layout: Layout) -> list[str]:
-    """Returns the labels of the selected planes; empty unless the file has one label per plane."""
-    sizes = [layout.size_in_file(letter) for letter in "TZC"]
+    """Returns the labels of the selected planes in ImageJ's order; empty unless the file has one label per plane."""
+    stored = [letter for letter in layout.file_axes if letter in "TZC"]
+    sizes = [layout.size_in_file(letter) for letter in stored]
     if len(labels) != np.prod(sizes):
         return []
-    numbers = np.arange(len(labels)).reshape(sizes)[np.ix_(layout.times, range(sizes[1]), layout.channels)]
+    numbers = np.arange(len(labels)).reshape(*sizes, *(1,) * (3 - len(stored)))
+    order = [*stored, *(letter for letter in "TZC" if letter not in stored)]
+    numbers = numbers.transpose([order.index(letter) for letter in "TZC"])
+    numbers = numbers[np.ix_(layout.times, range(numbers.shape[1]), layout.channels)]
     return [labels[number] for number in numbers.ravel()]
 
 
 def _shaped(target: Target) -> dict[str, Any]:
-    """Returns entries of a plain TIFF, which tifffile writes as JSON."""
+    """Returns entries of a plain TIFF, which tifffile writes as JSON; those of the image stand apart as such."""
     about, provenance = target.about, target.provenance
-    rest = dict(about.rest) if about.dialect == "plain" else {}
+    made: dict[str, Any] = {"note": provenance.sentence, "rlcore": provenance.to_dict()}
     if about.channels:
-        rest["channel_names"] = [about.channels[c] for c in target.layout.channels]
-    return {**rest, **shaped_entries(about.voxel), "note": provenance.sentence, "rlcore": provenance.to_dict()}
+        made["channel_names"] = [about.channels[c] for c in target.layout.channels]
+    if about.dialect == "plain" and about.rest:
+        made["image_metadata"] = dict(about.rest)
+    return {**shaped_entries(about.voxel), **made}

@@ -18,6 +18,11 @@ def read_voxel(tif: tifffile.TiffFile, dialect: Dialect) -> Voxel:
 
     Scales of the microscope's own program come before the tags of a plain TIFF, which printers use, and after what
     OME-XML and ImageJ's text say.
+
+    Raises
+    ------
+    ValueError
+        If ImageJ's text has something else where a number has to be.
     """
     vendors = of_vendor(tif)
     if dialect == "plain":
@@ -48,7 +53,7 @@ def _of_imagej(tif: tifffile.TiffFile) -> Voxel:
     sizes, unit = _resolution(tif), canonical(str(metadata.get("unit", "")))
     if not unit:
         unit = _unit_of_tags(tif)
-    if spacing := positive(metadata.get("spacing")):
+    if spacing := _said(metadata, "spacing"):
         sizes["Z"] = spacing
     if unit == "pixel":
         unit = ""
@@ -57,9 +62,17 @@ def _of_imagej(tif: tifffile.TiffFile) -> Voxel:
     # ImageJ leaves out the units of y and z where they are that of x
     own = {axis: str(metadata.get(f"{axis.lower()}unit") or "") for axis in "YZ"}
     units = {axis: said for axis in sizes if (said := canonical(own.get(axis, "")) or unit)}
-    if interval := positive(metadata.get("finterval")):
+    if interval := _said(metadata, "finterval"):
         sizes["T"], units["T"] = interval, canonical(str(metadata.get("tunit", "s")))
     return Voxel(sizes, units)
+
+
+def _said(metadata: dict[str, Any], key: str) -> float | None:
+    """Returns a length of ImageJ's text; raises ValueError if it is no number, so that this does not go unsaid."""
+    value = metadata.get(key)
+    if isinstance(value, str):
+        float(value.replace(",", "."))
+    return positive(value)
 
 
 def _of_tags(tif: tifffile.TiffFile) -> Voxel:

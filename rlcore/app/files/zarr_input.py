@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from rlcore.app.files.boundary import reading, reason_of
-from rlcore.app.files.description import Description
+from rlcore.app.files.boundary import reading
+from rlcore.app.files.description import Description, names_of_channels
 from rlcore.app.files.layout import Index, Layout, Pick, lay_out
 from rlcore.app.files.units import canonical
 from rlcore.app.files.volume_in_array import VolumeInArray
 from rlcore.app.files.voxel import Voxel
 from rlcore.app.files.zarr_placement import letter_of, placement
+from rlcore.app.files.zarr_slips import checked_image
 from rlcore.errors import InputError
 
 _KINDS = {
@@ -102,8 +103,7 @@ def read_zarr(path: Path, file: str, pick: Pick) -> tuple[Description, Layout, n
     zarr, _ = libraries()
     with reading(file):
         group = zarr.open_group(regular_files(path), mode="r")
-    attributes = dict(group.attrs)
-    image = _image(path, file, attributes)
+    image, attributes = _image(path, file, dict(group.attrs))
     scales = image.multiscales[0]  # the first is the default by the specification
     try:
         array = group[scales.datasets[0].path]
@@ -117,7 +117,10 @@ def read_zarr(path: Path, file: str, pick: Pick) -> tuple[Description, Layout, n
     if len(axes) != array.ndim:
         raise InputError(f"{file} has {array.ndim} axes and names {len(axes)}; its metadata are wrong")
     about = Description(
-        dialect="zarr", voxel=_voxel(described, axes, file), channels=_channels(image), rest={"attributes": attributes}
+        dialect="zarr",
+        voxel=_voxel(described, axes, file),
+        channels=_channels(image, array.shape[axes.index("C")] if "C" in axes else 1),
+        rest={"attributes": attributes},
     )
     layout = lay_out(file, axes, array.shape, pick, about.channels)
 
@@ -137,20 +140,15 @@ def _check_lengths(array: Any, file: str) -> None:
             raise InputError(f"{file} has {what} {tuple(lengths)!r}, too large for any memory; its metadata are wrong")
 
 
-def _image(path: Path, file: str, attributes: dict[str, Any]) -> Any:
-    """Returns the validated metadata of an image."""
-    _, yaozarrs = libraries()
-    # version 0.5 keeps its metadata under "ome", version 0.4 at the top
-    model, said = (yaozarrs.v05, attributes["ome"]) if "ome" in attributes else (yaozarrs.v04, attributes)
+def _image(path: Path, file: str, attributes: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Returns the validated metadata of an image, and its attributes as far as they can be used."""
+    said = attributes.get("ome", attributes)
     for key, what in _KINDS.items():
         if key in said and "multiscales" not in said:
             raise InputError(f"{file} is {what.format(path=path)}")
     if "multiscales" not in said:
         raise InputError(f"{file} has no OME-Zarr metadata; write it as an OME-Zarr image")
-    try:
-        return yaozarrs.validate_ome_object(said, model.Image)
-    except ValueError as error:
-        raise InputError(f"{file} has OME-Zarr metadata that are not valid: {_reason(error)}") from error
+    return checked_image(libraries()[1], attributes, file)
 
 
 def _voxel(multiscale: dict[str, Any], axes: str, file: str) -> Voxel:
@@ -169,16 +167,6 @@ def _voxel(multiscale: dict[str, Any], axes: str, file: str) -> Voxel:
     return Voxel(known, {letter: unit for letter, unit in units.items() if sizes.get(letter, 1) > 0}, doubt)
 
 
-def _channels(image: Any) -> tuple[str, ...]:
+def _channels(image: Any, size: int) -> tuple[str, ...]:
     channels: Iterable[Any] = image.omero.channels if getattr(image, "omero", None) else ()
-    names = [str(channel.label or "") for channel in channels]
-    return tuple(names) if any(names) else ()
-
-
-def _reason(error: ValueError) -> str:
-    """Returns the first of pydantic's errors, with its location."""
-    errors = getattr(error, "errors", None)
-    if errors is None:
-        return reason_of(error)
-    first = errors()[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return names_of_channels([channel.label for channel in channels], size)

@@ -11,11 +11,15 @@ from rlcore.app.files.units import has_zarr_name, in_zarr
 from rlcore.app.files.voxel import Voxel
 from rlcore.app.files.zarr_input import libraries
 from rlcore.app.files.zarr_placement import Placement, placement
+from rlcore.app.files.zarr_slips import shown_channels
 
 if TYPE_CHECKING:
     from rlcore.app.files.output import Target
 
 _KINDS = {"T": "time", "C": "channel"}
+_MADE = ("ome", "multiscales", "omero", "version")
+"""Attributes of an OME-Zarr image that its result has of its own."""
+
 _COLOURS = ("FFFFFF", "00FF00", "FF00FF", "00FFFF", "FFFF00", "FF0000", "0000FF")
 """Colours of channels without one in the file: white for a single channel, else colours that contrast."""
 
@@ -26,7 +30,8 @@ def image_metadata(target: Target, axes: str, levels: list[Factors], ceilings: l
     Parameters
     ----------
     target : Target
-        Description of the result; other attributes of an OME-Zarr image are kept.
+        Description of the result. Names, colours and positions of an OME-Zarr image are kept, and all other attributes
+        set apart as those of the image.
     axes : str
         Axes of the arrays.
     levels : list of tuple
@@ -50,18 +55,14 @@ def image_metadata(target: Target, axes: str, levels: list[Factors], ceilings: l
         "type": "mean",
         "metadata": {"description": "levels are means of neighbouring voxels of the level before"},
     }
-    kept = {key: value for key, value in before.items() if key not in ("version", "multiscales", "omero", "ome")}
-    others = {key: value for key, value in source.items() if key != "ome"} if "ome" in source else {}
-    ome = {**(kept if "ome" in source else {}), "version": "0.5", "multiscales": [multiscale]}
-    ome["omero"] = _omero(target, before, ceilings)
-    # kept attributes of the image may break the format; that must not go unnoticed
+    ome = {"version": "0.5", "multiscales": [multiscale], "omero": _omero(target, before, ceilings)}
     yaozarrs.validate_ome_object(ome, yaozarrs.v05.Image)
     mine: dict[str, Any] = target.provenance.to_dict() | {"note": target.provenance.sentence}
-    if target.about.rest and target.about.dialect != "zarr":
-        # TIFF metadata have no place in OME-Zarr; kept under our own key, as text where JSON has no type
-        mine["image_metadata"] = json.loads(json.dumps(dict(target.about.rest), default=repr))
-    made: dict[str, Any] = {**(others if "ome" in source else kept), "ome": ome, "rlcore": mine}
-    return made
+    others = {**before, **source} if target.about.dialect == "zarr" else dict(target.about.rest)
+    if apart := {key: value for key, value in others.items() if key not in _MADE}:
+        # what has no place in OME-Zarr, or may not be true of the result; as text where JSON has no type
+        mine["image_metadata"] = json.loads(json.dumps(apart, default=repr))
+    return {"ome": ome, "rlcore": mine}
 
 
 def _in_zarr_units(voxel: Voxel) -> Voxel:
@@ -96,16 +97,18 @@ def _dataset(number: int, axes: str, factors: Factors, voxel: Voxel, before: Pla
 
 def _omero(target: Target, before: dict[str, Any], ceilings: list[float]) -> dict[str, Any]:
     """Returns the display settings of channels: those of the image, except for the range of values."""
-    old = dict(before.get("omero") or {})
-    channels, names = old.get("channels", []), target.about.channels
+    channels, names = shown_channels(before.get("omero")), target.about.channels
     shown = []
     for number, ceiling in enumerate(ceilings):
         source = target.layout.channels[number]
-        channel = dict(channels[source]) if source < len(channels) else {}
+        channel = channels[source] if source < len(channels) else {}
+        channel.pop("label", None)  # of which those that are names are the description's
         colour = _COLOURS[number % len(_COLOURS)] if len(ceilings) > 1 else _COLOURS[0]
         channel = {"color": colour, "active": True, **channel}
         if source < len(names) and names[source]:
             channel["label"] = names[source]
+        if target.about.min_is_white:
+            channel["inverted"] = True
         top = ceiling or 1.0  # a window of width zero cannot be shown
         shown.append({**channel, "window": {"min": 0.0, "start": 0.0, "end": top, "max": top}})
-    return {**old, "channels": shown}
+    return {"channels": shown}

@@ -1,0 +1,104 @@
+"""Metadata of a TIFF that are true of its result too, by lists of what is kept of each dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from xml.etree import ElementTree
+
+import tifffile
+
+from rlcore.app.files.description import Description, names_of_channels
+from rlcore.app.files.layout import Pick
+from rlcore.app.files.tiff_scale import read_voxel
+from rlcore.app.files.voxel import Dialect, Voxel
+from rlcore.app.files.voxel_values import look_up_table
+from rlcore.errors import caution
+from rlcore.execution.volumes.image import ImageWarning
+
+IMAGEJ_KEPT = ("Info", "Labels", "LUTs", "mode", "loop", "xorigin", "yorigin", "zorigin", "ROI", "Overlays")
+"""ImageJ's entries that are kept; scale, interval and numbers of planes are made anew."""
+
+
+def describe(
+    tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, xml: str | None, pick: Pick, file: str
+) -> Description:
+    """Returns the metadata of a series.
+
+    Parameters
+    ----------
+    tif : TiffFile
+    series : TiffPageSeries
+    xml : str or None
+        OME-XML that describes the series.
+    pick : Pick
+        The user's names of axes, if given, decide which are channels.
+    file : str
+        The file's role and name in messages.
+    """
+    dialect: Dialect = "ome" if xml is not None else "imagej" if tif.is_imagej else "plain"
+    said, names = _SAID[dialect](tif, series, xml)
+    page = series.keyframe
+    axes = pick.axes.upper() if pick.axes and len(pick.axes) == len(series.axes) else series.axes
+    letter = "C" if "C" in axes or "S" not in axes else "S"
+    size = series.shape[axes.index(letter)] if letter in axes else 1
+    return Description(
+        dialect=dialect,
+        voxel=_voxel(tif, dialect, file),
+        channels=names_of_channels(names, size),
+        min_is_white=page.photometric == tifffile.PHOTOMETRIC.MINISWHITE,
+        rest=said,
+    )
+
+
+def _voxel(tif: tifffile.TiffFile, dialect: Dialect, file: str) -> Voxel:
+    """Returns the scale, or none if its numbers are none: the voxels can be read without."""
+    try:
+        return read_voxel(tif, dialect)
+    except (ValueError, TypeError, ArithmeticError, LookupError) as error:
+        caution(f"{file} has a scale that cannot be read, and counts as one without: {error}", ImageWarning)
+        return Voxel()
+
+
+Said = tuple[dict[str, Any], list[object]]
+"""Entries of a dialect, and the names of channels."""
+
+
+def _of_ome(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, xml: str | None) -> Said:
+    # not by tifffile's dictionary, which turns names such as 0488 and True into values
+    elements = ElementTree.fromstring(xml or "").iter()
+    pixels = next(element for element in elements if element.tag.rpartition("}")[2] == "Pixels")
+    channels = [child for child in pixels if child.tag.rpartition("}")[2] == "Channel"]
+    return {"xml": xml}, [channel.get("Name") for channel in channels]
+
+
+def _of_imagej(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, xml: str | None) -> Said:
+    entries = dict(tif.imagej_metadata or {})
+    kept = {key: entries[key] for key in IMAGEJ_KEPT if key in entries}
+    if "LUTs" not in kept and (tables := look_up_table(series.keyframe)):
+        kept["LUTs"] = tables
+    return kept, _channels_of_labels(entries.get("Labels"), series)
+
+
+def _channels_of_labels(labels: Any, series: tifffile.TiffPageSeries) -> list[object]:
+    """Returns the labels of planes as names of channels, if they distinguish channels and nothing else."""
+    # ImageJ has no names of channels, only a label for each plane, with channels varying fastest
+    labels = list(labels) if isinstance(labels, list | tuple) else []
+    size = series.shape[series.axes.index("C")] if "C" in series.axes else 1
+    names = labels[:size]
+    return names if size > 1 and labels and labels == names * (len(labels) // size) else []
+
+
+def _of_shaped(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, xml: str | None) -> Said:
+    entries = dict((tif.shaped_metadata or ({},))[0])
+    names = entries.pop("channel_names", ())
+    for made in ("axes", "shape", "truncated"):  # how the file holds its voxels, which is of no use elsewhere
+        entries.pop(made, None)
+    if not entries and (text := tif.pages.first.description) and not tif.is_shaped:
+        entries = {"description": text}
+    return entries, list(names) if isinstance(names, list) else []
+
+
+_SAID: dict[Dialect, Callable[[tifffile.TiffFile, tifffile.TiffPageSeries, str | None], Said]] = {
+    "ome": _of_ome, "imagej": _of_imagej, "plain": _of_shaped,
+}  # fmt: skip
