@@ -33,7 +33,7 @@ def test_cases_with_fixed_seeds(program, tmp_path, kind, seed):
         ("files", 146),  # ImageJ's text with too few planes
         ("files", 20021),  # a later page of OME-TIFF whose tags are not those of the others
         ("files", 910067),  # a Zarr with chunks of no voxels
-        ("files", 239),  # a circle of pages behind one that reaches beyond the end
+        ("files", 239),  # a tag beyond the end, in a page that leads back to itself
         ("files", 910487),  # ImageJ's text of a type that is no text
         ("files", 911284),  # a page without most of its tags
         ("files", 911436),  # a page of one strip, stated to have seven

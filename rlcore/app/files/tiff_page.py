@@ -131,7 +131,7 @@ def _values(view: mmap.mmap, form: Format, offset: int, page: str) -> dict[int, 
         if size > inline:
             start = int(struct.unpack(form.order + form.word, content)[0])
             if start + size > len(view):
-                raise BeyondEnd(f"{page} has tag {code} beyond the end of its {len(view)} bytes; get it again")
+                raise InputError(f"{page} has tag {code} beyond the end of its {len(view)} bytes; get it again")
             content = view[start : start + size] if code in _READ else b""
         if code not in _READ:
             continue

@@ -8,7 +8,6 @@ from __future__ import annotations
 import mmap
 import struct
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -42,9 +41,9 @@ def check_structure(path: Path, file: str) -> tuple[list[PageKind], BeyondEnd | 
         form, first = found
         kinds: list[PageKind] = []
         extents: list[Extents] = []
-        directories, cut = _directories(view, form, first, file), None
+        cut = None
         try:
-            for number, (offset, end) in enumerate(directories):
+            for number, (offset, end) in enumerate(_directories(view, form, first, file)):
                 kind, segments = check_page(view, form, offset, f"{file} is cut short or damaged: page {number}")
                 kinds.append(kind)
                 extents += [segments, (np.array([float(offset)]), np.array([float(end)]))]
@@ -52,10 +51,6 @@ def check_structure(path: Path, file: str) -> tuple[list[PageKind], BeyondEnd | 
             if not kinds:
                 raise
             cut = error
-            # the others are read too, and without an end if they form a circle
-            with suppress(BeyondEnd):
-                for _ in directories:
-                    pass
         _check_apart(extents, file)
     return kinds, cut
 
