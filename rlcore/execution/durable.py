@@ -109,10 +109,8 @@ def reserve_file(file: BinaryIO, size: int) -> None:
     """
     try:
         os.posix_fallocate(file.fileno(), 0, size)
-    except AttributeError:  # of a system without it
-        _write_again(file, size)
-    except OSError as error:
-        if error.errno not in _CANNOT_RESERVE:
+    except (AttributeError, OSError) as error:  # the first of a system without it
+        if isinstance(error, OSError) and error.errno not in _CANNOT_RESERVE:
             raise
         _write_again(file, size)
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
+LONGEST = 1 << 16
+"""Bytes of a file with a holder that are read; the paths that it may name have less than half of that."""
 _MACHINE, _BOOT = "/etc/machine-id", "/proc/sys/kernel/random/boot_id"
 _LARGEST = 1 << 31
 """Numbers of processes are smaller; systems refuse larger ones with errors of their own."""

@@ -13,12 +13,10 @@ from pathlib import Path
 
 from rlcore.errors import CheckpointError
 from rlcore.execution.durable import read_own, write_whole
-from rlcore.execution.holder import Holder
+from rlcore.execution.holder import LONGEST, Holder
 
 _NAME = re.compile(r"lock-[0-9a-f]{16}\.json")
 _UNFINISHED = re.compile(r"lock-[0-9a-f]{16}-[0-9a-f]{16}\.new")
-_LONGEST = 1 << 16
-"""Bytes of a lock that are read."""
 _TRIES = 5
 """Two processes that come at the same moment both step back, and one of them is first when they come again."""
 
@@ -103,7 +101,7 @@ def clear_unfinished(folder: Path) -> None:
 def _holder(path: Path) -> Holder | None:
     """Returns the holder that a lock names; None if it names none."""
     try:
-        return Holder.parse(read_own(path, most=_LONGEST))
+        return Holder.parse(read_own(path, most=LONGEST))
     except FileNotFoundError:
         raise
     except OSError:

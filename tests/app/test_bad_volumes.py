@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 from app.test_reading_of_series import STACK
-from fixtures.commands import PSF, refused, run
+from fixtures.commands import PSF, refused, run, voxels
 from fixtures.scenes import error
 
 import rlcore
@@ -59,16 +59,6 @@ def with_a_damaged_page(folder):
     content = bytearray(path.read_bytes())
     content[at + 5 : at + 25] = b"\xff" * 20
     path.write_bytes(content)
-
-
-def voxels(path):
-    if path.suffix == ".npy":
-        return np.load(path)
-    if path.suffix == ".zarr":
-        import zarr
-
-        return zarr.open_group(path, mode="r")["0"][...]
-    return tifffile.imread(path)
 
 
 def is_whole(volumes, stack, empty):

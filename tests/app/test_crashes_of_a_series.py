@@ -25,7 +25,7 @@ import rlcore.app.restore, rlcore.app.terminal
 from rlcore.app.files.run_state import read_state
 from rlcore.app.main import main
 from rlcore.app.series_run import SeriesRun
-from app.test_crashes_of_a_series import voxels
+from fixtures.commands import voxels
 
 OPERATIONS = ["open", "write", "fsync", "replace", "rename", "unlink", "mkdir", "rmdir", "posix_fallocate", "link",
               "ftruncate", "truncate"]
@@ -80,7 +80,7 @@ def ours():
     return sorted(name for name in os.listdir() if name.startswith(".rlcore") or name == "state")
 
 assert run(command("truth" + output))[0] == good
-truth = voxels("truth" + output)
+truth = voxels(Path("truth" + output))
 number, faults = start, []
 while True:
     name = f"at-{number}{output}"
@@ -93,7 +93,7 @@ while True:
     code, restored = run(arguments)
     if code != good:
         faults.append([number, f"exit code {code}", before])
-    elif not np.array_equal(voxels(name), truth, equal_nan=True):
+    elif not np.array_equal(voxels(Path(name)), truth, equal_nan=True):
         faults.append([number, "other bits"])
     elif done & restored:
         faults.append([number, f"restored {sorted(done & restored)} again"])
@@ -104,14 +104,6 @@ while True:
     number += step
 print(json.dumps([number, faults]))
 '''
-
-
-def voxels(path):
-    if path.endswith(".zarr"):
-        import zarr
-
-        return zarr.open_group(path, mode="r")["0"][...]
-    return tifffile.imread(path)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tifffile
 from click.testing import CliRunner
-from fixtures.commands import IMAGE, run
+from fixtures.commands import IMAGE, run, voxels
 
 from rlcore.app import run_log, series_run
 from rlcore.app.files import output as output_module
@@ -56,16 +56,6 @@ def stopped(folder, restored, *options, **names):
     restored[:] = [None]
     [work] = folder.glob(".rlcore-work-*")
     return work
-
-
-def voxels(path):
-    if path.suffix == ".npy":
-        return np.load(path)
-    if path.suffix == ".zarr":
-        import zarr
-
-        return zarr.open_group(path, mode="r")["0"][...]
-    return tifffile.imread(path)
 
 
 def ours(folder):

@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 import tifffile
-from fixtures.commands import IMAGE, PROGRAM, PSF, SIGNALLED, run
+from fixtures.commands import IMAGE, PROGRAM, PSF, SIGNALLED, run, voxels
 from fixtures.scenes import error, gaussian
 
 import rlcore
@@ -174,16 +174,6 @@ def test_killed_among_the_volumes_it_goes_on_and_ends_with_the_same_bits(stack, 
     assert whole.returncode == 0, whole.stderr
     np.testing.assert_array_equal(voxels(stack / output), voxels(stack / ("whole" + output[3:])))
     assert not [path.name for path in stack.iterdir() if path.name.startswith(".rlcore")]
-
-
-def voxels(path):
-    if path.suffix == ".npy":
-        return np.load(path)
-    if path.suffix == ".zarr":
-        import zarr
-
-        return zarr.open_group(path, mode="r")["0"][...]
-    return tifffile.imread(path)
 
 
 def start(folder, output, *options, iterations="400"):

@@ -7,6 +7,7 @@ import random
 import sys
 import tempfile
 import time
+from contextlib import closing
 
 from fuzz.cases import RESUMING, SHARES, run_case
 from fuzz.failure import Failure
@@ -22,7 +23,7 @@ def main():
     parser.add_argument("--only", metavar="KIND:SEED", help="One case, as a failure names it.")
     options = parser.parse_args()
     end, counts, failed = time.monotonic() + options.seconds, collections.Counter(), []
-    with Program() as program, Forks() as forks:
+    with closing(Program()) as program, closing(Forks()) as forks:
         for seed in itertools.count(options.seed):
             kind = options.kind or random.Random(seed).choices(list(SHARES), SHARES.values())[0]
             if options.only:

@@ -57,12 +57,6 @@ class Forks:
             self._process.communicate()
             self._process = None
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
 
 def serve():
     """Answers requests: a JSON line each, as `Forks.run` writes it."""

@@ -68,12 +68,6 @@ class Program:
             self._process.communicate()
             self._process = None
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
 
 def _start():
     command = [sys.executable, "-W", "ignore", "-c", _CODE, str(MEMORY)]

@@ -1,6 +1,7 @@
 """A few seconds of the fuzz session with fixed seeds, and the cases that it has found."""
 
 import os
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from fuzz.program import Ended, Program
 
 @pytest.fixture(scope="module")
 def program():
-    with Program() as program:
+    with closing(Program()) as program:
         yield program
 
 
@@ -50,7 +51,7 @@ def test_cases_that_were_found(program, tmp_path, kind, seed):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="runs are killed in forks")
 @pytest.mark.parametrize(("kind", "first"), [("checkpoints", 3018), ("crashes", 11)])
 def test_runs_that_are_killed_with_fixed_seeds(tmp_path, kind, first):
-    with Forks() as forks:
+    with closing(Forks()) as forks:
         for seed in range(first, first + 12):
             (tmp_path / f"{seed}").mkdir()
             run_case(forks, kind, seed, tmp_path / f"{seed}")

@@ -13,6 +13,7 @@ from typing import BinaryIO
 from rlcore.app.files.owner import Owner
 from rlcore.errors import OutputError
 from rlcore.execution.durable import open_regular
+from rlcore.execution.holder import LONGEST
 
 try:
     import fcntl
@@ -21,8 +22,6 @@ except ImportError:  # there is none on Windows
 
 LOCK = "lock."
 """Beginning of the names of locks that are not complete yet."""
-_LONGEST = 1 << 16
-"""Bytes of a lock that are read."""
 
 
 class Lock:
@@ -59,7 +58,7 @@ class Lock:
             while not _linked(made, path):
                 with _opened(path) as held:
                     if held is not None:
-                        _check(path, Owner.parse(held.read(_LONGEST)), what, force)
+                        _check(path, Owner.parse(held.read(LONGEST)), what, force)
                         made.replace(path)
                         return
         finally:
@@ -69,7 +68,7 @@ class Lock:
     def held(self) -> bool:
         """True if the lock is still this run's; false once another has taken it by force."""
         with _opened(self.path) as file:
-            return file is not None and Owner.parse(file.read(_LONGEST)) == self._owner
+            return file is not None and Owner.parse(file.read(LONGEST)) == self._owner
 
     def release(self) -> None:
         """Removes the lock, unless another run has taken it by force."""
@@ -112,7 +111,7 @@ def _check(path: Path, holder: Owner | None, what: str, force: bool) -> None:
 def remove_lock(path: Path, owner: Owner) -> bool:
     """Removes a lock if it is this owner's, and returns whether it was."""
     with _opened(path) as file:
-        ours = file is not None and Owner.parse(file.read(_LONGEST)) == owner
+        ours = file is not None and Owner.parse(file.read(LONGEST)) == owner
         if ours:
             path.unlink()
     return ours

@@ -10,10 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from rlcore.execution.durable import open_regular
-from rlcore.execution.holder import Holder
-
-_LONGEST = 1 << 16
-"""Bytes of a file that are read; paths have less than half of that."""
+from rlcore.execution.holder import LONGEST, Holder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +43,7 @@ class Owner(Holder):
         """Returns the owner that a file names; None if it is gone, no regular file, or names none."""
         try:
             with os.fdopen(open_regular(path), "rb") as file:
-                return cls.parse(file.read(_LONGEST))
+                return cls.parse(file.read(LONGEST))
         except OSError:
             return None
 
