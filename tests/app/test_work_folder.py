@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import tifffile
 from click.testing import CliRunner
-from fixtures.commands import IMAGE, run
+from fixtures.commands import IMAGE, PROGRAM, run
 
 from rlcore.app.files import work_folder
 from rlcore.app.files.lock import Lock
@@ -23,7 +23,6 @@ from rlcore.app.files.work_folder import working_on
 from rlcore.app.main import main
 from rlcore.errors import OutputError
 
-PROGRAM = "import sys; from rlcore.app.main import main; main(sys.argv[1:])"
 HELPERS = ("partial", "old", "decoded.npy", "decoded.new", "float32.npy", "float32.new", "lock")
 
 
