@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import socket
 import zlib
 from pathlib import Path
@@ -11,12 +12,14 @@ import numpy as np
 import pytest
 import tifffile
 from click.testing import CliRunner
-from fixtures.commands import IMAGE, run, voxels
+from fixtures.commands import IMAGE, PSF, run, voxels
 
+import rlcore
 from rlcore.app import run_log, series_run
 from rlcore.app.files import output as output_module
 from rlcore.app.main import main
 from rlcore.app.series_run import SeriesRun
+from rlcore.backend.numpy_backend import NumPyBackend
 from rlcore.execution import checkpoint as checkpoint_module
 
 STACK = np.stack([IMAGE, IMAGE // 2 + 3, IMAGE + 9])
@@ -400,3 +403,53 @@ class TestTheDisk:
         monkeypatch.setattr(run_log.RunState, "write", first)
         result = run(stack, "--checkpoint", stack / "states" / "state")
         assert result.exit_code == 0, result.exception
+
+
+class TestTheOptions:
+    @pytest.mark.parametrize(
+        ("key", "options"),
+        [
+            ("iterations", ["-n", "6"]),
+            ("acceleration", ["--acceleration", "none"]),
+            ("regularization", ["--regularization", "tv"]),
+            ("stop", ["--stop", "relative-change"]),
+            ("stop", ["--stop", "relative-change", "--threshold", "0.01"]),
+            ("gain", ["-n", "auto", "--gain", "2"]),
+            ("start", ["--start", "image"]),
+            ("boundary", ["--boundary", "zero"]),
+            ("background", ["--background", "1"]),
+            ("dtype", ["--dtype", "uint16"]),
+            ("voxel", ["--voxel", "0.3,0.2,0.2"]),
+        ],
+    )
+    def test_every_option_that_changes_the_result_counts(self, stack, restored, key, options):
+        before = {"gain": ["-n", "auto", "--gain", "1"], "stop": ["--stop", "relative-change", "--threshold", "0.02"]}
+        stopped(stack, restored, *before.get(key, []))
+        result = again(stack, *options)
+        assert result.exit_code == 2, result.output
+        assert re.search(rf"is of another run, with other [^;]*\b{key}\b", result.stderr)
+
+    @pytest.mark.parametrize("changed", ["name", "device"])
+    def test_the_backend_and_its_device_count(self, stack, restored, changed, monkeypatch):
+        stopped(stack, restored)
+        made = NumPyBackend.__init__
+
+        def other(self, *arguments, **options):
+            made(self, *arguments, **options)
+            setattr(self, changed, "another")
+
+        monkeypatch.setattr(NumPyBackend, "__init__", other)
+        result = again(stack)
+        assert result.exit_code == 2, result.output
+        assert re.search(rf"with other {'backend' if changed == 'name' else 'device'}\b", result.stderr)
+
+    def test_the_seed_reaches_every_volume(self, stack):
+        options = {"regularization": "consensus", "iterations": 3}
+        results = []
+        for seed in (1, 2):
+            done = run(stack, "-n", "3", "--regularization", "consensus", "--seed", str(seed), "--force")
+            assert done.exit_code == 0, done.output
+            results.append(voxels(stack / "out.tif")[1])
+            wanted = rlcore.deconvolve(STACK[1], PSF, backend="numpy", seed=seed, **options)
+            np.testing.assert_allclose(results[-1], wanted, rtol=1e-5, atol=1e-5 * wanted.max())
+        assert not np.allclose(*results, rtol=1e-3)
