@@ -21,8 +21,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rlcore.algorithm.acceleration import ADAPTIVE, Acceleration
-from rlcore.algorithm.sampled_planes import SampledPlanes
+from rlcore.algorithm.acceleration import ADAPTIVE, MINIMUM_SHARE, Acceleration
+from rlcore.algorithm.sampled_planes import PlaneView, SampledPlanes
 from rlcore.backend import Backend, Box, InnerProducts, Shape
 from rlcore.backend.boxes import Block
 
@@ -35,11 +35,43 @@ class Comparison:
     """Compares the step of one block with the step before, in sampled planes; adaptive momentum depends on it."""
 
     copies: bool
-    """True if `take` copies, so that the step may overwrite its point afterwards."""
-    take: Callable[[Any], Any]
-    """Gives the sampled planes of a block's array; None if there are none."""
+    """True if `planes_of_point` copies, so that the step may overwrite its point afterwards."""
+    planes_of_point: Callable[[Any], Any]
+    """Gives the sampled planes of the point that the step starts from; None if the block has none of them."""
     add: Callable[[Any, Any, Any, Any], None]
-    """Takes the planes of the new estimate, of the point that its step started from, and both of the step before."""
+    """Takes the new estimate and the planes of its point, the estimate before and the planes of that one's point."""
+
+
+class SampledEstimates:
+    """The sampled planes of the last two estimates of a block, kept from one iteration of a sweep to the next.
+
+    Of few voxels they give those of the next point, for which a backend would otherwise copy planes of both estimates
+    in every iteration.
+    """
+
+    def __init__(self, backend: Backend[Any], view: PlaneView) -> None:
+        self._backend, self._view = backend, view
+        self._kept: tuple[Any, Any] | None = None
+        """The newest one and the one before; None before the first iteration, and where planes are no copies."""
+
+    def planes_of_point(self, point: Any, momentum: Any) -> Any:
+        """The planes of the point that was extrapolated from the estimates with this momentum."""
+        if self._kept is None:
+            return self._take(point)
+        newest, previous = self._kept
+        self._kept = newest, None  # its memory is the point's from now on
+        return self._backend.predict(newest, previous, momentum, share=MINIMUM_SHARE, out=previous)
+
+    def add(self, estimate: Any, planes: Any, previous: Any) -> tuple[Any, Any, Any]:
+        """Keep the planes of a new estimate; returns them, those of its point, and those of the estimate before."""
+        older = self._take(previous) if self._kept is None else self._kept[0]
+        newest = self._take(estimate)
+        if newest is not estimate and newest is not None:  # else the iterations go on with it, and overwrite it
+            self._kept = newest, older
+        return newest, planes, older
+
+    def _take(self, array: Any) -> Any:
+        return self._view.take(self._backend, array) if self._view.count else None
 
 
 class MomentumSchedule:
@@ -74,21 +106,24 @@ class MomentumSchedule:
         # an image small enough to be sampled whole is compared over all of the domain
         inside = core.seen_from(extent) if self.sampled.step == 1 else view.inside
 
-        def take(array: Any) -> Any:
-            return view.take(backend, array) if view.count else None
+        estimates = SampledEstimates(backend, view)
 
         def of_iteration(iteration: int) -> Comparison:
-            def add(*planes: Any) -> None:
+            def planes_of_point(point: Any) -> Any:
+                return estimates.planes_of_point(point, self.momentum(iteration - 1))
+
+            def add(estimate: Any, planes: Any, previous: Any, before: Any) -> None:
+                compared = *estimates.add(estimate, planes, previous), before
                 # a run that was resumed repeats some blocks, and the first iteration has no step before it
                 if iteration in self._momentum or iteration == 1:
                     return
                 if blocks == 1:
-                    self._momentum[iteration] = backend.momentum(*planes, inside=inside, maximum=MAXIMUM_MOMENTUM)
+                    self._momentum[iteration] = backend.momentum(*compared, inside=inside, maximum=MAXIMUM_MOMENTUM)
                     return
-                products = backend.inner_products(*planes, inside=inside) if inside.size else InnerProducts(0.0, 0.0)
+                products = backend.inner_products(*compared, inside=inside) if inside.size else InnerProducts(0.0, 0.0)
                 self._add(iteration, number, blocks, products)
 
-            return Comparison(self.sampled.step > 1, take, add)
+            return Comparison(self.sampled.step > 1, planes_of_point, add)
 
         return of_iteration
 

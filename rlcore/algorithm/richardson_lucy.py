@@ -109,16 +109,16 @@ def advance(
     correction = corrections[0] if context.agree is None else context.agree(*corrections, out=corrections[0])
     comparison, smooth = context.comparison, context.smooth
     if smooth is None and (comparison is None or comparison.copies):
-        planes = None if comparison is None else comparison.take(point)
+        planes = None if comparison is None else comparison.planes_of_point(point)
         estimate, free = backend.update(point, correction, weight, out=point), correction
     else:
         estimate, free = backend.update(point, correction, weight, out=correction), point
         if smooth is not None:
             estimate = smooth(estimate, point)
-        planes = None if comparison is None else comparison.take(point)
+        planes = None if comparison is None else comparison.planes_of_point(point)
     if comparison is None:
         return State(estimate, state.estimate), free
-    comparison.add(comparison.take(estimate), planes, comparison.take(state.estimate), state.point)
+    comparison.add(estimate, planes, state.estimate, state.point)
     # planes that are no copy are the point itself, which then is not free; the one before it is
     return State(estimate, state.estimate, planes), state.point if planes is point else free
 

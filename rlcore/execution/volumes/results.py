@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,6 +13,7 @@ import numpy as np
 from rlcore.backend import Backend, Box, Interchange, Shape, Streams, Volume, overrides
 from rlcore.backend.boxes import Block, pieces
 from rlcore.backend.discovery.containment import called
+from rlcore.backend.host.memory import processors
 from rlcore.errors import BackendError
 from rlcore.execution.durable import reserve_file
 from rlcore.execution.volumes.scale import Scale
@@ -19,7 +21,9 @@ from rlcore.execution.volumes.statistics import chunks_of
 from rlcore.execution.volumes.stores import DeviceStore, HostStore, fetch
 
 _PIECE = 1 << 20
-"""Voxels copied at a time from a file to the caller's array, unless a single chunk has more."""
+"""Voxels copied from a file to the caller's array, or checked, at a time, unless a single chunk has more."""
+
+_INFINITY = np.float32(np.inf).view(np.uint32)
 
 
 class Result(Protocol):
@@ -185,8 +189,15 @@ class _Check:
         self._backend = backend
 
     def __call__(self, values: Volume) -> None:
-        if values.size:
-            self.range(float(values.min()), float(values.max()))
+        if values.size <= _PIECE:
+            ranges = [_range_of(values)] if values.size else []
+        else:
+            parts = [values[box.slices((0,) * values.ndim)] for box in pieces(values.shape, (1,) * values.ndim, _PIECE)]
+            # one processor alone takes longer than the whole result takes to come over a bus
+            with ThreadPoolExecutor(processors()) as pool:
+                ranges = list(pool.map(_range_of, parts))
+        for each in ranges:
+            self.range(*each)
 
     def range(self, minimum: float, maximum: float) -> None:
         if minimum >= 0 and maximum < np.inf:  # neither holds for NaN
@@ -196,6 +207,16 @@ class _Check:
             f"{called(self._backend)} returned {what} for a sound image; nothing of the result can be used, try "
             "another backend"
         )
+
+
+def _range_of(values: Volume) -> tuple[float, float]:
+    """The least and the greatest value; of values that need no look at both, 0 and the greatest."""
+    if values.dtype == np.float32:
+        # read as an integer, what is negative or no number lies above infinity: one pass tells that there is none
+        greatest = values.view(np.uint32).max()
+        if greatest < _INFINITY:
+            return 0.0, float(greatest.view(np.float32))
+    return float(values.min()), float(values.max())
 
 
 def _unnamed_file(folder: Path | None, shape: Shape, dtype: np.dtype[Any]) -> Volume:
