@@ -29,7 +29,7 @@ from rlcore.planner import Plan
 _PIECE = 1 << 20
 """Number of voxels converted at a time; more if a single chunk is larger."""
 
-_HEADER, _PAGE = 1 << 16, 1 << 9
+_HEADER, _PAGE = 1 << 16, 1 << 10
 """Bytes of a file beside its voxels, without metadata of the image, and of the entries of each plane of a TIFF."""
 
 

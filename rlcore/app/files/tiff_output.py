@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tifffile
 
+from rlcore.app.files import destination
 from rlcore.app.files.layout import Layout, Place
 from rlcore.app.files.ome_xml import ome_xml
 from rlcore.app.files.tiff_scale import imagej_entries, resolution, shaped_entries
@@ -40,6 +41,7 @@ def create_tiff(path: Path, target: Target, dialect: Dialect) -> tuple[Volume, L
     else:
         entries = _imagej(target, axes) if dialect == "imagej" else _shaped(target)
         arguments |= {"imagej": dialect == "imagej", "metadata": {"axes": axes, **entries}}
+    arguments["bigtiff"] = dialect != "imagej" and target.disk >= destination.CLASSIC_LIMIT
     array = tifffile.memmap(path, shape=shape, dtype=np.dtype(target.dtype), **arguments)
     return array, layout, axes
 
@@ -79,7 +81,10 @@ def _imagej(target: Target, axes: str) -> dict[str, Any]:
     info = f"{said}{target.provenance.sentence}\nrlcore: {json.dumps(target.provenance.to_dict())}"
     # one unit is written for all axes; those of y and z would be wrong of it
     rest = {key: value for key, value in rest.items() if key not in ("yunit", "zunit")}
-    return {**rest, **imagej_entries(about.voxel, axes), "Info": info}
+    scale = imagej_entries(about.voxel, axes)
+    if "spacing" in scale and rest.get("spacing", 0) < 0:
+        scale["spacing"] *= -1
+    return {**rest, **scale, "Info": info}
 
 
 def _planes(layout: Layout, channels: tuple[int, ...]) -> list[Place]:
