@@ -69,8 +69,10 @@ def _of_zarr(about: Description, layout: Layout) -> Position:
 def _of_imagej(about: Description, began: dict[str, float]) -> Position:
     backwards = about.rest.get("spacing", 1) < 0
     steps = {axis: -size if axis == "Z" and backwards else size for axis, size in about.voxel.sizes.items()}
-    # the origin is the place of the position 0, counted in voxels
-    origin = {axis: about.rest.get(f"{axis.lower()}origin") for axis in "ZYX" if axis in steps}
+    # the origin is the place of the position 0, counted in voxels; without one positions begin at 0
+    origin = {
+        axis: about.rest.get(f"{axis.lower()}origin", 0.0 if backwards else None) for axis in "ZYX" if axis in steps
+    }
     at = {axis: -steps[axis] * float(value) for axis, value in origin.items() if isinstance(value, int | float)}
     return Position({**began, **at}, frozenset("Z" if backwards else ""))
 

@@ -63,9 +63,14 @@ def image_metadata(target: Target, axes: str, levels: list[Factors], ceilings: l
 
 
 def _in_zarr_units(voxel: Voxel) -> Voxel:
-    """Returns the scale with lengths in micrometres where OME-Zarr has no name of their unit."""
+    """Returns the scale with lengths in micrometres where OME-Zarr has no name of their unit.
+
+    What is no unit of length, such as a pixel, is left out.
+    """
     unnamed = [axis for axis in "ZYX" if voxel.metres(axis) and not has_zarr_name(voxel.units[axis])]
-    return voxel.expressed(dict.fromkeys(unnamed, "µm"))
+    named = voxel.expressed(dict.fromkeys(unnamed, "µm"))
+    units = {axis: unit for axis, unit in named.units.items() if axis == "T" or named.metres(axis)}
+    return Voxel(named.sizes, units, named.doubt)
 
 
 def _axis(letter: str, unit: str) -> dict[str, str]:
