@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 
 from rlcore.backend.boxes import Shape, pieces
+from rlcore.execution.volumes.statistics import chunks_of
 
 _SMALLEST = 256
 """Longest side of a plane, in voxels, at which no coarser level is made."""
+
+_PIECE = 1 << 20
+"""Number of voxels of a coarser level that are made at a time; more if a single chunk is larger."""
 
 Factors = tuple[int, ...]
 
@@ -51,8 +55,8 @@ def level_shape(shape: Shape, factors: Factors) -> Shape:
 
 
 def coarsen(fine: Any, coarse: Any, steps: Factors) -> None:
-    """Fills a level from the level before, one chunk at a time, so that memory stays small."""
-    for box in pieces(tuple(coarse.shape), tuple(coarse.chunks), 1):
+    """Fills a level from the level before, piece by piece, so that memory stays small."""
+    for box in pieces(tuple(coarse.shape), chunks_of(coarse), _PIECE):
         source = tuple(
             slice(a * s, min(b * s, n)) for a, b, s, n in zip(box.start, box.stop, steps, fine.shape, strict=True)
         )
