@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from rlcore.backend.boxes import Shape, pieces
+from rlcore.execution.volumes.mapped import release
 from rlcore.execution.volumes.statistics import chunks_of
 
 _SMALLEST = 256
 """Longest side of a plane, in voxels, at which no coarser level is made."""
 
-_PIECE = 1 << 20
+_PIECE = 1 << 16
 """Number of voxels of a coarser level that are made at a time; more if a single chunk is larger."""
 
 Factors = tuple[int, ...]
@@ -62,6 +63,9 @@ def coarsen(fine: Any, coarse: Any, steps: Factors) -> None:
         )
         means = mean_of(np.asarray(fine[source], np.float32), steps)
         coarse[box.slices((0,) * len(steps))] = np.rint(means) if coarse.dtype.kind == "u" else means
+        # else pages of the whole volume would count as memory of the process
+        release(fine)
+        release(coarse)
 
 
 def mean_of(values: np.ndarray[Any, Any], steps: Factors) -> np.ndarray[Any, Any]:
