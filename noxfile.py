@@ -47,8 +47,9 @@ def tests(session: nox.Session) -> None:
     """Every test, those of the backends too, and the examples in docstrings and docs."""
     install(session, "test")
     # wheels for some machines only, and what has to be compiled: their tests skip without them
-    optics = nox.project.dependency_groups(PROJECT, "optics")
-    for others, environment in ((optics, {}), (("-e", "./backends/reikna[vkfft]"), {"VKFFT_BACKEND": "opencl"})):
+    vkfft = "-e", "./backends/reikna[vkfft]"
+    optics, readers = (nox.project.dependency_groups(PROJECT, group) for group in ("optics", "readers"))
+    for others, environment in ((optics, {}), (readers, {}), (vkfft, {"VKFFT_BACKEND": "opencl"})):
         session.install(*others, env=environment, success_codes=(0, 1, 2))
     examples = ("--doctest-modules", "--doctest-glob=*.md", "--ignore-glob=docs/*.py", "rlcore", "docs")
     # only CI measures coverage, which slows the tests; the floor is in pyproject.toml
@@ -99,12 +100,13 @@ def torch(session: nox.Session) -> None:
 
 @nox.session
 def napari(session: nox.Session) -> None:
-    """The plugin's manifest and its tests, in napari; with a display (xvfb-run) also in a real window."""
+    """The plugin's manifest and its tests, and napari's readers of files; with a display also in a real window."""
     install(session, "test", "napari")
     session.install("-e", ".[napari]")
     session.run("npe2", "validate", "rlcore")
     # libraries that napari's own pytest plugins import warn while pytest starts
-    session.run("pytest", "-W", "ignore::DeprecationWarning", "tests/app/napari", *session.posargs)
+    folders = "tests/app/napari", "tests/app/round_trips"
+    session.run("pytest", "-W", "ignore::DeprecationWarning", *folders, *session.posargs)
 
 
 @nox.session

@@ -161,7 +161,7 @@ class SeriesRun:
         layout, work = self._image.layout, self._work
 
         def real(file: Path) -> Output:
-            return Mapped(file, map_new(file, layout.shape, np.dtype(np.float32)), layout, layout.axes)
+            return Mapped(file, [map_new(file, layout.shape, np.dtype(np.float32))], layout, layout.axes)
 
         remove(work.result)  # of an earlier part of the run, which stopped while it wrote integers
         # both files exist side by side in the end; room for the second is held until then

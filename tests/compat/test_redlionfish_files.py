@@ -80,7 +80,7 @@ def test_sizes_are_converted_to_the_unit_of_x():
 def test_a_name_in_ome_tif_or_a_result_too_large_for_imagej_is_ome(monkeypatch, limit):
     write_ome(X=0.1, Y=0.1, Z=300, ZUnit="nm")
     if limit:
-        monkeypatch.setattr(destination, "_CLASSIC_LIMIT", limit)
+        monkeypatch.setattr(destination, "CLASSIC_LIMIT", limit)
     name = "out.tif" if limit else "out.ome.tif"
     result = rl.doRLDeconvolutionFromFiles("image.ome.tif", "psf.tif", 1, name)
     with tifffile.TiffFile(name) as tif:

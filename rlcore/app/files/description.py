@@ -19,6 +19,8 @@ class Description:
     voxel: Voxel = field(default_factory=Voxel)
     channels: tuple[str, ...] = ()
     """Names of all channels in the file, one each; empty if it names none."""
+    colours: tuple[str, ...] = ()
+    """Colours of all channels in the file, as six hexadecimal digits or empty; empty if it gives none."""
     min_is_white: bool = False
     """True if the smallest values are shown as white."""
     rest: Mapping[str, Any] = field(default_factory=dict)

@@ -19,8 +19,8 @@ from rlcore.execution.durable import reserve
 
 SUFFIXES = (".tif", ".tiff", ".npy", ".zarr")
 DTYPES = ("float32", "uint16")
-_CLASSIC_LIMIT = 4 << 30
-"""Size limit of ImageJ's dialect in bytes: it is classic TIFF, whose offsets have 32 bits."""
+CLASSIC_LIMIT = (4 << 30) - (64 << 20)
+"""Size in bytes from which a TIFF is BigTIFF: offsets of classic TIFF have 32 bits, and metadata need room too."""
 
 
 def check_output(output: Path, inputs: list[Named], *, force: bool, others: tuple[Named, ...] = ()) -> None:
@@ -116,6 +116,6 @@ def dialect_for(output: Path, about: Description, size: int) -> Dialect:
     if name.endswith((".ome.tif", ".ome.tiff")):
         return "ome"
     # a TIFF made of a Zarr keeps most metadata as OME; only OME and plain TIFF are written as BigTIFF
-    if about.dialect == "zarr" or (about.dialect == "imagej" and size >= _CLASSIC_LIMIT):
+    if about.dialect == "zarr" or (about.dialect == "imagej" and size >= CLASSIC_LIMIT):
         return "ome"
     return "plain" if about.dialect == "npy" else about.dialect

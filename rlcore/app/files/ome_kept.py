@@ -59,6 +59,11 @@ def _keep_in(
             _keep_in(child, _local(child), lists)
 
 
+def numbered_alike(pixels: ElementTree.Element, layout: Layout) -> bool:
+    """Returns whether OME's Pixels number planes by the axes of the file, and not by others than the user names."""
+    return all(pixels.get(f"Size{axis}") == str(layout.size_in_file(axis)) for axis in "ZCT")
+
+
 def pick_planes(pixels: ElementTree.Element, layout: Layout) -> None:
     """Removes planes that were not selected, and renumbers the others."""
     for plane in _children(pixels, "Plane"):

@@ -10,9 +10,12 @@ from xml.etree import ElementTree
 import numpy as np
 import tifffile
 
+from rlcore.app.files.channel_colours import in_ome_number
 from rlcore.app.files.description import Description
 from rlcore.app.files.layout import Layout
-from rlcore.app.files.ome_kept import OWN, keep, pick_planes, pick_regions
+from rlcore.app.files.ome_kept import OWN, keep, numbered_alike, pick_planes, pick_regions
+from rlcore.app.files.ome_position import planes_at
+from rlcore.app.files.position import position_of
 from rlcore.app.files.provenance import Provenance
 from rlcore.app.files.tiff_scale import ome_entries
 from rlcore.backend.boxes import Shape
@@ -62,7 +65,7 @@ def ome_xml(about: Description, layout: Layout, axes: str, shape: Shape, dtype: 
     image = _only_image(root, names)
     pixels = image.find(names("Pixels"))
     assert pixels is not None
-    sizes = {letter: pixels.get(f"Size{letter}") for letter in "ZCT"}
+    same = numbered_alike(pixels, layout)
     if source:
         keep(root)
     _set_pixels(pixels, axes, shape, dtype)
@@ -70,7 +73,9 @@ def ome_xml(about: Description, layout: Layout, axes: str, shape: Shape, dtype: 
     pixels.attrib.update(ome_entries(about.voxel))
     if source:
         # axes that the user has named may be others than those that channels and planes are numbered by
-        _pick(root, pixels, names, layout, same=all(sizes[a] == str(layout.size_in_file(a)) for a in "ZCT"))
+        _pick(root, pixels, names, layout, same=same)
+    else:
+        _place(pixels, names, about, layout)
     # the schema fixes the order of children: Channel, then TiffData, then Plane
     pixels.insert(len(pixels.findall(names("Channel"))), _tiff_data(names, axes, shape))
     _describe(image, names, provenance.sentence)
@@ -98,6 +103,15 @@ def _new(about: Description, layout: Layout, axes: str, shape: Shape, dtype: str
     xml = tifffile.OmeXml()
     xml.addimage(np.dtype(dtype), shape, (planes, 1, 1, shape[-2], shape[-1], 1), axes=axes, **entries)
     return xml.tostring()
+
+
+def _place(pixels: ElementTree.Element, names: _Names, about: Description, layout: Layout) -> None:
+    """Sets the colours of channels, and adds the positions and times of planes, of an image in another format."""
+    for number, channel in zip(layout.channels, pixels.findall(names("Channel")), strict=False):
+        if number < len(about.colours) and about.colours[number]:
+            channel.set("Color", in_ome_number(about.colours[number]))
+    sizes = {letter: layout.size(letter) for letter in "TCZ"}
+    pixels.extend(planes_at(position_of(about, layout), about.voxel, sizes, names))
 
 
 def _only_image(root: ElementTree.Element, names: _Names) -> ElementTree.Element:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,9 +16,10 @@ from rlcore.app.files.destination import dialect_for
 from rlcore.app.files.durable import sync_tree
 from rlcore.app.files.layout import Layout, Place
 from rlcore.app.files.provenance import Provenance
-from rlcore.app.files.pyramid import level_factors, level_shape
+from rlcore.app.files.pyramid import Factors, coarsen, level_factors, level_shape
 from rlcore.app.files.stamps import metadata_frame, sum_of_bytes
 from rlcore.app.files.tiff_output import create_tiff, open_tiff
+from rlcore.app.files.voxel import Dialect
 from rlcore.backend import Volume
 from rlcore.backend.boxes import Box, Shape, pieces
 from rlcore.errors import InputError
@@ -29,7 +32,7 @@ from rlcore.planner import Plan
 _PIECE = 1 << 20
 """Number of voxels converted at a time; more if a single chunk is larger."""
 
-_HEADER, _PAGE = 1 << 16, 1 << 9
+_HEADER, _PAGE = 1 << 16, 1 << 10
 """Bytes of a file beside its voxels, without metadata of the image, and of the entries of each plane of a TIFF."""
 
 
@@ -49,8 +52,8 @@ class Output(Protocol):
         ...
 
     def frame(self) -> list[int]:
-        """Returns what `frame_intact` compares: of a file its size, where its voxels begin and end, and a checksum of
-        all beside them; of a folder a checksum of its arrays' metadata.
+        """Returns what `frame_intact` compares: of a file its size, where the voxels of each level begin and end, and
+        a checksum of all beside them; of a folder a checksum of its arrays' metadata.
         """
         ...
 
@@ -82,13 +85,30 @@ class Target:
 
         A header is counted generously.
         """
-        if dialect_for(self.output, self.about, self.size) != "zarr":
-            planes = math.prod(self.layout.shape[:-2])
-            # metadata of the image are kept, and may become longer as they are written
-            return self.size + _HEADER + planes * _PAGE + 2 * len(repr(self.about.rest))
         volume = self.layout.volume_shape
-        levels = level_factors(volume, [self.about.voxel.sizes.get(axis) for axis in "ZYX"[-len(volume) :]])
-        return self.size * sum(math.prod(level_shape(volume, each)) for each in levels) // math.prod(volume)
+        levels = sum(math.prod(level_shape(volume, each)) for each in self.levels)
+        voxels = self.size * levels // math.prod(volume)
+        if self.dialect == "zarr":
+            return voxels
+        planes = math.prod(self.layout.shape[:-2]) * len(self.levels)
+        # metadata of the image are kept, and may become longer as they are written
+        return voxels + _HEADER + planes * _PAGE + 2 * len(repr(self.about.rest))
+
+    @property
+    def dialect(self) -> Dialect:
+        """Format of the result."""
+        return dialect_for(self.output, self.about, self.size)
+
+    @property
+    def levels(self) -> list[Factors]:
+        """Downsampling factors of each level, beginning with the result itself."""
+        volume, voxel = self.layout.volume_shape, self.about.voxel
+        axes = "ZYX"[-len(volume) :]
+        if self.dialect == "zarr":
+            one_unit = len({voxel.units.get(axis) for axis in axes}) == 1
+            return level_factors(volume, [voxel.sizes.get(axis) if one_unit else voxel.metres(axis) for axis in axes])
+        # a plane of OME-TIFF has coarser planes, and no coarser stacks
+        return level_factors(volume, [None] * len(axes)) if self.dialect == "ome" else [(1,) * len(axes)]
 
     def with_step(self, step: float) -> Target:
         """Returns the target with the value of one step of its integers in its provenance."""
@@ -102,7 +122,7 @@ class Target:
         InputError
             If the file cannot be created.
         """
-        dialect = dialect_for(self.output, self.about, self.size)
+        dialect = self.dialect
         try:
             if dialect == "zarr":
                 from rlcore.app.files.zarr_output import ZarrOutput
@@ -111,7 +131,7 @@ class Target:
             if dialect == "npy":
                 shape = self.layout.shape
                 array: Volume = np.lib.format.open_memmap(path, mode="w+", dtype=self.dtype, shape=shape)
-                output = Mapped(path, array, self.layout, self.layout.axes)
+                output = Mapped(path, [array], self.layout, self.layout.axes)
             else:
                 output = Mapped(path, *create_tiff(path, self, dialect))
             # writing to a mapped file on a full disk kills the process by SIGBUS; reserving fails cleanly
@@ -122,13 +142,13 @@ class Target:
 
     def reopen(self, path: Path) -> Output:
         """Reopens a file that an earlier run has created."""
-        dialect = dialect_for(self.output, self.about, self.size)
+        dialect = self.dialect
         if dialect == "zarr":
             from rlcore.app.files.zarr_output import ZarrOutput
 
             return ZarrOutput.reopen(path, self)
         if dialect == "npy":
-            return Mapped(path, np.lib.format.open_memmap(path, mode="r+"), self.layout, self.layout.axes)
+            return Mapped(path, [np.lib.format.open_memmap(path, mode="r+")], self.layout, self.layout.axes)
         return Mapped(path, *open_tiff(path, self, dialect))
 
 
@@ -137,28 +157,38 @@ class Mapped:
     """An output file that is mapped to memory."""
 
     path: Path
-    array: Volume
+    levels: list[Volume]
+    """The voxels, followed by their coarser levels."""
     layout: Layout
     axes: str
 
     def volume(self, place: Place) -> Volume:
-        volume: Volume = self.array[self.layout.in_result(place, self.axes)]
-        return volume
+        return self._levels(place)[0]
+
+    def _levels(self, place: Place) -> list[Volume]:
+        index = self.layout.in_result(place, self.axes)
+        return [level[index] for level in self.levels]
 
     def finish(self, place: Place) -> None:
-        if isinstance(self.array, np.memmap):
-            self.array.flush()
+        levels = self._levels(place)
+        for fine, coarse in itertools.pairwise(levels):
+            coarsen(fine, coarse, tuple(-(-n // m) for n, m in zip(fine.shape, coarse.shape, strict=True)))
+        for array in self.levels:
+            if isinstance(array, np.memmap):
+                array.flush()
         # the system keeps the length of a file and its place on the disk, too, in its cache
         sync_tree(self.path)
-        release(self.array)  # else pages of all volumes written so far count as memory of the process
+        for array in self.levels:
+            release(array)  # else pages of all volumes written so far count as memory of the process
 
     def checksum(self, place: Place) -> int:
-        volume = self.volume(place)
-        return checksum_of(volume, Box((0,) * volume.ndim, volume.shape))
+        sums = [checksum_of(volume, Box((0,) * volume.ndim, volume.shape)) for volume in self._levels(place)]
+        return sums[0] if len(sums) == 1 else zlib.crc32(repr(sums).encode())
 
     def frame(self) -> list[int]:
-        first = int(self.array.offset) if isinstance(self.array, np.memmap) else 0
-        return _frame(self.path, first, first + self.array.nbytes)
+        firsts = [int(array.offset) if isinstance(array, np.memmap) else 0 for array in self.levels]
+        spans = [(first, first + array.nbytes) for first, array in zip(firsts, self.levels, strict=True)]
+        return _frame(self.path, [end for span in spans for end in span])
 
     def close(self) -> None:
         """Does nothing: every volume is on disk already."""
@@ -174,13 +204,16 @@ def frame_intact(path: Path, frame: list[int]) -> bool:
     """
     if path.is_dir():
         return metadata_frame(path) == frame
-    _, first, stop, _ = frame
-    return _frame(path, first, stop) == frame
+    _, *ends, _ = frame
+    return _frame(path, ends) == frame
 
 
-def _frame(path: Path, first: int, stop: int) -> list[int]:
-    size = path.stat().st_size
-    return [size, first, stop, sum_of_bytes(path, stop, size, sum_of_bytes(path, 0, first))]
+def _frame(path: Path, ends: list[int]) -> list[int]:
+    """Returns the size of a file, the beginning and end of each span of voxels, and a checksum of all beside them."""
+    size, checksum = path.stat().st_size, 0
+    for start, stop in zip([0, *ends[1::2]], [*ends[::2], size], strict=True):
+        checksum = sum_of_bytes(path, start, stop, checksum)
+    return [size, *ends, checksum]
 
 
 def step_of(volumes: Output, places: list[Place], dtype: str) -> float:

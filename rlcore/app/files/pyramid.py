@@ -8,9 +8,14 @@ from typing import Any
 import numpy as np
 
 from rlcore.backend.boxes import Shape, pieces
+from rlcore.execution.volumes.mapped import release
+from rlcore.execution.volumes.statistics import chunks_of
 
 _SMALLEST = 256
 """Longest side of a plane, in voxels, at which no coarser level is made."""
+
+_PIECE = 1 << 16
+"""Number of voxels of a coarser level that are made at a time; more if a single chunk is larger."""
 
 Factors = tuple[int, ...]
 
@@ -51,13 +56,16 @@ def level_shape(shape: Shape, factors: Factors) -> Shape:
 
 
 def coarsen(fine: Any, coarse: Any, steps: Factors) -> None:
-    """Fills a level from the level before, one chunk at a time, so that memory stays small."""
-    for box in pieces(tuple(coarse.shape), tuple(coarse.chunks), 1):
+    """Fills a level from the level before, piece by piece, so that memory stays small."""
+    for box in pieces(tuple(coarse.shape), chunks_of(coarse), _PIECE):
         source = tuple(
             slice(a * s, min(b * s, n)) for a, b, s, n in zip(box.start, box.stop, steps, fine.shape, strict=True)
         )
         means = mean_of(np.asarray(fine[source], np.float32), steps)
         coarse[box.slices((0,) * len(steps))] = np.rint(means) if coarse.dtype.kind == "u" else means
+        # else pages of the whole volume would count as memory of the process
+        release(fine)
+        release(coarse)
 
 
 def mean_of(values: np.ndarray[Any, Any], steps: Factors) -> np.ndarray[Any, Any]:

@@ -8,16 +8,19 @@ from xml.etree import ElementTree
 
 import tifffile
 
+from rlcore.app.files.channel_colours import colours_of_channels, of_ome_number, of_table
 from rlcore.app.files.description import Description, names_of_channels
 from rlcore.app.files.layout import Pick
 from rlcore.app.files.tiff_scale import read_voxel
+from rlcore.app.files.vendor_scale import positive
 from rlcore.app.files.voxel import Dialect, Voxel
 from rlcore.app.files.voxel_values import look_up_table
 from rlcore.errors import caution
 from rlcore.execution.volumes.image import ImageWarning
 
 IMAGEJ_KEPT = ("Info", "Labels", "LUTs", "mode", "loop", "xorigin", "yorigin", "zorigin", "ROI", "Overlays")
-"""ImageJ's entries that are kept; scale, interval and numbers of planes are made anew."""
+"""ImageJ's entries that are kept, with a spacing below 0, whose sign is the direction of z; scale, interval and numbers
+of planes are made anew."""
 
 
 def describe(
@@ -37,7 +40,7 @@ def describe(
         The file's role and name in messages.
     """
     dialect: Dialect = "ome" if xml is not None else "imagej" if tif.is_imagej else "plain"
-    said, names = _SAID[dialect](tif, series, xml)
+    said, names, colours = _SAID[dialect](tif, series, xml)
     page = series.keyframe
     axes = pick.axes.upper() if pick.axes and len(pick.axes) == len(series.axes) else series.axes
     letter = "C" if "C" in axes or "S" not in axes else "S"
@@ -46,6 +49,7 @@ def describe(
         dialect=dialect,
         voxel=_voxel(tif, dialect, file),
         channels=names_of_channels(names, size),
+        colours=colours_of_channels(colours, size),
         min_is_white=page.photometric == tifffile.PHOTOMETRIC.MINISWHITE,
         rest=said,
     )
@@ -60,8 +64,8 @@ def _voxel(tif: tifffile.TiffFile, dialect: Dialect, file: str) -> Voxel:
         return Voxel()
 
 
-Said = tuple[dict[str, Any], list[object]]
-"""Entries of a dialect, and the names of channels."""
+Said = tuple[dict[str, Any], list[object], list[str]]
+"""Entries of a dialect, and names and colours of channels."""
 
 
 def _of_ome(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, xml: str | None) -> Said:
@@ -69,7 +73,8 @@ def _of_ome(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, xml: str | 
     elements = ElementTree.fromstring(xml or "").iter()
     pixels = next(element for element in elements if element.tag.rpartition("}")[2] == "Pixels")
     channels = [child for child in pixels if child.tag.rpartition("}")[2] == "Channel"]
-    return {"xml": xml}, [channel.get("Name") for channel in channels]
+    colours = [of_ome_number(channel.get("Color")) for channel in channels]
+    return {"xml": xml}, [channel.get("Name") for channel in channels], colours
 
 
 def _of_imagej(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, xml: str | None) -> Said:
@@ -77,7 +82,11 @@ def _of_imagej(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, xml: str
     kept = {key: entries[key] for key in IMAGEJ_KEPT if key in entries}
     if "LUTs" not in kept and (tables := look_up_table(series.keyframe)):
         kept["LUTs"] = tables
-    return kept, _channels_of_labels(entries.get("Labels"), series)
+    spacing = entries.get("spacing")
+    if str(spacing).startswith("-") and (size := positive(spacing)):
+        kept["spacing"] = -size
+    colours = [of_table(table) for table in kept.get("LUTs", ())]
+    return kept, _channels_of_labels(entries.get("Labels"), series), colours
 
 
 def _channels_of_labels(labels: Any, series: tifffile.TiffPageSeries) -> list[object]:
@@ -96,7 +105,7 @@ def _of_shaped(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, xml: str
         entries.pop(made, None)
     if not entries and (text := tif.pages.first.description) and not tif.is_shaped:
         entries = {"description": text}
-    return entries, list(names) if isinstance(names, list) else []
+    return entries, list(names) if isinstance(names, list) else [], []
 
 
 _SAID: dict[Dialect, Callable[[tifffile.TiffFile, tifffile.TiffPageSeries, str | None], Said]] = {

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tifffile
 
+from rlcore.app.files import destination
 from rlcore.app.files.layout import Layout, Place
 from rlcore.app.files.ome_xml import ome_xml
+from rlcore.app.files.pyramid import level_shape
 from rlcore.app.files.tiff_scale import imagej_entries, resolution, shaped_entries
 from rlcore.app.files.voxel import Dialect
-from rlcore.backend import Volume
+from rlcore.backend import Shape, Volume
 
 if TYPE_CHECKING:
     from rlcore.app.files.output import Target
@@ -26,32 +28,48 @@ _EARLIER, _OF_IMAGE = re.compile("^rlcore: ", re.MULTILINE), "rlcore of the imag
 """Beginnings of a line with the provenance of a result, and of its image if that is a result too."""
 
 
-def create_tiff(path: Path, target: Target, dialect: Dialect) -> tuple[Volume, Layout, str]:
-    """Creates a TIFF of zeros mapped to memory, and returns it with its layout and axes."""
+def create_tiff(path: Path, target: Target, dialect: Dialect) -> tuple[list[Volume], Layout, str]:
+    """Creates a TIFF of zeros mapped to memory, and returns its levels with its layout and axes."""
     layout, axes = target.layout, _axes(target.layout, dialect)
-    shape = tuple(layout.size(letter) for letter in axes)
+    shapes = _shapes(target, axes)
     # values are those of the image, so that they are shown likewise
     photometric = "miniswhite" if target.about.min_is_white else "minisblack"
-    arguments: dict[str, Any] = {"photometric": photometric, **resolution(target.about.voxel, dialect)}
+    arguments: dict[str, Any] = {"photometric": photometric, "dtype": np.dtype(target.dtype), "returnoffset": True}
+    first: dict[str, Any] = {**resolution(target.about.voxel, dialect), "subifds": len(shapes) - 1}
     if dialect == "ome":
-        xml = ome_xml(target.about, layout, axes, shape, target.dtype, target.provenance)
+        xml = ome_xml(target.about, layout, axes, shapes[0], target.dtype, target.provenance)
         # metadata=None keeps tifffile from writing a description of its own after ours
-        arguments |= {"description": xml, "metadata": None}
+        first |= {"description": xml, "metadata": None}
     else:
         entries = _imagej(target, axes) if dialect == "imagej" else _shaped(target)
-        arguments |= {"imagej": dialect == "imagej", "metadata": {"axes": axes, **entries}}
-    array = tifffile.memmap(path, shape=shape, dtype=np.dtype(target.dtype), **arguments)
-    return array, layout, axes
+        first |= {"metadata": {"axes": axes, **entries}}
+    big = dialect != "imagej" and target.disk >= destination.CLASSIC_LIMIT
+    with tifffile.TiffWriter(path, bigtiff=big, imagej=dialect == "imagej", ome=False) as tif:
+        coarser: dict[str, Any] = {"subfiletype": 1, "metadata": None}
+        spans = [tif.write(shape=shape, **arguments, **(coarser if n else first)) for n, shape in enumerate(shapes)]
+    # the place of voxels is known wherever they are in one piece, as those without compression are
+    return _mapped(path, target, [span[0] for span in spans if span], shapes), layout, axes
 
 
-def open_tiff(path: Path, target: Target, dialect: Dialect) -> tuple[Volume, Layout, str]:
-    """Maps a TIFF made by `create_tiff`, and returns it with its layout and axes."""
+def open_tiff(path: Path, target: Target, dialect: Dialect) -> tuple[list[Volume], Layout, str]:
+    """Maps a TIFF made by `create_tiff`, and returns its levels with its layout and axes."""
     axes = _axes(target.layout, dialect)
-    # shape and type are known from the target; only the offset of the voxels is in the file
+    # shapes and type are known from the target; only the offsets of the voxels are in the file
     with tifffile.TiffFile(path) as tif:
-        offset = tif.pages.first.dataoffsets[0]
-    shape = tuple(target.layout.size(letter) for letter in axes)
-    return np.memmap(path, np.dtype(target.dtype), "r+", offset, shape), target.layout, axes
+        first = tif.pages.first
+        offsets = [page.dataoffsets[0] for page in (first, *(first.pages or ()))]
+    return _mapped(path, target, offsets, _shapes(target, axes)), target.layout, axes
+
+
+def _shapes(target: Target, axes: str) -> list[Shape]:
+    """Returns the shape of each level; all levels have as many planes."""
+    whole = tuple(target.layout.size(letter) for letter in axes)
+    return [(*whole[:-2], *level_shape(whole[-2:], factors[-2:])) for factors in target.levels]
+
+
+def _mapped(path: Path, target: Target, offsets: list[int], shapes: list[Shape]) -> list[Volume]:
+    dtype = np.dtype(target.dtype)
+    return [np.memmap(path, dtype, "r+", at, shape) for at, shape in zip(offsets, shapes, strict=True)]
 
 
 def _axes(layout: Layout, dialect: Dialect) -> str:
@@ -79,7 +97,10 @@ def _imagej(target: Target, axes: str) -> dict[str, Any]:
     info = f"{said}{target.provenance.sentence}\nrlcore: {json.dumps(target.provenance.to_dict())}"
     # one unit is written for all axes; those of y and z would be wrong of it
     rest = {key: value for key, value in rest.items() if key not in ("yunit", "zunit")}
-    return {**rest, **imagej_entries(about.voxel, axes), "Info": info}
+    scale = imagej_entries(about.voxel, axes)
+    if "spacing" in scale and rest.get("spacing", 0) < 0:
+        scale["spacing"] *= -1
+    return {**rest, **scale, "Info": info}
 
 
 def _planes(layout: Layout, channels: tuple[int, ...]) -> list[Place]:

@@ -81,9 +81,14 @@ def _of_tags(tif: tifffile.TiffFile) -> Voxel:
     unit = _unit_of_tags(tif) or other
     sizes = _resolution(tif) if unit else {}
     units = dict.fromkeys(sizes, unit)
+    if metres(other):  # the tags know no other units than those of print
+        across = Voxel(sizes, units).expressed(dict.fromkeys(sizes, other))
+        sizes, units = across.sizes, across.units
     # the tags know no depth; tifffile's JSON takes entries that are named as ImageJ's
     if other and (spacing := positive(shaped.get("spacing"))):
         sizes["Z"], units["Z"] = spacing, other
+    if interval := positive(shaped.get("finterval")):
+        sizes["T"], units["T"] = interval, canonical(str(shaped.get("tunit", "s")))
     return Voxel(sizes, units)
 
 
@@ -122,11 +127,15 @@ def imagej_entries(voxel: Voxel, axes: str) -> dict[str, Any]:
     if unit := voxel.units.get("X"):
         # ImageJ's text is ASCII, and it reads "micron" as µm
         entries["unit"] = "micron" if unit == "µm" else unit
-    if "T" in voxel.sizes:
-        entries["finterval"] = voxel.sizes["T"]
-        if (unit := voxel.units.get("T", "s")) != "s":
-            entries["tunit"] = unit
-    return entries
+    return {**entries, **_interval_entries(voxel)}
+
+
+def _interval_entries(voxel: Voxel) -> dict[str, Any]:
+    """Returns ImageJ's entries for the time step, which count in seconds unless they say otherwise."""
+    if "T" not in voxel.sizes:
+        return {}
+    unit = voxel.units.get("T", "s")
+    return {"finterval": voxel.sizes["T"], **({"tunit": unit} if unit != "s" else {})}
 
 
 def resolution(voxel: Voxel, dialect: Dialect) -> dict[str, Any]:
@@ -146,9 +155,12 @@ def resolution(voxel: Voxel, dialect: Dialect) -> dict[str, Any]:
 
 
 def shaped_entries(voxel: Voxel) -> dict[str, Any]:
-    """Returns entries of a plain TIFF's text for the distance of planes, which no tag can hold."""
-    unit = voxel.units.get("Z")
-    return {"spacing": voxel.sizes["Z"], "unit": unit} if unit and "Z" in voxel.sizes else {}
+    """Returns entries of a plain TIFF's text, for what no tag can hold: distance of planes, unit, time step."""
+    entries = _interval_entries(voxel)
+    if "Z" in voxel.sizes and voxel.units.get("Z"):
+        return {"spacing": voxel.sizes["Z"], "unit": voxel.units["Z"], **entries}
+    unit = voxel.units.get("X", "")
+    return {"unit": unit, **entries} if metres(unit) else entries
 
 
 def _of_imagej_kind(voxel: Voxel) -> Voxel:

@@ -20,16 +20,18 @@ _OTHER_LENGTHS = {
 _LENGTHS = {f"{sign}m": (f"{prefix}meter", size) for prefix, (sign, size) in _PREFIXES.items()} | _OTHER_LENGTHS
 """Name, and size in metres, of every unit of length in the OME schema, by its symbol."""
 
-_TIMES = {f"{sign}s": f"{prefix}second" for prefix, (sign, _) in _PREFIXES.items()} | {
-    "min": "minute", "h": "hour", "d": "day",
+_TIMES = {f"{sign}s": (f"{prefix}second", size) for prefix, (sign, size) in _PREFIXES.items()} | {
+    "min": ("minute", 60.0), "h": ("hour", 3600.0), "d": ("day", 86400.0),
 }  # fmt: skip
+"""Name, and size in seconds, of every unit of time in the OME schema, by its symbol."""
+
 _NOT_IN_ZARR = {"dam", "das", "thou", "li", "pt", "ua", "ly"}
 """Units of the OME schema without a name in OME-Zarr."""
 
 _WITHOUT_SIZE = {"pixel", "reference frame"}
 """What the OME schema takes for units of length, though they are not any."""
 
-_NAMES = {name: sign for sign, (name, _) in _LENGTHS.items()} | {name: sign for sign, name in _TIMES.items()}
+_NAMES = {name: sign for sign, (name, _) in _LENGTHS.items()} | {name: sign for sign, (name, _) in _TIMES.items()}
 _SPELLINGS = {
     **_NAMES,
     "micron": "µm", "mikron": "µm", "um": "µm", "µ": "µm", "mu": "µm", "mikrometer": "µm", "us": "µs",
@@ -60,11 +62,22 @@ def metres(unit: str) -> float | None:
     return _LENGTHS[unit][1] if unit in _LENGTHS else None
 
 
+def converted(value: float, unit: str, wanted: str) -> float | None:
+    """Returns a length or a time in another unit, both given by their canonical symbols; None if that cannot be."""
+    if unit == wanted:
+        return value
+    for known in (_LENGTHS, _TIMES):
+        if unit in known and wanted in known:
+            # to fifteen digits, so that 7 µm are 7000 nm, not 6999.999999999999
+            return float(f"{value * (known[unit][1] / known[wanted][1]):.15g}")
+    return None
+
+
 def in_zarr(unit: str) -> str:
     """Returns OME-Zarr's name of a unit; units without one are returned unchanged."""
     if unit in _NOT_IN_ZARR:
         return unit
-    return _LENGTHS[unit][0] if unit in _LENGTHS else _TIMES.get(unit, unit)
+    return (_LENGTHS | _TIMES)[unit][0] if unit in _LENGTHS or unit in _TIMES else unit
 
 
 def has_zarr_name(unit: str) -> bool:

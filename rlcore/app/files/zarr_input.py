@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from rlcore.app.files.boundary import reading
+from rlcore.app.files.channel_colours import colours_of_channels, of_hex
 from rlcore.app.files.description import Description, names_of_channels
 from rlcore.app.files.layout import Index, Layout, Pick, lay_out
 from rlcore.app.files.units import canonical
 from rlcore.app.files.volume_in_array import VolumeInArray
 from rlcore.app.files.voxel import Voxel
 from rlcore.app.files.zarr_placement import letter_of, placement
-from rlcore.app.files.zarr_slips import checked_image
+from rlcore.app.files.zarr_slips import checked_image, shown_channels
 from rlcore.errors import InputError
 
 _KINDS = {
@@ -116,10 +117,13 @@ def read_zarr(path: Path, file: str, pick: Pick) -> tuple[Description, Layout, n
     axes = "".join(letter_of(axis) for axis in described["axes"])
     if len(axes) != array.ndim:
         raise InputError(f"{file} has {array.ndim} axes and names {len(axes)}; its metadata are wrong")
+    size = array.shape[axes.index("C")] if "C" in axes else 1
+    shown = shown_channels(attributes.get("ome", attributes).get("omero"))
     about = Description(
         dialect="zarr",
         voxel=_voxel(described, axes, file),
-        channels=_channels(image, array.shape[axes.index("C")] if "C" in axes else 1),
+        channels=_channels(image, size),
+        colours=colours_of_channels([of_hex(channel.get("color", "")) for channel in shown], size),
         rest={"attributes": attributes},
     )
     layout = lay_out(file, axes, array.shape, pick, about.channels)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import TYPE_CHECKING, Any
 
+from rlcore.app.files.position import Position, position_of
 from rlcore.app.files.pyramid import Factors
 from rlcore.app.files.units import has_zarr_name, in_zarr
 from rlcore.app.files.voxel import Voxel
 from rlcore.app.files.zarr_input import libraries
-from rlcore.app.files.zarr_placement import Placement, placement
+from rlcore.app.files.zarr_placement import multiscale_of
 from rlcore.app.files.zarr_slips import shown_channels
 
 if TYPE_CHECKING:
@@ -42,16 +42,13 @@ def image_metadata(target: Target, axes: str, levels: list[Factors], ceilings: l
     _, yaozarrs = libraries()
     source = dict(target.about.rest.get("attributes", {})) if target.about.dialect == "zarr" else {}
     before = source.get("ome", source)  # version 0.4 has no "ome"
-    placed = placement(_multiscale(before))
-    if math.isfinite(placed.scale.get("T", math.nan)):
-        # time points before the first that was picked are not in the result
-        placed.translation["T"] += target.layout.times[0] * placed.scale["T"]
-    # a position counts in the unit of its scale, so that of an OME-Zarr is kept
-    voxel = target.about.voxel if target.about.dialect == "zarr" else _in_zarr_units(target.about.voxel)
+    stated = target.about.voxel
+    voxel = stated if target.about.dialect == "zarr" else _in_zarr_units(stated)
+    position = position_of(target.about, target.layout).expressed(stated.units, voxel.units)
     multiscale = {
-        **{key: value for key, value in _multiscale(before).items() if key == "name"},
+        **{key: value for key, value in multiscale_of(source).items() if key == "name"},
         "axes": [_axis(letter, voxel.units.get(letter, "")) for letter in axes],
-        "datasets": [_dataset(number, axes, factors, voxel, placed) for number, factors in enumerate(levels)],
+        "datasets": [_dataset(number, axes, factors, voxel, position) for number, factors in enumerate(levels)],
         "type": "mean",
         "metadata": {"description": "levels are means of neighbouring voxels of the level before"},
     }
@@ -66,14 +63,14 @@ def image_metadata(target: Target, axes: str, levels: list[Factors], ceilings: l
 
 
 def _in_zarr_units(voxel: Voxel) -> Voxel:
-    """Returns the scale with lengths in micrometres where OME-Zarr has no name of their unit."""
+    """Returns the scale with lengths in micrometres where OME-Zarr has no name of their unit.
+
+    What is no unit of length, such as a pixel, is left out.
+    """
     unnamed = [axis for axis in "ZYX" if voxel.metres(axis) and not has_zarr_name(voxel.units[axis])]
-    return voxel.expressed(dict.fromkeys(unnamed, "µm"))
-
-
-def _multiscale(before: dict[str, Any]) -> dict[str, Any]:
-    scales: dict[str, Any] = dict((before.get("multiscales") or [{}])[0])
-    return scales
+    named = voxel.expressed(dict.fromkeys(unnamed, "µm"))
+    units = {axis: unit for axis, unit in named.units.items() if axis == "T" or named.metres(axis)}
+    return Voxel(named.sizes, units, named.doubt)
 
 
 def _axis(letter: str, unit: str) -> dict[str, str]:
@@ -81,11 +78,11 @@ def _axis(letter: str, unit: str) -> dict[str, str]:
     return {"name": letter.lower(), "type": _KINDS.get(letter, "space"), **said}
 
 
-def _dataset(number: int, axes: str, factors: Factors, voxel: Voxel, before: Placement) -> dict[str, Any]:
+def _dataset(number: int, axes: str, factors: Factors, voxel: Voxel, position: Position) -> dict[str, Any]:
     """Returns the scale of a level, and the position of its first voxel: the mean position of those it averages."""
     # the image's axes keep their directions, whatever length of voxels the user gave
-    steps = [math.copysign(voxel.sizes.get(letter, 1.0), before.scale.get(letter, 1.0)) for letter in axes]
-    origin = [before.translation.get(letter, 0.0) for letter in axes]
+    steps = [(-1 if letter in position.backwards else 1) * voxel.sizes.get(letter, 1.0) for letter in axes]
+    origin = [position.at.get(letter, 0.0) for letter in axes]
     at = [o + (f - 1) / 2 * s for o, f, s in zip(origin, factors, steps, strict=True)]
     transforms: list[dict[str, Any]] = [
         {"type": "scale", "scale": [f * s for f, s in zip(factors, steps, strict=True)]}
@@ -97,14 +94,17 @@ def _dataset(number: int, axes: str, factors: Factors, voxel: Voxel, before: Pla
 
 def _omero(target: Target, before: dict[str, Any], ceilings: list[float]) -> dict[str, Any]:
     """Returns the display settings of channels: those of the image, except for the range of values."""
-    channels, names = shown_channels(before.get("omero")), target.about.channels
+    channels, names, colours = shown_channels(before.get("omero")), target.about.channels, target.about.colours
     shown = []
     for number, ceiling in enumerate(ceilings):
         source = target.layout.channels[number]
         channel = channels[source] if source < len(channels) else {}
-        channel.pop("label", None)  # of which those that are names are the description's
         colour = _COLOURS[number % len(_COLOURS)] if len(ceilings) > 1 else _COLOURS[0]
-        channel = {"color": colour, "active": True, **channel}
+        if source < len(colours) and colours[source]:
+            colour = colours[source]
+        # names and colours are the description's, of which not all that stand in the file are any
+        channel = {"active": True, **channel, "color": colour}
+        channel.pop("label", None)
         if source < len(names) and names[source]:
             channel["label"] = names[source]
         if target.about.min_is_white:

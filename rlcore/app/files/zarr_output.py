@@ -10,7 +10,7 @@ import numpy as np
 
 from rlcore.app.files.durable import sync_names, sync_tree, write_whole
 from rlcore.app.files.layout import Place
-from rlcore.app.files.pyramid import Factors, coarsen, level_factors, level_shape
+from rlcore.app.files.pyramid import Factors, coarsen, level_shape
 from rlcore.app.files.stamps import files_in, metadata_frame, sum_of_files
 from rlcore.app.files.volume_in_array import VolumeInArray
 from rlcore.app.files.zarr_input import libraries
@@ -34,7 +34,7 @@ class ZarrOutput:
     def __init__(self, path: Path, target: Target, group: Any) -> None:
         self._path, self._target, self._group = path, target, group
         self._axes = "".join(letter for letter in "TCZYX" if letter in target.layout.axes)
-        self._factors = _factors(target)
+        self._factors = target.levels
 
     @classmethod
     def create(cls, path: Path, target: Target) -> ZarrOutput:
@@ -114,11 +114,6 @@ class ZarrOutput:
 
     def _padded_factors(self) -> list[Factors]:
         return [self._whole(factors, {}) for factors in self._factors]
-
-
-def _factors(target: Target) -> list[Factors]:
-    layout, sizes = target.layout, target.about.voxel.sizes
-    return level_factors(layout.volume_shape, [sizes.get(axis) for axis in "ZYX"[-len(layout.volume_shape) :]])
 
 
 def _chunk(plan: Plan, shape: Shape) -> Shape:

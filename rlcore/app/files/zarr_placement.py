@@ -48,6 +48,13 @@ def placement(multiscale: Mapping[str, Any]) -> Placement:
     return Placement(dict(zip(letters, scale, strict=True)), _finite(dict(zip(letters, translation, strict=True))))
 
 
+def multiscale_of(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the first entry of "multiscales" in the attributes of a group; empty if there is none."""
+    said = attributes.get("ome", attributes)  # version 0.4 has no "ome"
+    multiscale: dict[str, Any] = dict((said.get("multiscales") or [{}])[0])
+    return multiscale
+
+
 def _transforms(described: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return described.get("coordinateTransformations") or ()
 
