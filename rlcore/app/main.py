@@ -10,7 +10,7 @@ import click
 from rlcore.algorithm.boundary import BOUNDARIES
 from rlcore.app.command_group import PARTLY, CommandGroup, options, print_json
 from rlcore.app.psf.commands import psf
-from rlcore.app.run_options import backend_options, file_options, how_options, voxel_options
+from rlcore.app.run_options import backend_options, file_options, how_options, image_option, voxel_options
 from rlcore.errors import InputError
 
 PATH = click.Path(path_type=Path)
@@ -130,6 +130,27 @@ def plan(*, image: Path | None, psf: Path | None, shape: tuple[str, str] | None,
         print_json(forecast.to_dict())
     else:
         click.echo("\n".join(forecast.lines()))
+
+
+@main.command()
+@click.argument("file", type=PATH)
+@image_option
+@click.option("--axes", help="Axes of a file that does not name them, as TZYX.")
+@click.option("--voxel", help="Micrometres along z, y, x, as 0.2,0.1,0.1.  [the file's]")
+@click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON on stdout.")
+def info(*, file: Path, which_image: str | None, axes: str | None, voxel: str | None, as_json: bool) -> None:
+    """Show what was understood of FILE: its images, axes, scale, channels and optics, and what is odd.
+
+    Only sampled planes are read. Exit code 0 if FILE could be described, even one that a run would refuse.
+    """
+    from rlcore.app.info.gather import gather
+    from rlcore.app.info.show import lines, to_dict
+
+    facts = gather(file, which_image, axes, voxel)
+    if as_json:
+        print_json(to_dict(facts))
+    else:
+        click.echo("\n".join(lines(facts)))
 
 
 main.add_command(psf)
