@@ -9,6 +9,10 @@ from contextlib import contextmanager
 from rlcore.errors import InputError
 
 
+_OF_PLANES = ("> OME series failed to read", "> OME series is missing")
+"""Messages about planes that are not there: those of the image that is taken are refused, and others do not matter."""
+
+
 class HeldMessages:
     """Messages that tifffile has logged, held back until it is known whether they are worth showing.
 
@@ -30,7 +34,8 @@ class HeldMessages:
         if of_page or message.startswith("tifffile.read_segments"):
             # the part before "> " is the repr of a tifffile object
             self.first = self.first or message.rpartition("> ")[2]
-        self._records.append(record)
+        if not any(text in message for text in _OF_PLANES):
+            self._records.append(record)
         return False
 
     def refuse(self, file: str) -> None:
