@@ -45,7 +45,7 @@ def restored(files, image, *options, name="image.tif", said=""):
 @pytest.mark.parametrize("compression", [None, "zlib"])
 def test_of_several_images_of_an_ome_tiff_the_first_is_taken_and_said(files, compression):
     write(files / "image.tif", IMAGES, ome=True, compression=compression)
-    said = "holds 3 images (0 'Pos0', 1 'Pos1', 2 'Pos2'); 0 'Pos0' is taken, and --image takes another, or all"
+    said = "3 images (0 'Pos0', 1 'Pos1', 2 'Pos2'); 0 'Pos0' is taken, and `rlcore deconvolve --image` takes another"
     restored(files, IMAGES["Pos0"], said=said)
 
 
@@ -146,8 +146,37 @@ def test_thumbnails_in_pages_of_their_own_below_a_page_are_no_images(files):
 def test_a_much_smaller_plane_beside_a_stack_is_taken_for_its_thumbnail_and_said(files, first):
     write(files / "image.tif", {"t": SMALL, "i": IMAGE} if first else {"i": IMAGE, "t": SMALL})
     number = 0 if first else 1
-    said = f"holds a smaller picture ({number}: y 6, x 7, uint16) that is taken for a thumbnail; --image restores it"
+    said = f"holds a smaller picture ({number}: y 6, x 7, uint16) that is taken for a thumbnail; `rlcore deconvolve"
     restored(files, IMAGE, said=said)
+
+
+def test_a_plane_at_half_the_size_of_another_is_taken_for_its_thumbnail_and_said(files):
+    tifffile.imwrite(files / "psf.tif", PSF.sum(0))
+    plane = IMAGE[4]
+    for images in ({"a": plane, "b": plane[::2, ::2]}, {"b": plane[::2, ::2], "a": plane}):
+        write(files / "image.tif", images, ome=True)
+        result = run(files, "--force")
+        assert "'b': y 12, x 13, uint16) that is taken for a thumbnail" in result.stderr
+        assert tifffile.imread(files / "out.tif").shape == plane.shape
+    write(files / "image.tif", {"b": plane[::2], "a": plane}, ome=True)
+    assert "holds 2 images" in run(files, "--force").stderr
+
+
+def test_label_and_macro_of_a_slide_scanner_are_no_images(files):
+    tifffile.imwrite(files / "psf.tif", PSF.sum(0))
+    about = "Aperio Image Library v12.0.0\r\n26x24 [0,0 26x24] (16x16)|AppMag = 20"
+    with tifffile.TiffWriter(files / "image.svs") as writer:
+        for plane, said, how in (
+            (IMAGE[4], about, {"tile": (16, 16)}),
+            (IMAGE[4, ::4, ::4], "Aperio Image Library v12.0.0\r\n26x24 -> 6x7", {}),
+            (SMALL + 1, "Aperio Image Library v12.0.0\r\nlabel 7x6", {"subfiletype": 1}),
+            (SMALL + 2, "Aperio Image Library v12.0.0\r\nmacro 7x6", {"subfiletype": 9}),
+        ):
+            writer.write(plane, description=said, photometric="minisblack", metadata=None, **how)
+    result = run(files, image="image.svs")
+    assert result.exit_code == 0, result.output
+    assert "holds" not in result.stderr
+    assert tifffile.imread(files / "out.tif").shape == IMAGE[4].shape
 
 
 def test_a_smaller_stack_is_an_image(files):

@@ -69,7 +69,7 @@ def restored(files, image, *options, said="", name="image.zarr"):
 
 def test_of_a_plate_one_field_is_taken_and_said_and_another_is_picked_by_path_or_number(files):
     plate(files / "image.zarr")
-    said = "holds 4 images (0 'A/1/0', 1 'A/1/1', 2 'A/2/0', 3 'A/2/1'); 0 'A/1/0' is taken, and --image takes another"
+    said = "holds 4 images (0 'A/1/0', 1 'A/1/1', 2 'A/2/0', 3 'A/2/1'); 0 'A/1/0' is taken, and `rlcore"
     restored(files, FIRST, said=said)
     restored(files, SECOND, "--image", "A/2/1")
     restored(files, SECOND, "--image", 3)

@@ -123,13 +123,12 @@ def choose_image(file: str, entries: Sequence[ImageEntry], pick: Pick) -> ImageE
         said = f"{file} holds {len(full)} images ({listed(full)})"
         if pick.sole:
             raise InputError(f"{said}; save the one you want as a file")
-        caution(f"{said}; {full[0]} is taken, and --image takes another, or all", ImagesWarning)
+        caution(f"{said}; {full[0]} is taken, and `rlcore deconvolve --image` takes another, or all", ImagesWarning)
     elif guessed := [entry for entry in entries if entry.guessed]:
-        caution(
-            f"{file} holds a smaller picture ({listed(guessed)}: {guessed[0].described}) that is taken for a "
-            "thumbnail; --image restores it",
-            ImagesWarning,
+        said = (
+            f"{file} holds a smaller picture ({listed(guessed)}: {guessed[0].described}) that is taken for a thumbnail"
         )
+        caution(f"{said}{'' if pick.sole else '; `rlcore deconvolve --image` takes it'}", ImagesWarning)
     return full[0]
 
 

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 from rlcore.errors import InputError
 
-
 _OF_PLANES = ("> OME series failed to read", "> OME series is missing")
 """Messages about planes that are not there: those of the image that is taken are refused, and others do not matter."""
 

@@ -101,7 +101,7 @@ def test_images_are_listed_with_the_one_that_would_be_taken(tmp_path):
         "2 'Pos1', z 10, y 24, x 26, uint16",
         "3 'Pos2', z 10, y 24, x 26, uint16",
     ]
-    assert any("--image takes another, or all" in line for line in odd(tmp_path / "a.tif"))
+    assert any("`rlcore deconvolve --image` takes another, or all" in line for line in odd(tmp_path / "a.tif"))
     assert "3 'Pos2', z 10, y 24, x 26, uint16, taken" in info(tmp_path / "a.tif", "--image", "Pos2")
 
 
