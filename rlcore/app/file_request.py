@@ -64,6 +64,8 @@ class FileRequest:
     force_unlock: bool = False
     checkpoint: Path | None = None
     report: Path | None = None
+    which_image: str | int | None = None
+    """Number or name of an image in a file that holds several; None for the first that is no thumbnail."""
     channel: str | int | None = None
     time: str | int | None = None
     axes: str | None = None
@@ -83,8 +85,8 @@ class FileRequest:
 
     @property
     def pick(self) -> Pick:
-        """Selection of channels and time points."""
-        return Pick(self.channel, self.time, self.axes)
+        """Selection of the image, its channels and time points."""
+        return Pick(self.channel, self.time, self.axes, self.which_image)
 
     def open_image(self, decode: Decoder) -> Opened:
         """Opens the image, with the scale that is given or believed; warns of one that is not."""

@@ -10,7 +10,7 @@ import click
 from rlcore.algorithm.boundary import BOUNDARIES
 from rlcore.app.command_group import PARTLY, CommandGroup, options, print_json
 from rlcore.app.psf.commands import psf
-from rlcore.app.run_options import backend_options, file_options, how_options, voxel_options
+from rlcore.app.run_options import backend_options, file_options, how_options, image_option, voxel_options
 from rlcore.errors import InputError
 
 PATH = click.Path(path_type=Path)
@@ -68,37 +68,46 @@ def deconvolve(*, report: Path | None, as_json: bool, quiet: bool, **options: An
     Both are TIFF (plain, ImageJ, OME, BigTIFF), OME-Zarr or .npy. Every time point and channel is restored, with one
     PSF for all or one per channel by --psf; --psf auto computes them from the microscope in IMAGE's metadata. Axes,
     scale, channels and other metadata are kept. The output appears only when it is complete.
+
+    With --image all every image of IMAGE but thumbnails is restored into a file of its own, with the image's number
+    before the ending: -o out.ome.tif writes out-0.ome.tif, out-1.ome.tif and so on; --checkpoint and --report likewise.
     """
     from rlcore.app.bad_volumes import list_bad
+    from rlcore.app.every_image import checked, restore_each
     from rlcore.app.file_request import FileRequest
+    from rlcore.app.files.images import is_every
     from rlcore.app.heap import keep_little, share_heap
     from rlcore.app.interruption import stoppable
     from rlcore.app.restore import restore
+    from rlcore.app.run_summary import RunSummary
     from rlcore.app.terminal import Terminal
 
     # before any thread starts: glibc assigns a heap to a thread on its first allocation
     share_heap()
     keep_little(options["memory"])
     request = FileRequest(report=report, **options)
-    # refused before a run that may take hours
-    if report is not None:
-        from rlcore.app.before_after import check_report
-
-        check_report(report, force=request.force)
     terminal = Terminal(quiet=quiet)
     with terminal.listening(), stoppable(terminal.say) as cancel, terminal.progress() as callback:
-        done = restore(request, callback=callback, cancel=cancel, info=as_json or report is not None, say=terminal.say)
-        if report is not None:
-            from rlcore.app.before_after import write_report
 
-            write_report(report, request, done, terminal.warned)
-    terminal.say(str(done))
+        def run(one: FileRequest) -> RunSummary:
+            wants_info = as_json or one.report is not None
+            done = restore(one, callback=callback, cancel=cancel, info=wants_info, say=terminal.say)
+            if one.report is not None:
+                from rlcore.app.before_after import write_report
+
+                write_report(one.report, one, done, terminal.warned)
+            terminal.say(str(done))
+            return done
+
+        every = is_every(request.which_image)
+        made = restore_each(request, run) if every else [(request, run(checked(request)))]
     if as_json:
-        print_json({**done.to_dict(), "report": None if report is None else str(report), "warnings": terminal.warned})
-    if not done.bad:
-        return 0
-    terminal.fail(list_bad(done.bad, done.volumes))
-    return PARTLY
+        results = [{**done.to_dict(), "report": None if one.report is None else str(one.report)} for one, done in made]
+        print_json({**({"images": results} if every else results[0]), "warnings": terminal.warned})
+    for _, done in made:
+        if done.bad:
+            terminal.fail(list_bad(done.bad, done.volumes))
+    return PARTLY if any(done.bad for _, done in made) else 0
 
 
 @main.command()
@@ -121,6 +130,27 @@ def plan(*, image: Path | None, psf: Path | None, shape: tuple[str, str] | None,
         print_json(forecast.to_dict())
     else:
         click.echo("\n".join(forecast.lines()))
+
+
+@main.command()
+@click.argument("file", type=PATH)
+@image_option
+@click.option("--axes", help="Axes of a file that does not name them, as TZYX.")
+@click.option("--voxel", help="Micrometres along z, y, x, as 0.2,0.1,0.1.  [the file's]")
+@click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON on stdout.")
+def info(*, file: Path, which_image: str | None, axes: str | None, voxel: str | None, as_json: bool) -> None:
+    """Show what was understood of FILE: its images, axes, scale, channels and optics, and what is odd.
+
+    Only sampled planes are read. Exit code 0 if FILE could be described, even one that a run would refuse.
+    """
+    from rlcore.app.info.gather import gather
+    from rlcore.app.info.show import lines, to_dict
+
+    facts = gather(file, which_image, axes, voxel)
+    if as_json:
+        print_json(to_dict(facts))
+    else:
+        click.echo("\n".join(lines(facts)))
 
 
 main.add_command(psf)

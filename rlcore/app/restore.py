@@ -123,7 +123,8 @@ def _target(request: FileRequest, image: Opened, plan: Plan, files: list[Channel
     said = {key: None if value is None else str(value) for key, value in _picked(request).items()}
     provenance = Provenance.of(
         plan, request.settings().prior, used,
-        image=request.image.name, background=request.background, **_counting(request), **said,
+        image=request.image.name, image_of_file=str(image.taken) if len(image.images) > 1 else None,
+        background=request.background, **_counting(request), **said,
     )  # fmt: skip
     return Target(request.output, image.about.selected(image.layout), image.layout, request.dtype, provenance, plan)
 

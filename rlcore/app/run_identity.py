@@ -29,6 +29,7 @@ def identity_of(
     settings = request.settings()
     return {
         "image": [f"{image.layout} {image.dtype}", stamp(_files_of(image), image.path)],
+        "image of the file": str(image.taken),
         "voxel": str(image.about.voxel),
         "psf": [[fingerprint(psf), psf.centre] for psf in psfs],
         "fill missing": request.fill_missing,

@@ -43,6 +43,13 @@ voxel_options = options(
     click.option("--psf-voxel", help="Micrometres along z, y, x of the PSF's file.  [its own]"),
 )
 
+image_option = click.option(
+    "--image",
+    "which_image",
+    metavar="N|NAME|all",
+    help="Image of a file that holds several, from 0 or by name; `deconvolve` also takes all.  [the first]",
+)
+
 how_options = options(
     click.option(
         "-n",
@@ -113,6 +120,7 @@ file_options = options(
     ),
     click.option("--psf-model", help="Model of computed PSFs, as `rlcore psf models` lists it.  [gibson-lanni]"),
     click.option("--psf-as-is", is_flag=True, help="Correct neither pedestal nor centre of a PSF; only warn."),
+    image_option,
     click.option("--channel", help="Channels, from 0 or by name, as 1 or 0,2.  [all]"),
     click.option("--time", help="Time points, from 0, as 3 or 3:10 (which ends with 9).  [all]"),
     click.option("--axes", help="Axes of a file that does not name them, as TZYX."),

@@ -38,7 +38,9 @@ class Terminal:
             self.console.print(Text(line))
 
     def warn(self, message: str) -> None:
-        """Records a warning and prints it unless quiet."""
+        """Records a warning and prints it unless quiet; one that was said before, of a file opened again, is not."""
+        if message in self.warned:
+            return
         self.warned.append(message)
         if not self.quiet:
             self.console.print(Text.assemble(("warning: ", "yellow"), message))

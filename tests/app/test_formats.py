@@ -223,7 +223,7 @@ def test_what_is_no_image_is_refused(files):
     group = zarr.open_group(files / "plate.zarr", mode="w")
     assert "has no OME-Zarr metadata" in run(files, image="plate.zarr").stderr
     group.attrs["ome"] = {"version": "0.5", "plate": {}}
-    assert "is a plate; name one of its images" in run(files, image="plate.zarr").stderr
+    assert "is a plate without images; name a file with an image" in run(files, image="plate.zarr").stderr
     group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": []}]}
     assert "has OME-Zarr metadata that are not valid" in run(files, image="plate.zarr").stderr
     (files / "out.zarr").mkdir()

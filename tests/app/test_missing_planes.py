@@ -151,7 +151,8 @@ def test_a_second_image_is_not_taken_for_a_first_whose_file_is_not_there(files):
         f'UUID="urn:uuid:00000001-0000-4000-8000-000000000000">{pixels.format(0)}{pixels.format(1)}</OME>'
     )
     pages(files / "p1.ome.tif", xml, len(VOLUME))
-    refused(run(files, image="p1.ome.tif"), "has no plane of its first image, which its OME-XML places in 'p0.ome.tif'")
+    refused(run(files, image="p1.ome.tif"), "has no plane of its image 0, which its OME-XML places in 'p0.ome.tif'")
+    assert run(files, "--image", 1, image="p1.ome.tif").exit_code == 0
 
 
 def test_planes_that_are_not_selected_may_be_missing(files):

@@ -19,12 +19,16 @@ Index = tuple[int | slice, ...]
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """Selection of channels and time points: an index, or text such as ``3``, ``3:10``, ``0,2``; None for all."""
+    """Selection of an image, and of channels and time points: text such as ``3``, ``3:10``, ``0,2``; None for all."""
 
     channel: str | int | None = None
     time: str | int | None = None
     axes: str | None = None
     """Letters of the file's axes as given by the user; None to take them from the file."""
+    image: str | int | None = None
+    """Number or name of an image in a file that holds several; None for the first that is no thumbnail."""
+    sole: bool = False
+    """True to refuse a file that holds several images, unless one is picked."""
 
 
 ALL = Pick()

@@ -11,8 +11,8 @@ import tifffile
 from rlcore.errors import InputError
 
 
-def check_ome(file: str, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> None:
-    """Checks that a file holds the planes that its OME-XML states.
+def check_ome(file: str, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, xml: str) -> None:
+    """Checks that a file holds the planes that its OME-XML, whose first image is the one of the series, states.
 
     Planes that are missing are found in the series. tifffile shifts planes of stated sizes that are wrong.
 
@@ -22,14 +22,14 @@ def check_ome(file: str, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries
         If the OME-XML cannot be used, or does not go with the pages.
     """
     try:
-        root = ElementTree.fromstring(tif.ome_metadata or "")
+        root = ElementTree.fromstring(xml)
     except ElementTree.ParseError as error:
         raise InputError(f"{file} has damaged OME-XML: {error}; get it again from where it came") from error
     pixels = next((child for image in _all(root, "Image") for child in _all(image, "Pixels")), None)
     if series.kind != "ome" or pixels is None:
         raise InputError(f"{file} has OME-XML that does not go with its pages; get it again from where it came")
     sizes = {letter: int(pixels.get(f"Size{letter}", "")) for letter in "XYCZT"}
-    page = tif.pages.first
+    page = series.keyframe
     if (sizes["Y"], sizes["X"]) != (page.imagelength, page.imagewidth):
         raise InputError(
             f"{file} states planes of {sizes['Y']} x {sizes['X']} voxels and has {page.imagelength} x "
@@ -39,12 +39,10 @@ def check_ome(file: str, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries
     _check_planes(file, len(tif.pages), root, pixels, math.prod(sizes[letter] for letter in "CZT"), lacking=lacking)
 
 
-def absent_files(path: Path, tif: tifffile.TiffFile) -> tuple[str, ...]:
-    """Returns the names of files that an image's OME-XML places planes in, and that are not there."""
-    if not tif.is_ome:
-        return ()
-    root = ElementTree.fromstring(tif.ome_metadata or "")
-    names = dict.fromkeys(name for element in root.iter() if (name := element.get("FileName")))
+def absent_files(path: Path, xml: str | None) -> tuple[str, ...]:
+    """Returns the names of files that OME-XML places planes of its first image in, and that are not there."""
+    images = [] if xml is None else _all(ElementTree.fromstring(xml), "Image")
+    names = dict.fromkeys(name for image in images[:1] for element in image.iter() if (name := element.get("FileName")))
     return tuple(name for name in names if name != path.name and not (path.parent / name).is_file())
 
 
@@ -59,13 +57,12 @@ def check_files(path: Path, file: str, tif: tifffile.TiffFile) -> None:
     Raises
     ------
     InputError
-        If one is there, and is no regular file or no TIFF, or if no file of the first image is there.
+        If one is there, and is no regular file or no TIFF.
     """
     try:
         root = ElementTree.fromstring(tif.ome_metadata or "")
     except ElementTree.ParseError:
         return  # whether it needs metadata at all is seen later
-    _check_first(path, file, root)
     for uuid in root.iter():
         name = uuid.get("FileName")
         if name and (path.parent / name).exists() and not (path.parent / name).is_file():
@@ -77,18 +74,6 @@ def check_files(path: Path, file: str, tif: tifffile.TiffFile) -> None:
             and not _may_be_tiff(path.parent / name)
         ):
             raise InputError(f"{file} has planes in {name!r} by its OME-XML, which is no TIFF; get that file again")
-
-
-def _check_first(path: Path, file: str, root: ElementTree.Element) -> None:
-    """Raises InputError if all planes of the first image are in files that are not there; tifffile takes the next."""
-    pixels = next((child for image in _all(root, "Image") for child in _all(image, "Pixels")), None)
-    blocks = [] if pixels is None else _all(pixels, "TiffData")
-    names = [next((uuid.get("FileName") for uuid in _all(block, "UUID")), None) for block in blocks]
-    if names and all(name and name != path.name and not (path.parent / name).exists() for name in names):
-        raise InputError(
-            f"{file} has no plane of its first image, which its OME-XML places in {names[0]!r}, a file that is not "
-            "there; get it from where this one came"
-        )
 
 
 def _check_planes(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ import numpy as np
 
 from rlcore.app.files.boundary import check_kind, reading
 from rlcore.app.files.description import Description
+from rlcore.app.files.images import ImageEntry, choose_image
 from rlcore.app.files.layout import ALL, Index, Layout, Pick, Place, lay_out
 from rlcore.app.files.missing_planes import MissingPlanes
 from rlcore.app.files.npy_input import map_npy
 from rlcore.app.files.scale import doubted
-from rlcore.app.files.tiff_input import read_tiff
+from rlcore.app.files.tiff_input import list_tiff, read_tiff
 from rlcore.app.files.tiff_planes import TiffPlanes
 from rlcore.app.files.voxel_values import CalibratedVolume
 from rlcore.backend import Shape, Volume
@@ -59,6 +60,14 @@ class Opened:
     """Function from an index of the file to the volume there."""
     missing: MissingPlanes | None = None
     """Selected planes that no file holds, which are zeros; None if all are there."""
+    images: tuple[ImageEntry, ...] = (ImageEntry(0),)
+    """All images of the file."""
+    taken: ImageEntry = ImageEntry(0)  # noqa: RUF009  # immutable
+    """The image that is open."""
+    stored: Mapping[str, str] = field(default_factory=dict)
+    """Storage of the voxels, in words by their topic."""
+    notes: tuple[str, ...] = ()
+    """Plain sentences about what was decided, or is odd."""
 
     def volume(self, place: Place) -> Any:
         """Returns one volume, (z, y, x) or (y, x): mapped, decoded, or an object that reads by slices."""
@@ -90,7 +99,8 @@ def open_file(
     what : str
         Name of the file's role in messages: "image" or "psf".
     pick : Pick, optional
-        Selected channels and time points; all by default.
+        Selected image, channels and time points; the first image and all of it by default. A PSF has to be the only
+        image of its file.
     decode : callable, optional
         Decoder for volumes of a TIFF that cannot be mapped; decodes into memory by default.
     fill_missing : bool, default False
@@ -103,16 +113,41 @@ def open_file(
     """
     file = f"{what} {str(path)!r}"
     with reading(file):
-        opened = _open(path, file, pick, decode or in_memory)
+        opened = _open(path, file, replace(pick, sole=pick.sole or what == "psf"), decode or in_memory)
     if opened.missing is not None and not fill_missing:
-        raise InputError(_refusal(opened.missing, file, what))
+        raise InputError(refusal_of(opened.missing, file, what))
     if opened.dtype.kind not in _NUMBERS:
         raise InputError(f"{file} has voxels of type {str(opened.dtype)!r}; save them as numbers that are not complex")
     voxel = doubted(opened.about.voxel)
     return replace(opened, about=replace(opened.about, voxel=voxel))
 
 
-def _refusal(missing: MissingPlanes, file: str, what: str) -> str:
+def list_images(path: Path) -> tuple[ImageEntry, ...]:
+    """Returns the images of a file; raises InputError if it cannot be read.
+
+    Axes that the file does not name do not matter, nor do planes that it lacks.
+    """
+    file = f"image {str(path)!r}"
+    with reading(file):
+        if path.is_dir():
+            from rlcore.app.files.zarr_input import is_zarr, list_zarr
+
+            if not is_zarr(path):
+                raise InputError(f"{file} is a folder; name a file")
+            return list_zarr(path, file)
+        check_kind(path, file)
+        if path.suffix.lower() == ".npy":
+            return (_npy_entry(map_npy(path, file)),)
+        return list_tiff(path, file)
+
+
+def _npy_entry(array: Volume) -> ImageEntry:
+    # NumPy's format names no axes; "?" has them named by --axes
+    axes = "ZYX"[-array.ndim :] if array.ndim in (2, 3) else "?" * array.ndim
+    return ImageEntry(0, "", array.shape, axes, str(array.dtype))
+
+
+def refusal_of(missing: MissingPlanes, file: str, what: str) -> str:
     """Returns the sentence that names the planes that are missing, and what can be done."""
     cause = f"{missing.cause}, and " if missing.cause else " "
     # only the image has the option
@@ -127,7 +162,11 @@ def _open(path: Path, file: str, pick: Pick, decode: Decoder) -> Opened:
 
         if not is_zarr(path):
             raise InputError(f"{file} is a folder; name a file")
-        return Opened(path, *read_zarr(path, file, pick))
+        image = read_zarr(path, file, pick)
+        return Opened(
+            image.path, image.about, image.layout, image.dtype, image.fetch,
+            images=image.images, taken=image.taken, stored=image.stored,
+        )  # fmt: skip
     check_kind(path, file)
     if path.suffix.lower() == ".npy":
         return _open_npy(path, file, pick)
@@ -136,10 +175,11 @@ def _open(path: Path, file: str, pick: Pick, decode: Decoder) -> Opened:
     fetch: Callable[[Index], Any] = (
         _Decoded(voxels, layout, dtype, decode) if isinstance(voxels, TiffPlanes) else voxels.__getitem__
     )
+    opened = Opened(path, found.about, layout, dtype, fetch, found.missing, found.images, found.taken, found.stored)
     if (line := found.line) is None:
-        return Opened(path, found.about, layout, dtype, fetch, found.missing)
+        return opened
     calibrated: Callable[[Index], Any] = lambda index: CalibratedVolume(fetch(index), line)  # noqa: E731
-    return Opened(path, found.about, layout, line.dtype, calibrated, found.missing)
+    return replace(opened, dtype=line.dtype, fetch=calibrated)
 
 
 @dataclass(slots=True, eq=False)
@@ -187,9 +227,10 @@ def into(scratch: Path, memory: str | None) -> Decoder:
 
 def _open_npy(path: Path, file: str, pick: Pick) -> Opened:
     array = map_npy(path, file)
-    # NumPy's format names no axes; "?" has them named by --axes
-    axes = "ZYX"[-array.ndim :] if array.ndim in (2, 3) else "?" * array.ndim
-    layout = lay_out(file, axes, array.shape, pick) if array.ndim > 1 else None
+    entry = _npy_entry(array)
+    choose_image(file, [entry], pick)
+    layout = lay_out(file, entry.axes, array.shape, pick) if array.ndim > 1 else None
     if layout is None:
         raise InputError(f"{file} has {array.ndim} axes; it must have at least 2: (y, x) or (z, y, x)")
-    return Opened(path, Description(dialect="npy"), layout, array.dtype, array.__getitem__)
+    about, stored = Description(dialect="npy"), {"format": "NumPy"}
+    return Opened(path, about, layout, array.dtype, array.__getitem__, None, (entry,), entry, stored)

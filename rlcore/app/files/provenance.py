@@ -38,6 +38,8 @@ class Provenance:
 
     version: str
     image: str
+    image_of_file: str | None
+    """Number and name of the image in its file; None if the file holds one."""
     time: str | None
     """Selected time points, as the user wrote them; None for all."""
     channel: str | None

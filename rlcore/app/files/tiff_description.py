@@ -11,7 +11,7 @@ import tifffile
 from rlcore.app.files.channel_colours import colours_of_channels, of_ome_number, of_table
 from rlcore.app.files.description import Description, names_of_channels
 from rlcore.app.files.layout import Pick
-from rlcore.app.files.tiff_scale import read_voxel
+from rlcore.app.files.tiff_scale import read_voxel, shaped_entries_of
 from rlcore.app.files.vendor_scale import positive
 from rlcore.app.files.voxel import Dialect, Voxel
 from rlcore.app.files.voxel_values import look_up_table
@@ -33,7 +33,7 @@ def describe(
     tif : TiffFile
     series : TiffPageSeries
     xml : str or None
-        OME-XML that describes the series.
+        OME-XML, whose first image is the series.
     pick : Pick
         The user's names of axes, if given, decide which are channels.
     file : str
@@ -47,7 +47,7 @@ def describe(
     size = series.shape[axes.index(letter)] if letter in axes else 1
     return Description(
         dialect=dialect,
-        voxel=_voxel(tif, dialect, file),
+        voxel=_voxel(tif, series, dialect, xml, file),
         channels=names_of_channels(names, size),
         colours=colours_of_channels(colours, size),
         min_is_white=page.photometric == tifffile.PHOTOMETRIC.MINISWHITE,
@@ -55,10 +55,12 @@ def describe(
     )
 
 
-def _voxel(tif: tifffile.TiffFile, dialect: Dialect, file: str) -> Voxel:
+def _voxel(
+    tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, dialect: Dialect, xml: str | None, file: str
+) -> Voxel:
     """Returns the scale, or none if its numbers are none: the voxels can be read without."""
     try:
-        return read_voxel(tif, dialect)
+        return read_voxel(tif, series, dialect, xml)
     except (ValueError, TypeError, ArithmeticError, LookupError) as error:
         caution(f"{file} has a scale that cannot be read, and counts as one without: {error}", ImageWarning)
         return Voxel()
@@ -99,11 +101,11 @@ def _channels_of_labels(labels: Any, series: tifffile.TiffPageSeries) -> list[ob
 
 
 def _of_shaped(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, xml: str | None) -> Said:
-    entries = dict((tif.shaped_metadata or ({},))[0])
+    entries = shaped_entries_of(tif, series)
     names = entries.pop("channel_names", ())
     for made in ("axes", "shape", "truncated"):  # how the file holds its voxels, which is of no use elsewhere
         entries.pop(made, None)
-    if not entries and (text := tif.pages.first.description) and not tif.is_shaped:
+    if not entries and (text := series.keyframe.description) and not tif.is_shaped:
         entries = {"description": text}
     return entries, list(names) if isinstance(names, list) else [], []
 

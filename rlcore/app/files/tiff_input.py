@@ -13,17 +13,20 @@ import numpy as np
 import tifffile
 
 from rlcore.app.files.description import Description
+from rlcore.app.files.images import ImageEntry, choose_image
 from rlcore.app.files.layout import Layout, Pick, lay_out
 from rlcore.app.files.missing_planes import MissingPlanes, find_missing
 from rlcore.app.files.ome_planes import absent_files, check_files, check_ome
 from rlcore.app.files.ome_text import open_with_ome
 from rlcore.app.files.tiff_codecs import check_codec
 from rlcore.app.files.tiff_description import describe
+from rlcore.app.files.tiff_images import images_of, say_joined, with_first
 from rlcore.app.files.tiff_page import BeyondEnd, PageKind
 from rlcore.app.files.tiff_planes import TiffPlanes
 from rlcore.app.files.tiff_stated import is_lacking, parsed_once, stated_series
+from rlcore.app.files.tiff_storage import storage_of
 from rlcore.app.files.tiff_structure import check_structure
-from rlcore.app.files.tifffile_log import collecting_losses
+from rlcore.app.files.tifffile_log import holding_messages
 from rlcore.app.files.voxel_values import Line, calibration, check_colours
 from rlcore.backend import Volume
 from rlcore.errors import InputError, caution
@@ -42,7 +45,7 @@ _DAMAGED = re.compile(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TiffImage:
-    """First image of a TIFF."""
+    """An image of a TIFF."""
 
     about: Description
     layout: Layout
@@ -52,6 +55,11 @@ class TiffImage:
     missing: MissingPlanes | None
     line: Line | None
     """Calibration of stored voxels."""
+    images: tuple[ImageEntry, ...]
+    """All images of the file."""
+    taken: ImageEntry
+    stored: dict[str, str]
+    """Storage of the voxels, in words by their topic."""
 
 
 def read_tiff(path: Path, file: str, pick: Pick) -> TiffImage:
@@ -66,7 +74,7 @@ def read_tiff(path: Path, file: str, pick: Pick) -> TiffImage:
         raise InputError(f"{file} cannot be read: it is empty; get it again from where it came")
     kinds, cut = check_structure(path, file)
     try:
-        with collecting_losses() as losses:
+        with holding_messages() as held:
             found = _read(path, file, pick, kinds, cut)
     except Exception as error:
         if cut is None:
@@ -76,8 +84,21 @@ def read_tiff(path: Path, file: str, pick: Pick) -> TiffImage:
         raise cut
     # of files that are known to be cut short tifffile logs that it cannot read the rest
     if found.missing is None or not found.missing.cause:
-        losses.refuse(file)
+        held.refuse(file)
+    if found.missing is None:  # otherwise a sentence says which planes are missing, once
+        held.show()
     return found
+
+
+def list_tiff(path: Path, file: str) -> tuple[ImageEntry, ...]:
+    """Returns the images of a TIFF; raises InputError if it holds no picture."""
+    with holding_messages():
+        tif, ome = open_with_ome(path)
+        with tif:
+            check_files(path, file, tif)
+            if not tif.series:
+                raise InputError(f"{file} holds no picture")
+            return images_of(tif, path, ome.xml).entries
 
 
 def _read(path: Path, file: str, pick: Pick, kinds: list[PageKind], cut: BeyondEnd | None) -> TiffImage:
@@ -89,12 +110,18 @@ def _read(path: Path, file: str, pick: Pick, kinds: list[PageKind], cut: BeyondE
         check_files(path, file, tif)
         if not tif.series:
             raise InputError(f"{file} holds no picture")
-        whole, other = _check_others(file, tif)
+        found = images_of(tif, path, ome.xml)
+        taken = choose_image(file, found.entries, pick)
+        xml, series = with_first(ome.xml, taken), found.series_of(taken, path, ome.xml, file)
+        say_joined(file, tif, series)
+        whole, other = _check_others(file, tif, series)
         whole[path.name] = len(kinds) if cut else len(tif.pages)
-        series = stated_series(tif, whole, path.stat().st_size)
+        series = stated_series(tif, series, whole, path.stat().st_size)
+        _say_left_out(file, tif, series)
         pages = parsed_once(series)
-        _check_series(path, file, tif, series, pages, kinds, bare=tif.is_ome and ome.xml is None)
-        about = describe(tif, series, ome.xml, pick, file)
+        picked = pick.image is not None and len(found.entries) > 1
+        _check_series(path, file, tif, series, pages, [] if picked else kinds, xml)
+        about = describe(tif, series, xml, pick, file)
         check_colours(series, file, pick)
         line = calibration(tif.imagej_metadata or {}, np.dtype(series.dtype), file)
         layout = lay_out(file, series.axes, series.shape, pick, about.channels)
@@ -104,24 +131,38 @@ def _read(path: Path, file: str, pick: Pick, kinds: list[PageKind], cut: BeyondE
             check_codec(file, series.keyframe)
             lead = series.shape[: len(series.shape) - len(series.keyframe.shape)]
             cause = _cause(file, cut or other)
-            missing = find_missing([is_lacking(page) for page in pages], lead, layout, absent_files(path, tif), cause)
+            missing = find_missing([is_lacking(page) for page in pages], lead, layout, absent_files(path, xml), cause)
             voxels = TiffPlanes(file, tif, series, pages)
             opened.pop_all()  # the planes close it
-        return TiffImage(about, layout, np.dtype(series.dtype), voxels, missing, line)
+        stored = storage_of(tif, series, about.dialect)
+        return TiffImage(about, layout, np.dtype(series.dtype), voxels, missing, line, found.entries, taken, stored)
 
 
-def _check_others(file: str, tif: tifffile.TiffFile) -> tuple[dict[str, int], BeyondEnd | None]:
-    """Checks the structure of the other files of a set.
+def _check_others(
+    file: str, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries
+) -> tuple[dict[str, int], BeyondEnd | None]:
+    """Checks the structure of the other files that hold pages of a series.
 
     Returns the number of whole pages by name of each file, and what is beyond the end of the first that is cut short.
     """
-    others = {page.parent.filename: page.parent for page in tif.series[0] if page is not None} if tif.is_ome else {}
+    others = {page.parent.filename: page.parent for page in series if page is not None} if tif.is_ome else {}
     whole, cut = {}, None
     for name, other in others.items():
         if other is not tif:
             kinds, beyond = check_structure(Path(other.filehandle.path), f"{file} (file {name!r} of it)")
             whole[name], cut = len(kinds) if kinds else len(other.pages), cut or beyond
     return whole, cut
+
+
+def _say_left_out(file: str, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> None:
+    """Warns of pages behind those that ImageJ's text states."""
+    more = len(tif.pages) - len(series)
+    if series.kind == "imagej" and more > 0 and len(tif.pages) > 1:
+        caution(
+            f"{file} has {more} more {'page' if more == 1 else 'pages'} than the {len(series)} that ImageJ's text "
+            "states, and is restored without",
+            ImageWarning,
+        )
 
 
 def _cause(file: str, cut: BeyondEnd | None) -> str:
@@ -136,26 +177,27 @@ def _check_series(
     series: tifffile.TiffPageSeries,
     pages: list[Any],
     kinds: list[PageKind],
-    *,
-    bare: bool,
+    xml: str | None,
 ) -> None:
     """Raises InputError if the file does not hold the planes that its metadata state.
 
-    tifffile then takes all pages for one stack, whose axes are not those that were recorded. OME-XML of a `bare` one
-    states no planes.
+    tifffile then takes all pages for one stack, whose axes are not those that were recorded. Without the `kinds` of
+    pages, those beside the series may be of any.
     """
+    bare = tif.is_ome and xml is None  # OME-XML that states no planes
     said = "" if bare else _text_of(tif)
     named = path.name.lower().endswith((".ome.tif", ".ome.tiff"))
     if not bare and ("<OME" in said or tif.is_ome or named):
         if not tif.is_ome:
             problem = "damaged OME-XML" if "<OME" in said else "no OME-XML, though its name says OME-TIFF"
             raise InputError(f"{file} has {problem}; get it again, or name it .tif if it never had any")
-        check_ome(file, tif, series)
+        check_ome(file, tif, series, xml or "")
     elif not _is_as_described(tif, series, said):
         raise InputError(f"{file} does not hold the planes that its metadata state; get it again from where it came")
     if (other := _stray_page(series, pages, kinds)) is not None:
         raise InputError(
-            f"{file} has a page {other} of another kind than those before; get it again, or save the stack by itself"
+            f"{file} has a page {other} of another kind than those before; get it again, save the stack by itself, or "
+            "pick one of its images by --image"
         )
     held = path.stat().st_size - (series.dataoffset or 0)
     if series.dataoffset is not None and series.nbytes > held:

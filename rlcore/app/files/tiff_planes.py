@@ -41,6 +41,13 @@ class TiffPlanes:
         self._others: list[tifffile.TiffFile] = []
         self._close = weakref.finalize(self, _close, tif, self._others)
 
+    @property
+    def by_page(self) -> bool:
+        """True if each page is one plane, or the samples of one, so that planes can be decoded by themselves."""
+        shape, page_shape = self._series.shape, tuple(self._series.keyframe.shape)
+        lead = len(shape) - len(page_shape)
+        return shape[lead:] == page_shape and math.prod(shape[:lead]) == len(self._series)
+
     def decode(self, index: Index, out: Volume) -> Volume:
         """Decodes the voxels at an index into `out` page by page, so that memory holds one page besides.
 
@@ -56,8 +63,7 @@ class TiffPlanes:
             series = self._series
             page_shape = tuple(series.keyframe.shape)
             lead = len(series.shape) - len(page_shape)
-            # not one page per plane: tifffile alone knows how the series is put together
-            if series.shape[lead:] != page_shape or math.prod(series.shape[:lead]) != len(series):
+            if not self.by_page:  # tifffile alone knows how the series is put together
                 out[...] = series.asarray()[index]
                 return out
             numbers = np.arange(len(series)).reshape(series.shape[:lead])[index[:lead]]

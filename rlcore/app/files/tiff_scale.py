@@ -13,8 +13,10 @@ from rlcore.app.files.voxel import Dialect, Voxel
 _OF_IMAGEJ = ("µm", "nm", "mm", "cm", "m", "km", "inch")
 
 
-def read_voxel(tif: tifffile.TiffFile, dialect: Dialect) -> Voxel:
-    """Reads the size of voxels, along the axes for which the file gives it.
+def read_voxel(
+    tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, dialect: Dialect, xml: str | None = None
+) -> Voxel:
+    """Reads the size of voxels of a series, along the axes for which the file gives it.
 
     Scales of the microscope's own program come before the tags of a plain TIFF, which printers use, and after what
     OME-XML and ImageJ's text say.
@@ -26,8 +28,8 @@ def read_voxel(tif: tifffile.TiffFile, dialect: Dialect) -> Voxel:
     """
     vendors = of_vendor(tif)
     if dialect == "plain":
-        return _joined(vendors, _of_tags(tif))
-    return _joined(_of_ome(tif) if dialect == "ome" else _of_imagej(tif), vendors)
+        return _joined(vendors, _of_tags(tif, series))
+    return _joined(_of_ome(xml or "") if dialect == "ome" else _of_imagej(tif), vendors)
 
 
 def _joined(first: Voxel, second: Voxel) -> Voxel:
@@ -38,8 +40,8 @@ def _joined(first: Voxel, second: Voxel) -> Voxel:
     return Voxel({**first.sizes, **others}, {**first.units, **units})
 
 
-def _of_ome(tif: tifffile.TiffFile) -> Voxel:
-    image = tifffile.xml2dict(tif.ome_metadata or "")["OME"]["Image"]
+def _of_ome(xml: str) -> Voxel:
+    image = tifffile.xml2dict(xml)["OME"]["Image"]
     pixels = (image[0] if isinstance(image, list) else image)["Pixels"]
     # missing units have defaults in the schema: µm and s
     keys = {**{axis: f"PhysicalSize{axis}" for axis in "ZYX"}, "T": "TimeIncrement"}
@@ -50,9 +52,9 @@ def _of_ome(tif: tifffile.TiffFile) -> Voxel:
 
 def _of_imagej(tif: tifffile.TiffFile) -> Voxel:
     metadata: dict[str, Any] = tif.imagej_metadata or {}
-    sizes, unit = _resolution(tif), canonical(str(metadata.get("unit", "")))
+    sizes, unit = _resolution(tif.pages.first), canonical(str(metadata.get("unit", "")))
     if not unit:
-        unit = _unit_of_tags(tif)
+        unit = _unit_of_tags(tif.pages.first)
     if spacing := _said(metadata, "spacing"):
         sizes["Z"] = spacing
     if unit == "pixel":
@@ -75,11 +77,11 @@ def _said(metadata: dict[str, Any], key: str) -> float | None:
     return positive(value)
 
 
-def _of_tags(tif: tifffile.TiffFile) -> Voxel:
-    shaped = (tif.shaped_metadata or ({},))[0]
+def _of_tags(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> Voxel:
+    shaped = shaped_entries_of(tif, series)
     other = canonical(str(shaped.get("unit") or ""))
-    unit = _unit_of_tags(tif) or other
-    sizes = _resolution(tif) if unit else {}
+    unit = _unit_of_tags(series.keyframe) or other
+    sizes = _resolution(series.keyframe) if unit else {}
     units = dict.fromkeys(sizes, unit)
     if metres(other):  # the tags know no other units than those of print
         across = Voxel(sizes, units).expressed(dict.fromkeys(sizes, other))
@@ -92,16 +94,23 @@ def _of_tags(tif: tifffile.TiffFile) -> Voxel:
     return Voxel(sizes, units)
 
 
-def _unit_of_tags(tif: tifffile.TiffFile) -> str:
+def shaped_entries_of(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> dict[str, Any]:
+    """Returns the entries of tifffile's text about a series; empty without any."""
+    shaped = [each.keyframe for each in tif.series if each.kind == "shaped" and each.keyframe.shaped_description]
+    entries = dict(zip(map(id, shaped), tif.shaped_metadata or (), strict=False))
+    return dict(entries.get(id(series.keyframe), {}))
+
+
+def _unit_of_tags(page: tifffile.TiffPage) -> str:
     # values 2 and 3 are fixed by the TIFF standard; 1 means no unit
-    return {2: "inch", 3: "cm"}.get(int(getattr(tif.pages.first.tags.get("ResolutionUnit"), "value", 1)), "")
+    return {2: "inch", 3: "cm"}.get(int(getattr(page.tags.get("ResolutionUnit"), "value", 1)), "")
 
 
-def _resolution(tif: tifffile.TiffFile) -> dict[str, float]:
+def _resolution(page: tifffile.TiffPage) -> dict[str, float]:
     """Converts the resolution tags, in voxels per unit, to units per voxel; tags of 0 or 1/0 are ignored."""
     sizes = {}
     for axis in "YX":
-        tag = tif.pages.first.tags.get(f"{axis}Resolution")
+        tag = page.tags.get(f"{axis}Resolution")
         numerator, denominator = tag.value if tag is not None else (0, 1)
         if numerator and denominator:
             sizes[axis] = denominator / numerator

@@ -9,31 +9,37 @@ from typing import Any
 import tifffile
 
 
-def stated_series(tif: tifffile.TiffFile, whole: Mapping[str, int], size: int) -> tifffile.TiffPageSeries:
-    """Returns the first series of a file.
+def stated_series(
+    tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, whole: Mapping[str, int], size: int
+) -> tifffile.TiffPageSeries:
+    """Returns a series with as many pages as its metadata state.
 
     tifffile takes a stack of ImageJ's or of its own that was stopped for one of other axes, or for a whole one.
 
     Parameters
     ----------
     tif : tifffile.TiffFile
+    series : tifffile.TiffPageSeries
+        One of its series.
     whole : mapping
         Number of pages that lie within each file of the series, by its name; those behind are cut short.
     size : int
         Bytes of the first file.
     """
-    series = tif.series[0]
     pages: Sequence[Any]
+    if len(series.keyframe.treeindex) > 1:
+        return series  # beside another page, of which it is a part
     if tif.is_imagej or tif.is_shaped:
         stated = _stated_by_imagej(tif) if tif.is_imagej else _stated_by_shape(series)
         if stated is None:
             return series
         axes, shape = stated
-        planes, page = math.prod(shape) // tif.pages.first.size, tif.pages.first
+        planes, page = math.prod(shape) // series.keyframe.size, series.keyframe
         pages = _held(tif, page, planes, whole[tif.filename], size)
         kind = "imagej" if tif.is_imagej else "shaped"
-        if len(pages) >= planes:
+        if len(pages) == planes or (len(pages) > planes and len(series) <= planes):
             return series
+        pages = pages[:planes]
     else:
         pages = [None if page is None or page.index >= whole[page.parent.filename] else page for page in series]
         if None not in pages or series.kind != "ome":
@@ -84,15 +90,16 @@ def _stated_by_shape(series: tifffile.TiffPageSeries) -> tuple[str, tuple[int, .
 
 def _held(tif: tifffile.TiffFile, page: tifffile.TiffPage, planes: int, whole: int, size: int) -> Sequence[Any]:
     """Returns the pages that a file holds: each with tags of its own, or the first with the voxels of all others."""
-    own = min(len(tif.pages), whole)
+    at = page.index
+    own = min(len(tif.pages), whole) - at
     if own >= planes or not page.is_final or not page.dataoffsets:
-        return tif.pages[:own]
+        return tif.pages[at : at + own]
     first, end = page.dataoffsets[0], size
     if own > 1:
-        end = min(at for at in (tif.pages[1].offset, tif.pages[1].dataoffsets[0]) if at > first)
+        end = min(to for to in (tif.pages[at + 1].offset, tif.pages[at + 1].dataoffsets[0]) if to > first)
         # voxels of a page with tags of its own follow at once, or behind those tags
         if end < first + planes * page.nbytes:
-            return tif.pages[:own]
+            return tif.pages[at : at + own]
     held = min(planes, (end - first) // page.nbytes)
     return [page, *(_frame(page, n, (first + n * page.nbytes,)) for n in range(1, held))]
 

@@ -1,4 +1,4 @@
-"""Losses that tifffile only logs: pages, segments and tags of a page that it leaves out or makes up."""
+"""Messages that tifffile only logs: losses are refused, and others shown unless a sentence of ours says the same."""
 
 from __future__ import annotations
 
@@ -8,15 +8,23 @@ from contextlib import contextmanager
 
 from rlcore.errors import InputError
 
+_OF_PLANES = ("> OME series failed to read", "> OME series is missing")
+"""Messages about planes that are not there: those of the image that is taken are refused, and others do not matter."""
 
-class Losses(logging.Handler):
-    """Keeps the first message of a loss."""
+
+class HeldMessages:
+    """Messages that tifffile has logged, held back until it is known whether they are worth showing.
+
+    Used as a filter of tifffile's logger.
+    """
 
     def __init__(self) -> None:
-        super().__init__(logging.WARNING)
         self.first = ""
+        """First message of a loss: of pages, segments and tags of a page that tifffile leaves out or makes up."""
+        self._records: list[logging.LogRecord] = []
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Keeps a message, and keeps it from all others."""
         message = record.getMessage()
         # warnings about pages, and errors about tags, mostly concern the metadata of some manufacturer
         of_page = record.levelno >= logging.ERROR and message.startswith("<tifffile.TiffPage")
@@ -25,22 +33,32 @@ class Losses(logging.Handler):
         if of_page or message.startswith("tifffile.read_segments"):
             # the part before "> " is the repr of a tifffile object
             self.first = self.first or message.rpartition("> ")[2]
+        if not any(text in message for text in _OF_PLANES):
+            self._records.append(record)
+        return False
 
     def refuse(self, file: str) -> None:
         """Raises InputError if there is a loss."""
         if self.first:
             raise InputError(f"{file} is cut short or damaged: {self.first}; get it again from where it came")
 
+    def show(self) -> None:
+        """Lets the messages pass to whoever listens."""
+        log = logging.getLogger("tifffile")
+        for record in self._records:
+            log.handle(record)
+        self._records.clear()
+
 
 @contextmanager
-def collecting_losses() -> Iterator[Losses]:
-    """Keeps the first loss that tifffile logs inside the context."""
-    log, losses = logging.getLogger("tifffile"), Losses()
-    log.addHandler(losses)
+def holding_messages() -> Iterator[HeldMessages]:
+    """Holds back what tifffile logs inside the context."""
+    log, held = logging.getLogger("tifffile"), HeldMessages()
+    log.addFilter(held)
     try:
-        yield losses
+        yield held
     finally:
-        log.removeHandler(losses)
+        log.removeFilter(held)
 
 
 @contextmanager
@@ -52,6 +70,7 @@ def refusing_losses(file: str) -> Iterator[None]:
     file : str
         The file's role and name in messages.
     """
-    with collecting_losses() as losses:
+    with holding_messages() as held:
         yield
-    losses.refuse(file)
+    held.refuse(file)
+    held.show()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +15,16 @@ import numpy as np
 from rlcore.app.files.boundary import reading
 from rlcore.app.files.channel_colours import colours_of_channels, of_hex
 from rlcore.app.files.description import Description, names_of_channels
+from rlcore.app.files.images import ImageEntry, choose_image
 from rlcore.app.files.layout import Index, Layout, Pick, lay_out
 from rlcore.app.files.units import canonical
 from rlcore.app.files.volume_in_array import VolumeInArray
 from rlcore.app.files.voxel import Voxel
+from rlcore.app.files.zarr_images import images_in
 from rlcore.app.files.zarr_placement import letter_of, placement
 from rlcore.app.files.zarr_slips import checked_image, shown_channels
 from rlcore.errors import InputError
 
-_KINDS = {
-    "plate": "a plate; name one of its images, such as {path}/A/1/0",
-    "well": "a well; name one of its fields, such as {path}/0",
-    "bioformats2raw.layout": "a collection of images; name one of them, such as {path}/0",
-}
 _SIGNS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 _METADATA = (*_SIGNS, ".zmetadata")
 
@@ -90,11 +88,26 @@ def regular_files(path: Path) -> Any:
     return RegularFiles(path, read_only=True)
 
 
-def read_zarr(path: Path, file: str, pick: Pick) -> tuple[Description, Layout, np.dtype[Any], Any]:
-    """Opens an OME-Zarr.
+@dataclass(frozen=True, slots=True, eq=False)
+class ZarrImage:
+    """An image of an OME-Zarr."""
 
-    Returns its metadata, its layout, its type, and a function from an index to the volume there, which is read by
-    slices.
+    path: Path
+    """Folder of the image, which lies in that of a collection."""
+    about: Description
+    layout: Layout
+    dtype: np.dtype[Any]
+    fetch: Callable[[Index], VolumeInArray]
+    """Function from an index to the volume there, which is read by slices."""
+    images: tuple[ImageEntry, ...]
+    """All images of the file."""
+    taken: ImageEntry
+    stored: dict[str, str]
+    """Storage of the voxels, in words by their topic."""
+
+
+def read_zarr(path: Path, file: str, pick: Pick) -> ZarrImage:
+    """Opens an image of an OME-Zarr, which is one itself, or a collection: a plate, a well, a group of images.
 
     Raises
     ------
@@ -104,8 +117,13 @@ def read_zarr(path: Path, file: str, pick: Pick) -> tuple[Description, Layout, n
     zarr, _ = libraries()
     with reading(file):
         group = zarr.open_group(regular_files(path), mode="r")
-    image, attributes = _image(path, file, dict(group.attrs))
-    scales = image.multiscales[0]  # the first is the default by the specification
+    found = images_in(group, path, file)
+    taken = choose_image(file, [each.entry for each in found], pick)
+    place = found[taken.number]
+    if place.within:
+        path, group = path / place.within, group[place.within]
+    image, attributes = _image(file, dict(group.attrs), place.multiscale)
+    scales = image.multiscales[0]
     try:
         array = group[scales.datasets[0].path]
     except (KeyError, FileNotFoundError) as error:
@@ -131,7 +149,27 @@ def read_zarr(path: Path, file: str, pick: Pick) -> tuple[Description, Layout, n
     def fetch(index: Index) -> VolumeInArray:
         return VolumeInArray(array, index, str(path), file)
 
-    return about, layout, np.dtype(array.dtype), fetch
+    stored = _storage(array, len(scales.datasets), attributes)
+    images = tuple(each.entry for each in found)
+    return ZarrImage(path, about, layout, np.dtype(array.dtype), fetch, images, taken, stored)
+
+
+def list_zarr(path: Path, file: str) -> tuple[ImageEntry, ...]:
+    """Returns the images of an OME-Zarr."""
+    zarr, _ = libraries()
+    group = zarr.open_group(regular_files(path), mode="r")
+    return tuple(each.entry for each in images_in(group, path, file))
+
+
+def _storage(array: Any, levels: int, attributes: dict[str, Any]) -> dict[str, str]:
+    """Returns how the voxels are stored, in words by their topic."""
+    codecs = [type(codec).__name__.removesuffix("Codec").lower() for codec in array.compressors]
+    said = {
+        "format": f"OME-Zarr {'0.5' if 'ome' in attributes else '0.4'}",
+        "compression": ", ".join(codecs) or "none",
+        "chunks": " x ".join(map(str, array.chunks)),
+    }
+    return said | ({"levels": f"{levels}, of which the finest is read"} if levels > 1 else {})
 
 
 def _check_lengths(array: Any, file: str) -> None:
@@ -144,14 +182,19 @@ def _check_lengths(array: Any, file: str) -> None:
             raise InputError(f"{file} has {what} {tuple(lengths)!r}, too large for any memory; its metadata are wrong")
 
 
-def _image(path: Path, file: str, attributes: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """Returns the validated metadata of an image, and its attributes as far as they can be used."""
+def _image(file: str, attributes: dict[str, Any], multiscale: int) -> tuple[Any, dict[str, Any]]:
+    """Returns the validated metadata of an image, and its attributes as far as they can be used.
+
+    Of several multiscales of a group the one that is taken comes first in them, as all that is read later is of the
+    first.
+    """
     said = attributes.get("ome", attributes)
-    for key, what in _KINDS.items():
-        if key in said and "multiscales" not in said:
-            raise InputError(f"{file} is {what.format(path=path)}")
     if "multiscales" not in said:
         raise InputError(f"{file} has no OME-Zarr metadata; write it as an OME-Zarr image")
+    if multiscale:
+        scales = said["multiscales"]
+        said = {**said, "multiscales": [scales[multiscale], *scales[:multiscale], *scales[multiscale + 1 :]]}
+        attributes = {**attributes, "ome": said} if "ome" in attributes else said
     return checked_image(libraries()[1], attributes, file)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from rlcore.app.command_group import options, print_json
+from rlcore.app.run_options import image_option
 from rlcore.optics.microscope import TECHNIQUES
 
 PATH = click.Path(path_type=Path)
@@ -42,6 +43,7 @@ def psf() -> None:
 @click.option("--sheet", type=float, help="Thickness of the light sheet (FWHM), in µm.")
 @click.option("--voxel", help="Micrometres along z, y, x, as 0.2,0.1,0.1.  [the image's]")
 @click.option("--shape", help="Voxels, as 31x31x31.  [a shape that holds most of the light]")
+@image_option
 @click.option("--channel", help="Channel of the image whose wavelengths are used; from 0, or by name.")
 @_picture
 @_force
@@ -64,6 +66,7 @@ def generate(**wanted: Any) -> None:
 @click.option("--voxel", help="Micrometres along z, y, x of the stack, as 0.2,0.1,0.1.  [its file's]")
 @click.option("--threshold", type=float, help="Minimum of a bead above the background.")
 @click.option("--saturation", type=float, help="Counts at which the camera is full.")
+@image_option
 @click.option("--channel", help="Channel of a stack with several, from 0, or by name.")
 @click.option("--time", help="Time point of a stack with several, from 0.")
 @_picture

@@ -20,6 +20,7 @@ def distil_file(
     voxel: str | None,
     threshold: float | None,
     saturation: float | None,
+    which_image: str | None,
     channel: str | None,
     time: str | None,
     picture: Path | None,
@@ -35,7 +36,7 @@ def distil_file(
         If a file cannot be read or written, or the stack has too few usable beads.
     """
     files.check([stack], output, picture, force=force)
-    volume, scale = files.read(stack, "stack", Pick(channel, time), voxel)
+    volume, scale = files.read(stack, "stack", Pick(channel, time, None, which_image), voxel)
     window = files.parse_shape(shape) if shape else usual_window(volume.shape)
     made = distil_psf(volume, window, threshold=threshold, saturation=saturation)
     files.write(output, made.psf, scale)

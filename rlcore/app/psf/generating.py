@@ -31,6 +31,7 @@ def generate_file(
     model: str,
     voxel: str | None,
     shape: str | None,
+    which_image: str | None,
     channel: str | None,
     picture: Path | None,
     force: bool,
@@ -46,7 +47,11 @@ def generate_file(
         If a file cannot be read or written, or too little is known of the microscope.
     """
     files.check([image] if image else [], output, picture, force=force)
-    taken = gather_microscope(_metadata_of(image, channel, options, voxel), {**options, "voxel": parse_voxel(voxel)})
+    # time point 0: the metadata of the microscope hold for all
+    taken = gather_microscope(
+        _metadata_of(image, Pick(channel, 0, None, which_image), options, voxel),
+        {**options, "voxel": parse_voxel(voxel)},
+    )
     size = files.parse_shape(shape) if shape else default_shape(taken.microscope, taken.voxel)
     scale = taken.voxel[-len(size) :]
     values = compute(taken, model, size)
@@ -102,11 +107,10 @@ def compute(taken: SourcedMicroscope, model: str, size: Shape) -> Volume:
         raise InputError(str(error)) from error
 
 
-def _metadata_of(path: Path | None, channel: str | None, options: dict[str, Any], voxel: str | None) -> ImageMetadata:
+def _metadata_of(path: Path | None, pick: Pick, options: dict[str, Any], voxel: str | None) -> ImageMetadata:
     if path is None:
         return ImageMetadata()
-    # time point 0: the metadata of the microscope hold for all
-    image = open_file(path, "image", pick=Pick(channel, 0), decode=decode_nothing, fill_missing=True)
+    image = open_file(path, "image", pick=pick, decode=decode_nothing, fill_missing=True)
     number = only_channel(image)
     if voxel is None:
         image = believed(

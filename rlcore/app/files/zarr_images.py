@@ -1,0 +1,130 @@
+"""Images of an OME-Zarr: one, several of a group, or those of a plate, a well or a collection by bioformats2raw.
+
+Labels are segmentations, no images, and are never among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+
+from rlcore.app.files.boundary import reading
+from rlcore.app.files.images import ImageEntry, tell_thumbnails
+from rlcore.app.files.zarr_placement import letter_of
+from rlcore.errors import InputError
+
+_COLLECTION, _METADATA = "bioformats2raw.layout", "METADATA.ome.xml"
+_LOOKED_UP = 32
+"""Most images whose shapes are looked up: a plate has thousands, of one shape."""
+
+
+@dataclass(frozen=True, slots=True)
+class ZarrPlace:
+    """An image, and where it lies in the group."""
+
+    entry: ImageEntry
+    within: str = ""
+    """Path of its group within that of the file; empty for the file's own."""
+    multiscale: int = 0
+    """Number of the entry in its group's "multiscales"."""
+
+
+def images_in(group: Any, path: Path, file: str) -> list[ZarrPlace]:
+    """Returns the images of a group, at least one.
+
+    Parameters
+    ----------
+    group : zarr.Group
+    path : Path
+        Its folder.
+    file : str
+        The file's role and name in messages.
+
+    Raises
+    ------
+    InputError
+        If it is a collection without images.
+    """
+    said = _metadata(group)
+    if "multiscales" in said:
+        scales = said["multiscales"] if isinstance(said["multiscales"], list) else []
+        places = [(_name(scale), "", number) for number, scale in enumerate(scales)] or [("", "", 0)]
+        if len(places) == 1:
+            places = [("", "", 0)]
+    else:
+        with reading(file):
+            places = [(name, within, 0) for name, within in _members(group, said, path)]
+        if not places and (kind := next((key for key in ("plate", "well", _COLLECTION) if key in said), None)):
+            what = "collection" if kind == _COLLECTION else kind
+            raise InputError(f"{file} is a {what} without images; name a file with an image")
+        places = places or [("", "", 0)]
+    entries = [_entry(group, number, *place) for number, place in enumerate(places)]
+    told = tell_thumbnails(entries)
+    return [ZarrPlace(entry, within, n) for entry, (_, within, n) in zip(told, places, strict=True)]
+
+
+def _members(group: Any, said: dict[str, Any], path: Path) -> Iterator[tuple[str, str]]:
+    """Yields name and path of each image in a collection."""
+    if "plate" in said:
+        for well in said["plate"].get("wells", ()):
+            inner = group.get(well["path"])
+            for name, within in _members(inner, _metadata(inner), path) if inner is not None else ():
+                yield f"{well['path']}/{name}", f"{well['path']}/{within}"
+    elif "well" in said:
+        yield from ((str(field["path"]), str(field["path"])) for field in said["well"].get("images", ()))
+    elif _COLLECTION in said:
+        names = _names_of(path)
+        for number, within in enumerate(_series(group)):
+            yield names[number] if number < len(names) and names[number] else within, within
+    else:
+        # a folder that someone has gathered images in
+        yield from ((name, name) for name, inner in sorted(group.groups()) if "multiscales" in _metadata(inner))
+
+
+def _series(group: Any) -> list[str]:
+    """Returns the paths of the images that bioformats2raw has written, as it lists or else numbers them."""
+    inner = group.get("OME")
+    listed = _metadata(inner).get("series") if inner is not None else None
+    if isinstance(listed, list) and listed:
+        return [str(within) for within in listed]
+    numbered = sorted(int(name) for name, _ in group.groups() if name.isdecimal())
+    return [str(number) for number in numbered]
+
+
+def _names_of(path: Path) -> list[str]:
+    """Returns the names of a collection's images; none if its OME-XML cannot be read, which costs no voxels."""
+    try:
+        root = ElementTree.parse(path / "OME" / _METADATA).getroot()
+    except (OSError, ElementTree.ParseError, ValueError):
+        return []
+    return [image.get("Name", "") for image in root if image.tag.rpartition("}")[2] == "Image"]
+
+
+def _entry(group: Any, number: int, name: str, within: str, multiscale: int) -> ImageEntry:
+    """Returns an image, with its shape as far as it can be looked up: a fault is told when it is opened."""
+    if number >= _LOOKED_UP:
+        return ImageEntry(number, name)
+    try:
+        inner = group[within] if within else group
+        scale = _metadata(inner)["multiscales"][multiscale]
+        array = inner[scale["datasets"][0]["path"]]
+        axes = "".join(letter_of(axis) for axis in scale["axes"])
+        return ImageEntry(number, name, tuple(map(int, array.shape)), axes, str(np.dtype(array.dtype)))
+    except Exception:  # noqa: BLE001  # whatever the library raises of damaged metadata
+        return ImageEntry(number, name)
+
+
+def _metadata(group: Any) -> dict[str, Any]:
+    attributes = dict(group.attrs)
+    said: dict[str, Any] = attributes.get("ome", attributes)
+    return said
+
+
+def _name(scale: Any) -> str:
+    name = scale.get("name") if isinstance(scale, dict) else None
+    return name if isinstance(name, str) else ""
