@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import tifffile
 
+from rlcore.app.files.axis_letters import users_letters
 from rlcore.app.files.description import Description, names_of_channels
 from rlcore.app.files.layout import Pick
 from rlcore.app.files.tiff_scale import read_voxel
@@ -39,7 +40,7 @@ def describe(
     dialect: Dialect = "ome" if xml is not None else "imagej" if tif.is_imagej else "plain"
     said, names = _SAID[dialect](tif, series, xml)
     page = series.keyframe
-    axes = pick.axes.upper() if pick.axes and len(pick.axes) == len(series.axes) else series.axes
+    axes = users_letters(file, pick.axes, series.shape, pick.option) or series.axes
     letter = "C" if "C" in axes or "S" not in axes else "S"
     size = series.shape[axes.index(letter)] if letter in axes else 1
     return Description(
@@ -49,6 +50,24 @@ def describe(
         min_is_white=page.photometric == tifffile.PHOTOMETRIC.MINISWHITE,
         rest=said,
     )
+
+
+def says_nothing_of_channels(tif: tifffile.TiffFile, about: Description) -> bool:
+    """Returns whether a file may have an axis of channels only because its writer was not told what the axis is.
+
+    ImageJ's and OME's writers in Python name an axis so by default. Names, colours, display ranges or wavelengths are
+    set by somebody who knows channels; identifiers are not.
+    """
+    if about.channels:
+        return False
+    if about.dialect == "imagej":
+        said = tif.imagej_metadata or {}
+        return said.get("mode", "grayscale") == "grayscale" and not {"LUTs", "Ranges", "Labels"} & said.keys()
+    if about.dialect == "ome":
+        elements = ElementTree.fromstring(about.rest["xml"]).iter()
+        channels = [element for element in elements if element.tag.rpartition("}")[2] == "Channel"]
+        return not any(set(channel.keys()) - {"ID", "SamplesPerPixel"} for channel in channels)
+    return False
 
 
 def _voxel(tif: tifffile.TiffFile, dialect: Dialect, file: str) -> Voxel:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ def generate_file(
     voxel: str | None,
     shape: str | None,
     channel: str | None,
+    axes: str | None,
     picture: Path | None,
     force: bool,
     **options: Any,
@@ -46,7 +47,7 @@ def generate_file(
         If a file cannot be read or written, or too little is known of the microscope.
     """
     files.check([image] if image else [], output, picture, force=force)
-    taken = gather_microscope(_metadata_of(image, channel, options, voxel), {**options, "voxel": parse_voxel(voxel)})
+    taken = gather_microscope(_metadata_of(image, Pick(channel, axes=axes), options, voxel), {**options, "voxel": parse_voxel(voxel)})
     size = files.parse_shape(shape) if shape else default_shape(taken.microscope, taken.voxel)
     scale = taken.voxel[-len(size) :]
     values = compute(taken, model, size)
@@ -102,11 +103,14 @@ def compute(taken: SourcedMicroscope, model: str, size: Shape) -> Volume:
         raise InputError(str(error)) from error
 
 
-def _metadata_of(path: Path | None, channel: str | None, options: dict[str, Any], voxel: str | None) -> ImageMetadata:
+def _metadata_of(path: Path | None, pick: Pick, options: dict[str, Any], voxel: str | None) -> ImageMetadata:
+    for option, given in (("--channel", pick.channel), ("--axes", pick.axes)):
+        if path is None and given is not None:
+            raise InputError(f"{option} {given!r} is for an image; name its file, or leave it out")
     if path is None:
         return ImageMetadata()
     # time point 0: the metadata of the microscope hold for all
-    image = open_file(path, "image", pick=Pick(channel, 0), decode=decode_nothing, fill_missing=True)
+    image = open_file(path, "image", pick=replace(pick, time=0), decode=decode_nothing, fill_missing=True)
     number = only_channel(image)
     if voxel is None:
         image = believed(
