@@ -79,7 +79,11 @@ def open_psfs(
     missing = [channel for channel in image.layout.channels if channel not in named]
     if missing:
         raise InputError(f"channel {missing[0]} has no psf; give it one by --psf {missing[0]}=FILE, or leave it out")
-    files = {name: ChannelPSF(_open(Path(name), image, voxel, axes)) for name in dict.fromkeys(named.values()) if name != AUTO}
+    files = {
+        name: ChannelPSF(_open(Path(name), image, voxel, axes))
+        for name in dict.fromkeys(named.values())
+        if name != AUTO
+    }
     for option, given in (("voxel", voxel), ("axes", axes)):
         if given is not None and not files:
             raise InputError(

@@ -167,7 +167,9 @@ def clean(*, folder: Path, dry_run: bool, force: bool) -> None:
 @voxel_options
 @backend_options
 @click.pass_context
-def backends(context: click.Context, /, *, as_json: bool, why: tuple[Path, Path] | None, seconds: float, **options: Any) -> None:
+def backends(
+    context: click.Context, /, *, as_json: bool, why: tuple[Path, Path] | None, seconds: float, **options: Any
+) -> None:
     """List the installed backends, their devices, and why some cannot run.
 
     Each is asked in a process of its own; one that hangs or crashes is listed as broken.

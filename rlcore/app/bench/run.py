@@ -79,7 +79,14 @@ def run_bench(
         contestants = (selection.programs(others, peer_names) if peers else []) + selection.backends(
             ours, backends, device
         )
-        result = measure(_problems(what, folder, say, axes=axes, psf_axes=psf_axes), contestants, processes, machine, reference=reference, say=say)
+        result = measure(
+            _problems(what, folder, say, axes=axes, psf_axes=psf_axes),
+            contestants,
+            processes,
+            machine,
+            reference=reference,
+            say=say,
+        )
     if output is not None:
         with partial_output(output) as partial:
             partial.write_text(json.dumps(result, indent=1))
@@ -111,9 +118,7 @@ def run_compare(
     compare.show(results, names, as_json=as_json, as_markdown=as_markdown)
 
 
-def _problems(
-    what: tuple[str, ...], folder: Path, say: Callable[[str], None], **axes: str | None
-) -> list[Problem]:
+def _problems(what: tuple[str, ...], folder: Path, say: Callable[[str], None], **axes: str | None) -> list[Problem]:
     names = tuple(SIZES) if what == ("all",) else what or DEFAULT
     if any(name in SIZES for name in names):
         say(f"making {', '.join(names)}")

@@ -33,7 +33,9 @@ class AxesWarning(UserWarning):
     """An axis is taken for another than its file calls it."""
 
 
-def open_image(path: Path, psfs: Sequence[Path], *, pick: Pick = ALL, psf_axes: str | None = None, **how: Any) -> Opened:
+def open_image(
+    path: Path, psfs: Sequence[Path], *, pick: Pick = ALL, psf_axes: str | None = None, **how: Any
+) -> Opened:
     """Opens an image with the axes that it must have beside its PSFs.
 
     Parameters
@@ -100,7 +102,7 @@ def open_psf(path: Path, image: Opened | None = None, *, axes: str | None = None
     """
     psf = open_file(path, "psf", pick=Pick(axes=axes, option=option))
     file, layout = f"psf {str(path)!r}", psf.layout
-    letter = _depth_of_psf(layout, image and image.layout)
+    letter = _depth_of_psf(layout, None if image is None else image.layout)
     if image is not None and letter is None:
         _check_few(layout, image, file, option)
     meant = layout if letter is None else layout.with_depth(letter)

@@ -30,7 +30,6 @@ from rlcore.execution.progress import Callback, Progress
 from rlcore.optics.psf import PSF, prepare_psf, without_leading_axes
 from rlcore.optics.resample import resample_psf
 
-
 FILE_AXES = "PSF axes"
 """Label of the control for `Job.psf_axes`, which messages name."""
 
@@ -85,8 +84,8 @@ class Job:
         psf = prepare_mended(values)[0] if self.mend else prepare_psf(values)
         if psf.values.ndim > axes:
             raise InputError(
-                f"psf has {psf.values.ndim} axes but the image has {axes}; choose a psf of one plane, or the whole stack "
-                "as the image"
+                f"psf has {psf.values.ndim} axes but the image has {axes}; choose a psf of one plane, or the "
+                "whole stack as the image"
             )
         voxel = voxel[-psf.values.ndim :] if voxel else None
         ours = self.voxel[-psf.values.ndim :] if self.voxel else None

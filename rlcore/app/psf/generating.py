@@ -47,7 +47,9 @@ def generate_file(
         If a file cannot be read or written, or too little is known of the microscope.
     """
     files.check([image] if image else [], output, picture, force=force)
-    taken = gather_microscope(_metadata_of(image, Pick(channel, axes=axes), options, voxel), {**options, "voxel": parse_voxel(voxel)})
+    taken = gather_microscope(
+        _metadata_of(image, Pick(channel, axes=axes), options, voxel), {**options, "voxel": parse_voxel(voxel)}
+    )
     size = files.parse_shape(shape) if shape else default_shape(taken.microscope, taken.voxel)
     scale = taken.voxel[-len(size) :]
     values = compute(taken, model, size)

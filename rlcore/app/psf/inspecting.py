@@ -13,9 +13,7 @@ from rlcore.optics.mend import mend_psf
 from rlcore.optics.psf import PSFWarning
 
 
-def inspect_file(
-    *, path: Path, axes: str | None, psf_voxel: str | None, picture: Path | None, force: bool
-) -> Result:
+def inspect_file(*, path: Path, axes: str | None, psf_voxel: str | None, picture: Path | None, force: bool) -> Result:
     """Measures the PSF in a file; warns of faults that harm a deconvolution."""
     files.check([path], None, picture, force=force)
     values, scale = files.read(path, axes, psf_voxel)

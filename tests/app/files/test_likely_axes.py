@@ -1,4 +1,4 @@
-"""Axes that are named otherwise than they must be meant: put right with a warning, or refused; never used as they are."""
+"""Axes that are named otherwise than they must be meant are put right with a warning, or refused."""
 
 import numpy as np
 import pytest
@@ -8,6 +8,7 @@ from fixtures.commands import IMAGE, PSF, refused, run
 from fixtures.scenes import error
 
 import rlcore
+from rlcore.app.bench.problems import convert_problem
 from rlcore.app.files.layout import Pick
 from rlcore.app.files.likely_axes import AxesWarning, open_image, open_psf
 from rlcore.app.main import main
@@ -88,12 +89,13 @@ def test_planes_that_are_named_otherwise_are_refused_beside_a_psf_of_several(fil
 def test_few_channels_may_be_what_they_are_called(files, count):
     write(files / "image.tif", IMAGE[:count], imagej=True)
     refused(run(files), f"has {count} channels of one plane", "--axes ZYX", "--psf-axes")
-    write(files / "psf.tif", PSF[1 : 1 + count], imagej=True)
+    psf = PSF[2 - count // 2 :][:count]  # its peak stays in the middle
+    write(files / "psf.tif", psf, imagej=True)
     refused(run(files), f"have {count} channels each", "--axes ZYX and --psf-axes ZYX", "--axes CYX and --psf-axes CYX")
     for letter in "CZ":
         axes = f"{letter}YX"
-        assert run(files, "--axes", axes, "--psf-axes", axes, "--force").exit_code == 0
-        one = IMAGE[:count], PSF[1 : 1 + count]
+        assert run(files, "--axes", axes, "--psf-axes", axes, "--psf-as-is", "--force").exit_code == 0
+        one = IMAGE[:count], psf
         pairs = zip(*one, strict=True) if letter == "C" else [one]
         expected = [rlcore.deconvolve(*pair, iterations=5, backend="numpy") for pair in pairs]
         assert error(tifffile.imread(files / "out.tif"), np.squeeze(expected)) <= 1e-5
@@ -152,6 +154,45 @@ def test_channels_of_a_psf_are_those_of_the_image_if_they_are_as_many(files):
     assert not warned(result)
 
 
+def write_zarr(path, values, axes, scale):
+    zarr = pytest.importorskip("zarr", reason="zarr is not installed")
+    kinds = {"t": ("time", "second"), "c": ("channel", None)}
+    described = []
+    for name in axes:
+        kind, unit = kinds.get(name, ("space", "micrometer"))
+        described.append({"name": name, "type": kind, **({"unit": unit} if unit else {})})
+    level = {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": scale}]}
+    group = zarr.open_group(path, mode="w", zarr_format=3)
+    group.create_array("0", shape=values.shape, dtype=values.dtype)[...] = values
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": described, "datasets": [level]}]}
+
+
+@pytest.mark.parametrize("letter", ["t", "c"])
+def test_axes_of_a_zarr_are_stated_and_may_be_corrected(files, truth, letter):
+    write_zarr(files / "image.zarr", IMAGE, f"{letter}yx", [1.0, 0.1, 0.1])
+    refused(run(files, image="image.zarr"), "10 ", " of one plane", "give --axes ZYX", "--psf-axes")
+    assert run(files, "--axes", "ZYX", image="image.zarr").exit_code == 0
+    assert error(tifffile.imread(files / "out.tif"), truth) <= 1e-5
+
+
+def test_a_scale_along_an_axis_that_is_meant_otherwise_is_none(files):
+    write_zarr(files / "image.zarr", np.stack([IMAGE, IMAGE]), "tzyx", [5.0, 0.3, 0.1, 0.1])
+    stated = open_image(files / "image.zarr", []).about.voxel
+    assert stated.sizes == {"T": 5.0, "Z": 0.3, "Y": 0.1, "X": 0.1}
+    meant = open_image(files / "image.zarr", [], pick=Pick(axes="CTYX")).about.voxel
+    assert (meant.sizes, sorted(meant.units)) == ({"Y": 0.1, "X": 0.1}, ["X", "Y"])
+
+
+def test_problems_of_the_benchmark_take_axes_likewise(files):
+    write(files / "image.tif", IMAGE, imagej=True)
+    write(files / "psf.tif", PSF, "TYX", imagej=True)
+    pair = files / "image.tif", files / "psf.tif"
+    with pytest.warns(AxesWarning):
+        problem = convert_problem(*pair, files)
+    assert (problem.shape, problem.psf_shape) == (IMAGE.shape, PSF.shape)
+    assert convert_problem(*pair, files, axes="ZYX", psf_axes="ZYX").digest == problem.digest
+
+
 @pytest.mark.parametrize("name", ["image.tif", "image.npy"])
 def test_a_psf_of_one_plane_restores_no_stack(files, name):
     np.save(files / "image.npy", IMAGE)
@@ -183,7 +224,7 @@ def test_given_axes_are_checked(files, option, axes):
 def test_given_axes_win_over_all_that_is_likely(files):
     write(files / "image.tif", IMAGE, imagej=True)
     refused(run(files, "--axes", "CYX"), "has 10 channels of one plane and", "has 5 planes along z")
-    write(files / "psf.tif", IMAGE.astype(np.float32), imagej=True)
+    write(files / "psf.tif", np.stack([PSF[2]] * DEPTH), imagej=True)
     refused(run(files, "--psf-axes", "TYX"), "has 10 time points", "--psf-axes")
     result = run(files, "--axes", "CYX", "--psf-axes", "CYX")
     assert (result.exit_code, warned(result)) == (0, [])
@@ -215,7 +256,8 @@ def test_commands_on_psfs_take_their_axes_likewise(files, command, axes):
     assert (result.exit_code, "are taken for planes along z" in result.stderr) == (0, True), result.output
     assert "5 x 6 x 6" in result.stdout
     said = CliRunner().invoke(main, [*command, str(files / "psf.tif"), *tail, "--axes", "ZYX"])
-    assert (said.stdout.splitlines()[1:], warned(said)) == (result.stdout.splitlines()[1:], [])
+    assert said.stdout.splitlines()[1:] == result.stdout.splitlines()[1:]
+    assert "are taken for planes along z" not in said.stderr
     write(files / "psf.tif", PSF[1:4], imagej=True)
     refused(CliRunner().invoke(main, [*command, str(files / "psf.tif"), *tail]), "has 3 channels", "by --axes")
 

@@ -41,7 +41,11 @@ class DistilPanel(PSFPanel):
         if layer is None:
             return "choose a layer that holds beads"
         # leading axes of one entry are no part of a stack
-        stack, voxel, name = without_leading_axes(layers.data(layer), 3), layers.micrometres(layer), f"psf of {layer.name}"
+        stack, voxel, name = (
+            without_leading_axes(layers.data(layer), 3),
+            layers.micrometres(layer),
+            f"psf of {layer.name}",
+        )
         text = self.window.value.strip()
         window = parse_shape(text) if text else usual_window(stack.shape)
         # 0 stands for "found from the stack", as a spin box cannot be empty
