@@ -150,7 +150,7 @@ def _may_have_depth(psf: Layout, image: Layout) -> bool:
     if (letter := _only_long(psf)) is None or letter in psf.sure:
         return False
     # as many channels as the image's are one PSF each, unless both have them by default
-    return letter == "T" or psf.size_in_file("C") != image.size_in_file("C") or "C" in psf.by_default
+    return psf.size_in_file("C") != image.size_in_file("C") or "C" in psf.by_default
 
 
 def _depth_of_psf(psf: Layout, image: Layout | None) -> str | None:

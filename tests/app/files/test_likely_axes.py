@@ -62,12 +62,30 @@ def test_time_points_stay_where_channels_are_planes(files, truth):
 
 
 @pytest.mark.parametrize(
-    "entries", [{"mode": "composite"}, {"Labels": NAMES}, {"LUTs": [np.zeros((3, 256), np.uint8)] * DEPTH}]
+    "entries",
+    [
+        {"mode": "composite"},
+        {"Labels": NAMES},
+        {"Ranges": (0.0, 9.0) * DEPTH},
+        {"LUTs": [np.zeros((3, 256), np.uint8)] * DEPTH},
+    ],
 )
 def test_channels_of_which_something_is_said_are_believed(files, entries):
     write(files / "image.tif", IMAGE, "CYX", imagej=True, metadata=entries)
     refused(run(files), "has 10 channels of one plane", "has 5 planes along z", "--axes ZYX", "--psf-axes")
     assert not (files / "out.tif").exists()
+
+
+def test_whoever_picks_a_channel_knows_that_there_are_channels(files):
+    write(files / "image.tif", IMAGE, imagej=True)
+    refused(run(files, "--channel", "3"), "has one plane and", "has 5 planes along z")
+
+
+def test_channels_in_an_order_that_no_default_makes_are_believed(files, truth):
+    write(files / "image.ome.tif", np.stack([IMAGE] * 5), "CZYX", ome=True)
+    result = run(files, image="image.ome.tif")
+    assert (result.exit_code, warned(result)) == (0, [])
+    assert error(tifffile.imread(files / "out.tif"), np.stack([truth] * 5)) <= 1e-5
 
 
 @pytest.mark.parametrize(
