@@ -103,6 +103,12 @@ def test_planes_that_are_named_otherwise_are_refused_beside_a_psf_of_several(fil
     assert run(files, "--axes", "ZYX").exit_code == 0
 
 
+def test_planes_of_both_files_that_are_named_otherwise_are_seen_together(files):
+    write(files / "image.tif", IMAGE, "TYX", imagej=True)
+    write(files / "psf.tif", PSF, imagej=True)
+    refused(run(files), "10 time points of one plane", "5 planes along z", "--axes ZYX", "--psf-axes")
+
+
 @pytest.mark.parametrize("count", [2, 3, 4])
 def test_few_channels_may_be_what_they_are_called(files, count):
     write(files / "image.tif", IMAGE[:count], imagej=True)
@@ -160,6 +166,26 @@ def test_a_psf_of_several_long_axes_is_refused(files, axes):
 def test_a_psf_of_named_channels_is_none_of_planes(files):
     write(files / "psf.tif", PSF, "CYX", ome=True, metadata={"Channel": {"Name": NAMES[:5]}})
     refused(run(files), "has 10 planes along z", "has one", "--axes TYX")
+
+
+def test_a_few_unnamed_channels_of_a_psf_are_planes_beside_a_stack_of_one_channel_alone(files):
+    write(files / "psf.tif", PSF[1:4], imagej=True)
+    result = run(files)
+    assert "has 3 channels, which it does not name and the image does not have" in result.stderr
+    expected = rlcore.deconvolve(IMAGE, PSF[1:4], iterations=5, backend="numpy")
+    assert error(tifffile.imread(files / "out.tif"), expected) <= 1e-5
+    write(files / "image.tif", np.stack([IMAGE, IMAGE]), "CZYX")
+    refused(run(files, "--force"), "has 10 planes along z", "has one", "--psf-axes")
+
+
+def test_many_channels_of_a_psf_are_those_of_an_image_that_names_them(files):
+    planes, psfs = IMAGE[:6], np.stack([PSF[2]] * 6)
+    write(files / "image.tif", planes, "CYX", ome=True, metadata={"Channel": {"Name": NAMES[:6]}})
+    write(files / "psf.tif", psfs, imagej=True)
+    assert "planes along z" not in (result := run(files)).stderr
+    assert result.exit_code == 0, result.output
+    expected = [rlcore.deconvolve(*pair, iterations=5, backend="numpy") for pair in zip(planes, psfs, strict=True)]
+    assert error(tifffile.imread(files / "out.tif"), np.stack(expected)) <= 1e-5
 
 
 def test_channels_of_a_psf_are_those_of_the_image_if_they_are_as_many(files):
