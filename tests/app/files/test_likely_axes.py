@@ -109,6 +109,13 @@ def test_planes_of_both_files_that_are_named_otherwise_are_seen_together(files):
     refused(run(files), "10 time points of one plane", "5 planes along z", "--axes ZYX", "--psf-axes")
 
 
+def test_no_axis_is_proposed_for_z_where_there_are_two(files):
+    write(files / "image.tif", np.stack([IMAGE, IMAGE]), "TCYX")
+    result = run(files)
+    refused(result, "has 2 time points of 10 channels of one plane", "say what their axes are by --axes and --psf-axes")
+    assert "if these are planes" not in result.stderr
+
+
 @pytest.mark.parametrize("count", [2, 3, 4])
 def test_few_channels_may_be_what_they_are_called(files, count):
     write(files / "image.tif", IMAGE[:count], imagej=True)
