@@ -292,6 +292,14 @@ def test_what_was_decided_is_noted(files):
     assert open_psf(files / "psf.tif").notes == ()
 
 
+def test_warnings_of_a_psf_that_decides_on_the_image_are_given_once(files):
+    write(files / "image.tif", IMAGE, imagej=True)
+    tifffile.imwrite(files / "psf.tif", PSF, photometric="miniswhite", metadata={"axes": "ZYX"})
+    result = run(files)
+    assert result.stderr.count("shows its smallest values as white") == 1
+    assert result.exit_code == 0, result.output
+
+
 def test_a_psf_that_cannot_be_read_leaves_the_image_as_it_is(files):
     write(files / "image.tif", IMAGE, imagej=True)
     (files / "psf.tif").write_bytes(b"II*\0")
