@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from rlcore.app.files.layout import Place
-from rlcore.app.files.opening import Opened, open_file
+from rlcore.app.files.likely_axes import open_psf
+from rlcore.app.files.opening import Opened
 from rlcore.app.files.scale import believed
 from rlcore.app.psf.generating import compute_for
 from rlcore.app.whole_numbers import whole_number
@@ -34,7 +35,12 @@ class ChannelPSF:
 
 
 def open_psfs(
-    one: Path | None, several: Sequence[str], image: Opened, model: str | None = None, voxel: str | None = None
+    one: Path | None,
+    several: Sequence[str],
+    image: Opened,
+    model: str | None = None,
+    voxel: str | None = None,
+    axes: str | None = None,
 ) -> list[ChannelPSF]:
     """Returns the PSF of every selected channel, in channel order.
 
@@ -50,6 +56,8 @@ def open_psfs(
         Model of computed PSFs.
     voxel : str, optional
         Size of the voxels of PSFs in files, in place of their own.
+    axes : str, optional
+        Axes of PSFs in files, in place of their own.
 
     Raises
     ------
@@ -66,25 +74,32 @@ def open_psfs(
     if model is not None and not any(text.endswith(AUTO) for text in several):
         raise InputError(f"--psf-model {model!r} is for psfs that are computed; give --psf auto with it")
     if one is not None:
-        return _shared(_open(one, voxel), image)
+        return _shared(_open(one, image, voxel, axes), image)
     named = dict.fromkeys(image.layout.channels, AUTO) if tuple(several) == (AUTO,) else _by_channel(several, image)
     missing = [channel for channel in image.layout.channels if channel not in named]
     if missing:
         raise InputError(f"channel {missing[0]} has no psf; give it one by --psf {missing[0]}=FILE, or leave it out")
-    files = {name: ChannelPSF(_open(Path(name), voxel)) for name in dict.fromkeys(named.values()) if name != AUTO}
-    if voxel is not None and not files:
-        raise InputError(f"--psf-voxel {voxel!r} is for psfs in files; leave it out, or give --voxel for the image")
+    files = {
+        name: ChannelPSF(_open(Path(name), image, voxel, axes))
+        for name in dict.fromkeys(named.values())
+        if name != AUTO
+    }
+    for option, given in (("voxel", voxel), ("axes", axes)):
+        if given is not None and not files:
+            raise InputError(
+                f"--psf-{option} {given!r} is for psfs in files; leave it out, or give --{option} for the image"
+            )
     # a file with several volumes is refused now, not after other channels have been computed
     for file in files.values():
-        file.opened.only("psf")
+        file.opened.only("psf", "--psf-axes")
     return [
         files.get(named[channel]) or _computed(image, channel, model or DEFAULT_MODEL)
         for channel in image.layout.channels
     ]
 
 
-def _open(path: Path, voxel: str | None) -> Opened:
-    return believed(open_file(path, "psf"), f"psf {str(path)!r}", voxel, "--psf-voxel")
+def _open(path: Path, image: Opened, voxel: str | None, axes: str | None) -> Opened:
+    return believed(open_psf(path, image, axes=axes), f"psf {str(path)!r}", voxel, "--psf-voxel")
 
 
 def _one_for_all(one: Path | None, several: Sequence[str]) -> tuple[Path | None, Sequence[str]]:
@@ -118,7 +133,7 @@ def _shared(psf: Opened, image: Opened) -> list[ChannelPSF]:
     # compared with all channels of the file, not the selected ones: channel 2 takes PSF 2 whatever is selected
     if 1 < len(psf.layout.places) == len(psf.layout.channels) == image.layout.size_in_file("C"):
         return [ChannelPSF(psf, Place(channel=channel)) for channel in wanted]
-    psf.only("psf")
+    psf.only("psf", "--psf-axes")
     return [ChannelPSF(psf)] * len(wanted)
 
 

@@ -6,10 +6,11 @@ import contextlib
 import json
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 from rich.text import Text
 
@@ -98,6 +99,14 @@ def _fail(message: str, code: int, kind: str = "error: ") -> int:
     with contextlib.suppress(OSError):
         Console(stderr=True, highlight=False, soft_wrap=True).print(Text.assemble((kind, "red"), line))
     return code
+
+
+def refuse_given(context: click.Context, names: Container[str], where: str) -> None:
+    """Raises InputError if one of these parameters is given on the command line, where it has no effect."""
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        if name in names and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise InputError(f"{max(parameter.opts, key=len)} has an effect only with {where}; leave it out")
 
 
 Options = Callable[[Callable[..., Any]], Callable[..., Any]]

@@ -13,9 +13,10 @@ from rlcore.algorithm.regularization import prior_of
 from rlcore.algorithm.stopping import Iterations, check_stop
 from rlcore.api.request import Request
 from rlcore.api.settings import Settings
-from rlcore.app.channel_psfs import ChannelPSF, open_psfs
+from rlcore.app.channel_psfs import ChannelPSF, files_of, open_psfs
 from rlcore.app.files.layout import Pick
-from rlcore.app.files.opening import Decoder, Opened, open_file
+from rlcore.app.files.likely_axes import open_image
+from rlcore.app.files.opening import Decoder, Opened
 from rlcore.app.files.scale import believed
 from rlcore.app.psf.metadata import read_metadata
 from rlcore.app.psf.preparing import psf_for_image
@@ -69,6 +70,9 @@ class FileRequest:
     channel: str | int | None = None
     time: str | int | None = None
     axes: str | None = None
+    """Letters of the image's axes, as ``TZYX``; None for those of its file."""
+    psf_axes: str | None = None
+    """Letters of the PSF's axes, likewise."""
     voxel: str | None = None
     """Size of the image's voxels in micrometres, as ``0.2,0.1,0.1``; None for that of its file."""
     psf_voxel: str | None = None
@@ -86,11 +90,18 @@ class FileRequest:
     @property
     def pick(self) -> Pick:
         """Selection of the image, its channels and time points."""
-        return Pick(self.channel, self.time, self.axes, self.which_image)
+        named = any("=" in text for text in self.psfs)
+        return Pick(self.channel, self.time, self.axes, self.which_image, has_channels=named)
+
+    def read_image(self, decode: Decoder) -> Opened:
+        """Opens the image, with the axes that are given or that it must have beside its PSFs."""
+        how = {"decode": decode, "fill_missing": self.fill_missing}
+        files = files_of(self.psf, self.psfs)
+        return open_image(self.image, files, pick=self.pick, psf_axes=self.psf_axes, **how)
 
     def open_image(self, decode: Decoder) -> Opened:
-        """Opens the image, with the scale that is given or believed; warns of one that is not."""
-        image = open_file(self.image, "image", pick=self.pick, decode=decode, fill_missing=self.fill_missing)
+        """Opens the image as `read_image` does, with the scale that is given or believed; warns of one that is not."""
+        image = self.read_image(decode)
         resolved = None
         # metadata that cannot be read are no reason to refuse voxels that can
         with suppress(InputError):
@@ -99,7 +110,7 @@ class FileRequest:
 
     def open_psfs(self, image: Opened) -> list[ChannelPSF]:
         """Opens or computes the PSF of every selected channel."""
-        return open_psfs(self.psf, self.psfs, image, self.psf_model, self.psf_voxel)
+        return open_psfs(self.psf, self.psfs, image, self.psf_model, self.psf_voxel, self.psf_axes)
 
     def settings(self) -> Settings:
         """Returns the options that the plan depends on, checked.

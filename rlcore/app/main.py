@@ -8,9 +8,17 @@ from typing import Any
 import click
 
 from rlcore.algorithm.boundary import BOUNDARIES
-from rlcore.app.command_group import PARTLY, CommandGroup, options, print_json
+from rlcore.app.command_group import PARTLY, CommandGroup, options, print_json, refuse_given
 from rlcore.app.psf.commands import psf
-from rlcore.app.run_options import backend_options, file_options, how_options, image_option, voxel_options
+from rlcore.app.run_options import (
+    FILE_OPTIONS,
+    axes_options,
+    backend_options,
+    file_options,
+    how_options,
+    image_option,
+    voxel_options,
+)
 from rlcore.errors import InputError
 
 PATH = click.Path(path_type=Path)
@@ -118,11 +126,23 @@ def deconvolve(*, report: Path | None, as_json: bool, quiet: bool, **options: An
 @file_options
 @click.option("--checkpoint", type=PATH, help="Plan for a run whose state is kept in this folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON on stdout.")
-def plan(*, image: Path | None, psf: Path | None, shape: tuple[str, str] | None, as_json: bool, **request: Any) -> None:
+@click.pass_context
+def plan(
+    context: click.Context,
+    /,
+    *,
+    image: Path | None,
+    psf: Path | None,
+    shape: tuple[str, str] | None,
+    as_json: bool,
+    **request: Any,
+) -> None:
     """Print how IMAGE would be divided into blocks, the memory needed and the time expected, without running."""
     from rlcore.app.planning import plan_request
     from rlcore.app.terminal import Terminal
 
+    if image is None and shape is not None:
+        refuse_given(context, {*FILE_OPTIONS, "checkpoint"}, "files, not with --shape")
     terminal = Terminal()
     with terminal.listening():
         forecast = plan_request(image, psf, shape, request, terminal.say)
@@ -181,9 +201,13 @@ def clean(*, folder: Path, dry_run: bool, force: bool) -> None:
     show_default=True,
     help="Time that each backend gets to answer.",
 )
+@axes_options
 @voxel_options
 @backend_options
-def backends(*, as_json: bool, why: tuple[Path, Path] | None, seconds: float, **options: Any) -> None:
+@click.pass_context
+def backends(
+    context: click.Context, /, *, as_json: bool, why: tuple[Path, Path] | None, seconds: float, **options: Any
+) -> None:
     """List the installed backends, their devices, and why some cannot run.
 
     Each is asked in a process of its own; one that hangs or crashes is listed as broken.
@@ -191,6 +215,7 @@ def backends(*, as_json: bool, why: tuple[Path, Path] | None, seconds: float, **
     from rlcore.app.survey import explain, show
 
     if why is None:
+        refuse_given(context, options, "--why IMAGE PSF")
         show(as_json=as_json, seconds=seconds)
     else:
         explain(*why, as_json=as_json, **options)
@@ -246,6 +271,7 @@ def check(context: click.Context, /, name: str, **options: Any) -> None:
 @click.option("--device", help="Only backends on this device: an index, or part of a name.")
 @click.option("--peer", "peer_names", multiple=True, help="Only this other program; may be repeated.  [all installed]")
 @click.option("--peers/--no-peers", default=True, show_default=True, help="Include other programs that are installed.")
+@axes_options
 @click.option("--boundary", type=click.Choice(BOUNDARIES), default=BOUNDARIES[0], show_default=True)
 @click.option(
     "--minutes",

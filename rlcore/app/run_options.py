@@ -38,6 +38,11 @@ backend_options = options(
     click.option("--device", help="Device of the backend: an index, or part of a name."),
 )
 
+axes_options = options(
+    click.option("--axes", help="Axes of the image, as TZYX, if its file does not name them, or not rightly."),
+    click.option("--psf-axes", help="Axes of the PSF's file, likewise, as ZYX."),
+)
+
 voxel_options = options(
     click.option("--voxel", help="Micrometres along z, y, x of the image, as 0.2,0.1,0.1.  [its file's]"),
     click.option("--psf-voxel", help="Micrometres along z, y, x of the PSF's file.  [its own]"),
@@ -123,7 +128,7 @@ file_options = options(
     image_option,
     click.option("--channel", help="Channels, from 0 or by name, as 1 or 0,2.  [all]"),
     click.option("--time", help="Time points, from 0, as 3 or 3:10 (which ends with 9).  [all]"),
-    click.option("--axes", help="Axes of a file that does not name them, as TZYX."),
+    axes_options,
     voxel_options,
     click.option("--fill-missing", is_flag=True, help="Restore an image that lacks planes, with zeros in their place."),
     click.option(
@@ -143,3 +148,6 @@ file_options = options(
         "--psf-energy", type=float, default=1.0, show_default=True, help="Share of the PSF to keep, as 0.999."
     ),
 )
+
+FILE_OPTIONS = frozenset(str(parameter.name) for parameter in click.command()(file_options(lambda: None)).params)
+"""Names of the options that have an effect on files alone."""

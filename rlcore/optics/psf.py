@@ -54,7 +54,8 @@ def prepare_psf(
     Parameters
     ----------
     psf : array_like or PSF
-        Real values on 2 or 3 axes, of any size, odd or even. A `PSF` is returned as it is.
+        Real values on 2 or 3 axes, of any size, odd or even; further leading axes of one entry are left out. A `PSF` is
+        returned as it is.
     ndim : int, optional
         Axes of the image; the PSF must have as many.
     centre : {"middle", "peak", "mass"} or sequence of int, default "middle"
@@ -105,11 +106,15 @@ def _check_axes(axes: int, ndim: int | None) -> None:
     if axes not in (2, 3):
         raise InputError(f"psf has {axes} axes; give it 2 or 3")
     if ndim is not None and axes != ndim:
-        raise InputError(f"psf has {axes} axes but the image has {ndim}; give a psf of {ndim} axes")
+        other = "or restore the image's planes one by one" if ndim == 3 else "or the whole stack (z, y, x) as the image"
+        raise InputError(f"psf has {axes} axes but the image has {ndim}; give a psf of {ndim} axes, {other}")
 
 
 def read_psf(psf: Any, ndim: int | None) -> Volume:
-    """Copy finite real numbers on 2 or 3 axes, or on `ndim`, to float64; raises InputError for anything else."""
+    """Copy finite real numbers on 2 or 3 axes, or on `ndim`, to float64; raises InputError for anything else.
+
+    Leading axes of one entry beyond these are left out.
+    """
     if isinstance(psf, np.ma.MaskedArray) and (count := int(np.ma.getmaskarray(psf).sum())):
         raise InputError(f"psf has {count} masked voxels, whose values would count; fill them first, by psf.filled(0)")
     try:
@@ -118,6 +123,7 @@ def read_psf(psf: Any, ndim: int | None) -> Volume:
         raise InputError(f"psf of type {type(psf).__name__!r} is not an array of numbers: {error}") from error
     if array.dtype.kind not in "buif":
         raise InputError(f"psf has dtype {str(array.dtype)!r}; give real numbers (of a complex one, abs(psf)**2)")
+    array = without_leading_axes(array, ndim or 3)
     _check_axes(array.ndim, ndim)
     if array.size == 0:
         raise InputError(f"psf of shape {array.shape!r} is empty; give at least one voxel on every axis")
@@ -127,6 +133,13 @@ def read_psf(psf: Any, ndim: int | None) -> Volume:
         first = tuple(bad[0].tolist())
         raise InputError(f"psf has {len(bad)} NaN or infinite voxels, the first at {first!r}; replace them, by 0 say")
     return values
+
+
+def without_leading_axes(array: Volume, most: int) -> Volume:
+    """View of an array without its leading axes of one entry, as far as it has more than `most` axes."""
+    while array.ndim > most and array.shape[0] == 1:
+        array = array[0]
+    return array
 
 
 def _without_background(values: Volume, background: float | str) -> tuple[Volume, list[str]]:

@@ -9,6 +9,9 @@ from fixtures.scenes import counts, gaussian
 import rlcore
 
 IMAGE, PSF = counts((12, 13)), gaussian((5, 6))
+FOUR_AXES = "image has 4 axes, shape (2, 3, 4, 5); it must have 2 or 3: (y, x) or (z, y, x)"
+DEEP_PSF = "psf has 3 axes but the image has 2; give a psf of 2 axes, or the whole stack (z, y, x) as the image"
+FLAT_PSF = "psf has 2 axes but the image has 3; give a psf of 3 axes, or restore the image's planes one by one"
 VOLUME, PSF3 = counts((6, 7, 8)), gaussian((5, 5, 5))
 
 
@@ -32,20 +35,36 @@ def refused(image=IMAGE, psf=PSF, **options):
     [
         (np.ones(5), PSF, "image has 1 axes, shape (5,); it must have 2 or 3: (y, x) or (z, y, x)"),
         (np.float32(3), PSF, "image has 0 axes, shape (); it must have 2 or 3: (y, x) or (z, y, x)"),
-        (np.ones((2, 3, 4, 5)), PSF, "image has 4 axes, shape (2, 3, 4, 5); it must have 2 or 3: (y, x) or (z, y, x)"),
+        (np.ones((2, 3, 4, 5)), PSF, f"{FOUR_AXES}; give one volume of it at a time, such as image[0]"),
         (np.ones((0, 4)), PSF, "image of shape (0, 4) is empty; every axis must have at least one voxel"),
         (np.ones((4, 4), complex), PSF, "image of dtype 'complex128' cannot be used; convert it to real numbers"),
         (np.array([["a"]]), PSF, "image of dtype '<U1' cannot be used; convert it to real numbers"),
         (np.ones((3, 3), object), PSF, "image of dtype 'object' cannot be used; convert it to real numbers"),
-        (IMAGE, PSF3, "psf has 3 axes but the image has 2; give a psf of 2 axes"),
-        (VOLUME, PSF, "psf has 2 axes but the image has 3; give a psf of 3 axes"),
-        (VOLUME, rlcore.prepare_psf(PSF), "psf has 2 axes but the image has 3; give a psf of 3 axes"),
+        (IMAGE, PSF3, DEEP_PSF),
+        (VOLUME, PSF, FLAT_PSF),
+        (VOLUME, rlcore.prepare_psf(PSF), FLAT_PSF),
         (IMAGE, np.ones((0, 4)), "psf of shape (0, 4) is empty; give at least one voxel on every axis"),
         (IMAGE, np.zeros((3, 3)), "psf has no positive sum; give one that holds light, or another background"),
     ],
 )
 def test_what_is_no_image_or_no_psf_is_refused(image, psf, text):
     assert refused(image, psf) == text
+
+
+@pytest.mark.parametrize(
+    ("image", "psf", "further"), [(VOLUME, PSF3, 1), (VOLUME, PSF3, 2), (IMAGE, PSF, 1), (IMAGE, PSF, 3)]
+)
+def test_leading_axes_of_one_entry_of_a_psf_are_left_out(image, psf, further):
+    longer = psf.reshape((1,) * further + psf.shape)
+    expected = rlcore.deconvolve(image, psf, iterations=3, backend="numpy")
+    np.testing.assert_array_equal(rlcore.deconvolve(image, longer, iterations=3, backend="numpy"), expected)
+
+
+def test_other_further_axes_of_a_psf_are_refused():
+    assert refused(VOLUME, PSF3[None].repeat(2, 0)) == "psf has 4 axes; give it 2 or 3"
+    assert refused(IMAGE, PSF3[:, None]) == "psf has 4 axes; give it 2 or 3"
+    # a stack of a single plane is no image of one
+    assert "psf has 2 axes but the image has 3" in refused(IMAGE[None], PSF)
 
 
 @pytest.mark.parametrize("backend", ["numpy", "pyfftw"])

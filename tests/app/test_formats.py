@@ -135,7 +135,7 @@ def test_a_plain_tiff_keeps_its_axes_and_its_own_entries(files, truth):
 def test_npy_goes_by_the_axes_that_are_said(files, truth):
     np.save(files / "image.npy", STACK)
     result = run(files, image="image.npy", output="out.npy")
-    assert "has axes '?????' and no 'Y' among them; say what they are by --axes" in result.stderr
+    assert "does not name all of its axes; say what they are by --axes, such as --axes TCZYX" in result.stderr
     assert run(files, "--axes", "TCZYX", image="image.npy", output="out.npy").exit_code == 0
     assert error(np.load(files / "out.npy"), truth) <= 1e-5
 

@@ -66,7 +66,8 @@ def test_an_order_that_imagej_does_not_have_is_refused_where_it_matters(files):
     (files / "image.tif").write_bytes(content.replace(b"order=czt", b"order=cxt"))
     result = run(files)
     assert result.exit_code == 2
-    assert "does not hold the planes that its metadata state" in result.stderr
+    assert "has its planes in the order 'cxt' by ImageJ's text, which is none of ctz, czt, " in result.stderr
+    assert "by Image > Hyperstacks > Re-order Hyperstack" in result.stderr
 
 
 STALE = (

@@ -6,6 +6,7 @@ import base64
 import html
 import io
 import textwrap
+import warnings
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -90,7 +91,10 @@ def _figure(request: FileRequest, summary: RunSummary, scratch: Path, text: list
 
 
 def _image(request: FileRequest, decode: Decoder) -> Opened:
-    return open_file(request.image, "image", pick=request.pick, decode=decode, fill_missing=request.fill_missing)
+    """Opens the image as the run has done, which has given its warnings."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return request.read_image(decode)
 
 
 def _result(request: FileRequest, summary: RunSummary) -> Opened:

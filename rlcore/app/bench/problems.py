@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from rlcore.app.files.opening import open_file
+from rlcore.app.files.layout import Pick
+from rlcore.app.files.likely_axes import open_image, open_psf
 from rlcore.backend import Volume
 from rlcore.backend.boxes import Shape
 from rlcore.errors import InputError
@@ -57,9 +58,13 @@ def write_problem(name: str, folder: Path) -> Problem:
     return Problem(name, shape, psf_shape, str(image), str(psf), "generated 1")
 
 
-def convert_problem(image: Path, psf: Path, folder: Path) -> Problem:
+def convert_problem(
+    image: Path, psf: Path, folder: Path, *, axes: str | None = None, psf_axes: str | None = None
+) -> Problem:
     """Converts a user's own files to the form that every program takes: non-negative float32."""
-    opened = open_file(image, "image").only("image"), open_file(psf, "psf").only("psf")
+    given = open_image(image, [psf], pick=Pick(axes=axes), psf_axes=psf_axes)
+    volume = given.only("image")
+    opened = volume, open_psf(psf, given, axes=psf_axes).only("psf", "--psf-axes")
     paths = folder / "own.npy", folder / "own-psf.npy"
     sha = hashlib.sha256()
     for array, path in zip(opened, paths, strict=True):

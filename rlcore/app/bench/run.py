@@ -37,6 +37,8 @@ def run_bench(
     peer_names: tuple[str, ...],
     reference: bool,
     say: Callable[[str], None],
+    axes: str | None = None,
+    psf_axes: str | None = None,
     **options: Any,
 ) -> None:
     """Measures, prints the table, and writes results and chart if requested.
@@ -55,6 +57,8 @@ def run_bench(
         Measure errors against a float64 result.
     say : callable
         Receives lines about the progress.
+    axes, psf_axes : str, optional
+        Axes of the files of image and PSF, in place of their own.
     options
         Fields of `Settings`.
 
@@ -75,7 +79,14 @@ def run_bench(
         contestants = (selection.programs(others, peer_names) if peers else []) + selection.backends(
             ours, backends, device
         )
-        result = measure(_problems(what, folder, say), contestants, processes, machine, reference=reference, say=say)
+        result = measure(
+            _problems(what, folder, say, axes=axes, psf_axes=psf_axes),
+            contestants,
+            processes,
+            machine,
+            reference=reference,
+            say=say,
+        )
     if output is not None:
         with partial_output(output) as partial:
             partial.write_text(json.dumps(result, indent=1))
@@ -107,12 +118,12 @@ def run_compare(
     compare.show(results, names, as_json=as_json, as_markdown=as_markdown)
 
 
-def _problems(what: tuple[str, ...], folder: Path, say: Callable[[str], None]) -> list[Problem]:
+def _problems(what: tuple[str, ...], folder: Path, say: Callable[[str], None], **axes: str | None) -> list[Problem]:
     names = tuple(SIZES) if what == ("all",) else what or DEFAULT
     if any(name in SIZES for name in names):
         say(f"making {', '.join(names)}")
         return [write_problem(name, folder) for name in names]
     if len(names) == 2:
-        return [convert_problem(Path(names[0]), Path(names[1]), folder)]
+        return [convert_problem(Path(names[0]), Path(names[1]), folder, **axes)]
     asked, known = " ".join(names), ", ".join(SIZES)
     raise InputError(f"problems {asked!r} are unknown; give names of {known}, or an image and a PSF file")

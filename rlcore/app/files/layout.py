@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from rlcore.app.whole_numbers import whole_number
+from rlcore.app.files.axis_letters import AxisLetters, name_axes, users_letters
+from rlcore.app.files.entries import Entries, selected
 from rlcore.backend.boxes import Shape
 from rlcore.errors import InputError
-
-_DEPTH = "ZIQ"
-"""Axes that may serve as z: z itself, tifffile's "I" (a sequence of planes) and "Q" (an unknown axis)."""
 
 Index = tuple[int | slice, ...]
 
@@ -29,6 +26,10 @@ class Pick:
     """Number or name of an image in a file that holds several; None for the first that is no thumbnail."""
     sole: bool = False
     """True to refuse a file that holds several images, unless one is picked."""
+    option: str = "--axes"
+    """Option by which the user gives `axes`."""
+    has_channels: bool = False
+    """True if the user speaks of channels elsewhere, as in ``--psf 0=FILE``: then an axis of channels is one."""
 
 
 ALL = Pick()
@@ -55,6 +56,18 @@ class Layout:
     """Selected channels, counted as in the file; (0,) without such an axis."""
     axes: str
     """Axes of the result in the file's order, without those reduced to a single index."""
+    sure: str = ""
+    """Letters of axes that are beyond doubt: the user or the file says more of them than their length."""
+    by_default: str = ""
+    """Letters of axes that writers of the format name so unless told otherwise, with nothing that supports it."""
+    note: str = field(default="", repr=False)
+    """Sentence on what was decided about axes; empty if nothing was."""
+
+    def with_depth(self, letter: str) -> Layout:
+        """Returns the layout with one axis, all of it, taken for z in place of any z of one entry."""
+        letters, axes = (each.replace("Z", "?").replace(letter, "Z") for each in (self.file_axes, self.axes))
+        entries = {"T": "times", "C": "channels"}[letter]
+        return replace(self, file_axes=letters, axes=axes.replace("?", ""), **{entries: (0,)})  # type: ignore[arg-type]
 
     @property
     def shape(self) -> Shape:
@@ -96,7 +109,9 @@ class Layout:
         return tuple(slice(None) if letter in along else at.get(letter, 0) for letter in axes)
 
 
-def lay_out(file: str, axes: str, shape: Shape, pick: Pick, names: Sequence[str] = ()) -> Layout:
+def lay_out(
+    file: str, axes: str, shape: Shape, pick: Pick, names: Sequence[str] = (), *, by_default: str = ""
+) -> Layout:
     """Lays out a file with these axes.
 
     Parameters
@@ -104,13 +119,15 @@ def lay_out(file: str, axes: str, shape: Shape, pick: Pick, names: Sequence[str]
     file : str
         Name of the file in messages.
     axes : str
-        A letter for each axis, as tifffile names them.
+        A letter for each axis, as tifffile names them; "?" for each axis of a format without names.
     shape : tuple of int
         Length of each axis.
     pick : Pick
         The user's selection.
     names : sequence of str
         Names of the channels.
+    by_default : str, optional
+        Letters of axes that the format's writers name so unless told otherwise.
 
     Raises
     ------
@@ -119,81 +136,45 @@ def lay_out(file: str, axes: str, shape: Shape, pick: Pick, names: Sequence[str]
     """
     if any(size < 1 for size in shape):
         raise InputError(f"{file} has shape {tuple(shape)!r}, which holds no voxels")
-    axes = _named(file, axes, shape, pick.axes)
-    # an ambiguous axis counts as depth only if it has several planes
-    depth = next((letter for letter in _DEPTH if letter in axes and shape[axes.index(letter)] > 1), "Z")
-    letters = axes.replace(depth, "Z") if depth != "Z" else axes
+    given = users_letters(file, pick.axes, shape, pick.option)
+    named = name_axes(file, axes, shape, pick.option) if given is None else AxisLetters(given)
+    letters, sure = named.letters, "" if given is None else "TCZYX"
     # samples of a pixel (red, green, blue) are restored as channels
     if "S" in letters and ("C" not in letters or shape[letters.index("C")] == 1):
-        letters = letters.replace("C", "?").replace("S", "C")
-    if missing := [letter for letter in "YX" if letter not in letters]:
-        raise InputError(f"{file} has axes {axes!r} and no {missing[0]!r} among them; say what they are by --axes")
-    for letter, size in zip(letters, shape, strict=True):
-        if letter not in "TCZYX" and size > 1:
-            raise InputError(f"{file} has {size} entries along its axis {letter!r}; save the one you want as a file")
-    if (order := [letter for letter in letters if letter in "ZYX"]) != sorted(order, reverse=True):
-        raise InputError(f"{file} has axes {axes!r}, but volumes must lie as z, y, x; save it in that order")
-    times, no_time = _wanted(file, _Several("time point", "--time", _size(letters, shape, "T")), pick.time)
-    several = _Several("channel", "--channel", _size(letters, shape, "C"), tuple(names))
-    channels, no_channel = _wanted(file, several, pick.channel)
+        letters, sure = letters.replace("C", "?").replace("S", "C"), sure + "C"
+    _check_letters(file, letters, shape, pick.option)
+    times, no_time = selected(file, Entries("time point", "--time", _size(letters, shape, "T")), pick.time)
+    several = Entries("channel", "--channel", _size(letters, shape, "C"), tuple(names))
+    channels, no_channel = selected(file, several, pick.channel)
     dropped = "T" * no_time + "C" * no_channel
     kept = "".join(letter for letter in letters if letter in "TCZYX" and letter not in dropped)
     # channels that lie last, as in RGB, would be strided; the result has its planes last
     kept = kept if kept.endswith("YX") else "".join(letter for letter in "TCZYX" if letter in kept)
-    return Layout(letters, tuple(map(int, shape)), times, channels, kept)
+    # whoever picks entries of an axis knows what it is
+    sure += "T" * (pick.time is not None) + "C" * (bool(names) or pick.channel is not None or pick.has_channels)
+    doubtful = "".join(letter for letter in by_default if letter not in sure)
+    return Layout(letters, tuple(map(int, shape)), times, channels, kept, sure, doubtful, named.note)
 
 
-def _named(file: str, axes: str, shape: Shape, said: str | None) -> str:
-    """Returns the letters of the axes, replaced by the user's if given."""
-    if said is None:
-        return axes
-    letters = said.upper()
-    if len(letters) != len(shape) or len(set(letters)) != len(letters) or set(letters) - set("TCZYX"):
-        raise InputError(f"--axes {said!r} is not one of T, C, Z, Y, X for each axis of {file}, shape {tuple(shape)}")
-    return letters
+def _check_letters(file: str, letters: str, shape: Shape, option: str) -> None:
+    """Raises InputError for axes that are not those of volumes, or not in their order."""
+    if missing := [letter for letter in "YX" if letter not in letters]:
+        raise InputError(f"{file} has axes {letters!r} and no {missing[0]!r} among them; say what they are by {option}")
+    for letter, size in zip(letters, shape, strict=True):
+        if letter not in "TCZYX" and size > 1:
+            raise InputError(
+                f"{file} has {size} entries along its axis {letter!r}; save the one you want as a file, or say what "
+                f"its axes are by {option}"
+            )
+    if (order := [letter for letter in letters if letter in "ZYX"]) != sorted(order, reverse=True):
+        raise InputError(f"{file} has axes {letters!r}, but volumes must lie as z, y, x; save it in that order")
+
+
+def counted(layout: Layout) -> str:
+    """Returns the numbers of selected time points and channels in words, without axes of a single entry."""
+    several = Entries("time point", "", len(layout.times)), Entries("channel", "", len(layout.channels))
+    return " of ".join(str(each) for each in several if each.size > 1)
 
 
 def _size(letters: str, shape: Shape, letter: str) -> int:
     return int(shape[letters.index(letter)]) if letter in letters else 1
-
-
-@dataclass(frozen=True, slots=True)
-class _Several:
-    """Entries along an axis, with the words that messages use for them."""
-
-    what: str
-    option: str
-    size: int
-    names: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return f"{self.size} {self.what}{'' if self.size == 1 else 's'}"
-
-
-def _wanted(file: str, several: _Several, said: str | int | None) -> tuple[tuple[int, ...], bool]:
-    """Returns the selected entries along an axis, and whether a single index was given, which drops the axis."""
-    if said is None:
-        return tuple(range(several.size)), False
-    text, option = str(said).strip(), several.option
-    # names come first, as a channel may be named by its wavelength, such as 488
-    if text in several.names:
-        return (several.names.index(text),), True
-    wanted = _indices(text, several)
-    if not wanted:
-        raise InputError(f"{option} {text!r} is empty; the end of a range is not part of it")
-    if wrong := [index for index in wanted if index >= several.size]:
-        raise InputError(f"{file} has {several}, counted from 0, and none is {wrong[0]}; give another {option}")
-    return wanted, whole_number(text) is not None
-
-
-def _indices(text: str, several: _Several) -> tuple[int, ...]:
-    # ASCII alone: \d also stands for digits of other scripts; no file has indices of more than eighteen digits
-    if match := re.fullmatch(r"([0-9]{0,18}):([0-9]{0,18})", text):
-        # a range may name more than there is by one, so that the message says so, but not take memory for more
-        return tuple(
-            range(int(match[1] or 0), min(int(match[2] or several.size), several.size + int(match[1] or 0) + 1))
-        )
-    if re.fullmatch(r"[0-9]{1,18}(,[0-9]{1,18})*", text):
-        return tuple(dict.fromkeys(map(int, text.split(","))))
-    known = f", or one of {', '.join(map(repr, several.names))}" if several.names else ""
-    raise InputError(f"{several.option} {text!r} is not an index or a range; write it like 3, 3:10 or 0,2{known}")

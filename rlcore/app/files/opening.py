@@ -13,7 +13,7 @@ import numpy as np
 from rlcore.app.files.boundary import check_kind, reading
 from rlcore.app.files.description import Description
 from rlcore.app.files.images import ImageEntry, choose_image
-from rlcore.app.files.layout import ALL, Index, Layout, Pick, Place, lay_out
+from rlcore.app.files.layout import ALL, Index, Layout, Pick, Place, counted, lay_out
 from rlcore.app.files.missing_planes import MissingPlanes
 from rlcore.app.files.npy_input import map_npy
 from rlcore.app.files.scale import doubted
@@ -73,11 +73,13 @@ class Opened:
         """Returns one volume, (z, y, x) or (y, x): mapped, decoded, or an object that reads by slices."""
         return self.fetch(self.layout.in_file(place))
 
-    def only(self, what: str) -> Any:
-        """Returns the volume of a file that has exactly one; raises InputError if it has several."""
+    def only(self, what: str, option: str = "--axes") -> Any:
+        """Returns the volume of a file that has exactly one; raises InputError, which names `option`, if several."""
         if len(self.layout.places) > 1:
-            count = f"{len(self.layout.times)} time points of {len(self.layout.channels)} channels"
-            raise InputError(f"{what} {str(self.path)!r} has {count}; save the one you want as a file")
+            raise InputError(
+                f"{what} {str(self.path)!r} has {counted(self.layout)}; save the one you want as a file, or say what "
+                f"its axes are by {option}"
+            )
         return self.volume(Place())
 
     @property
@@ -119,7 +121,8 @@ def open_file(
     if opened.dtype.kind not in _NUMBERS:
         raise InputError(f"{file} has voxels of type {str(opened.dtype)!r}; save them as numbers that are not complex")
     voxel = doubted(opened.about.voxel)
-    return replace(opened, about=replace(opened.about, voxel=voxel))
+    notes = (opened.layout.note,) if opened.layout.note else ()
+    return replace(opened, about=replace(opened.about, voxel=voxel), notes=notes)
 
 
 def list_images(path: Path) -> tuple[ImageEntry, ...]:
@@ -173,7 +176,7 @@ def _open(path: Path, file: str, pick: Pick, decode: Decoder) -> Opened:
     found = read_tiff(path, file, pick)
     layout, dtype, voxels = found.layout, found.dtype, found.voxels
     fetch: Callable[[Index], Any] = (
-        _Decoded(voxels, layout, dtype, decode) if isinstance(voxels, TiffPlanes) else voxels.__getitem__
+        _Decoded(voxels, layout.file_shape, dtype, decode) if isinstance(voxels, TiffPlanes) else voxels.__getitem__
     )
     opened = Opened(path, found.about, layout, dtype, fetch, found.missing, found.images, found.taken, found.stored)
     if (line := found.line) is None:
@@ -187,7 +190,8 @@ class _Decoded:
     """Volumes that are decoded on demand. The last one is kept, as a run reads a volume several times."""
 
     planes: TiffPlanes
-    layout: Layout
+    shape: Shape
+    """Shape of the file."""
     dtype: np.dtype[Any]
     decode: Decoder
     last: tuple[Index, Volume] | None = None
@@ -196,7 +200,8 @@ class _Decoded:
         if self.last is not None and self.last[0] == index:
             return self.last[1]
         self.last = None  # freed first, so that two volumes are never in memory at once
-        volume = self.decode(Encoded(self.planes, index, self.layout.volume_shape, self.dtype))
+        shape = tuple(size for at, size in zip(index, self.shape, strict=True) if isinstance(at, slice))
+        volume = self.decode(Encoded(self.planes, index, shape, self.dtype))
         self.last = index, volume
         return volume
 
@@ -227,10 +232,11 @@ def into(scratch: Path, memory: str | None) -> Decoder:
 
 def _open_npy(path: Path, file: str, pick: Pick) -> Opened:
     array = map_npy(path, file)
+    if array.ndim < 2:
+        raise InputError(f"{file} has {array.ndim} axes; it must have at least 2: (y, x) or (z, y, x)")
     entry = _npy_entry(array)
     choose_image(file, [entry], pick)
-    layout = lay_out(file, entry.axes, array.shape, pick) if array.ndim > 1 else None
-    if layout is None:
-        raise InputError(f"{file} has {array.ndim} axes; it must have at least 2: (y, x) or (z, y, x)")
+    # NumPy's format names no axes
+    layout = lay_out(file, "?" * array.ndim, array.shape, pick)
     about, stored = Description(dialect="npy"), {"format": "NumPy"}
     return Opened(path, about, layout, array.dtype, array.__getitem__, None, (entry,), entry, stored)

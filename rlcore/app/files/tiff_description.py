@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import tifffile
 
+from rlcore.app.files.axis_letters import users_letters
 from rlcore.app.files.channel_colours import colours_of_channels, of_ome_number, of_table
 from rlcore.app.files.description import Description, names_of_channels
 from rlcore.app.files.layout import Pick
@@ -42,7 +43,7 @@ def describe(
     dialect: Dialect = "ome" if xml is not None else "imagej" if tif.is_imagej else "plain"
     said, names, colours = _SAID[dialect](tif, series, xml)
     page = series.keyframe
-    axes = pick.axes.upper() if pick.axes and len(pick.axes) == len(series.axes) else series.axes
+    axes = users_letters(file, pick.axes, series.shape, pick.option) or series.axes
     letter = "C" if "C" in axes or "S" not in axes else "S"
     size = series.shape[axes.index(letter)] if letter in axes else 1
     return Description(
@@ -53,6 +54,22 @@ def describe(
         min_is_white=page.photometric == tifffile.PHOTOMETRIC.MINISWHITE,
         rest=said,
     )
+
+
+def says_nothing_of_channels(tif: tifffile.TiffFile, about: Description) -> bool:
+    """Returns whether a file may have an axis of channels only because its writer was not told what the axis is.
+
+    ImageJ's and OME's writers in Python name an axis so by default. Names, colours, display ranges or wavelengths are
+    set by somebody who knows channels; identifiers are not.
+    """
+    if about.channels:
+        return False
+    if about.dialect == "imagej":
+        said = tif.imagej_metadata or {}
+        return said.get("mode", "grayscale") == "grayscale" and not {"LUTs", "Ranges", "Labels"} & said.keys()
+    if about.dialect == "ome":
+        return not any(set(channel.keys()) - {"ID", "SamplesPerPixel"} for channel in _ome_channels(about.rest["xml"]))
+    return False
 
 
 def _voxel(
@@ -71,12 +88,17 @@ Said = tuple[dict[str, Any], list[object], list[str]]
 
 
 def _of_ome(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, xml: str | None) -> Said:
-    # not by tifffile's dictionary, which turns names such as 0488 and True into values
-    elements = ElementTree.fromstring(xml or "").iter()
-    pixels = next(element for element in elements if element.tag.rpartition("}")[2] == "Pixels")
-    channels = [child for child in pixels if child.tag.rpartition("}")[2] == "Channel"]
+    channels = _ome_channels(xml or "")
     colours = [of_ome_number(channel.get("Color")) for channel in channels]
     return {"xml": xml}, [channel.get("Name") for channel in channels], colours
+
+
+def _ome_channels(xml: str) -> list[ElementTree.Element]:
+    """Returns the channels of the first image in OME-XML."""
+    # not by tifffile's dictionary, which turns names such as 0488 and True into values
+    elements = ElementTree.fromstring(xml).iter()
+    pixels = next(element for element in elements if element.tag.rpartition("}")[2] == "Pixels")
+    return [child for child in pixels if child.tag.rpartition("}")[2] == "Channel"]
 
 
 def _of_imagej(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, xml: str | None) -> Said:

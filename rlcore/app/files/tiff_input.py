@@ -19,7 +19,7 @@ from rlcore.app.files.missing_planes import MissingPlanes, find_missing
 from rlcore.app.files.ome_planes import absent_files, check_files, check_ome
 from rlcore.app.files.ome_text import open_with_ome
 from rlcore.app.files.tiff_codecs import check_codec
-from rlcore.app.files.tiff_description import describe
+from rlcore.app.files.tiff_description import describe, says_nothing_of_channels
 from rlcore.app.files.tiff_images import images_of, say_joined, with_first
 from rlcore.app.files.tiff_page import BeyondEnd, PageKind
 from rlcore.app.files.tiff_planes import TiffPlanes
@@ -124,7 +124,9 @@ def _read(path: Path, file: str, pick: Pick, kinds: list[PageKind], cut: BeyondE
         about = describe(tif, series, xml, pick, file)
         check_colours(series, file, pick)
         line = calibration(tif.imagej_metadata or {}, np.dtype(series.dtype), file)
-        layout = lay_out(file, series.axes, series.shape, pick, about.channels)
+        # writers in Python put channels there by default; any other order was asked for
+        doubtful = "C" if "CYX" in series.axes and says_nothing_of_channels(tif, about) else ""
+        layout = lay_out(file, series.axes, series.shape, pick, about.channels, by_default=doubtful)
         voxels: Volume | TiffPlanes | None = _mapped(path, tif, series)
         missing = None
         if voxels is None:
@@ -192,6 +194,12 @@ def _check_series(
             problem = "damaged OME-XML" if "<OME" in said else "no OME-XML, though its name says OME-TIFF"
             raise InputError(f"{file} has {problem}; get it again, or name it .tif if it never had any")
         check_ome(file, tif, series, xml or "")
+    elif tif.is_imagej and (order := _unknown_order(tif.imagej_metadata or {})):
+        raise InputError(
+            f"{file} has its planes in the order {order!r} by ImageJ's text, which is none of "
+            f"{', '.join(sorted(_ORDERS - {'default'}))}; open it in ImageJ, put them right by Image > Hyperstacks > "
+            "Re-order Hyperstack, and save it again"
+        )
     elif not _is_as_described(tif, series, said):
         raise InputError(f"{file} does not hold the planes that its metadata state; get it again from where it came")
     if (other := _stray_page(series, pages, kinds)) is not None:
@@ -223,6 +231,13 @@ def _is_as_described(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, sa
     return series.kind == "shaped" if tif.is_shaped else not _DAMAGED.search(said)
 
 
+def _unknown_order(about: dict[str, Any]) -> str:
+    """Returns the order of planes that ImageJ's text states if nobody knows it; empty if it is known or not needed."""
+    several = sum(int(about.get(name, 1)) > 1 for name in ("channels", "slices", "frames")) > 1
+    order = str(about.get("order", "czt"))
+    return order if several and order.lower() not in _ORDERS else ""
+
+
 def _is_hyperstack(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, said: str) -> bool:
     """Returns whether a series holds as many planes as ImageJ's text states."""
     page, about = series.keyframe, tif.imagej_metadata or {}
@@ -231,8 +246,6 @@ def _is_hyperstack(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, said
     # a last line without a value is one that was cut off
     whole = "=" in (said.strip("\0\n").splitlines() or ["="])[-1]
     if series.kind != "imagej" or not whole or (axes and math.prod(axes) not in (stated, planes)):
-        return False
-    if str(about.get("order", "czt")).lower() not in _ORDERS and sum(size > 1 for size in axes) > 1:
         return False
     # some programs count the samples of a pixel as images
     return stated <= 1 or stated in (planes, planes * page.samplesperpixel)

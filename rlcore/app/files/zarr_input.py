@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from rlcore.app.files.axis_letters import users_letters
 from rlcore.app.files.boundary import reading
 from rlcore.app.files.channel_colours import colours_of_channels, of_hex
 from rlcore.app.files.description import Description, names_of_channels
@@ -135,11 +136,12 @@ def read_zarr(path: Path, file: str, pick: Pick) -> ZarrImage:
     axes = "".join(letter_of(axis) for axis in described["axes"])
     if len(axes) != array.ndim:
         raise InputError(f"{file} has {array.ndim} axes and names {len(axes)}; its metadata are wrong")
-    size = array.shape[axes.index("C")] if "C" in axes else 1
+    meant = users_letters(file, pick.axes, array.shape, pick.option) or axes
+    size = array.shape[meant.index("C")] if "C" in meant else 1
     shown = shown_channels(attributes.get("ome", attributes).get("omero"))
     about = Description(
         dialect="zarr",
-        voxel=_voxel(described, axes, file),
+        voxel=_voxel(described, axes, meant, file),
         channels=_channels(image, size),
         colours=colours_of_channels([of_hex(channel.get("color", "")) for channel in shown], size),
         rest={"attributes": attributes},
@@ -198,17 +200,18 @@ def _image(file: str, attributes: dict[str, Any], multiscale: int) -> tuple[Any,
     return checked_image(libraries()[1], attributes, file)
 
 
-def _voxel(multiscale: dict[str, Any], axes: str, file: str) -> Voxel:
-    """Returns the size of voxels, whatever the direction of their axes."""
+def _voxel(multiscale: dict[str, Any], axes: str, meant: str, file: str) -> Voxel:
+    """Returns the size of voxels, whatever the direction of their axes; none along those that are meant otherwise."""
     try:
         factors = placement(multiscale).scale
     except ValueError as error:
         raise InputError(f"{file} has transformations that do not fit its {len(axes)} axes; correct them") from error
-    sizes = {letter: abs(factors.get(letter, 0.0)) for letter in axes if letter in "TZYX"}
+    kept = {letter for letter, given in zip(axes, meant, strict=True) if letter == given}
+    sizes = {letter: abs(factors.get(letter, 0.0)) for letter in axes if letter in "TZYX" and letter in kept}
     wrong = [letter for letter, size in sizes.items() if letter in "ZYX" and not 0 < size < math.inf]
     doubt = f"say {sizes[wrong[0]]:g} along {wrong[0].lower()}" if wrong else ""
     described = zip(axes, multiscale["axes"], strict=True)
-    units = {letter: canonical(str(axis["unit"])) for letter, axis in described if axis.get("unit")}
+    units = {letter: canonical(str(axis["unit"])) for letter, axis in described if axis.get("unit") and letter in kept}
     # a scale of 1 without a unit is the mandatory placeholder of a file that does not know its scale
     known = {letter: f for letter, f in sizes.items() if 0 < f < math.inf and (letter in units or f != 1)}
     return Voxel(known, {letter: unit for letter, unit in units.items() if sizes.get(letter, 1) > 0}, doubt)

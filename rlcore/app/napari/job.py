@@ -27,8 +27,11 @@ from rlcore.backend import Volume
 from rlcore.backend.discovery.selection import choose_backend
 from rlcore.errors import Cancelled, InputError, RLCoreError
 from rlcore.execution.progress import Callback, Progress
-from rlcore.optics.psf import PSF, prepare_psf
+from rlcore.optics.psf import PSF, prepare_psf, without_leading_axes
 from rlcore.optics.resample import resample_psf
+
+FILE_AXES = "PSF axes"
+"""Label of the control for `Job.psf_axes`, which messages name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,6 +45,8 @@ class Job:
     voxel: tuple[float, ...] | None = None
     psf_voxel: tuple[float, ...] | None = None
     """Voxel sizes of the image and of a PSF array, in micrometres along the last axes; None if unknown."""
+    psf_axes: str = ""
+    """Letters of the axes of a PSF file, as "ZYX"; empty to take them from the file."""
     mend: bool = True
     """True if a pedestal of the PSF is subtracted, and its peak centred."""
     iterations: Iterations = 15
@@ -72,16 +77,26 @@ class Job:
         InputError
             If the PSF cannot be read or used, or has more axes than the image.
         """
-        values, voxel = files.read(self.psf) if isinstance(self.psf, Path) else (np.asarray(self.psf), self.psf_voxel)
+        values, voxel = self._psf_and_voxel()
+        axes = len(self.image.shape)
+        if axes < 3:  # a psf of one plane may have further axes of one entry
+            values = without_leading_axes(values, axes)
         psf = prepare_mended(values)[0] if self.mend else prepare_psf(values)
-        if psf.values.ndim > len(self.image.shape):
+        if psf.values.ndim > axes:
             raise InputError(
-                f"psf has {psf.values.ndim} axes but the image has {len(self.image.shape)}; choose another"
+                f"psf has {psf.values.ndim} axes but the image has {axes}; choose a psf of one plane, or the "
+                "whole stack as the image"
             )
+        voxel = voxel[-psf.values.ndim :] if voxel else None
         ours = self.voxel[-psf.values.ndim :] if self.voxel else None
         if voxel is None or ours is None or np.allclose(voxel, ours, rtol=0.01, atol=0):
             return psf
         return resample_psf(psf, voxel, ours, within=self.image.shape[-psf.values.ndim :])
+
+    def _psf_and_voxel(self) -> tuple[Volume, files.Scale]:
+        if isinstance(self.psf, Path):
+            return files.read(self.psf, self.psf_axes.strip() or None, option=FILE_AXES)
+        return np.asarray(self.psf), self.psf_voxel
 
     def volumes(self, psf: PSF) -> list[tuple[int, ...]]:
         """Returns the indices of all volumes along the leading axes of the image."""
@@ -123,7 +138,8 @@ def describe(job: Job) -> str:
         took = _takes(job, speed.predict(backend, plan), count)
     except (RLCoreError, MemoryError) as error:
         return str(error)
-    several = f"{count} volumes, one after the other. Each: " if count > 1 else ""
+    each = "volumes" if psf.values.ndim == 3 else "planes, as the PSF is a plane"
+    several = f"{count} {each}, one after the other. Each: " if count > 1 else ""
     notes = f" PSF: {'; '.join(psf.notes)}." if psf.notes else ""
     return f"{several}{plan} {took}{notes}"
 

@@ -11,7 +11,7 @@ from rlcore.algorithm.regularization import REGULARIZATIONS
 from rlcore.app.napari import layers
 from rlcore.app.napari.background_worker import notify, start
 from rlcore.app.napari.devices import AUTO, DeviceChoice, device_choices
-from rlcore.app.napari.job import Failure, Job, Result, Step, describe, run
+from rlcore.app.napari.job import FILE_AXES, Failure, Job, Result, Step, describe, run
 
 _PLAN_HEIGHT = 150
 """Height in pixels for the longest plan, so that the window keeps its layout when one is shown."""
@@ -35,6 +35,7 @@ class RestorePanel:
         self.image = widgets.ComboBox(label="image", choices=self._images)
         self.psf = widgets.ComboBox(label="PSF", choices=self._images, nullable=True)
         self.psf_file = widgets.FileEdit(label="or PSF file", mode="r", nullable=True)
+        self.psf_axes = widgets.LineEdit(label=FILE_AXES, value="")
         self.iterations = widgets.SpinBox(label="iterations", value=15, min=1, max=100_000)
         self.auto = widgets.CheckBox(text="find out how many", value=False)
         self.regularization = widgets.ComboBox(label="regularization", choices=REGULARIZATIONS)
@@ -50,7 +51,7 @@ class RestorePanel:
         self.progress = widgets.ProgressBar(label="", value=0, max=1000)
         self.go = widgets.PushButton(text="Restore")
         self.stop = widgets.PushButton(text="Cancel", enabled=False)
-        options = [self.image, self.psf, self.psf_file, self.mend, self.iterations, self.auto]
+        options = [self.image, self.psf, self.psf_file, self.psf_axes, self.mend, self.iterations, self.auto]
         options += [self.regularization, self.runs_on, self.boundary, self.background, self.memory]
         shown = [*options, self.keep_type, self.plan, self.progress, self.go, self.stop]
         self.container = widgets.Container(widgets=shown, labels=True)
@@ -86,6 +87,7 @@ class RestorePanel:
 
     def _explain(self) -> None:
         self.image.tooltip = "Entries along further axes, such as time, are restored one after the other."
+        self.psf_axes.tooltip = "Axes of the PSF file, as ZYX, if it does not name them, or not rightly."
         self.mend.tooltip = "Subtract a pedestal and centre the peak; the plan lists what was changed."
         self.auto.tooltip = "Cross-validation on 30 % of the photons. Takes twice the time."
         self.regularization.tooltip = (
@@ -126,6 +128,7 @@ class RestorePanel:
             psf=Path(psf) if psf is file else psf,
             voxel=layers.micrometres(self.image.value),
             psf_voxel=None if psf is file else layers.micrometres(self.psf.value),
+            psf_axes=self.psf_axes.value,
             mend=self.mend.value,
             iterations="auto" if self.auto.value else self.iterations.value,
             regularization=self.regularization.value,

@@ -16,6 +16,7 @@ PATH = click.Path(path_type=Path)
 _output = click.option("-o", "--output", type=PATH, required=True, help="A new .tif or .npy file.")
 _force = click.option("--force", is_flag=True, help="Replace files that exist.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON on stdout.")
+_axes = click.option("--axes", help="Axes of the file, as ZYX, if it does not name them, or not rightly.")
 _psf_voxel = click.option("--psf-voxel", help="Micrometres along z, y, x, as 0.2,0.1,0.1.  [the file's]")
 _picture = click.option("--picture", type=PATH, help="A PNG file that shows the PSF.")
 
@@ -45,6 +46,7 @@ def psf() -> None:
 @click.option("--shape", help="Voxels, as 31x31x31.  [a shape that holds most of the light]")
 @image_option
 @click.option("--channel", help="Channel of the image whose wavelengths are used; from 0, or by name.")
+@_axes
 @_picture
 @_force
 @_json
@@ -69,6 +71,7 @@ def generate(**wanted: Any) -> None:
 @image_option
 @click.option("--channel", help="Channel of a stack with several, from 0, or by name.")
 @click.option("--time", help="Time point of a stack with several, from 0.")
+@_axes
 @_picture
 @_force
 @_json
@@ -81,6 +84,7 @@ def distil(**wanted: Any) -> None:
 
 @psf.command()
 @click.argument("path", metavar="PSF", type=PATH)
+@_axes
 @_psf_voxel
 @_picture
 @_force
@@ -95,6 +99,7 @@ def inspect(**wanted: Any) -> None:
 @psf.command()
 @click.argument("path", metavar="PSF", type=PATH)
 @_output
+@_axes
 @_psf_voxel
 @_picture
 @_force

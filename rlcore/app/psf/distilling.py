@@ -17,6 +17,7 @@ def distil_file(
     stack: Path,
     output: Path,
     shape: str | None,
+    axes: str | None,
     voxel: str | None,
     threshold: float | None,
     saturation: float | None,
@@ -36,7 +37,7 @@ def distil_file(
         If a file cannot be read or written, or the stack has too few usable beads.
     """
     files.check([stack], output, picture, force=force)
-    volume, scale = files.read(stack, "stack", Pick(channel, time, None, which_image), voxel)
+    volume, scale = files.read_stack(stack, Pick(channel, time, axes, which_image), voxel)
     window = files.parse_shape(shape) if shape else usual_window(volume.shape)
     made = distil_psf(volume, window, threshold=threshold, saturation=saturation)
     files.write(output, made.psf, scale)

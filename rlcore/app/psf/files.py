@@ -11,8 +11,9 @@ import tifffile
 
 from rlcore.app.files.apart import check_apart
 from rlcore.app.files.destination import check_output, partial_output
-from rlcore.app.files.layout import ALL, Pick
-from rlcore.app.files.opening import Opened, open_file
+from rlcore.app.files.layout import Pick
+from rlcore.app.files.likely_axes import open_psf, open_stack
+from rlcore.app.files.opening import Opened
 from rlcore.app.files.scale import believed
 from rlcore.app.whole_numbers import whole_numbers
 from rlcore.backend import Shape, Volume
@@ -31,12 +32,24 @@ class Result:
     """Result in types that JSON has."""
 
 
-def read(path: Path, what: str = "psf", pick: Pick = ALL, voxel: str | None = None) -> tuple[Volume, Scale]:
-    """Reads a file's only volume into memory, with its voxel size, or that which the user gives in its place."""
-    option = "--psf-voxel" if what == "psf" else "--voxel"
-    opened = believed(open_file(path, what, pick=pick), f"{what} {str(path)!r}", voxel, option)
-    volume = opened.only(what)
-    return np.asarray(volume[(slice(None),) * volume.ndim]), scale_of(opened)
+def read(path: Path, axes: str | None = None, voxel: str | None = None, option: str = "--axes") -> tuple[Volume, Scale]:
+    """Reads a PSF's file into memory, with its voxel size; the user's axes and voxel size replace its own.
+
+    `option` is the name by which the user gives `axes`.
+    """
+    opened = believed(open_psf(path, axes=axes, option=option), f"psf {str(path)!r}", voxel, "--psf-voxel")
+    return _only(opened, "psf", option), scale_of(opened)
+
+
+def read_stack(path: Path, pick: Pick, voxel: str | None) -> tuple[Volume, Scale]:
+    """Reads the selected volume of a stack of beads into memory, with its voxel size, or that of the user."""
+    opened = believed(open_stack(path, "stack", pick), f"stack {str(path)!r}", voxel, "--voxel")
+    return _only(opened, "stack", pick.option), scale_of(opened)
+
+
+def _only(opened: Opened, what: str, option: str) -> Volume:
+    volume = opened.only(what, option)
+    return np.asarray(volume[(slice(None),) * volume.ndim])
 
 
 def scale_of(opened: Opened) -> Scale:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ def generate_file(
     shape: str | None,
     which_image: str | None,
     channel: str | None,
+    axes: str | None,
     picture: Path | None,
     force: bool,
     **options: Any,
@@ -47,9 +48,8 @@ def generate_file(
         If a file cannot be read or written, or too little is known of the microscope.
     """
     files.check([image] if image else [], output, picture, force=force)
-    # time point 0: the metadata of the microscope hold for all
     taken = gather_microscope(
-        _metadata_of(image, Pick(channel, 0, None, which_image), options, voxel),
+        _metadata_of(image, Pick(channel, None, axes, which_image), options, voxel),
         {**options, "voxel": parse_voxel(voxel)},
     )
     size = files.parse_shape(shape) if shape else default_shape(taken.microscope, taken.voxel)
@@ -108,9 +108,13 @@ def compute(taken: SourcedMicroscope, model: str, size: Shape) -> Volume:
 
 
 def _metadata_of(path: Path | None, pick: Pick, options: dict[str, Any], voxel: str | None) -> ImageMetadata:
+    for option, given in (("--channel", pick.channel), ("--axes", pick.axes), ("--image", pick.image)):
+        if path is None and given is not None:
+            raise InputError(f"{option} {given!r} is for an image; name its file, or leave it out")
     if path is None:
         return ImageMetadata()
-    image = open_file(path, "image", pick=pick, decode=decode_nothing, fill_missing=True)
+    # time point 0: the metadata of the microscope hold for all
+    image = open_file(path, "image", pick=replace(pick, time=0), decode=decode_nothing, fill_missing=True)
     number = only_channel(image)
     if voxel is None:
         image = believed(

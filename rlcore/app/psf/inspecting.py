@@ -13,10 +13,10 @@ from rlcore.optics.mend import mend_psf
 from rlcore.optics.psf import PSFWarning
 
 
-def inspect_file(*, path: Path, psf_voxel: str | None, picture: Path | None, force: bool) -> Result:
+def inspect_file(*, path: Path, axes: str | None, psf_voxel: str | None, picture: Path | None, force: bool) -> Result:
     """Measures the PSF in a file; warns of faults that harm a deconvolution."""
     files.check([path], None, picture, force=force)
-    values, scale = files.read(path, voxel=psf_voxel)
+    values, scale = files.read(path, axes, psf_voxel)
     found = inspect_psf(values)
     if picture is not None:
         from rlcore.app.psf.picture import draw
@@ -27,10 +27,12 @@ def inspect_file(*, path: Path, psf_voxel: str | None, picture: Path | None, for
     return Result([str(path), *lines_of(found, scale)], {"psf": found.to_dict(), "voxel": scale})
 
 
-def mend_file(*, path: Path, output: Path, psf_voxel: str | None, picture: Path | None, force: bool) -> Result:
+def mend_file(
+    *, path: Path, output: Path, axes: str | None, psf_voxel: str | None, picture: Path | None, force: bool
+) -> Result:
     """Mends the PSF in a file, writes it with sum 1, and returns the faults that were mended."""
     files.check([path], output, picture, force=force)
-    values, scale = files.read(path, voxel=psf_voxel)
+    values, scale = files.read(path, axes, psf_voxel)
     mended = mend_psf(values)
     files.write(output, mended.values / mended.values.sum(), scale)
     # the mended PSF is inspected, so that warnings name only what mending could not correct

@@ -101,9 +101,10 @@ def doRLDeconvolutionFromFiles(
         raises it.
     """
     # Imported here, because the rest of the module needs none of the file formats' libraries.
-    from rlcore.app.files.opening import open_file
+    from rlcore.app.files.likely_axes import open_image, open_psf
 
-    image, psf = open_file(Path(datapath), "image"), open_file(Path(psfpath), "psf")
+    image = open_image(Path(datapath), [Path(psfpath)])
+    psf = open_psf(Path(psfpath), image)
     if savepath is not None:
         _check_savepath(Path(savepath), image, psf)
     result = doRLDeconvolutionFromNpArrays(image.only("image"), psf.only("psf"), niter=niter, resAsUint8=True)

@@ -59,7 +59,11 @@ def check_image(image: Any) -> None:
     except TypeError as error:
         raise InputError(f"image of type {type(image).__name__!r} has no shape of whole numbers") from error
     if len(shape) not in (2, 3):
-        raise InputError(f"image has {len(shape)} axes, shape {shape}; it must have 2 or 3: (y, x) or (z, y, x)")
+        one = f"; give one volume of it at a time, such as image[{', '.join('0' * (len(shape) - 3))}]"
+        raise InputError(
+            f"image has {len(shape)} axes, shape {shape}; it must have 2 or 3: (y, x) or (z, y, x)"
+            f"{one if len(shape) > 3 else ''}"
+        )
     if 0 in shape:
         raise InputError(f"image of shape {shape} is empty; every axis must have at least one voxel")
     if not _is_real(image):

@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 import pytest
+import tifffile
 from fixtures.scenes import cell, error
 
 import rlcore
@@ -94,6 +95,26 @@ def test_the_images_own_type_is_rounded_to_and_clipped():
     *_, result = run(job(image=image, psf=np.ones((3, 3, 3)), iterations=100, keep_type=True), threading.Event())
     assert result.volume.dtype == np.uint8
     assert result.volume.max() == 255
+
+
+@pytest.mark.parametrize(("image", "psf"), [(SCENE.image, SCENE.psf), (SCENE.image[4], SCENE.psf[2])])
+def test_leading_axes_of_one_entry_of_a_psf_are_left_out(image, psf):
+    *_, result = run(job(image=image, psf=psf[None], voxel=(0.1,) * 3, psf_voxel=(0.1,) * 3), threading.Event())
+    assert error(result.volume, rlcore.deconvolve(image, psf, iterations=5, backend="numpy")) <= 1e-5
+
+
+def test_planes_restored_one_by_one_are_said_to_be_planes():
+    assert describe(job(psf=SCENE.psf[2])).startswith("10 planes, as the PSF is a plane, one after the other. Each: ")
+
+
+def test_the_axes_of_a_psf_file_may_be_given(tmp_path):
+    file = tmp_path / "psf.tif"
+    tifffile.imwrite(file, SCENE.psf[1:4].astype(np.float32), imagej=True)
+    [failure] = run(job(psf=file), threading.Event())
+    assert "has 3 channels; save the one you want as a file, or say what its axes are by PSF axes" in failure.sentence
+    *_, result = run(job(psf=file, psf_axes="zyx"), threading.Event())
+    expected = rlcore.deconvolve(SCENE.image, SCENE.psf[1:4].astype(np.float32), iterations=5, backend="numpy")
+    assert error(result.volume, expected) <= 1e-5
 
 
 @pytest.mark.parametrize(

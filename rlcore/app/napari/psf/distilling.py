@@ -11,6 +11,7 @@ from rlcore.app.napari import layers
 from rlcore.app.napari.psf.panel import PanelResult, PSFPanel, figures
 from rlcore.app.psf.files import parse_shape
 from rlcore.optics.distil import distil_psf, usual_window
+from rlcore.optics.psf import without_leading_axes
 
 
 def distil_widget(viewer: Any = None) -> Any:
@@ -39,7 +40,12 @@ class DistilPanel(PSFPanel):
         layer = self.layer.value
         if layer is None:
             return "choose a layer that holds beads"
-        stack, voxel, name = layers.data(layer), layers.micrometres(layer), f"psf of {layer.name}"
+        # leading axes of one entry are no part of a stack
+        stack, voxel, name = (
+            without_leading_axes(layers.data(layer), 3),
+            layers.micrometres(layer),
+            f"psf of {layer.name}",
+        )
         text = self.window.value.strip()
         window = parse_shape(text) if text else usual_window(stack.shape)
         # 0 stands for "found from the stack", as a spin box cannot be empty
