@@ -25,6 +25,8 @@ class Pick:
     time: str | int | None = None
     axes: str | None = None
     """Letters of the file's axes as given by the user; None to take them from the file."""
+    image: str | int | None = None
+    """Number or name of an image in a file that holds several; None for the first."""
 
 
 ALL = Pick()

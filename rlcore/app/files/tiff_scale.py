@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import tifffile
@@ -26,11 +27,11 @@ def read_voxel(tif: tifffile.TiffFile, dialect: Dialect) -> Voxel:
     """
     vendors = of_vendor(tif)
     if dialect == "plain":
-        return _joined(vendors, _of_tags(tif))
-    return _joined(_of_ome(tif) if dialect == "ome" else _of_imagej(tif), vendors)
+        return joined(vendors, _of_tags(tif))
+    return joined(_of_ome(tif) if dialect == "ome" else _of_imagej(tif), vendors)
 
 
-def _joined(first: Voxel, second: Voxel) -> Voxel:
+def joined(first: Voxel, second: Voxel) -> Voxel:
     """Returns the sizes of the first; of the second, those along axes that the first does not know in any unit."""
     known = {axis for axis in first.sizes if axis == "T" or first.metres(axis)}
     others = {axis: size for axis, size in second.sizes.items() if axis not in known}
@@ -40,7 +41,11 @@ def _joined(first: Voxel, second: Voxel) -> Voxel:
 
 def _of_ome(tif: tifffile.TiffFile) -> Voxel:
     image = tifffile.xml2dict(tif.ome_metadata or "")["OME"]["Image"]
-    pixels = (image[0] if isinstance(image, list) else image)["Pixels"]
+    return voxel_of_pixels((image[0] if isinstance(image, list) else image)["Pixels"])
+
+
+def voxel_of_pixels(pixels: Mapping[str, Any]) -> Voxel:
+    """Returns the scale that the attributes of OME's Pixels state."""
     # missing units have defaults in the schema: µm and s
     keys = {**{axis: f"PhysicalSize{axis}" for axis in "ZYX"}, "T": "TimeIncrement"}
     sizes = {axis: size for axis, key in keys.items() if (size := positive(pixels.get(key)))}
