@@ -40,6 +40,7 @@ class DistilPanel(PSFPanel):
         if layer is None:
             return "choose a layer that holds beads"
         stack, voxel, name = layers.data(layer), layers.micrometres(layer), f"psf of {layer.name}"
+        doubts = layers.doubts([layer])
         text = self.window.value.strip()
         window = parse_shape(text) if text else usual_window(stack.shape)
         # 0 stands for "found from the stack", as a spin box cannot be empty
@@ -47,6 +48,6 @@ class DistilPanel(PSFPanel):
 
         def work() -> PanelResult:
             made = distil_psf(np.asarray(stack), window, **limits)
-            return PanelResult([*made.lines(), *figures(made.psf, voxel)], made.psf, voxel, name)
+            return PanelResult([*made.lines(), *figures(made.psf, voxel), *doubts], made.psf, voxel, name)
 
         return work
