@@ -47,8 +47,9 @@ def tests(session: nox.Session) -> None:
     """Every test, those of the backends too, and the examples in docstrings and docs."""
     install(session, "test")
     # wheels for some machines only, and what has to be compiled: their tests skip without them
-    optics = nox.project.dependency_groups(PROJECT, "optics")
-    for others, environment in ((optics, {}), (("-e", "./backends/reikna[vkfft]"), {"VKFFT_BACKEND": "opencl"})):
+    optics, peers = (nox.project.dependency_groups(PROJECT, group) for group in ("optics", "redlionfish"))
+    vkfft = ("-e", "./backends/reikna[vkfft]")
+    for others, environment in ((optics, {}), (peers, {}), (vkfft, {"VKFFT_BACKEND": "opencl"})):
         session.install(*others, env=environment, success_codes=(0, 1, 2))
     examples = ("--doctest-modules", "--doctest-glob=*.md", "--ignore-glob=docs/*.py", "rlcore", "docs")
     # only CI measures coverage, which slows the tests; the floor is in pyproject.toml
