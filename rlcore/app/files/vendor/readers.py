@@ -10,6 +10,7 @@ from typing import Any
 
 from rlcore.app.files.boundary import reason_of
 from rlcore.app.files.vendor.contained import contained
+from rlcore.app.files.vendor.czi_structure import check_czi
 from rlcore.app.files.vendor.formats import Format, not_installed
 from rlcore.errors import InputError, caution
 from rlcore.execution.volumes.image import ImageWarning
@@ -34,8 +35,11 @@ def open_reader(path: Path, file: str, format_: Format) -> Any:
     InputError
         If no reader of the format is installed, or none can open the file.
     """
+    installed = _installed(path, file, format_)
+    if path.suffix.lower() == ".czi":
+        check_czi(path, file)
     failures: list[tuple[str, Exception]] = []
-    for package, make in _installed(path, file, format_):
+    for package, make in installed:
         try:
             with contained():
                 reader = _made(make.get_reader(), path)

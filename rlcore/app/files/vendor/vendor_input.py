@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from rlcore.app.files.description import Description
 from rlcore.app.files.layout import Layout, Pick, lay_out
 from rlcore.app.files.vendor.contained import contained
 from rlcore.app.files.vendor.description import Asked, describe
-from rlcore.app.files.vendor.formats import Format
+from rlcore.app.files.vendor.formats import Format, folder_beside
 from rlcore.app.files.vendor.planes import VendorPlanes
 from rlcore.app.files.vendor.readers import open_reader
 from rlcore.app.files.vendor.scenes import choose_scene
@@ -61,7 +61,8 @@ def read_vendor(path: Path, file: str, format_: Format, pick: Pick) -> VendorIma
     lengths = dict(zip(axes, map(int, array.shape), strict=True))
     sizes = {letter: lengths.get(letter, 1) for letter in "TCZ"}
     sizes["C"] = max(sizes["C"], lengths.get("S", 1))  # samples of a pixel are restored as channels
-    about = describe(Asked(reader), scene, sizes, file)
+    folder = folder_beside(path)
+    about = replace(describe(Asked(reader), scene, sizes, file), beside=(folder.name,) if folder else ())
     layout = lay_out(file, axes, array.shape, pick, about.channels)
     return VendorImage(about, layout, np.dtype(array.dtype), VendorPlanes(file, array))
 
