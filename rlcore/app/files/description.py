@@ -21,6 +21,8 @@ class Description:
     """Names of all channels in the file, one each; empty if it names none."""
     min_is_white: bool = False
     """True if the smallest values are shown as white."""
+    beside: tuple[str, ...] = ()
+    """Names of other files and folders in the image's folder that it is read from, besides those that `rest` names."""
     rest: Mapping[str, Any] = field(default_factory=dict)
     """All other metadata in the dialect's form: OME-XML under ``xml``, Zarr's ``attributes``, or ImageJ's or
     tifffile's entries."""

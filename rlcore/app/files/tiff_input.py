@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +95,7 @@ def _read(path: Path, file: str, pick: Pick, kinds: list[PageKind], cut: BeyondE
         pages = parsed_once(series)
         _check_series(path, file, tif, series, pages, kinds, bare=tif.is_ome and ome.xml is None)
         about = describe(tif, series, ome.xml, pick, file)
+        about = replace(about, beside=(ome.companion,) if ome.companion else ())
         check_colours(series, file, pick)
         line = calibration(tif.imagej_metadata or {}, np.dtype(series.dtype), file)
         layout = lay_out(file, series.axes, series.shape, pick, about.channels)
