@@ -1,5 +1,6 @@
 """Readers of BioIO: found, missing, failing, and such as write where they should not."""
 
+import logging
 import sys
 import textwrap
 
@@ -12,6 +13,7 @@ from rlcore.app.files.layout import Pick
 from rlcore.app.files.opening import open_file
 from rlcore.app.files.vendor.formats import FORMATS
 from rlcore.app.main import main
+from rlcore.app.psf.metadata import read_metadata
 
 pytest.importorskip("bioio", reason="bioio is not installed")
 
@@ -37,7 +39,10 @@ class Reader(Base):
         return True
     @property
     def scenes(self):
-        return ("only",)
+        return {scenes}
+    @property
+    def ome_metadata(self):
+        {ome}
     def _read_delayed(self):
         values, dims = VALUES, "TCZYX"
         {reading}
@@ -68,11 +73,12 @@ class ReaderMetadata(BaseMetadata):
 def install(tmp_path, monkeypatch):
     """Installs a reader as pip does: a module, and a folder that names it."""
 
-    def one(name="bioio-sample", ending=".oib", opening="", reading="", scale="0.3, 0.1, 0.1", names="['a', 'b']"):
+    def one(name="bioio-sample", ending=".oib", opening="", reading="", scale="0.3, 0.1, 0.1", **said):
         folder, module = tmp_path / "site", name.replace("-", "_")
         about = folder / f"{module}-1.0.dist-info"
         about.mkdir(parents=True)
-        given = {"opening": opening or "pass", "reading": reading or "pass", "scale": scale, "names": names}
+        given = {"opening": opening or "pass", "reading": reading or "pass", "scale": scale}
+        given |= {"names": "['a', 'b']", "scenes": "('only',)", "ome": "raise NotImplementedError"} | said
         indented = {key: textwrap.indent(text, " " * 8).strip() for key, text in given.items()}
         (folder / f"{module}.py").write_text(READER.format(ending=ending, **indented))
         (about / "METADATA").write_text(
@@ -125,6 +131,28 @@ def test_any_reader_that_is_installed_is_used(tmp_path, install):
     assert image.about.voxel.micrometres("ZYX") == (0.3, 0.1, 0.1)
 
 
+def test_the_reader_is_asked_for_chunks_of_a_plane(tmp_path, install):
+    install(opening="assert options == {'chunk_dims': ['Y', 'X']}, options")
+    open_file(tmp_path / "cells.oib", "image")
+
+
+OME = """
+from ome_types import OME
+from ome_types.model import Channel, Image, Pixels
+sizes = dict(size_x=14, size_y=12, size_z=4, size_c=1, size_t=2, dimension_order="XYZCT", type="uint16")
+light = lambda length: Pixels(**sizes, physical_size_x=length, channels=[Channel(emission_wavelength=length)])
+return OME(images=[Image(pixels=light(length)) for length in ({lengths})])
+"""
+
+
+@pytest.mark.parametrize(("lengths", "found"), [("450, 520", 520), ("520,", 520), ("450, 520, 600", None)])
+def test_the_ome_model_is_that_of_the_scene(tmp_path, install, lengths, found):
+    install(scenes="('left', 'right')", names="None", ome=OME.format(lengths=lengths))
+    image = open_file(tmp_path / "cells.oib", "image", pick=Pick(image="right"))
+    emission = read_metadata(image, 0).figures.get("emission")
+    assert (emission and emission.value) == found
+
+
 @pytest.mark.parametrize("names", ["['Channel:0', 'Channel:1']", "['a', 'a']", "['a']", "None"])
 def test_names_of_channels_that_are_none_are_left_out(tmp_path, install, names):
     install(names=names)
@@ -149,8 +177,10 @@ def test_sizes_of_voxels_that_are_none_count_as_unknown(tmp_path, install, scale
     ],
 )
 @pytest.mark.parametrize("where", ["opening", "reading"])
-def test_what_a_reader_says_is_kept_off_stdout_and_stderr(tmp_path, install, noise, where, capfd):
+def test_what_a_reader_says_is_kept_off_stdout_and_stderr(tmp_path, install, monkeypatch, noise, where, capfd):
     install(**{where: noise})
+    # pytest's own handlers would take what Python prints where there is none
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
     result = run(tmp_path, "--json")
     assert result.exit_code == 0, result.output
     assert "a reader" not in result.output
