@@ -47,9 +47,10 @@ def tests(session: nox.Session) -> None:
     """Every test, those of the backends too, and the examples in docstrings and docs."""
     install(session, "test")
     # wheels for some machines only, and what has to be compiled: their tests skip without them
-    vkfft = "-e", "./backends/reikna[vkfft]"
-    optics, readers = (nox.project.dependency_groups(PROJECT, group) for group in ("optics", "readers"))
-    for others, environment in ((optics, {}), (readers, {}), (vkfft, {"VKFFT_BACKEND": "opencl"})):
+    vkfft = ("-e", "./backends/reikna[vkfft]")
+    groups = ("optics", "readers", "redlionfish")
+    optics, readers, peers = (nox.project.dependency_groups(PROJECT, group) for group in groups)
+    for others, environment in ((optics, {}), (readers, {}), (peers, {}), (vkfft, {"VKFFT_BACKEND": "opencl"})):
         session.install(*others, env=environment, success_codes=(0, 1, 2))
     examples = ("--doctest-modules", "--doctest-glob=*.md", "--ignore-glob=docs/*.py", "rlcore", "docs")
     # only CI measures coverage, which slows the tests; the floor is in pyproject.toml

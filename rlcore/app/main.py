@@ -73,9 +73,10 @@ def main(context: click.Context, *, debug: bool) -> None:
 def deconvolve(*, report: Path | None, as_json: bool, quiet: bool, **options: Any) -> int:
     """Restore IMAGE, volumes or planes, with the point spread function PSF.
 
-    Both are TIFF (plain, ImageJ, OME, BigTIFF), OME-Zarr or .npy. Every time point and channel is restored, with one
-    PSF for all or one per channel by --psf; --psf auto computes them from the microscope in IMAGE's metadata. Axes,
-    scale, channels and other metadata are kept. The output appears only when it is complete.
+    Both are TIFF (plain, ImageJ, OME, BigTIFF), OME-Zarr, .npy, or files of vendors (CZI, LIF, ND2, OIR ...) by the
+    readers of BioIO that are installed. Every time point and channel is restored, with one PSF for all or one per
+    channel by --psf; --psf auto computes them from the microscope in IMAGE's metadata. Axes, scale, channels and other
+    metadata are kept. The output appears only when it is complete.
 
     With --image all every image of IMAGE but thumbnails is restored into a file of its own, with the image's number
     before the ending: -o out.ome.tif writes out-0.ome.tif, out-1.ome.tif and so on; --checkpoint and --report likewise.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import Any
 
 from rlcore.app import speed
@@ -14,7 +13,7 @@ from rlcore.app.channel_psfs import ChannelPSF, files_of, report_computed, to_on
 from rlcore.app.file_request import FileRequest
 from rlcore.app.files.apart import Named, check_apart
 from rlcore.app.files.destination import check_output
-from rlcore.app.files.ome_xml import files_of_planes
+from rlcore.app.files.ome_xml import files_beside
 from rlcore.app.files.opening import Opened, into
 from rlcore.app.files.output import Target
 from rlcore.app.files.provenance import Provenance, UsedPSF
@@ -76,8 +75,8 @@ def restore(
         image = request.open_image(into(work.decoded, request.memory))
         if image.missing is not None:
             caution(f"image {str(image.path)!r} {image.missing}; zeros take their place", MissingPlanesWarning)
-        planes = [("image", path) for path in files_of_planes(image.path, image.about)]
-        check_apart([("output", request.output), *_others(request)], planes)
+        beside = [("image", path) for path in files_beside(image.path, image.about)]
+        check_apart([("output", request.output), *_others(request)], beside)
         # reports unreadable voxels before any fault of the PSF
         sample = first_readable(image, keep_going=request.keep_going)
         files = request.open_psfs(image)
@@ -125,6 +124,7 @@ def _target(request: FileRequest, image: Opened, plan: Plan, files: list[Channel
         plan, request.settings().prior, used,
         image=request.image.name, image_of_file=str(image.taken) if len(image.images) > 1 else None,
         background=request.background, **_counting(request), **said,
+        filled=None if image.missing is None else str(image.missing),
     )  # fmt: skip
     return Target(request.output, image.about.selected(image.layout), image.layout, request.dtype, provenance, plan)
 
@@ -161,7 +161,7 @@ def _report(request: FileRequest, image: Opened, target: Target, done: SeriesRes
         plan=target.plan,
         psf_notes=tuple(notes),
         volumes=len(image.layout.places),
-        provenance=replace(target.provenance, step=done.step),
+        provenance=done.provenance,
         bad=done.bad,
         info=done.info,
     )

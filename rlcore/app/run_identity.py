@@ -9,7 +9,7 @@ from typing import Any
 
 from rlcore.app.file_request import FileRequest
 from rlcore.app.files.layout import Place
-from rlcore.app.files.ome_xml import files_of_planes
+from rlcore.app.files.ome_xml import files_beside
 from rlcore.app.files.opening import Opened
 from rlcore.app.files.provenance import fingerprint
 from rlcore.app.files.stamps import files_in, stamp
@@ -54,7 +54,8 @@ def identity_of(
 def _files_of(image: Opened) -> Iterator[Path]:
     """Yields the files that an image is read from: of a Zarr its metadata and the chunks of its finest level."""
     if not image.path.is_dir():
-        yield from [image.path, *files_of_planes(image.path, image.about)]
+        for path in (image.path, *files_beside(image.path, image.about)):
+            yield from files_in(path)
         return
     yield from sorted(path for path in image.path.iterdir() if path.is_file())
     yield from files_in(image.path / _finest(image.about.rest["attributes"]))

@@ -132,6 +132,11 @@ class RunLog:
         self._state = RunState(self._identity, self.plan or plan, self.run, frame)
         self._begun.write(self.folder)
 
+    def know_frame(self, frame: list[int]) -> None:
+        """Records what the growing output has beside its voxels; an empty list while that is written anew."""
+        self._begun.frame = frame
+        self._begun.write(self.folder)
+
     def reach(self, number: int, checksum: int) -> None:
         """Records that a volume is written and on the disk."""
         self._begun.done[number] = checksum

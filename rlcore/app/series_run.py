@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import math
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from rlcore.app.files.layout import Place
 from rlcore.app.files.left_overs import remove
 from rlcore.app.files.opening import Opened
 from rlcore.app.files.output import Mapped, Output, Target, frame_intact, step_of, to_steps
-from rlcore.app.files.provenance import fingerprint
+from rlcore.app.files.provenance import Provenance, fingerprint
 from rlcore.app.files.run_state import is_output_of
 from rlcore.app.files.stamps import clear_partial
 from rlcore.app.files.work_folder import WorkFolder
@@ -61,6 +61,8 @@ class SeriesResult:
     """Time of the iterations of a volume; None if too little could be timed."""
     bad: tuple[BadVolume, ...]
     """Volumes that could not be restored, and are empty."""
+    provenance: Provenance
+    """Provenance as it is written into the output."""
     info: tuple[rlcore.Info, ...]
     """History of each volume restored by this run, in the order of the file; empty unless requested."""
 
@@ -128,9 +130,19 @@ class SeriesRun:
             self._work.keep = run_log is not None and bool(run_log.done)
         self._work.keep = False
         infos = tuple(self._info[place] for place in self._image.layout.places if place in self._info)
-        layout = self._image.layout
+        provenance = replace(self._stated().provenance, step=step)
+        return SeriesResult(step, self._seconds, self._bad_volumes(), provenance, infos)
+
+    def _bad_volumes(self) -> tuple[BadVolume, ...]:
         bad = sorted((self._places[number], reason) for number, reason in self._bad.items())
-        return SeriesResult(step, self._seconds, tuple(BadVolume.of(layout, *each) for each in bad), infos)
+        return tuple(BadVolume.of(self._image.layout, *each) for each in bad)
+
+    def _stated(self) -> Target:
+        """Returns the target whose provenance says which volumes are empty; known once all have been tried."""
+        if not self._request.keep_going:
+            return self._target
+        empty = tuple(f"{bad}: {bad.reason}" for bad in self._bad_volumes())
+        return replace(self._target, provenance=replace(self._target.provenance, empty=empty))
 
     def _complete(self, run_log: RunLog | None) -> float | None:
         """Writes the output and gives it its name, unless an earlier part of the run has done so."""
@@ -169,8 +181,9 @@ class SeriesRun:
         volumes = real(work.real)
         step = step_of(volumes, self._places, self._request.dtype)
         remove(work.reserved)
+        target = self._stated().with_step(step)
         try:
-            out = self._target.with_step(step).create(work.result)
+            out = target.create(work.result)
         except InputError as error:
             if isinstance(error.__cause__, OSError):
                 raise self._unfinished(error.__cause__) from error  # not refused before the run, but failed after it
@@ -178,7 +191,7 @@ class SeriesRun:
         for place in self._places:
             to_steps(volumes.volume(place), step, out.volume(place))
             out.finish(place)
-        out.close()
+        out.close(target)
         return step
 
     def _fill(self, path: Path, create: Any, reopen: Any, run_log: RunLog | None, *, hold: int = 0) -> None:
@@ -203,7 +216,16 @@ class SeriesRun:
         # consecutive volumes with one PSF share one OTF on the device
         with one_otf(), within:
             self._restore_all(out, run_log)
-        out.close()
+        self._close(out, run_log)
+
+    def _close(self, out: Output, run_log: RunLog | None) -> None:
+        """Completes a file; its header is written anew if volumes may be empty, which was not known before."""
+        if run_log is None or not self._request.keep_going:
+            out.close(self._stated())
+            return
+        run_log.know_frame([])  # killed from here on, the run does not compare the header with what it was
+        out.close(self._stated())
+        run_log.know_frame(out.frame())
 
     def _restore_all(self, out: Output, run_log: RunLog | None) -> None:
         """Restores the volumes that are not done; any may be missing, since a damaged one is restored again."""
@@ -343,6 +365,9 @@ def _check_growing(path: Path, run_log: RunLog) -> None:
         raise CheckpointError(f"output of the run in checkpoint {folder}, in a work folder beside it, is gone; {anew}")
     damaged = f"output {str(path)!r} of the run in checkpoint {folder} is damaged"
     size, known = path.stat().st_size, run_log.frame
+    if not known:
+        clear_partial(path)
+        return  # the run was killed while it wrote the header anew, and will write it again
     if path.is_file() and size != known[0]:
         raise CheckpointError(f"{damaged}: it has {size} bytes and had {known[0]}; {anew}")
     clear_partial(path)

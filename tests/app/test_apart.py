@@ -161,6 +161,22 @@ def test_a_file_with_planes_of_the_image_is_an_input(files):
     assert tifffile.imread(files / "out.tif").shape == (2, *IMAGE.shape)
 
 
+def test_the_companion_of_the_image_is_an_input(files):
+    """An OME-TIFF may leave its metadata to another file, which a TIFF may be too."""
+    z, y, x = IMAGE.shape
+    head = '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">'
+    binary = f'{head}<BinaryOnly MetadataFile="set.ome.tif" UUID="urn:uuid:1"/></OME>'
+    companion = (
+        f'{head}<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint16" SizeX="{x}" SizeY="{y}" '
+        f'SizeZ="{z}" SizeC="1" SizeT="1"><Channel ID="Channel:0:0"/><TiffData IFD="0" PlaneCount="{z}">'
+        '<UUID FileName="image.ome.tif">urn:uuid:1</UUID></TiffData></Pixels></Image></OME>'
+    )
+    tifffile.imwrite(files / "image.ome.tif", IMAGE, description=binary, metadata=None)
+    tifffile.imwrite(files / "set.ome.tif", IMAGE[0], description=companion, metadata=None)
+    refused(files, "--force", image="image.ome.tif", output="set.ome.tif", said="is one of the inputs")
+    assert run(files, image="image.ome.tif").exit_code == 0
+
+
 def test_commands_for_psfs_do_not_write_over_what_they_read(files):
     from click.testing import CliRunner
 

@@ -236,3 +236,75 @@ class TestWithACheckpoint:
         reach(log, number, checksum)
         if number == 4:
             raise KeyboardInterrupt
+
+
+def provenance_in(path):
+    """Returns the provenance in a result's own metadata."""
+    if path.suffix == ".zarr":
+        zarr = pytest.importorskip("zarr", reason="zarr is not installed")
+        return zarr.open_group(path, mode="r").attrs["rlcore"]
+    with tifffile.TiffFile(path) as tif:
+        if tif.is_ome:
+            entries = tifffile.xml2dict(tif.ome_metadata)["OME"]["StructuredAnnotations"]["MapAnnotation"]["Value"]["M"]
+            found = {entry["K"]: entry["value"] for entry in entries}
+            return found | {"empty": json.loads(found.get("empty", "null"))}
+        if tif.is_imagej:
+            return json.loads(tif.imagej_metadata["Info"].rpartition("rlcore: ")[2])
+        return tif.shaped_metadata[0]["rlcore"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "uint16"])
+@pytest.mark.parametrize("output", ["out.tif", "out.ome.tif", "out.ome.zarr", "imagej"])
+def test_the_result_itself_says_which_volumes_are_empty_and_why(files, output, dtype):
+    if output.endswith("zarr"):
+        pytest.importorskip("yaozarrs", reason="yaozarrs is not installed")
+    stack = written(files)
+    if output == "imagej":
+        tifffile.imwrite(files / "image.tif", stack, imagej=True, metadata={"axes": "TZYX", "Info": "mine"})
+        output = "out.tif"
+    assert run(files, "--keep-going", "--background", "5", "--dtype", dtype, output=output).exit_code == 3
+    [said] = provenance_in(files / output)["empty"]
+    assert said.startswith(f"time {BAD}, channel 0: ")
+    assert "NaN or infinite" in said
+    empty = np.nan if dtype == "float32" else 0
+    found = voxels(files / output)
+    assert np.array_equal(found[BAD], np.full_like(found[BAD], empty), equal_nan=True)
+    assert np.isfinite(found[BAD - 1]).all()
+    assert found[BAD - 1].max() > 5
+    if output == "out.tif":
+        with tifffile.TiffFile(files / output) as tif:
+            assert tif.series[0].axes.replace("Q", "T") == "TZYX"
+
+
+@pytest.mark.parametrize("options", [(), ("--keep-going",)])
+def test_the_result_says_that_no_volume_is_empty_only_if_any_might_be(files, options):
+    written(files, fault=None)
+    assert run(files, *options).exit_code == 0
+    assert provenance_in(files / "out.tif")["empty"] == ([] if options else None)
+
+
+@pytest.mark.parametrize("at", ["before", "within", "after"])
+@pytest.mark.parametrize("output", ["out.tif", "out.ome.tif", "out.ome.zarr"])
+def test_a_run_that_is_killed_as_it_states_the_empty_volumes_is_resumed(files, monkeypatch, output, at):
+    if output.endswith("zarr"):
+        pytest.importorskip("yaozarrs", reason="yaozarrs is not installed")
+    stack = written(files)
+    options = ("--keep-going", "--background", "5", "--checkpoint", files / "state")
+    know, seen = RunLog.know_frame, []
+
+    def killed(log, frame):
+        seen.append(frame)
+        if at == "before" or (at == "within" and frame):
+            raise KeyboardInterrupt
+        know(log, frame)
+        if at == "after" and frame:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(RunLog, "know_frame", killed)
+    assert run(files, *options, output=output).exit_code == 130
+    assert not (files / output).exists()
+    monkeypatch.setattr(RunLog, "know_frame", know)
+    result = run(files, *options, output=output)
+    assert result.exit_code == 3, result.output
+    assert [each[:7] for each in provenance_in(files / output)["empty"]] == [f"time {BAD},"]
+    is_whole(voxels(files / output), stack, np.nan)

@@ -196,3 +196,11 @@ def test_a_stack_of_pages_with_tags_between_them_is_not_mapped_as_one_piece(file
 def test_a_file_that_is_cut_short_and_states_no_number_of_planes_is_refused_all_the_same(files):
     cut(files / "image.tif", None)
     refused(run(files, "--fill-missing"), "is cut short or damaged: page 5")
+
+
+def test_the_result_itself_says_which_planes_were_filled(files):
+    pages(files / "image.tif", IMAGEJ.format(n=len(VOLUME)))
+    assert run(files, "--fill-missing").exit_code == 0
+    with tifffile.TiffFile(files / "out.tif") as tif:
+        said = json.loads(tif.imagej_metadata["Info"].rpartition("rlcore: ")[2])["filled"]
+    assert said == "lacks 3 of its 8 planes (z 5 to 7)"

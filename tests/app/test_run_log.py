@@ -245,6 +245,19 @@ class TestTheInputs:
         second = stack / "t1.ome.tif"
         self.changed(stack, restored, "t0.ome.tif", lambda: flip(second, second.stat().st_size - 3))
 
+    def test_the_companion_of_an_ome_tiff_counts(self, stack, restored):
+        t, z, y, x = STACK.shape
+        head = '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">'
+        binary = f'{head}<BinaryOnly MetadataFile="set.companion.ome" UUID="urn:uuid:1"/></OME>'
+        tifffile.imwrite(stack / "image.ome.tif", STACK, description=binary, metadata=None)
+        companion = stack / "set.companion.ome"
+        companion.write_text(
+            f'{head}<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYZTC" Type="uint16" SizeX="{x}" '
+            f'SizeY="{y}" SizeZ="{z}" SizeT="{t}" SizeC="1"><Channel ID="Channel:0:0"/><TiffData IFD="0" '
+            f'PlaneCount="{t * z}"><UUID FileName="image.ome.tif">urn:uuid:1</UUID></TiffData></Pixels></Image></OME>'
+        )
+        self.changed(stack, restored, "image.ome.tif", lambda: companion.write_text(companion.read_text() + " "))
+
     def test_the_centre_of_a_psf_counts(self, stack, restored):
         stopped(stack, restored, "--psf-as-is")
         result = again(stack, "--psf-as-is", "--psf-centre", "1,2,2")

@@ -23,6 +23,8 @@ class Description:
     """Colours of all channels in the file, as six hexadecimal digits or empty; empty if it gives none."""
     min_is_white: bool = False
     """True if the smallest values are shown as white."""
+    beside: tuple[str, ...] = ()
+    """Names of other files and folders in the image's folder that it is read from, besides those that `rest` names."""
     rest: Mapping[str, Any] = field(default_factory=dict)
     """All other metadata in the dialect's form: OME-XML under ``xml``, Zarr's ``attributes``, or ImageJ's or
     tifffile's entries."""

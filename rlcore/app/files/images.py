@@ -77,7 +77,7 @@ def tell_thumbnails(entries: Sequence[ImageEntry]) -> tuple[ImageEntry, ...]:
 def _told(entry: ImageEntry, largest: ImageEntry) -> ImageEntry:
     if math.prod(entry.shape) >= math.prod(largest.shape):
         return entry
-    if _ASIDE.fullmatch(entry.name):
+    if may_be_aside(entry.name):
         return replace(entry, kind="thumbnail")
     plane = entry.length("YX")
     if "Y" not in entry.axes or plane < math.prod(entry.shape):  # several planes, or channels
@@ -92,6 +92,11 @@ def _is_coarser(entry: ImageEntry, largest: ImageEntry) -> bool:
     """Returns whether a plane has the proportions of another one at half its size or less."""
     factors = [largest.length(axis) / entry.length(axis) for axis in "YX"]
     return min(factors) >= 2 and abs(factors[0] - factors[1]) <= 0.05 * factors[0]
+
+
+def may_be_aside(name: str) -> bool:
+    """Returns whether an image has the name of a picture beside another, which its size confirms."""
+    return _ASIDE.fullmatch(name) is not None
 
 
 def is_every(which: str | int | None) -> bool:

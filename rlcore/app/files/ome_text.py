@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -39,6 +39,8 @@ class OmeText:
     """Text, mended if it can be; None if it says nothing of the planes."""
     slips: tuple[str, ...] = ()
     """Parts that were mended or are not used, in words."""
+    companion: str = ""
+    """Name of the file beside it that the text is from; empty if it is the file's own."""
 
 
 def open_with_ome(path: Path) -> tuple[tifffile.TiffFile, OmeText]:
@@ -157,7 +159,7 @@ def _of_companion(binary: ElementTree.Element, path: Path | None) -> OmeText:
     root = None if text.xml is None else _parsed(text.xml)
     if root is None or path is None or path.name not in {uuid.get("FileName") for uuid in _named(root, "UUID")}:
         return OmeText(None, (f"its companion {name!r} does not place it, so that its pages are taken as planes",))
-    return text
+    return replace(text, companion=name)
 
 
 def _mend_numbers(root: ElementTree.Element) -> list[str]:

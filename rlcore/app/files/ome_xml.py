@@ -23,13 +23,12 @@ from rlcore.backend.boxes import Shape
 _TYPES = {"float32": "float", "uint16": "uint16"}
 
 
-def files_of_planes(path: Path, about: Description) -> list[Path]:
-    """Returns the files beside an image that hold some of its planes, as its OME-XML names them."""
+def files_beside(path: Path, about: Description) -> list[Path]:
+    """Returns the files and folders beside an image that hold some of its planes or its metadata."""
     source = about.rest.get("xml") if about.dialect == "ome" else None
-    if not source:
-        return []
-    elements = ElementTree.fromstring(source).iter()
-    names = dict.fromkeys(name for element in elements if (name := element.get("FileName")))
+    elements = ElementTree.fromstring(source).iter() if source else ()
+    named = (name for element in elements if (name := element.get("FileName")))
+    names = dict.fromkeys((*named, *about.beside))
     return [path.parent / name for name in names if (path.parent / name).exists()]
 
 

@@ -19,6 +19,9 @@ from rlcore.app.files.npy_input import map_npy
 from rlcore.app.files.scale import doubted
 from rlcore.app.files.tiff_input import list_tiff, read_tiff
 from rlcore.app.files.tiff_planes import TiffPlanes
+from rlcore.app.files.vendor.formats import format_of
+from rlcore.app.files.vendor.planes import VendorPlanes
+from rlcore.app.files.vendor.vendor_input import list_vendor, read_vendor
 from rlcore.app.files.voxel_values import CalibratedVolume
 from rlcore.backend import Shape, Volume
 from rlcore.backend.host.memory import host_free
@@ -32,9 +35,9 @@ _NUMBERS = "buif"
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A volume of a TIFF that cannot be mapped: its voxels are compressed, tiled or scattered."""
+    """A volume that cannot be mapped: its voxels are compressed, tiled or scattered, or a vendor's."""
 
-    planes: TiffPlanes
+    planes: TiffPlanes | VendorPlanes
     index: Index
     shape: Shape
     dtype: np.dtype[Any]
@@ -97,14 +100,14 @@ def open_file(
     Parameters
     ----------
     path : Path
-        A TIFF (plain, ImageJ, OME, BigTIFF), an OME-Zarr folder or a .npy file.
+        A TIFF (plain, ImageJ, OME, BigTIFF), an OME-Zarr folder, a .npy file or a file of a vendor.
     what : str
         Name of the file's role in messages: "image" or "psf".
     pick : Pick, optional
         Selected image, channels and time points; the first image and all of it by default. A PSF has to be the only
         image of its file.
     decode : callable, optional
-        Decoder for volumes of a TIFF that cannot be mapped; decodes into memory by default.
+        Decoder for volumes that cannot be mapped; decodes into memory by default.
     fill_missing : bool, default False
         Take planes that no file holds for zeros, in place of an error; the caller has to say so.
 
@@ -141,6 +144,8 @@ def list_images(path: Path) -> tuple[ImageEntry, ...]:
         check_kind(path, file)
         if path.suffix.lower() == ".npy":
             return (_npy_entry(map_npy(path, file)),)
+        if (format_ := format_of(path)) is not None:
+            return list_vendor(path, file, format_)
         return list_tiff(path, file)
 
 
@@ -173,6 +178,10 @@ def _open(path: Path, file: str, pick: Pick, decode: Decoder) -> Opened:
     check_kind(path, file)
     if path.suffix.lower() == ".npy":
         return _open_npy(path, file, pick)
+    if (format_ := format_of(path)) is not None:
+        scene, stored = read_vendor(path, file, format_, pick), {"format": format_.name}
+        decoded = _Decoded(scene.planes, scene.layout.file_shape, scene.dtype, decode)
+        return Opened(path, scene.about, scene.layout, scene.dtype, decoded, None, scene.images, scene.taken, stored)
     found = read_tiff(path, file, pick)
     layout, dtype, voxels = found.layout, found.dtype, found.voxels
     fetch: Callable[[Index], Any] = (
@@ -189,7 +198,7 @@ def _open(path: Path, file: str, pick: Pick, decode: Decoder) -> Opened:
 class _Decoded:
     """Volumes that are decoded on demand. The last one is kept, as a run reads a volume several times."""
 
-    planes: TiffPlanes
+    planes: TiffPlanes | VendorPlanes
     shape: Shape
     """Shape of the file."""
     dtype: np.dtype[Any]

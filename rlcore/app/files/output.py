@@ -18,7 +18,7 @@ from rlcore.app.files.layout import Layout, Place
 from rlcore.app.files.provenance import Provenance
 from rlcore.app.files.pyramid import Factors, coarsen, level_factors, level_shape
 from rlcore.app.files.stamps import metadata_frame, sum_of_bytes
-from rlcore.app.files.tiff_output import create_tiff, open_tiff
+from rlcore.app.files.tiff_output import create_tiff, describe_again, open_tiff
 from rlcore.app.files.voxel import Dialect
 from rlcore.backend import Volume
 from rlcore.backend.boxes import Box, Shape, pieces
@@ -57,8 +57,8 @@ class Output(Protocol):
         """
         ...
 
-    def close(self) -> None:
-        """Completes the file after its last volume."""
+    def close(self, target: Target) -> None:
+        """Completes the file after its last volume, with the metadata of `target`, which may be known better by now."""
         ...
 
 
@@ -133,7 +133,7 @@ class Target:
                 array: Volume = np.lib.format.open_memmap(path, mode="w+", dtype=self.dtype, shape=shape)
                 output = Mapped(path, [array], self.layout, self.layout.axes)
             else:
-                output = Mapped(path, *create_tiff(path, self, dialect))
+                output = Mapped(path, *create_tiff(path, self, dialect), dialect, self.provenance)
             # writing to a mapped file on a full disk kills the process by SIGBUS; reserving fails cleanly
             reserve(path)
         except OSError as error:
@@ -149,7 +149,7 @@ class Target:
             return ZarrOutput.reopen(path, self)
         if dialect == "npy":
             return Mapped(path, [np.lib.format.open_memmap(path, mode="r+")], self.layout, self.layout.axes)
-        return Mapped(path, *open_tiff(path, self, dialect))
+        return Mapped(path, *open_tiff(path, self, dialect), dialect, self.provenance)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,6 +161,9 @@ class Mapped:
     """The voxels, followed by their coarser levels."""
     layout: Layout
     axes: str
+    dialect: Dialect = "npy"
+    provenance: Provenance | None = None
+    """Provenance in the file's metadata; None if the format has no place for it."""
 
     def volume(self, place: Place) -> Volume:
         return self._levels(place)[0]
@@ -190,8 +193,11 @@ class Mapped:
         spans = [(first, first + array.nbytes) for first, array in zip(firsts, self.levels, strict=True)]
         return _frame(self.path, [end for span in spans for end in span])
 
-    def close(self) -> None:
-        """Does nothing: every volume is on disk already."""
+    def close(self, target: Target) -> None:
+        """Writes the metadata anew if the provenance is another one by now; every volume is on disk already."""
+        if self.provenance not in (None, target.provenance):
+            describe_again(self.path, target, self.dialect, self.axes)
+            sync_tree(self.path)
 
 
 def frame_intact(path: Path, frame: list[int]) -> bool:

@@ -65,6 +65,10 @@ class Provenance:
     psf: tuple[UsedPSF, ...]
     step: float | None = None
     """Value of one step of an integer result; None for floating point."""
+    filled: str | None = None
+    """Planes that no file has, and for which zeros were taken; None if all were there."""
+    empty: tuple[str, ...] | None = None
+    """Volumes that could not be restored and were left empty, each with the reason; None if that was not allowed."""
 
     @classmethod
     def of(cls, plan: Plan, prior: Prior, psf: tuple[UsedPSF, ...], **said: Any) -> Provenance:
@@ -85,8 +89,13 @@ class Provenance:
             f"Richardson-Lucy deconvolution by rlcore {self.version}: {self._count}, "
             f"acceleration {self.acceleration}, {self._regularized}boundary {self.boundary}, "
             f"background {self.background:g}, "
-            f"psf {files}, on {self.backend}{steps}"
+            f"psf {files}, on {self.backend}{steps}{self._lacking}"
         )
+
+    @property
+    def _lacking(self) -> str:
+        filled = f"; the image {self.filled}, and zeros took their place" if self.filled else ""
+        return f"{filled}; left empty: {'; '.join(self.empty)}" if self.empty else filled
 
     @property
     def _count(self) -> str:

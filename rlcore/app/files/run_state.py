@@ -6,7 +6,8 @@ It says, in format 1:
     identity            everything that the result depends on
     plan                the plan that the run began with
     run                 token of the run, by which its work folder and its own files are known
-    frame               size and checksum of what the growing output has beside its voxels
+    frame               size and checksum of what the growing output has beside its voxels; empty while that is written
+                        anew, at the end of a run that may leave volumes empty
     done                by number, in the order of the run, the checksum of each volume that is on the disk
     output, step        mark of the complete output, and the value of one step of its integers
     sum                 checksum of all of this

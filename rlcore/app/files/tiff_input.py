@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +122,7 @@ def _read(path: Path, file: str, pick: Pick, kinds: list[PageKind], cut: BeyondE
         picked = pick.image is not None and len(found.entries) > 1
         _check_series(path, file, tif, series, pages, [] if picked else kinds, xml)
         about = describe(tif, series, xml, pick, file)
+        about = replace(about, beside=(ome.companion,) if ome.companion else ())
         check_colours(series, file, pick)
         line = calibration(tif.imagej_metadata or {}, np.dtype(series.dtype), file)
         # writers in Python put channels there by default; any other order was asked for

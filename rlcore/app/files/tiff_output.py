@@ -72,6 +72,23 @@ def _mapped(path: Path, target: Target, offsets: list[int], shapes: list[Shape])
     return [np.memmap(path, dtype, "r+", at, shape) for at, shape in zip(offsets, shapes, strict=True)]
 
 
+def describe_again(path: Path, target: Target, dialect: Dialect, axes: str) -> None:
+    """Writes the metadata of a TIFF made by `create_tiff` anew, behind its voxels, which stay where they are."""
+    with tifffile.TiffFile(path, mode="r+") as tif:
+        tags = tif.pages.first.tags
+        if dialect == "ome":
+            shape = tuple(target.layout.size(letter) for letter in axes)
+            tags["ImageDescription"].overwrite(
+                ome_xml(target.about, target.layout, axes, shape, target.dtype, target.provenance)
+            )
+        elif dialect == "imagej":
+            for code, _, _, value, _ in tifffile.imagej_metadata_tag(_imagej(target, axes), tif.byteorder):
+                tags[code].overwrite(value)
+        else:
+            said = json.loads(tif.pages.first.description)
+            tags["ImageDescription"].overwrite(json.dumps({**said, **_shaped(target)}))
+
+
 def _axes(layout: Layout, dialect: Dialect) -> str:
     return "".join(letter for letter in _ORDER.get(dialect, layout.axes) if letter in layout.axes)
 

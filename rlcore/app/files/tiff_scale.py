@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import tifffile
@@ -28,11 +29,11 @@ def read_voxel(
     """
     vendors = of_vendor(tif)
     if dialect == "plain":
-        return _joined(vendors, _of_tags(tif, series))
-    return _joined(_of_ome(xml or "") if dialect == "ome" else _of_imagej(tif), vendors)
+        return joined(vendors, _of_tags(tif, series))
+    return joined(_of_ome(xml or "") if dialect == "ome" else _of_imagej(tif), vendors)
 
 
-def _joined(first: Voxel, second: Voxel) -> Voxel:
+def joined(first: Voxel, second: Voxel) -> Voxel:
     """Returns the sizes of the first; of the second, those along axes that the first does not know in any unit."""
     known = {axis for axis in first.sizes if axis == "T" or first.metres(axis)}
     others = {axis: size for axis, size in second.sizes.items() if axis not in known}
@@ -42,7 +43,11 @@ def _joined(first: Voxel, second: Voxel) -> Voxel:
 
 def _of_ome(xml: str) -> Voxel:
     image = tifffile.xml2dict(xml)["OME"]["Image"]
-    pixels = (image[0] if isinstance(image, list) else image)["Pixels"]
+    return voxel_of_pixels((image[0] if isinstance(image, list) else image)["Pixels"])
+
+
+def voxel_of_pixels(pixels: Mapping[str, Any]) -> Voxel:
+    """Returns the scale that the attributes of OME's Pixels state."""
     # missing units have defaults in the schema: µm and s
     keys = {**{axis: f"PhysicalSize{axis}" for axis in "ZYX"}, "T": "TimeIncrement"}
     sizes = {axis: size for axis, key in keys.items() if (size := positive(pixels.get(key)))}

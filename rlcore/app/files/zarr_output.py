@@ -84,10 +84,10 @@ class ZarrOutput:
     def frame(self) -> list[int]:
         return metadata_frame(self._path)
 
-    def close(self) -> None:
+    def close(self, target: Target) -> None:
         """Writes the metadata last, so that an incomplete group is not taken for an image."""
         ceilings = [self._ceiling(channel) for channel in range(len(self._target.layout.channels))]
-        self._group.attrs.update(image_metadata(self._target, self._axes, self._padded_factors(), ceilings))
+        self._group.attrs.update(image_metadata(target, self._axes, self._padded_factors(), ceilings))
 
     def _folders(self, place: Place) -> list[Path]:
         """Returns the folders of a volume's chunks; zarr writes no chunks of zeros, so there may be none."""

@@ -58,6 +58,8 @@ class Job:
     """Memory limit, as "4 GiB"; empty for the free memory."""
     keep_type: bool = False
     """True if the result has the image's type instead of float32."""
+    doubts: tuple[str, ...] = ()
+    """Sentences about layers whose voxel size is not believed, shown with the plan and the result."""
 
     @property
     def options(self) -> dict[str, Any]:
@@ -141,7 +143,7 @@ def describe(job: Job) -> str:
     each = "volumes" if psf.values.ndim == 3 else "planes, as the PSF is a plane"
     several = f"{count} {each}, one after the other. Each: " if count > 1 else ""
     notes = f" PSF: {'; '.join(psf.notes)}." if psf.notes else ""
-    return f"{several}{plan} {took}{notes}"
+    return " ".join([f"{several}{plan} {took}{notes}", *job.doubts])
 
 
 def _takes(job: Job, seconds: float | None, count: int) -> str:
@@ -204,7 +206,8 @@ def _whole(job: Job, cancel: threading.Event, messages: queue.SimpleQueue[Step |
         made["found"] = [info.iterations for info in infos]
     volumes = _as_type(out, np.dtype(job.image.dtype)) if job.keep_type else out
     count = describe_found(infos) if finds else f"{job.iterations} iterations"
-    return Result(volumes, f"{count} on {backend.name} ({backend.device})", made)
+    text = f"{count} on {backend.name} ({backend.device})"
+    return Result(volumes, ". ".join([text, *job.doubts]), made)
 
 
 def _reporter(messages: queue.SimpleQueue[Step | Result | Failure], number: int, count: int) -> Callback:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rlcore.app.files.scale import doubted
@@ -23,10 +24,25 @@ def data(layer: Any) -> Any:
 
 def micrometres(layer: Any) -> tuple[float, ...] | None:
     """Returns the voxel size in micrometres along z, y, x or y, x; None if the layer's units are not lengths."""
+    return _voxel(layer).micrometres("ZYX"[-layer.ndim :])
+
+
+def doubts(layers: Sequence[Any]) -> tuple[str, ...]:
+    """Returns a sentence about each of the layers whose voxel size is given in units of length, and not believed."""
+    voxels = {layer.name: _voxel(layer) for layer in layers}
+    return tuple(
+        f"Layer {name!r} has voxels of {voxel}, which {voxel.doubt}: their size counts as unknown; correct the layer's "
+        "scale and units."
+        for name, voxel in voxels.items()
+        if voxel.doubt
+    )
+
+
+def _voxel(layer: Any) -> Voxel:
     axes = "ZYX"[-layer.ndim :]
     sizes = dict(zip(axes, map(float, layer.scale[-len(axes) :]), strict=True))
     units = {axis: canonical(str(unit)) for axis, unit in zip(axes, layer.units[-len(axes) :], strict=True)}
-    return doubted(Voxel(sizes, units)).micrometres(axes)
+    return doubted(Voxel(sizes, units))
 
 
 def placed(voxel: tuple[float, ...] | None) -> dict[str, Any]:

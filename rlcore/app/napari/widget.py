@@ -123,6 +123,7 @@ class RestorePanel:
         psf = file if file and str(file) != "." else None if self.psf.value is None else layers.data(self.psf.value)
         if self.image.value is None or psf is None:
             return None
+        used = [self.image.value, *([] if psf is file else [self.psf.value])]
         return Job(
             image=layers.data(self.image.value),
             psf=Path(psf) if psf is file else psf,
@@ -137,6 +138,7 @@ class RestorePanel:
             background=self.background.value,
             memory=self.memory.value,
             keep_type=self.keep_type.value,
+            doubts=layers.doubts(used),
         )
 
     def _ask_for_plan(self, _: Any = None) -> None:

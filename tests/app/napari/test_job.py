@@ -154,3 +154,10 @@ def test_devices_that_cannot_run_come_last_with_their_reason(monkeypatch):
     monkeypatch.setattr("rlcore.app.napari.devices.survey", lambda: tuple(found))
     assert device_choices() == [AUTO, DeviceChoice("numpy", where="CPU"), DeviceChoice("cupy", reason="no CUDA device")]
     assert str(device_choices()[-1]) == "cupy: not available"
+
+
+def test_doubts_about_the_size_of_voxels_are_shown_with_the_plan_and_the_result():
+    doubted = job(doubts=("Layer 'cells' has voxels in doubt.",))
+    assert describe(doubted).endswith(" Layer 'cells' has voxels in doubt.")
+    *_, result = run(doubted, threading.Event())
+    assert result.text.endswith("). Layer 'cells' has voxels in doubt.")

@@ -41,11 +41,8 @@ class DistilPanel(PSFPanel):
         if layer is None:
             return "choose a layer that holds beads"
         # leading axes of one entry are no part of a stack
-        stack, voxel, name = (
-            without_leading_axes(layers.data(layer), 3),
-            layers.micrometres(layer),
-            f"psf of {layer.name}",
-        )
+        stack, voxel = without_leading_axes(layers.data(layer), 3), layers.micrometres(layer)
+        name, doubts = f"psf of {layer.name}", layers.doubts([layer])
         text = self.window.value.strip()
         window = parse_shape(text) if text else usual_window(stack.shape)
         # 0 stands for "found from the stack", as a spin box cannot be empty
@@ -53,6 +50,6 @@ class DistilPanel(PSFPanel):
 
         def work() -> PanelResult:
             made = distil_psf(np.asarray(stack), window, **limits)
-            return PanelResult([*made.lines(), *figures(made.psf, voxel)], made.psf, voxel, name)
+            return PanelResult([*made.lines(), *figures(made.psf, voxel), *doubts], made.psf, voxel, name)
 
         return work

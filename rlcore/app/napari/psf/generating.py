@@ -67,7 +67,8 @@ class GeneratePanel(PSFPanel):
             else:
                 self.figures[name].value = f"{figure.value:g}"
         said = ", ".join(f"{name} ({figure.source})" for name, figure in known.figures.items())
-        self.text.value = f"From the image's file: {said}." if said else ""
+        text = [f"From the image's file: {said}."] if said else []
+        self.text.value = " ".join([*text, *layers.doubts([layer])])
 
     def generate(self) -> Callable[[], PanelResult] | str:
         """Returns the work of the button "Generate"; raises InputError if a parameter is missing or wrong."""

@@ -31,8 +31,8 @@ class InspectPanel(PSFPanel):
         layer = self.layer.value
         if layer is None:
             return "choose a layer that holds a psf"
-        values, voxel = layers.data(layer), layers.micrometres(layer)
-        return lambda: PanelResult(figures(np.asarray(values), voxel))
+        values, voxel, doubts = layers.data(layer), layers.micrometres(layer), layers.doubts([layer])
+        return lambda: PanelResult([*figures(np.asarray(values), voxel), *doubts])
 
     def mend(self) -> Callable[[], PanelResult] | str:
         """Returns the work of the button "Mend", or a sentence on what is missing."""

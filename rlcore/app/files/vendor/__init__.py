@@ -1,0 +1,1 @@
+"""Files of microscope vendors, which readers of BioIO open."""
