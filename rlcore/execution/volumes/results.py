@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,11 +19,13 @@ from rlcore.backend.host.memory import processors
 from rlcore.errors import BackendError
 from rlcore.execution.durable import reserve_file
 from rlcore.execution.volumes.scale import Scale
-from rlcore.execution.volumes.statistics import chunks_of
+from rlcore.execution.volumes.statistics import chunks_of, measures_on_device
 from rlcore.execution.volumes.stores import DeviceStore, HostStore, fetch
 
 _PIECE = 1 << 20
 """Voxels copied from a file to the caller's array, or checked, at a time, unless a single chunk has more."""
+_FEW = 1 << 23
+"""Voxels that one processor checks before others have begun."""
 
 _INFINITY = np.float32(np.inf).view(np.uint32)
 
@@ -59,8 +63,12 @@ class ArrayResult(HostStore):
     """A result in an array that the caller gave."""
 
     def __init__(self, backend: Backend[Any], array: Any, scale: Scale | None = None) -> None:
-        check = _Check(backend)
-        super().__init__(backend, array, (0,) * len(array.shape), wraps=False, scale=scale, check=check)
+        self._result_check = _Check(backend)
+        super().__init__(backend, array, (0,) * len(array.shape), wraps=False, scale=scale)
+
+    def save(self, array: Any, block: Block) -> None:
+        self._check = self._result_check.of(array, block, self._whole)
+        super().save(array, block)
 
     def finish(self) -> Any:
         return self.array
@@ -174,7 +182,8 @@ class NewResult:
             self.array = self._backend.pinned(self._image.shape, dtype)
         if self.array is None:
             self.array = np.empty(self._image.shape, dtype)
-        HostStore(self._backend, self.array, self._image.start, wraps=False, scale=self._scale, check=self._check).save(
+        check = self._check.of(array, block, self._image)
+        HostStore(self._backend, self.array, self._image.start, wraps=False, scale=self._scale, check=check).save(
             array, block
         )
 
@@ -188,12 +197,23 @@ class _Check:
     def __init__(self, backend: Backend[Any]) -> None:
         self._backend = backend
 
+    def of(self, array: Any, block: Block, image: Box) -> Callable[[Volume], None] | None:
+        """What remains to be checked on the host of a block's values; None if the device has checked them.
+
+        The device checks a whole volume alone: around the core of a block its array is not exact.
+        """
+        if block.core.intersect(image) != image or not measures_on_device(self._backend):
+            return self
+        found = self._backend.summary(array)
+        # a minimum and a maximum may be those of the numbers alone; a sum is none if one value is none
+        self.range(found.minimum, found.maximum if math.isfinite(found.total) else math.nan)
+        return None
+
     def __call__(self, values: Volume) -> None:
-        if values.size <= _PIECE:
+        if values.size <= _FEW:
             ranges = [_range_of(values)] if values.size else []
         else:
             parts = [values[box.slices((0,) * values.ndim)] for box in pieces(values.shape, (1,) * values.ndim, _PIECE)]
-            # one processor alone takes longer than the whole result takes to come over a bus
             with ThreadPoolExecutor(processors()) as pool:
                 ranges = list(pool.map(_range_of, parts))
         for each in ranges:
