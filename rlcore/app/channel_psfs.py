@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
 from rlcore.app.files.layout import Place
 from rlcore.app.files.opening import Opened, open_file
+from rlcore.app.files.remote.url import Location, location
 from rlcore.app.files.scale import believed
 from rlcore.app.psf.generating import compute_for
 from rlcore.app.whole_numbers import whole_number
@@ -34,13 +34,13 @@ class ChannelPSF:
 
 
 def open_psfs(
-    one: Path | None, several: Sequence[str], image: Opened, model: str | None = None, voxel: str | None = None
+    one: Location | None, several: Sequence[str], image: Opened, model: str | None = None, voxel: str | None = None
 ) -> list[ChannelPSF]:
     """Returns the PSF of every selected channel, in channel order.
 
     Parameters
     ----------
-    one : Path or None
+    one : Path, Url or None
         The PSF file given as the second argument, for all channels.
     several : sequence of str
         Values of ``--psf``: ``FILE``, ``auto`` or ``CHANNEL=FILE``.
@@ -71,7 +71,7 @@ def open_psfs(
     missing = [channel for channel in image.layout.channels if channel not in named]
     if missing:
         raise InputError(f"channel {missing[0]} has no psf; give it one by --psf {missing[0]}=FILE, or leave it out")
-    files = {name: ChannelPSF(_open(Path(name), voxel)) for name in dict.fromkeys(named.values()) if name != AUTO}
+    files = {name: ChannelPSF(_open(location(name), voxel)) for name in dict.fromkeys(named.values()) if name != AUTO}
     if voxel is not None and not files:
         raise InputError(f"--psf-voxel {voxel!r} is for psfs in files; leave it out, or give --voxel for the image")
     # a file with several volumes is refused now, not after other channels have been computed
@@ -83,14 +83,14 @@ def open_psfs(
     ]
 
 
-def _open(path: Path, voxel: str | None) -> Opened:
+def _open(path: Location, voxel: str | None) -> Opened:
     return believed(open_file(path, "psf"), f"psf {str(path)!r}", voxel, "--psf-voxel")
 
 
-def _one_for_all(one: Path | None, several: Sequence[str]) -> tuple[Path | None, Sequence[str]]:
+def _one_for_all(one: Location | None, several: Sequence[str]) -> tuple[Location | None, Sequence[str]]:
     """Treats a single ``--psf FILE`` as the PSF of all channels."""
     if one is None and len(several) == 1 and several[0] != AUTO and "=" not in several[0]:
-        return Path(several[0]), ()
+        return location(several[0]), ()
     return one, several
 
 
@@ -100,11 +100,11 @@ def report_computed(psfs: Sequence[ChannelPSF], say: Callable[[str], None]) -> N
         say(line)
 
 
-def files_of(one: Path | None, several: Sequence[str]) -> list[Path]:
-    """Returns the paths of all PSF files without opening them."""
+def files_of(one: Location | None, several: Sequence[str]) -> list[Location]:
+    """Returns the paths and URLs of all PSF files without opening them."""
     one, several = _one_for_all(one, several)
     named = [text.partition("=")[2] for text in several if text != AUTO]
-    return [*([one] if one else []), *(Path(name) for name in named if name not in ("", AUTO))]
+    return [*([one] if one else []), *(location(name) for name in named if name not in ("", AUTO))]
 
 
 def _computed(image: Opened, channel: int, model: str) -> ChannelPSF:

@@ -9,11 +9,11 @@ import click
 
 from rlcore.algorithm.boundary import BOUNDARIES
 from rlcore.app.command_group import PARTLY, CommandGroup, options, print_json
+from rlcore.app.files.remote.url import Location
+from rlcore.app.locations import LOCATION, PATH
 from rlcore.app.psf.commands import psf
 from rlcore.app.run_options import backend_options, file_options, how_options, voxel_options
 from rlcore.errors import InputError
-
-PATH = click.Path(path_type=Path)
 
 
 @click.group(cls=CommandGroup, invoke_without_command=True)
@@ -32,9 +32,11 @@ def main(context: click.Context, *, debug: bool) -> None:
 
 
 @main.command()
-@click.argument("image", type=PATH)
-@click.argument("psf", type=PATH, required=False)
-@click.option("-o", "--output", type=PATH, required=True, help="A new .tif, .ome.tif, .ome.zarr or .npy file.")
+@click.argument("image", type=LOCATION)
+@click.argument("psf", type=LOCATION, required=False)
+@click.option(
+    "-o", "--output", type=LOCATION, required=True, help="A new .tif, .ome.tif, .ome.zarr, .ozx or .npy file."
+)
 @how_options
 @options(
     click.option("--background", type=float, default=0.0, show_default=True, help="Constant offset of the camera."),
@@ -67,7 +69,8 @@ def deconvolve(*, report: Path | None, as_json: bool, quiet: bool, **options: An
 
     Both are TIFF (plain, ImageJ, OME, BigTIFF), OME-Zarr or .npy. Every time point and channel is restored, with one
     PSF for all or one per channel by --psf; --psf auto computes them from the microscope in IMAGE's metadata. Axes,
-    scale, channels and other metadata are kept. The output appears only when it is complete.
+    scale, channels and other metadata are kept. The output appears only when it is complete. OME-Zarr may be zipped
+    (.ozx, .zarr.zip), and be given by URLs: s3:// and gs:// in and out, https:// in.
     """
     from rlcore.app.bad_volumes import list_bad
     from rlcore.app.file_request import FileRequest
@@ -102,14 +105,16 @@ def deconvolve(*, report: Path | None, as_json: bool, quiet: bool, **options: An
 
 
 @main.command()
-@click.argument("image", type=PATH, required=False)
-@click.argument("psf", type=PATH, required=False)
+@click.argument("image", type=LOCATION, required=False)
+@click.argument("psf", type=LOCATION, required=False)
 @click.option("--shape", nargs=2, metavar="IMAGE PSF", help="Shapes instead of files, as 64x1024x1024 31x31x31.")
 @how_options
 @file_options
 @click.option("--checkpoint", type=PATH, help="Plan for a run whose state is kept in this folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON on stdout.")
-def plan(*, image: Path | None, psf: Path | None, shape: tuple[str, str] | None, as_json: bool, **request: Any) -> None:
+def plan(
+    *, image: Location | None, psf: Location | None, shape: tuple[str, str] | None, as_json: bool, **request: Any
+) -> None:
     """Print how IMAGE would be divided into blocks, the memory needed and the time expected, without running."""
     from rlcore.app.planning import plan_request
     from rlcore.app.terminal import Terminal
@@ -143,7 +148,7 @@ def clean(*, folder: Path, dry_run: bool, force: bool) -> None:
 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the survey as JSON on stdout.")
-@click.option("--why", nargs=2, type=PATH, metavar="IMAGE PSF", help="Explain what `auto` chooses for these files.")
+@click.option("--why", nargs=2, type=LOCATION, metavar="IMAGE PSF", help="Explain what `auto` chooses for these files.")
 @click.option(
     "--seconds",
     type=click.FloatRange(0, 86400, min_open=True),
@@ -153,7 +158,7 @@ def clean(*, folder: Path, dry_run: bool, force: bool) -> None:
 )
 @voxel_options
 @backend_options
-def backends(*, as_json: bool, why: tuple[Path, Path] | None, seconds: float, **options: Any) -> None:
+def backends(*, as_json: bool, why: tuple[Location, Location] | None, seconds: float, **options: Any) -> None:
     """List the installed backends, their devices, and why some cannot run.
 
     Each is asked in a process of its own; one that hangs or crashes is listed as broken.

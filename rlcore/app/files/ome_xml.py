@@ -14,16 +14,17 @@ from rlcore.app.files.description import Description
 from rlcore.app.files.layout import Layout
 from rlcore.app.files.ome_kept import OWN, keep, pick_planes, pick_regions
 from rlcore.app.files.provenance import Provenance
+from rlcore.app.files.remote.url import Location, Url
 from rlcore.app.files.tiff_scale import ome_entries
 from rlcore.backend.boxes import Shape
 
 _TYPES = {"float32": "float", "uint16": "uint16"}
 
 
-def files_of_planes(path: Path, about: Description) -> list[Path]:
+def files_of_planes(path: Location, about: Description) -> list[Path]:
     """Returns the files beside an image that hold some of its planes, as its OME-XML names them."""
     source = about.rest.get("xml") if about.dialect == "ome" else None
-    if not source:
+    if not source or isinstance(path, Url):
         return []
     elements = ElementTree.fromstring(source).iter()
     names = dict.fromkeys(name for element in elements if (name := element.get("FileName")))

@@ -15,10 +15,13 @@ from rlcore.app.files.description import Description
 from rlcore.app.files.layout import ALL, Index, Layout, Pick, Place, lay_out
 from rlcore.app.files.missing_planes import MissingPlanes
 from rlcore.app.files.npy_input import map_npy
+from rlcore.app.files.remote.url import Location, Url
 from rlcore.app.files.scale import doubted
 from rlcore.app.files.tiff_input import read_tiff
 from rlcore.app.files.tiff_planes import TiffPlanes
 from rlcore.app.files.voxel_values import CalibratedVolume
+from rlcore.app.files.zarr_signs import is_zarr
+from rlcore.app.files.zip_archive import is_archive
 from rlcore.backend import Shape, Volume
 from rlcore.backend.host.memory import host_free
 from rlcore.errors import InputError
@@ -51,7 +54,7 @@ Decoder = Callable[[Encoded], Volume]
 class Opened:
     """An open file: its volumes and its metadata."""
 
-    path: Path
+    path: Location
     about: Description
     layout: Layout
     dtype: np.dtype[Any]
@@ -79,14 +82,14 @@ class Opened:
 
 
 def open_file(
-    path: Path, what: str, *, pick: Pick = ALL, decode: Decoder | None = None, fill_missing: bool = False
+    path: Location, what: str, *, pick: Pick = ALL, decode: Decoder | None = None, fill_missing: bool = False
 ) -> Opened:
     """Opens a file for reading.
 
     Parameters
     ----------
-    path : Path
-        A TIFF (plain, ImageJ, OME, BigTIFF), an OME-Zarr folder or a .npy file.
+    path : Path or Url
+        A TIFF (plain, ImageJ, OME, BigTIFF), an OME-Zarr folder or archive, a .npy file, or the URL of an OME-Zarr.
     what : str
         Name of the file's role in messages: "image" or "psf".
     pick : Pick, optional
@@ -120,13 +123,13 @@ def _refusal(missing: MissingPlanes, file: str, what: str) -> str:
     return f"{file}{cause}{missing}; get them from where the others came{rest}"
 
 
-def _open(path: Path, file: str, pick: Pick, decode: Decoder) -> Opened:
-    if path.is_dir():
+def _open(path: Location, file: str, pick: Pick, decode: Decoder) -> Opened:
+    if isinstance(path, Path) and path.is_dir() and not is_zarr(path):
+        raise InputError(f"{file} is a folder; name a file")
+    if isinstance(path, Url) or path.is_dir() or is_archive(path):
         # imported late: zarr is an optional dependency
-        from rlcore.app.files.zarr_input import is_zarr, read_zarr
+        from rlcore.app.files.zarr_input import read_zarr
 
-        if not is_zarr(path):
-            raise InputError(f"{file} is a folder; name a file")
         return Opened(path, *read_zarr(path, file, pick))
     check_kind(path, file)
     if path.suffix.lower() == ".npy":

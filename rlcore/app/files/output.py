@@ -15,8 +15,10 @@ from rlcore.app.files.durable import sync_tree
 from rlcore.app.files.layout import Layout, Place
 from rlcore.app.files.provenance import Provenance
 from rlcore.app.files.pyramid import level_factors, level_shape
+from rlcore.app.files.remote.url import Location
 from rlcore.app.files.stamps import metadata_frame, sum_of_bytes
 from rlcore.app.files.tiff_output import create_tiff, open_tiff
+from rlcore.app.files.zip_archive import ENTRY, becomes_archive
 from rlcore.backend import Volume
 from rlcore.backend.boxes import Box, Shape, pieces
 from rlcore.errors import InputError
@@ -31,6 +33,10 @@ _PIECE = 1 << 20
 
 _HEADER, _PAGE = 1 << 16, 1 << 9
 """Bytes of a file beside its voxels, without metadata of the image, and of the entries of each plane of a TIFF."""
+
+
+_CHUNK = 1 << 16
+"""Bytes of a small chunk, by which entries of an archive are counted."""
 
 
 class Output(Protocol):
@@ -63,8 +69,8 @@ class Output(Protocol):
 class Target:
     """Description of a result before it is written."""
 
-    output: Path
-    """Final path; the file is written under another name."""
+    output: Location
+    """Final path or URL; the file is written under another name."""
     about: Description
     layout: Layout
     dtype: str
@@ -80,7 +86,7 @@ class Target:
     def disk(self) -> int:
         """Size of the result on the disk in bytes: the voxels, with a header or coarser levels as the format has them.
 
-        A header is counted generously.
+        A header is counted generously, and the folder that an archive is packed from as well.
         """
         if dialect_for(self.output, self.about, self.size) != "zarr":
             planes = math.prod(self.layout.shape[:-2])
@@ -88,7 +94,8 @@ class Target:
             return self.size + _HEADER + planes * _PAGE + 2 * len(repr(self.about.rest))
         volume = self.layout.volume_shape
         levels = level_factors(volume, [self.about.voxel.sizes.get(axis) for axis in "ZYX"[-len(volume) :]])
-        return self.size * sum(math.prod(level_shape(volume, each)) for each in levels) // math.prod(volume)
+        whole = self.size * sum(math.prod(level_shape(volume, each)) for each in levels) // math.prod(volume)
+        return 2 * whole + whole // _CHUNK * ENTRY if becomes_archive(self.output) else whole
 
     def with_step(self, step: float) -> Target:
         """Returns the target with the value of one step of its integers in its provenance."""

@@ -6,7 +6,6 @@ import json
 import math
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,11 +13,14 @@ import numpy as np
 from rlcore.app.files.boundary import reading
 from rlcore.app.files.description import Description, names_of_channels
 from rlcore.app.files.layout import Index, Layout, Pick, lay_out
+from rlcore.app.files.remote.url import Location
 from rlcore.app.files.units import canonical
 from rlcore.app.files.volume_in_array import VolumeInArray
 from rlcore.app.files.voxel import Voxel
 from rlcore.app.files.zarr_placement import letter_of, placement
+from rlcore.app.files.zarr_signs import METADATA, Folder
 from rlcore.app.files.zarr_slips import checked_image
+from rlcore.app.files.zarr_stores import store_of
 from rlcore.errors import InputError
 
 _KINDS = {
@@ -26,33 +28,26 @@ _KINDS = {
     "well": "a well; name one of its fields, such as {path}/0",
     "bioformats2raw.layout": "a collection of images; name one of them, such as {path}/0",
 }
-_SIGNS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
-_METADATA = (*_SIGNS, ".zmetadata")
 
 
-def is_zarr(path: Path) -> bool:
-    """Returns whether a folder is a Zarr of version 2 or 3."""
-    return any((path / name).exists() for name in _SIGNS)
-
-
-def stranger_in_image(path: Path) -> str | None:
+def stranger_in_image(path: Folder) -> str | None:
     """Returns the name of something in a Zarr that is no part of an image's levels; None if there is nothing.
 
     A group of several images, a plate, labels or notes of a user are more than one image.
     """
-    for entry in sorted(path.iterdir()):
-        if entry.name in _METADATA:
+    for entry in sorted(path.iterdir(), key=lambda each: each.name):
+        if entry.name in METADATA:
             continue
         if not entry.is_dir() or not _is_array(entry):
             return entry.name
-        for part in sorted(entry.iterdir()):
+        for part in sorted(entry.iterdir(), key=lambda each: each.name):
             # chunks lie in "c" (version 3), or have numbers for names (version 2)
-            if part.name not in (*_METADATA, "c") and not part.name.replace(".", "").isdigit():
+            if part.name not in (*METADATA, "c") and not part.name.replace(".", "").isdigit():
                 return f"{entry.name}/{part.name}"
     return None
 
 
-def _is_array(path: Path) -> bool:
+def _is_array(path: Folder) -> bool:
     if (path / ".zarray").is_file():
         return True
     metadata = path / "zarr.json"
@@ -75,21 +70,7 @@ def libraries() -> tuple[Any, Any]:
     return zarr, yaozarrs
 
 
-def regular_files(path: Path) -> Any:
-    """Returns a store that reads regular files alone: a pipe in place of a chunk would block for ever."""
-    from zarr.storage import LocalStore
-
-    class RegularFiles(LocalStore):  # type: ignore[misc, unused-ignore]  # Any where zarr is not installed
-        async def get(self, key: str, *args: Any, **options: Any) -> Any:
-            file = self.root / key
-            if file.exists() and not file.is_file() and not file.is_dir():
-                raise OSError(f"{key!r} is a pipe, a socket or a device")
-            return await super().get(key, *args, **options)
-
-    return RegularFiles(path, read_only=True)
-
-
-def read_zarr(path: Path, file: str, pick: Pick) -> tuple[Description, Layout, np.dtype[Any], Any]:
+def read_zarr(path: Location, file: str, pick: Pick) -> tuple[Description, Layout, np.dtype[Any], Any]:
     """Opens an OME-Zarr.
 
     Returns its metadata, its layout, its type, and a function from an index to the volume there, which is read by
@@ -102,7 +83,7 @@ def read_zarr(path: Path, file: str, pick: Pick) -> tuple[Description, Layout, n
     """
     zarr, _ = libraries()
     with reading(file):
-        group = zarr.open_group(regular_files(path), mode="r")
+        group = zarr.open_group(store_of(path, file), mode="r")
     image, attributes = _image(path, file, dict(group.attrs))
     scales = image.multiscales[0]  # the first is the default by the specification
     try:
@@ -140,7 +121,7 @@ def _check_lengths(array: Any, file: str) -> None:
             raise InputError(f"{file} has {what} {tuple(lengths)!r}, too large for any memory; its metadata are wrong")
 
 
-def _image(path: Path, file: str, attributes: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+def _image(path: Location, file: str, attributes: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Returns the validated metadata of an image, and its attributes as far as they can be used."""
     said = attributes.get("ome", attributes)
     for key, what in _KINDS.items():

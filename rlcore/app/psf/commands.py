@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from rlcore.app.command_group import options, print_json
+from rlcore.app.locations import LOCATION, PATH
 from rlcore.optics.microscope import TECHNIQUES
-
-PATH = click.Path(path_type=Path)
 
 _output = click.option("-o", "--output", type=PATH, required=True, help="A new .tif or .npy file.")
 _force = click.option("--force", is_flag=True, help="Replace files that exist.")
@@ -25,7 +23,7 @@ def psf() -> None:
 
 
 @psf.command()
-@click.argument("image", type=PATH, required=False)
+@click.argument("image", type=LOCATION, required=False)
 @_output
 @click.option(
     "--psf-model", "model", default="gibson-lanni", show_default=True, help="As `rlcore psf models` lists it."
@@ -58,7 +56,7 @@ def generate(**wanted: Any) -> None:
 
 
 @psf.command()
-@click.argument("stack", type=PATH)
+@click.argument("stack", type=LOCATION)
 @_output
 @click.option("--shape", help="Voxels of the PSF, as 31x41x41.  [31 on each axis, or the size of the stack]")
 @click.option("--voxel", help="Micrometres along z, y, x of the stack, as 0.2,0.1,0.1.  [its file's]")
@@ -77,7 +75,7 @@ def distil(**wanted: Any) -> None:
 
 
 @psf.command()
-@click.argument("path", metavar="PSF", type=PATH)
+@click.argument("path", metavar="PSF", type=LOCATION)
 @_psf_voxel
 @_picture
 @_force
@@ -90,7 +88,7 @@ def inspect(**wanted: Any) -> None:
 
 
 @psf.command()
-@click.argument("path", metavar="PSF", type=PATH)
+@click.argument("path", metavar="PSF", type=LOCATION)
 @_output
 @_psf_voxel
 @_picture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from rlcore.app.files.apart import check_apart
+from rlcore.app.files.apart import Named, check_apart
 from rlcore.app.files.destination import check_output, partial_output
 from rlcore.app.files.layout import ALL, Pick
 from rlcore.app.files.opening import Opened, open_file
+from rlcore.app.files.remote.url import Location
 from rlcore.app.files.scale import believed
 from rlcore.app.whole_numbers import whole_numbers
 from rlcore.backend import Shape, Volume
@@ -31,7 +33,7 @@ class Result:
     """Result in types that JSON has."""
 
 
-def read(path: Path, what: str = "psf", pick: Pick = ALL, voxel: str | None = None) -> tuple[Volume, Scale]:
+def read(path: Location, what: str = "psf", pick: Pick = ALL, voxel: str | None = None) -> tuple[Volume, Scale]:
     """Reads a file's only volume into memory, with its voxel size, or that which the user gives in its place."""
     option = "--psf-voxel" if what == "psf" else "--voxel"
     opened = believed(open_file(path, what, pick=pick), f"{what} {str(path)!r}", voxel, option)
@@ -44,9 +46,9 @@ def scale_of(opened: Opened) -> Scale:
     return opened.about.voxel.micrometres("ZYX"[-len(opened.layout.volume_shape) :])
 
 
-def check(inputs: list[Path], output: Path | None, picture: Path | None, *, force: bool) -> None:
+def check(inputs: Sequence[Location], output: Path | None, picture: Path | None, *, force: bool) -> None:
     """Raises InputError for outputs that cannot be written, before anything is computed."""
-    read = [("input", path) for path in inputs]
+    read: list[Named] = [("input", path) for path in inputs]
     others = () if picture is None else (("picture", picture),)
     if output is not None:
         check_output(output, read, force=force, others=others)

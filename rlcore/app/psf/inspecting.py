@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from rlcore.app.files.remote.url import Location
 from rlcore.app.psf import files
 from rlcore.app.psf.files import Result, Scale
 from rlcore.errors import caution
@@ -13,7 +14,7 @@ from rlcore.optics.mend import mend_psf
 from rlcore.optics.psf import PSFWarning
 
 
-def inspect_file(*, path: Path, psf_voxel: str | None, picture: Path | None, force: bool) -> Result:
+def inspect_file(*, path: Location, psf_voxel: str | None, picture: Path | None, force: bool) -> Result:
     """Measures the PSF in a file; warns of faults that harm a deconvolution."""
     files.check([path], None, picture, force=force)
     values, scale = files.read(path, voxel=psf_voxel)
@@ -27,7 +28,7 @@ def inspect_file(*, path: Path, psf_voxel: str | None, picture: Path | None, for
     return Result([str(path), *lines_of(found, scale)], {"psf": found.to_dict(), "voxel": scale})
 
 
-def mend_file(*, path: Path, output: Path, psf_voxel: str | None, picture: Path | None, force: bool) -> Result:
+def mend_file(*, path: Location, output: Path, psf_voxel: str | None, picture: Path | None, force: bool) -> Result:
     """Mends the PSF in a file, writes it with sum 1, and returns the faults that were mended."""
     files.check([path], output, picture, force=force)
     values, scale = files.read(path, voxel=psf_voxel)
