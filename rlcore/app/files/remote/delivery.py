@@ -79,19 +79,25 @@ class Delivery:
         self._clear()
         files = {path.relative_to(self.made).as_posix(): path for path in files_in(self.made)}
         last = [name for name in METADATA if name in files]
-        self._put_all({name: path for name, path in files.items() if name not in last})
-        if self._there() != {name: path.stat().st_size for name, path in files.items() if name not in last}:
+        rest = {name: path for name, path in files.items() if name not in last}
+        # those of arrays come first: chunks without them would be nobody's, and be refused to the next run
+        arrays = {name: path for name, path in rest.items() if path.name in METADATA}
+        self._put_all(arrays)
+        self._put_all({name: path for name, path in rest.items() if name not in arrays})
+        if self._there() != {name: path.stat().st_size for name, path in rest.items()}:
             raise ConnectionError("what is there is not what was uploaded")
         for name in last:
             self._put(self.output, name, files[name])
 
     def _clear(self) -> None:
-        """Removes an image that is replaced, or what an upload has left; its metadata first, so it is no image."""
-        there = sorted(self._there(), key=lambda name: name not in METADATA)
-        store = store_at(self.output)
+        """Removes an image that is replaced, or what an upload has left; no half of it ever counts as an image."""
+        there, store = self._there(), store_at(self.output)
+        root = [name for name in there if name in METADATA]
+        arrays = [name for name in there if name not in root and name.rpartition("/")[2] in METADATA]
+        chunks = [name for name in there if name not in (*root, *arrays)]
         with asking(self.output):
-            for name in there:
-                library().delete(store, name)
+            for names in root, chunks, arrays:
+                library().delete(store, names)
 
     def _there(self) -> dict[str, int]:
         """Returns the sizes of all objects of the output by their keys."""

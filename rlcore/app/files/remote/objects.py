@@ -23,7 +23,8 @@ LOCK = ".rlcore-lock"
 
 RETRIES: Any = {"max_retries": 6, "retry_timeout": timedelta(minutes=2)}
 """Repetitions of a request that a server or the network did not answer; their pauses grow to some ten seconds."""
-_CLIENT: Any = {"timeout": "120s", "connect_timeout": "15s"}
+CLIENT: Any = {"timeout": "120s", "connect_timeout": "15s"}
+"""Times after which a request, or a connection that nobody answers, has failed."""
 
 _CREDENTIALS = {
     "s3": (
@@ -57,7 +58,7 @@ def store_at(url: Url) -> Any:
     library()
     from obstore import store
 
-    client: Any = {**_CLIENT}
+    client: Any = {**CLIENT}
     if url.kind in WEB:
         return store.HTTPStore.from_url(
             str(url), client_options=client | {"allow_http": url.kind == "http"}, retry_config=RETRIES

@@ -11,6 +11,7 @@ from fixtures.commands import PSF, refused
 from fixtures.servers import DROP
 from fixtures.zarr_images import write_image
 
+from rlcore.app.files.remote import objects
 from rlcore.app.main import main
 
 CHUNK = "0/c/1/1/0"
@@ -39,6 +40,7 @@ def test_an_image_on_a_web_server_does_too(web, image, deconvolve, truth, tmp_pa
 
 
 def test_an_image_in_a_bucket_of_google_does_too(web, image, deconvolve, truth, tmp_path, monkeypatch):
+    monkeypatch.setitem(objects.CLIENT, "allow_http", True)
     nobody = {"gcs_base_url": web.address, "disable_oauth": True, "client_email": "", "private_key": ""}
     monkeypatch.setenv("GOOGLE_SERVICE_ACCOUNT_KEY", json.dumps({**nobody, "private_key_id": ""}))
     on_the_web(web, tmp_path, image, "some-bucket/image.ome.zarr")
