@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from rlcore.app.files.boundary import check_kind
-from rlcore.app.files.remote.objects import Entry, asking, file_of, library, store_at
+from rlcore.app.files.remote.failures import asking
+from rlcore.app.files.remote.objects import Entry, file_of, library, store_at
 from rlcore.app.files.remote.url import Location, Url
 from rlcore.app.files.zarr_signs import SIGNS, is_zarr
 from rlcore.app.files.zip_archive import is_archive, root_in

@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from fixtures.commands import SIGNALLED, refused
+from fixtures.zarr_images import write_image
 
 from rlcore.app.main import main
 
 zarr = pytest.importorskip("zarr", reason="zarr is not installed")
 pytest.importorskip("yaozarrs", reason="yaozarrs is not installed")
-
-from fixtures.zarr_images import write_image
 
 CHUNK = "0/c/1/1/0"
 

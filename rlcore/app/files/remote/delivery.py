@@ -15,7 +15,8 @@ import platformdirs
 
 from rlcore.app.files.left_overs import LeftOverWarning, remove
 from rlcore.app.files.remote.destination import RemoteLock, check_remote_output
-from rlcore.app.files.remote.objects import LOCK, asking, library, store_at
+from rlcore.app.files.remote.failures import asking
+from rlcore.app.files.remote.objects import LOCK, library, store_at
 from rlcore.app.files.remote.url import Location, Url
 from rlcore.app.files.stamps import files_in
 from rlcore.app.files.zarr_signs import METADATA

@@ -11,7 +11,8 @@ from typing import Any
 from rlcore.app.files.apart import Named, check_apart
 from rlcore.app.files.lock import refuse_held
 from rlcore.app.files.owner import Owner
-from rlcore.app.files.remote.objects import LOCK, Entry, asking, library, store_at
+from rlcore.app.files.remote.failures import asking
+from rlcore.app.files.remote.objects import LOCK, Entry, library, store_at
 from rlcore.app.files.remote.url import WEB, Url
 from rlcore.app.files.zarr_input import stranger_in_image
 from rlcore.app.files.zarr_signs import is_zarr

@@ -8,17 +8,17 @@ import pytest
 from fixtures.servers import files_of, forward_to, serving
 from fixtures.zarr_images import write_image
 
-for package in ("zarr", "yaozarrs", "obstore", "moto"):
-    pytest.importorskip(package, reason=f"{package} is not installed")
-
 from rlcore.app.files.remote import objects
 
+PACKAGES = ("zarr", "yaozarrs", "obstore", "moto")
 VARIABLES = ("AWS_SESSION_TOKEN", "AWS_SKIP_SIGNATURE", "AWS_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_PROFILE")
 
 
 @pytest.fixture(scope="session")
 def moto():
     """Address of a server of buckets, whose one bucket is "bucket"."""
+    for package in PACKAGES:
+        pytest.importorskip(package, reason=f"{package} is not installed")
     from moto.server import ThreadedMotoServer
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -46,6 +46,8 @@ def bucket(moto, monkeypatch):
 @pytest.fixture
 def web(tmp_path):
     """A web server of a folder `web`."""
+    for package in PACKAGES[:3]:
+        pytest.importorskip(package, reason=f"{package} is not installed")
     (tmp_path / "web").mkdir()
     with serving(files_of(tmp_path / "web")) as server:
         yield server

@@ -2,15 +2,19 @@
 
 import itertools
 import json
+import os
+import signal
+import time
 from dataclasses import asdict
 
 import numpy as np
 import pytest
-import zarr
 from fixtures.commands import refused
 from fixtures.zarr_images import write_image
 
 from rlcore.app.files.owner import Owner
+
+zarr = pytest.importorskip("zarr", reason="zarr is not installed")
 
 OUT = "s3://bucket/out/restored.ome.zarr"
 HERE = "out/restored.ome.zarr/"
@@ -158,6 +162,26 @@ def test_an_upload_that_fails_is_finished_by_the_same_command(
         (deconvolved / name).parent.mkdir(parents=True, exist_ok=True)
         (deconvolved / name).write_bytes(content)
     np.testing.assert_array_equal(voxels(deconvolved), truth)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are sent otherwise on Windows")
+def test_an_upload_that_is_stopped_is_finished_by_the_same_command(bucket, image, keys, deconvolve, tmp_path):
+    answers, state = bucket.answers, tmp_path / "state"
+
+    def answer(method, path, headers, body):
+        if method == "PUT" and path.endswith("0/c/0/0/0"):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.2)
+        return answers(method, path, headers, body)
+
+    bucket.answers = answer
+    stopped = deconvolve(image, OUT, "--checkpoint", state)
+    assert stopped.exit_code == 130
+    assert "the same command" in stopped.stderr.splitlines()[-1]
+    assert "zarr.json" not in outputs(keys)
+    bucket.answers = answers
+    assert deconvolve(image, OUT, "--checkpoint", state).exit_code == 0
+    assert {"zarr.json", "0/c/0/0/0"} <= outputs(keys).keys()
 
 
 def test_without_a_checkpoint_a_failed_upload_says_where_the_result_is(bucket, image, keys, deconvolve, truth):

@@ -5,7 +5,6 @@ import shutil
 
 import numpy as np
 import pytest
-import zarr
 from click.testing import CliRunner
 from fixtures.commands import PSF, refused
 from fixtures.servers import DROP
@@ -13,6 +12,8 @@ from fixtures.zarr_images import write_image
 
 from rlcore.app.files.remote import objects
 from rlcore.app.main import main
+
+zarr = pytest.importorskip("zarr", reason="zarr is not installed")
 
 CHUNK = "0/c/1/1/0"
 
