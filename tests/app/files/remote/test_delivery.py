@@ -73,7 +73,9 @@ def test_a_run_leaves_nothing_on_this_machine(bucket, image, deconvolve, tmp_pat
 
 
 def test_what_is_there_is_replaced_by_force_alone_and_only_by_a_whole_image(bucket, image, put, keys, deconvolve):
-    put(write_image(image.with_name("old.ome.zarr"), chunks=(3, 9, 26)), "out/restored.ome.zarr")
+    old = write_image(image.with_name("old.ome.zarr"), chunks=(3, 9, 26))
+    put(old, "out/restored.ome.zarr")
+    put(old / "0", HERE + "1")  # a level more than the new image has
     put("mine", "out/restored.ome.zarr2/notes.txt")
     before = keys()
     refused(deconvolve(image, OUT), f"output '{OUT}' exists", "--force")
