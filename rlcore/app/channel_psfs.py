@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
 from rlcore.app.files.layout import Place
 from rlcore.app.files.likely_axes import open_psf
 from rlcore.app.files.opening import Opened
+from rlcore.app.files.remote.url import Location, location
 from rlcore.app.files.scale import believed
 from rlcore.app.psf.generating import compute_for
 from rlcore.app.whole_numbers import whole_number
@@ -35,7 +35,7 @@ class ChannelPSF:
 
 
 def open_psfs(
-    one: Path | None,
+    one: Location | None,
     several: Sequence[str],
     image: Opened,
     model: str | None = None,
@@ -46,7 +46,7 @@ def open_psfs(
 
     Parameters
     ----------
-    one : Path or None
+    one : Path, Url or None
         The PSF file given as the second argument, for all channels.
     several : sequence of str
         Values of ``--psf``: ``FILE``, ``auto`` or ``CHANNEL=FILE``.
@@ -80,7 +80,7 @@ def open_psfs(
     if missing:
         raise InputError(f"channel {missing[0]} has no psf; give it one by --psf {missing[0]}=FILE, or leave it out")
     files = {
-        name: ChannelPSF(_open(Path(name), image, voxel, axes))
+        name: ChannelPSF(_open(location(name), image, voxel, axes))
         for name in dict.fromkeys(named.values())
         if name != AUTO
     }
@@ -98,14 +98,14 @@ def open_psfs(
     ]
 
 
-def _open(path: Path, image: Opened, voxel: str | None, axes: str | None) -> Opened:
+def _open(path: Location, image: Opened, voxel: str | None, axes: str | None) -> Opened:
     return believed(open_psf(path, image, axes=axes), f"psf {str(path)!r}", voxel, "--psf-voxel")
 
 
-def _one_for_all(one: Path | None, several: Sequence[str]) -> tuple[Path | None, Sequence[str]]:
+def _one_for_all(one: Location | None, several: Sequence[str]) -> tuple[Location | None, Sequence[str]]:
     """Treats a single ``--psf FILE`` as the PSF of all channels."""
     if one is None and len(several) == 1 and several[0] != AUTO and "=" not in several[0]:
-        return Path(several[0]), ()
+        return location(several[0]), ()
     return one, several
 
 
@@ -115,11 +115,11 @@ def report_computed(psfs: Sequence[ChannelPSF], say: Callable[[str], None]) -> N
         say(line)
 
 
-def files_of(one: Path | None, several: Sequence[str]) -> list[Path]:
-    """Returns the paths of all PSF files without opening them."""
+def files_of(one: Location | None, several: Sequence[str]) -> list[Location]:
+    """Returns the paths and URLs of all PSF files without opening them."""
     one, several = _one_for_all(one, several)
     named = [text.partition("=")[2] for text in several if text != AUTO]
-    return [*([one] if one else []), *(Path(name) for name in named if name not in ("", AUTO))]
+    return [*([one] if one else []), *(location(name) for name in named if name not in ("", AUTO))]
 
 
 def _computed(image: Opened, channel: int, model: str) -> ChannelPSF:

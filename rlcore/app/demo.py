@@ -117,7 +117,7 @@ def run_demo(
         force=True,
     )
     report = restore(request, callback=callback, cancel=cancel)
-    restored = tifffile.imread(request.output)
+    restored = tifffile.imread(request.made)
     # the image's constant background would dominate its error; the restored volume has none
     before = made.image - np.float32(made.background)
     draw(folder / "demo.png", made.truth, made.image, restored, VOXEL, iterations)

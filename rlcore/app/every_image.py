@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from rlcore.app.file_request import FileRequest
 from rlcore.app.files.images import ImageEntry
@@ -13,8 +13,8 @@ from rlcore.app.restore import check_request
 from rlcore.app.run_summary import RunSummary
 from rlcore.errors import RLCoreError
 
-_BEFORE_ENDING = (".ome",)
-"""First parts of endings of two parts, such as .ome.tif."""
+_BEFORE_ENDING = (".zarr", ".ome")
+"""First parts of endings of several parts, such as .ome.tif, the last one first."""
 
 
 def restore_each(
@@ -67,13 +67,13 @@ def requests_for(request: FileRequest, images: list[ImageEntry]) -> list[FileReq
     width = len(str(max(entry.number for entry in images)))
 
     def numbered(path: Path | None, entry: ImageEntry) -> Path | None:
-        return None if path is None else _numbered(path, f"{entry.number:0{width}}")
+        return None if path is None else path.with_name(_numbered(path.name, f"{entry.number:0{width}}"))
 
     return [
         replace(
             request,
             which_image=entry.number,
-            output=_numbered(request.output, f"{entry.number:0{width}}"),
+            output=request.output.parent / _numbered(request.output.name, f"{entry.number:0{width}}"),
             checkpoint=numbered(request.checkpoint, entry),
             report=numbered(request.report, entry),
         )
@@ -81,11 +81,11 @@ def requests_for(request: FileRequest, images: list[ImageEntry]) -> list[FileReq
     ]
 
 
-def _numbered(path: Path, number: str) -> Path:
-    """Returns a path with a number before its ending: ``cells-1.ome.tif`` for ``cells.ome.tif``."""
-    ending = path.suffix
-    stem = path.name.removesuffix(ending)
+def _numbered(name: str, number: str) -> str:
+    """Returns a name with a number before its ending: ``cells-1.ome.tif`` for ``cells.ome.tif``."""
+    ending = PurePath(name).suffix
+    stem = name.removesuffix(ending)
     for first in _BEFORE_ENDING:
         if ending and stem.lower().endswith(first):
             ending, stem = stem[-len(first) :] + ending, stem[: -len(first)]
-    return path.with_name(f"{stem}-{number}{ending}")
+    return f"{stem}-{number}{ending}"

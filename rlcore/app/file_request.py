@@ -17,6 +17,8 @@ from rlcore.app.channel_psfs import ChannelPSF, files_of, open_psfs
 from rlcore.app.files.layout import Pick
 from rlcore.app.files.likely_axes import open_image
 from rlcore.app.files.opening import Decoder, Opened
+from rlcore.app.files.remote.delivery import place_on_this_machine
+from rlcore.app.files.remote.url import Location
 from rlcore.app.files.scale import believed
 from rlcore.app.psf.metadata import read_metadata
 from rlcore.app.psf.preparing import psf_for_image
@@ -37,13 +39,13 @@ LEAST_GAIN = 1e-12
 class FileRequest:
     """Paths and options of one run, named as the options of `rlcore deconvolve`."""
 
-    image: Path
-    psf: Path | None = None
+    image: Location
+    psf: Location | None = None
     psfs: tuple[str, ...] = ()
     """PSF of each channel as ``0=FILE``, or of all as ``FILE``; ``auto`` in place of a file computes the PSF."""
     psf_model: str | None = None
     """Model of computed PSFs; None for the default model."""
-    output: Path = Path("restored.tif")
+    output: Location = Path("restored.tif")
     iterations: Iterations = 15
     acceleration: str = "heavy-ball"
     regularization: str = "none"
@@ -98,6 +100,11 @@ class FileRequest:
         how = {"decode": decode, "fill_missing": self.fill_missing}
         files = files_of(self.psf, self.psfs)
         return open_image(self.image, files, pick=self.pick, psf_axes=self.psf_axes, **how)
+
+    @property
+    def made(self) -> Path:
+        """Place on this machine where the result is made; the output itself unless that is a URL."""
+        return place_on_this_machine(self.output, self.checkpoint)
 
     def open_image(self, decode: Decoder) -> Opened:
         """Opens the image as `read_image` does, with the scale that is given or believed; warns of one that is not."""
@@ -160,7 +167,7 @@ class FileRequest:
 
     def prepare(self, image: Opened, psfs: list[ChannelPSF]) -> list[PSF]:
         """Returns the prepared PSF of every channel, resampled to the image's voxels; warns of every change."""
-        made: dict[tuple[Path, Any], PSF] = {}
+        made: dict[tuple[Location, Any], PSF] = {}
         for psf in psfs:
             key = psf.opened.path, psf.place  # channels that share a file share its PSF and its warnings
             if key not in made:

@@ -9,6 +9,8 @@ import click
 
 from rlcore.algorithm.boundary import BOUNDARIES
 from rlcore.app.command_group import PARTLY, CommandGroup, options, print_json, refuse_given
+from rlcore.app.files.remote.url import Location
+from rlcore.app.locations import LOCATION, PATH
 from rlcore.app.psf.commands import psf
 from rlcore.app.run_options import (
     FILE_OPTIONS,
@@ -20,8 +22,6 @@ from rlcore.app.run_options import (
     voxel_options,
 )
 from rlcore.errors import InputError
-
-PATH = click.Path(path_type=Path)
 
 
 @click.group(cls=CommandGroup, invoke_without_command=True)
@@ -40,9 +40,11 @@ def main(context: click.Context, *, debug: bool) -> None:
 
 
 @main.command()
-@click.argument("image", type=PATH)
-@click.argument("psf", type=PATH, required=False)
-@click.option("-o", "--output", type=PATH, required=True, help="A new .tif, .ome.tif, .ome.zarr or .npy file.")
+@click.argument("image", type=LOCATION)
+@click.argument("psf", type=LOCATION, required=False)
+@click.option(
+    "-o", "--output", type=LOCATION, required=True, help="A new .tif, .ome.tif, .ome.zarr, .ozx or .npy file."
+)
 @how_options
 @options(
     click.option("--background", type=float, default=0.0, show_default=True, help="Constant offset of the camera."),
@@ -76,7 +78,8 @@ def deconvolve(*, report: Path | None, as_json: bool, quiet: bool, **options: An
     Both are TIFF (plain, ImageJ, OME, BigTIFF), OME-Zarr, .npy, or files of vendors (CZI, LIF, ND2, OIR ...) by the
     readers of BioIO that are installed. Every time point and channel is restored, with one PSF for all or one per
     channel by --psf; --psf auto computes them from the microscope in IMAGE's metadata. Axes, scale, channels and other
-    metadata are kept. The output appears only when it is complete.
+    metadata are kept. The output appears only when it is complete. OME-Zarr may be zipped (.ozx, .zarr.zip), and be
+    given by URLs: s3:// and gs:// in and out, https:// in.
 
     With --image all every image of IMAGE but thumbnails is restored into a file of its own, with the image's number
     before the ending: -o out.ome.tif writes out-0.ome.tif, out-1.ome.tif and so on; --checkpoint and --report likewise.
@@ -120,8 +123,8 @@ def deconvolve(*, report: Path | None, as_json: bool, quiet: bool, **options: An
 
 
 @main.command()
-@click.argument("image", type=PATH, required=False)
-@click.argument("psf", type=PATH, required=False)
+@click.argument("image", type=LOCATION, required=False)
+@click.argument("psf", type=LOCATION, required=False)
 @click.option("--shape", nargs=2, metavar="IMAGE PSF", help="Shapes instead of files, as 64x1024x1024 31x31x31.")
 @how_options
 @file_options
@@ -132,8 +135,8 @@ def plan(
     context: click.Context,
     /,
     *,
-    image: Path | None,
-    psf: Path | None,
+    image: Location | None,
+    psf: Location | None,
     shape: tuple[str, str] | None,
     as_json: bool,
     **request: Any,
@@ -154,12 +157,12 @@ def plan(
 
 
 @main.command()
-@click.argument("file", type=PATH)
+@click.argument("file", type=LOCATION)
 @image_option
 @click.option("--axes", help="Axes of a file that does not name them, as TZYX.")
 @click.option("--voxel", help="Micrometres along z, y, x, as 0.2,0.1,0.1.  [the file's]")
 @click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON on stdout.")
-def info(*, file: Path, which_image: str | None, axes: str | None, voxel: str | None, as_json: bool) -> None:
+def info(*, file: Location, which_image: str | None, axes: str | None, voxel: str | None, as_json: bool) -> None:
     """Show what was understood of FILE: its images, axes, scale, channels and optics, and what is odd.
 
     Only sampled planes are read. Exit code 0 if FILE could be described, even one that a run would refuse.
@@ -194,7 +197,7 @@ def clean(*, folder: Path, dry_run: bool, force: bool) -> None:
 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the survey as JSON on stdout.")
-@click.option("--why", nargs=2, type=PATH, metavar="IMAGE PSF", help="Explain what `auto` chooses for these files.")
+@click.option("--why", nargs=2, type=LOCATION, metavar="IMAGE PSF", help="Explain what `auto` chooses for these files.")
 @click.option(
     "--seconds",
     type=click.FloatRange(0, 86400, min_open=True),
@@ -207,7 +210,7 @@ def clean(*, folder: Path, dry_run: bool, force: bool) -> None:
 @backend_options
 @click.pass_context
 def backends(
-    context: click.Context, /, *, as_json: bool, why: tuple[Path, Path] | None, seconds: float, **options: Any
+    context: click.Context, /, *, as_json: bool, why: tuple[Location, Location] | None, seconds: float, **options: Any
 ) -> None:
     """List the installed backends, their devices, and why some cannot run.
 

@@ -13,6 +13,7 @@ from rlcore.app.channel_psfs import report_computed, to_one_extent
 from rlcore.app.file_request import FileRequest
 from rlcore.app.files.layout import Place
 from rlcore.app.files.opening import decode_nothing
+from rlcore.app.files.remote.url import Location
 from rlcore.app.whole_numbers import whole_numbers
 from rlcore.backend.boxes import Shape
 from rlcore.errors import InputError
@@ -48,8 +49,8 @@ class Forecast:
 
 
 def plan_request(
-    image: Path | None,
-    psf: Path | None,
+    image: Location | None,
+    psf: Location | None,
     shapes: tuple[str, str] | None,
     options: dict[str, Any],
     say: Callable[[str], None],
@@ -58,7 +59,7 @@ def plan_request(
 
     Parameters
     ----------
-    image, psf : Path or None
+    image, psf : Path, Url or None
         Files; both None if `shapes` are given.
     shapes : tuple of str or None
         Shapes of image and PSF, as ``64x1024x1024``.

@@ -17,6 +17,7 @@ from rlcore.app.files.ome_xml import files_beside
 from rlcore.app.files.opening import Opened, into
 from rlcore.app.files.output import Target
 from rlcore.app.files.provenance import Provenance, UsedPSF
+from rlcore.app.files.remote.delivery import delivery
 from rlcore.app.files.run_state import is_output_of, state_of
 from rlcore.app.files.work_folder import working_on
 from rlcore.app.run_summary import RunSummary
@@ -69,13 +70,18 @@ def restore(
     began = time.perf_counter()
     request.settings()
     check_request(request)
-    with ExitStack() as after, working_on(request.output, force_unlock=request.force_unlock) as work:
+    made, checkpoint = request.made, request.checkpoint
+    delivered = delivery(
+        request.output, checkpoint, force=request.force, force_unlock=request.force_unlock,
+        resumes=is_output_of(checkpoint, made), cancel=cancel, say=say,
+    )  # fmt: skip
+    with delivered as deliver, ExitStack() as after, working_on(made, force_unlock=request.force_unlock) as work:
         # again: another run may have written the output meanwhile, or been killed while it replaced it
         check_request(request)
         image = request.open_image(into(work.decoded, request.memory))
         if image.missing is not None:
             caution(f"image {str(image.path)!r} {image.missing}; zeros take their place", MissingPlanesWarning)
-        beside = [("image", path) for path in files_beside(image.path, image.about)]
+        beside: list[Named] = [("image", path) for path in files_beside(image.path, image.about)]
         check_apart([("output", request.output), *_others(request)], beside)
         # reports unreadable voxels before any fault of the PSF
         sample = first_readable(image, keep_going=request.keep_going)
@@ -89,6 +95,7 @@ def restore(
         target = _target(request, image, plan, files, prepared)
         run = SeriesRun(request, image, psfs, backend, target, work, callback, cancel, sample=sample, info=info)
         done = run.write(after)
+        deliver()
         # a run that may stop early cannot be timed per volume: its number of iterations is not known beforehand
         if done.seconds_per_volume and request.settings().ends == "none":
             speed.remember(backend, plan, done.seconds_per_volume)
@@ -97,12 +104,12 @@ def restore(
 
 def check_request(request: FileRequest) -> None:
     """Raises InputError if what the run is to write cannot be written, or is not apart from what it reads."""
-    inputs = [("image", request.image), *(("psf", path) for path in files_of(request.psf, request.psfs))]
+    inputs: list[Named] = [("image", request.image), *(("psf", path) for path in files_of(request.psf, request.psfs))]
     check_output(
         request.output,
         inputs,
         # a run that was killed when its output had just got its name is resumed, and only cleans up
-        force=request.force or is_output_of(request.checkpoint, request.output),
+        force=request.force or is_output_of(request.checkpoint, request.made),
         others=_others(request),
     )
 
@@ -169,5 +176,5 @@ def _report(request: FileRequest, image: Opened, target: Target, done: SeriesRes
 
 def _plan_of(request: FileRequest, volume: Any, psf: PSF, backend: Backend[Any]) -> Plan:
     """Returns the plan of the checkpoint to resume from, else a new plan."""
-    state = state_of(request.checkpoint, request.output)  # one that cannot be read is refused by the run itself
+    state = state_of(request.checkpoint, request.made)  # one that cannot be read is refused by the run itself
     return request.plan(volume, psf, backend) if state is None else state.plan

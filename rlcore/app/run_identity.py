@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from rlcore.app.file_request import FileRequest
+from rlcore.app.files.description import Description
 from rlcore.app.files.layout import Place
 from rlcore.app.files.ome_xml import files_beside
 from rlcore.app.files.opening import Opened
 from rlcore.app.files.provenance import fingerprint
+from rlcore.app.files.remote.objects import stamp_of_objects
+from rlcore.app.files.remote.url import Url
 from rlcore.app.files.stamps import files_in, stamp
 from rlcore.backend import Backend
 from rlcore.optics.psf import PSF
@@ -28,7 +31,7 @@ def identity_of(
     """
     settings = request.settings()
     return {
-        "image": [f"{image.layout} {image.dtype}", stamp(_files_of(image), image.path)],
+        "image": [f"{image.layout} {image.dtype}", _stamp_of(image)],
         "image of the file": str(image.taken),
         "voxel": str(image.about.voxel),
         "psf": [[fingerprint(psf), psf.centre] for psf in psfs],
@@ -44,21 +47,27 @@ def identity_of(
         "background": request.background,
         "tolerance": settings.error,
         "dtype": request.dtype,
-        "output": request.output.name,
+        "output": request.output.name if isinstance(request.output, Path) else str(request.output),
         "backend": backend.name,
         "device": backend.device,
         "psf shape": plan.geometry.psf_shape,
     }
 
 
-def _files_of(image: Opened) -> Iterator[Path]:
+def _stamp_of(image: Opened) -> str:
+    if isinstance(image.path, Url):
+        return stamp_of_objects(image.path, _finest(image.about.rest["attributes"]))
+    return stamp(_files_of(image.path, image.about), image.path)
+
+
+def _files_of(path: Path, about: Description) -> Iterator[Path]:
     """Yields the files that an image is read from: of a Zarr its metadata and the chunks of its finest level."""
-    if not image.path.is_dir():
-        for path in (image.path, *files_beside(image.path, image.about)):
-            yield from files_in(path)
+    if not path.is_dir():
+        for each in (path, *files_beside(path, about)):
+            yield from files_in(each)
         return
-    yield from sorted(path for path in image.path.iterdir() if path.is_file())
-    yield from files_in(image.path / _finest(image.about.rest["attributes"]))
+    yield from sorted(each for each in path.iterdir() if each.is_file())
+    yield from files_in(path / _finest(about.rest["attributes"]))
 
 
 def _finest(attributes: dict[str, Any]) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rlcore.app import speed
 from rlcore.app.bad_volumes import BadVolume
 from rlcore.app.files.provenance import Provenance
+from rlcore.app.files.remote.url import Location
 from rlcore.app.files.voxel import Voxel
 from rlcore.backend import Shape
 from rlcore.execution.history import Info
@@ -20,7 +20,7 @@ from rlcore.planner import Plan
 class RunSummary:
     """Result of a run from files to a file, without its voxels."""
 
-    output: Path
+    output: Location
     shape: Shape
     axes: str
     voxel: Voxel

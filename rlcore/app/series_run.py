@@ -25,6 +25,7 @@ from rlcore.app.files.run_state import is_output_of
 from rlcore.app.files.stamps import clear_partial
 from rlcore.app.files.work_folder import WorkFolder
 from rlcore.app.files.zarr_concurrency import limit_concurrency
+from rlcore.app.files.zip_archive import pack
 from rlcore.app.run_identity import identity_of
 from rlcore.app.run_log import RunLog
 from rlcore.app.speed import Stopwatch
@@ -152,9 +153,12 @@ class SeriesRun:
             return run_log.step
         step = None
         if self._request.dtype == "float32":
-            self._fill(work.result, self._target.create, self._target.reopen, run_log)
+            self._fill(work.growing, self._target.create, self._target.reopen, run_log)
         else:
             step = self._write_integers(run_log)
+        if work.growing != work.result:
+            remove(work.result)  # of an earlier part of the run, which stopped while it was packed
+            pack(work.growing, work.result)
         if run_log is not None:
             run_log.complete(work.result, step)
         work.publish(force=self._request.force)
@@ -175,7 +179,7 @@ class SeriesRun:
         def real(file: Path) -> Output:
             return Mapped(file, [map_new(file, layout.shape, np.dtype(np.float32))], layout, layout.axes)
 
-        remove(work.result)  # of an earlier part of the run, which stopped while it wrote integers
+        remove(work.growing)  # of an earlier part of the run, which stopped while it wrote integers
         # both files exist side by side in the end; room for the second is held until then
         self._fill(work.real, real, real, run_log, hold=self._target.disk)
         volumes = real(work.real)
@@ -183,7 +187,7 @@ class SeriesRun:
         remove(work.reserved)
         target = self._stated().with_step(step)
         try:
-            out = target.create(work.result)
+            out = target.create(work.growing)
         except InputError as error:
             if isinstance(error.__cause__, OSError):
                 raise self._unfinished(error.__cause__) from error  # not refused before the run, but failed after it

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import click
@@ -14,6 +13,7 @@ from rich.table import Table
 import rlcore
 from rlcore.app.command_group import print_json
 from rlcore.app.file_request import FileRequest
+from rlcore.app.files.remote.url import Location
 from rlcore.app.planning import plan_files
 from rlcore.app.terminal import Terminal
 from rlcore.backend import Device
@@ -64,7 +64,7 @@ def _size(device: Device) -> str:
     return f" [{', '.join(known)}]" if known else ""
 
 
-def explain(image: Path, psf: Path, *, as_json: bool, **options: Any) -> None:
+def explain(image: Location, psf: Location, *, as_json: bool, **options: Any) -> None:
     """Prints the backend that a run on these files would use, the reason, and its plan."""
     request = FileRequest(image=image, psf=psf, **options)
     terminal = Terminal()

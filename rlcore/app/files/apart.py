@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
+from rlcore.app.files.remote.url import Location, Url
 from rlcore.errors import InputError
 
-Named = tuple[str, Path]
-"""A path with its role in messages: output, report, checkpoint, picture, image, psf."""
+Named = tuple[str, Location]
+"""A path or a URL with its role in messages: output, report, checkpoint, picture, image, psf."""
 
 _LEVELS = 3
 """Depth to which links inside an input folder are followed: a Zarr group, its arrays, and their entries."""
 
 
-def check_apart(written: list[Named], read: list[Named]) -> None:
+def check_apart(written: Sequence[Named], read: Sequence[Named]) -> None:
     """Checks that nothing written is, contains, or lies in anything else that is written or read.
 
     Parameters
     ----------
-    written, read : list of (str, Path)
-        Paths with their roles. The first of `written` in a pair is the one to be named differently.
+    written, read : sequence of (str, Path or Url)
+        Paths and URLs with their roles. The first of `written` in a pair is the one to be named differently.
 
     Raises
     ------
@@ -41,9 +43,10 @@ def check_apart(written: list[Named], read: list[Named]) -> None:
                 raise InputError(f"{name} lies in {other_name}; name another")
 
 
-def _reached(path: Path) -> list[Path]:
+def _reached(path: Location) -> list[Location]:
     """Returns an input, and what links inside it point to: a Zarr group may have its arrays elsewhere."""
-    found, folders = [path], [path] if path.is_dir() else []
+    found: list[Location] = [path]
+    folders = [path] if isinstance(path, Path) and path.is_dir() else []
     for _ in range(_LEVELS):
         entries = [entry for folder in folders for entry in os.scandir(folder)]
         found += [Path(os.path.realpath(entry.path)) for entry in entries if entry.is_symlink()]
@@ -51,17 +54,19 @@ def _reached(path: Path) -> list[Path]:
     return found
 
 
-def _same(one: Path, other: Path) -> bool:
+def _same(one: Location, other: Location) -> bool:
     return _identities(one)[0] == _identities(other)[0]
 
 
-def _within(inner: Path, outer: Path) -> bool:
+def _within(inner: Location, outer: Location) -> bool:
     """Returns whether a path is another one, or lies in it."""
     return _identities(outer)[0] in _identities(inner)
 
 
-def _identities(path: Path) -> list[object]:
-    """Returns what identifies a path and each folder above it; the same for every spelling of them."""
+def _identities(path: Location) -> list[object]:
+    """Returns what identifies a path or a URL, and each folder above it; the same for every spelling of them."""
+    if isinstance(path, Url):
+        return list(path.lineage())
     real = Path(os.path.realpath(path))
     found: list[object] = []
     for each in (*reversed(real.parents), real):

@@ -4,33 +4,37 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from rlcore.app.files.apart import Named, check_apart
 from rlcore.app.files.description import Description
+from rlcore.app.files.remote.destination import check_remote_output
+from rlcore.app.files.remote.url import Location, Url
 from rlcore.app.files.voxel import Dialect
 from rlcore.app.files.work_folder import working_on
-from rlcore.app.files.zarr_input import is_zarr, stranger_in_image
+from rlcore.app.files.zarr_input import stranger_in_image
+from rlcore.app.files.zarr_signs import is_zarr
+from rlcore.app.files.zip_archive import ARCHIVES
 from rlcore.backend.host.memory import format_bytes
 from rlcore.errors import InputError
 from rlcore.execution.durable import reserve
 
-SUFFIXES = (".tif", ".tiff", ".npy", ".zarr")
+SUFFIXES = (".tif", ".tiff", ".npy", ".zarr", *ARCHIVES)
 DTYPES = ("float32", "uint16")
 CLASSIC_LIMIT = (4 << 30) - (64 << 20)
 """Size in bytes from which a TIFF is BigTIFF: offsets of classic TIFF have 32 bits, and metadata need room too."""
 
 
-def check_output(output: Path, inputs: list[Named], *, force: bool, others: tuple[Named, ...] = ()) -> None:
+def check_output(output: Location, inputs: Sequence[Named], *, force: bool, others: tuple[Named, ...] = ()) -> None:
     """Checks that the output can be written, before anything is run.
 
     Parameters
     ----------
-    output : Path
+    output : Path or Url
         File, or folder of a Zarr.
-    inputs : list of (str, Path)
+    inputs : sequence of (str, Path or Url)
         Files of the run with their roles.
     force : bool
         Allow the output to exist.
@@ -42,8 +46,11 @@ def check_output(output: Path, inputs: list[Named], *, force: bool, others: tupl
     InputError
         If the name, its folder, an existing file or another path of the run rules the output out.
     """
+    if isinstance(output, Url):
+        check_remote_output(output, inputs, force=force, others=others)
+        return
     name = repr(str(output))
-    if output.suffix.lower() not in SUFFIXES:
+    if not output.name.lower().endswith(SUFFIXES):
         raise InputError(f"output {name} has no ending that is known; choose one of {', '.join(SUFFIXES)}")
     # a link is followed: what it points to is written
     real = Path(os.path.realpath(output))
@@ -108,10 +115,10 @@ def partial_output(output: Path) -> Iterator[Path]:
         work.publish(force=True)
 
 
-def dialect_for(output: Path, about: Description, size: int) -> Dialect:
+def dialect_for(output: Location, about: Description, size: int) -> Dialect:
     """Returns the dialect of the result: that of its image, where the output's name and size allow it."""
     name = output.name.lower()
-    if name.endswith((".npy", ".zarr")):
+    if name.endswith((".npy", ".zarr", *ARCHIVES)):
         return "npy" if name.endswith(".npy") else "zarr"
     if name.endswith((".ome.tif", ".ome.tiff")):
         return "ome"

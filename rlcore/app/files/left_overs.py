@@ -18,8 +18,10 @@ from rlcore.execution.durable import open_regular
 PREFIX = ".rlcore-work-"
 _FOLDER = re.compile(re.escape(PREFIX) + "[0-9a-f]{12}")
 LOCK_PREFIX = ".rlcore-lock-"
-OWNER, RESULT, REAL, OLD = "owner.json", "result", "float32.npy", "old"
-_OURS = (OWNER, RESULT, REAL, "float32.new", OLD, "decoded.npy", "decoded.new", "reserved")
+OWNER, RESULT, REAL, OLD, UNPACKED = "owner.json", "result", "float32.npy", "old", "unpacked"
+GROWN = (RESULT, REAL, UNPACKED)
+"""Names of files and folders that a later run resumes from."""
+_OURS = (OWNER, *GROWN, "float32.new", OLD, "decoded.npy", "decoded.new", "reserved")
 _BEGINNINGS = (f"{OWNER}.", LOCK, ".rlcore-scratch-")
 """Beginnings of names with a random end: files that are not complete yet, and scratch files of the library."""
 _UNFINISHED = re.compile(re.escape(OWNER) + r"\.[a-z0-9_]{8}")

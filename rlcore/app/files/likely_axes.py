@@ -18,11 +18,11 @@ import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from rlcore.app.files.layout import ALL, Layout, Pick, counted
 from rlcore.app.files.opening import Opened, open_file
+from rlcore.app.files.remote.url import Location
 from rlcore.errors import InputError, caution
 
 FEW = 4
@@ -34,14 +34,14 @@ class AxesWarning(UserWarning):
 
 
 def open_image(
-    path: Path, psfs: Sequence[Path], *, pick: Pick = ALL, psf_axes: str | None = None, **how: Any
+    path: Location, psfs: Sequence[Location], *, pick: Pick = ALL, psf_axes: str | None = None, **how: Any
 ) -> Opened:
     """Opens an image with the axes that it must have beside its PSFs.
 
     Parameters
     ----------
-    path : Path
-    psfs : sequence of Path
+    path : Path or Url
+    psfs : sequence of Path or Url
         Files of PSFs. They are opened only if the image's axes are in doubt, and refused later if they cannot be.
     pick : Pick, optional
         The user's selection and axes.
@@ -77,12 +77,14 @@ def open_image(
     return _taken(image, "C", f"image {str(path)!r}", f"{said}, beside a psf of several planes", how_else)
 
 
-def open_psf(path: Path, image: Opened | None = None, *, axes: str | None = None, option: str = "--psf-axes") -> Opened:
+def open_psf(
+    path: Location, image: Opened | None = None, *, axes: str | None = None, option: str = "--psf-axes"
+) -> Opened:
     """Opens a file of a PSF with the axes that it must have.
 
     Parameters
     ----------
-    path : Path
+    path : Path or Url
     image : Opened, optional
         The image's file; None if there is no image.
     axes : str, optional
@@ -116,7 +118,7 @@ def open_psf(path: Path, image: Opened | None = None, *, axes: str | None = None
     return _taken(psf, letter, file, f"{counted(layout)}, {reason}", how_else)
 
 
-def open_stack(path: Path, what: str, pick: Pick) -> Opened:
+def open_stack(path: Location, what: str, pick: Pick) -> Opened:
     """Opens a file of one volume, whose unnamed channels are planes along z if they are more than `FEW`."""
     opened = open_file(path, what, pick=pick)
     layout = opened.layout
@@ -133,7 +135,7 @@ def _taken(opened: Opened, letter: str, file: str, said: str, how_else: str) -> 
     return replace(opened, layout=opened.layout.with_depth(letter), notes=(*opened.notes, note))
 
 
-def _peeked(paths: Sequence[Path], axes: str | None) -> list[Layout]:
+def _peeked(paths: Sequence[Location], axes: str | None) -> list[Layout]:
     """Returns the layouts of files without their warnings and faults, which are reported when they are opened."""
     found = []
     for path in paths:

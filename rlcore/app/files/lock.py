@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rlcore.app.files.owner import Owner
+from rlcore.app.files.remote.url import Location
 from rlcore.errors import OutputError
 from rlcore.execution.durable import open_regular
 from rlcore.execution.holder import LONGEST
@@ -58,7 +59,7 @@ class Lock:
             while not _linked(made, path):
                 with _opened(path) as held:
                     if held is not None:
-                        _check(path, Owner.parse(held.read(LONGEST)), what, force)
+                        refuse_held(path, Owner.parse(held.read(LONGEST)), what, force)
                         made.replace(path)
                         return
         finally:
@@ -91,7 +92,7 @@ def _linked(made: Path, path: Path) -> bool:
     return True
 
 
-def _check(path: Path, holder: Owner | None, what: str, force: bool) -> None:
+def refuse_held(path: Location, holder: Owner | None, what: str, force: bool) -> None:
     """Raises OutputError unless a lock with this content may be taken over."""
     if holder is not None and holder.gone:
         return

@@ -17,14 +17,17 @@ from rlcore.app.files.ome_kept import OWN, keep, numbered_alike, pick_planes, pi
 from rlcore.app.files.ome_position import planes_at
 from rlcore.app.files.position import position_of
 from rlcore.app.files.provenance import Provenance
+from rlcore.app.files.remote.url import Location, Url
 from rlcore.app.files.tiff_scale import ome_entries
 from rlcore.backend.boxes import Shape
 
 _TYPES = {"float32": "float", "uint16": "uint16"}
 
 
-def files_beside(path: Path, about: Description) -> list[Path]:
+def files_beside(path: Location, about: Description) -> list[Path]:
     """Returns the files and folders beside an image that hold some of its planes or its metadata."""
+    if isinstance(path, Url):
+        return []
     source = about.rest.get("xml") if about.dialect == "ome" else None
     elements = ElementTree.fromstring(source).iter() if source else ()
     named = (name for element in elements if (name := element.get("FileName")))

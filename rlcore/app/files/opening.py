@@ -16,6 +16,7 @@ from rlcore.app.files.images import ImageEntry, choose_image
 from rlcore.app.files.layout import ALL, Index, Layout, Pick, Place, counted, lay_out
 from rlcore.app.files.missing_planes import MissingPlanes
 from rlcore.app.files.npy_input import map_npy
+from rlcore.app.files.remote.url import Location, Url
 from rlcore.app.files.scale import doubted
 from rlcore.app.files.tiff_input import list_tiff, read_tiff
 from rlcore.app.files.tiff_planes import TiffPlanes
@@ -23,6 +24,8 @@ from rlcore.app.files.vendor.formats import format_of
 from rlcore.app.files.vendor.planes import VendorPlanes
 from rlcore.app.files.vendor.vendor_input import list_vendor, read_vendor
 from rlcore.app.files.voxel_values import CalibratedVolume
+from rlcore.app.files.zarr_signs import is_zarr
+from rlcore.app.files.zip_archive import is_archive
 from rlcore.backend import Shape, Volume
 from rlcore.backend.host.memory import host_free
 from rlcore.errors import InputError
@@ -55,7 +58,7 @@ Decoder = Callable[[Encoded], Volume]
 class Opened:
     """An open file: its volumes and its metadata."""
 
-    path: Path
+    path: Location
     about: Description
     layout: Layout
     dtype: np.dtype[Any]
@@ -93,14 +96,15 @@ class Opened:
 
 
 def open_file(
-    path: Path, what: str, *, pick: Pick = ALL, decode: Decoder | None = None, fill_missing: bool = False
+    path: Location, what: str, *, pick: Pick = ALL, decode: Decoder | None = None, fill_missing: bool = False
 ) -> Opened:
     """Opens a file for reading.
 
     Parameters
     ----------
-    path : Path
-        A TIFF (plain, ImageJ, OME, BigTIFF), an OME-Zarr folder, a .npy file or a file of a vendor.
+    path : Path or Url
+        A TIFF (plain, ImageJ, OME, BigTIFF), an OME-Zarr folder or archive, a .npy file, a file of a vendor, or the URL
+        of an OME-Zarr.
     what : str
         Name of the file's role in messages: "image" or "psf".
     pick : Pick, optional
@@ -128,19 +132,19 @@ def open_file(
     return replace(opened, about=replace(opened.about, voxel=voxel), notes=notes)
 
 
-def list_images(path: Path) -> tuple[ImageEntry, ...]:
+def list_images(path: Location) -> tuple[ImageEntry, ...]:
     """Returns the images of a file; raises InputError if it cannot be read.
 
     Axes that the file does not name do not matter, nor do planes that it lacks.
     """
     file = f"image {str(path)!r}"
     with reading(file):
-        if path.is_dir():
-            from rlcore.app.files.zarr_input import is_zarr, list_zarr
+        if _is_of_zarr(path, file):
+            # imported late: zarr is an optional dependency
+            from rlcore.app.files.zarr_input import list_zarr
 
-            if not is_zarr(path):
-                raise InputError(f"{file} is a folder; name a file")
             return list_zarr(path, file)
+        assert isinstance(path, Path)
         check_kind(path, file)
         if path.suffix.lower() == ".npy":
             return (_npy_entry(map_npy(path, file)),)
@@ -163,18 +167,24 @@ def refusal_of(missing: MissingPlanes, file: str, what: str) -> str:
     return f"{file}{cause}{missing}; get them from where the others came{rest}"
 
 
-def _open(path: Path, file: str, pick: Pick, decode: Decoder) -> Opened:
-    if path.is_dir():
-        # imported late: zarr is an optional dependency
-        from rlcore.app.files.zarr_input import is_zarr, read_zarr
+def _is_of_zarr(path: Location, file: str) -> bool:
+    """Returns whether a place is read as a Zarr: a URL, an archive or a folder, which has to be one."""
+    if isinstance(path, Path) and path.is_dir() and not is_zarr(path):
+        raise InputError(f"{file} is a folder; name a file")
+    return isinstance(path, Url) or path.is_dir() or is_archive(path)
 
-        if not is_zarr(path):
-            raise InputError(f"{file} is a folder; name a file")
+
+def _open(path: Location, file: str, pick: Pick, decode: Decoder) -> Opened:
+    if _is_of_zarr(path, file):
+        # imported late: zarr is an optional dependency
+        from rlcore.app.files.zarr_input import read_zarr
+
         image = read_zarr(path, file, pick)
         return Opened(
             image.path, image.about, image.layout, image.dtype, image.fetch,
             images=image.images, taken=image.taken, stored=image.stored,
         )  # fmt: skip
+    assert isinstance(path, Path)
     check_kind(path, file)
     if path.suffix.lower() == ".npy":
         return _open_npy(path, file, pick)

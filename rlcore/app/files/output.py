@@ -17,9 +17,11 @@ from rlcore.app.files.durable import sync_tree
 from rlcore.app.files.layout import Layout, Place
 from rlcore.app.files.provenance import Provenance
 from rlcore.app.files.pyramid import Factors, coarsen, level_factors, level_shape
+from rlcore.app.files.remote.url import Location
 from rlcore.app.files.stamps import metadata_frame, sum_of_bytes
 from rlcore.app.files.tiff_output import create_tiff, describe_again, open_tiff
 from rlcore.app.files.voxel import Dialect
+from rlcore.app.files.zip_archive import ENTRY, becomes_archive
 from rlcore.backend import Volume
 from rlcore.backend.boxes import Box, Shape, pieces
 from rlcore.errors import InputError
@@ -34,6 +36,10 @@ _PIECE = 1 << 20
 
 _HEADER, _PAGE = 1 << 16, 1 << 10
 """Bytes of a file beside its voxels, without metadata of the image, and of the entries of each plane of a TIFF."""
+
+
+_CHUNK = 1 << 16
+"""Bytes of a small chunk, by which entries of an archive are counted."""
 
 
 class Output(Protocol):
@@ -66,8 +72,8 @@ class Output(Protocol):
 class Target:
     """Description of a result before it is written."""
 
-    output: Path
-    """Final path; the file is written under another name."""
+    output: Location
+    """Final path or URL; the file is written under another name."""
     about: Description
     layout: Layout
     dtype: str
@@ -83,13 +89,13 @@ class Target:
     def disk(self) -> int:
         """Size of the result on the disk in bytes: the voxels, with a header or coarser levels as the format has them.
 
-        A header is counted generously.
+        A header is counted generously, and the folder that an archive is packed from as well.
         """
         volume = self.layout.volume_shape
         levels = sum(math.prod(level_shape(volume, each)) for each in self.levels)
         voxels = self.size * levels // math.prod(volume)
         if self.dialect == "zarr":
-            return voxels
+            return 2 * voxels + voxels // _CHUNK * ENTRY if becomes_archive(self.output) else voxels
         planes = math.prod(self.layout.shape[:-2]) * len(self.levels)
         # metadata of the image are kept, and may become longer as they are written
         return voxels + _HEADER + planes * _PAGE + 2 * len(repr(self.about.rest))

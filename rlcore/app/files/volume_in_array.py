@@ -46,10 +46,12 @@ class VolumeInArray:
         within = self._within(key)
         try:
             return np.asarray(self._array[within])
-        except Exception:
-            # the library names no chunk, so the one that fails is looked for; a second try may succeed on a network
+        except Exception:  # noqa: BLE001 - damaged content leads libraries to any error, see boundary.py
+            # the library names no chunk, so the one that fails is looked for
             self._refuse(within)
-            raise
+        # every chunk could be read now: the network had failed
+        with reading(self._file):
+            return np.asarray(self._array[within])
 
     def _refuse(self, within: Index) -> None:
         """Raises InputError that names the first chunk of a region that cannot be read."""

@@ -14,12 +14,14 @@ from pathlib import Path
 
 from rlcore.app.files.durable import sync_names, sync_tree, write_whole
 from rlcore.app.files.left_overs import (
+    GROWN,
     LOCK_PREFIX,
     OLD,
     OWNER,
     PREFIX,
     REAL,
     RESULT,
+    UNPACKED,
     LeftOverWarning,
     discard,
     remove_entries,
@@ -29,7 +31,9 @@ from rlcore.app.files.left_overs import (
 )
 from rlcore.app.files.lock import Lock
 from rlcore.app.files.owner import Owner
-from rlcore.app.files.zarr_input import is_zarr, stranger_in_image
+from rlcore.app.files.zarr_input import stranger_in_image
+from rlcore.app.files.zarr_signs import is_zarr
+from rlcore.app.files.zip_archive import becomes_archive
 from rlcore.backend.host.interrupts import undisturbed
 from rlcore.errors import OutputError, caution
 
@@ -69,6 +73,11 @@ class WorkFolder:
         return self.path / RESULT
 
     @property
+    def growing(self) -> Path:
+        """File or folder that volumes are written to: the result, or the Zarr that is packed into it."""
+        return self.path / UNPACKED if becomes_archive(self.output) else self.result
+
+    @property
     def real(self) -> Path:
         """File of float32 that an integer result is made of."""
         return self.path / REAL
@@ -90,7 +99,7 @@ class WorkFolder:
             ended = owner is not None and (owner.gone or (self._force and not owner.runs))
             if owner is None or not ended or owner.run != run or owner.output != self.output.name:
                 continue
-            for name in (RESULT, REAL):
+            for name in GROWN:
                 if os.path.lexists(folder / name) and not os.path.lexists(self.path / name):
                     (folder / name).rename(self.path / name)
             sync_names(self.path)
@@ -125,8 +134,8 @@ class WorkFolder:
 
     def leave(self) -> None:
         """Removes what this run made, except what a later one is to resume from, and releases the lock."""
-        needed = (self.keep or self.owner.finished) and any(map(os.path.lexists, (self.result, self.real)))
-        kept = (OWNER, RESULT, REAL) if needed else ()
+        needed = (self.keep or self.owner.finished) and any(os.path.lexists(self.path / name) for name in GROWN)
+        kept = (OWNER, *GROWN) if needed else ()
         try:
             if needed:
                 self._note(replace(self.owner, ended=True))

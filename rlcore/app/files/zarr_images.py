@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -15,7 +14,10 @@ import numpy as np
 
 from rlcore.app.files.boundary import reading
 from rlcore.app.files.images import ImageEntry, tell_thumbnails
+from rlcore.app.files.remote.objects import Entry
+from rlcore.app.files.remote.url import Location, Url
 from rlcore.app.files.zarr_placement import letter_of
+from rlcore.app.files.zarr_signs import Folder
 from rlcore.errors import InputError
 
 _COLLECTION, _METADATA = "bioformats2raw.layout", "METADATA.ome.xml"
@@ -34,14 +36,14 @@ class ZarrPlace:
     """Number of the entry in its group's "multiscales"."""
 
 
-def images_in(group: Any, path: Path, file: str) -> list[ZarrPlace]:
+def images_in(group: Any, path: Location, file: str) -> list[ZarrPlace]:
     """Returns the images of a group, at least one.
 
     Parameters
     ----------
     group : zarr.Group
-    path : Path
-        Its folder.
+    path : Path or Url
+        Its folder, or an archive that it is in.
     file : str
         The file's role and name in messages.
 
@@ -68,7 +70,7 @@ def images_in(group: Any, path: Path, file: str) -> list[ZarrPlace]:
     return [ZarrPlace(entry, within, n) for entry, (_, within, n) in zip(told, places, strict=True)]
 
 
-def _members(group: Any, said: dict[str, Any], path: Path) -> Iterator[tuple[str, str]]:
+def _members(group: Any, said: dict[str, Any], path: Location) -> Iterator[tuple[str, str]]:
     """Yields name and path of each image in a collection."""
     if "plate" in said:
         for well in said["plate"].get("wells", ()):
@@ -96,10 +98,11 @@ def _series(group: Any) -> list[str]:
     return [str(number) for number in numbered]
 
 
-def _names_of(path: Path) -> list[str]:
+def _names_of(path: Location) -> list[str]:
     """Returns the names of a collection's images; none if its OME-XML cannot be read, which costs no voxels."""
+    folder: Folder = Entry.at(path) if isinstance(path, Url) else path
     try:
-        root = ElementTree.parse(path / "OME" / _METADATA).getroot()
+        root = ElementTree.fromstring((folder / "OME" / _METADATA).read_bytes())
     except (OSError, ElementTree.ParseError, ValueError):
         return []
     return [image.get("Name", "") for image in root if image.tag.rpartition("}")[2] == "Image"]

@@ -7,7 +7,6 @@ import math
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,41 +17,37 @@ from rlcore.app.files.channel_colours import colours_of_channels, of_hex
 from rlcore.app.files.description import Description, names_of_channels
 from rlcore.app.files.images import ImageEntry, choose_image
 from rlcore.app.files.layout import Index, Layout, Pick, lay_out
+from rlcore.app.files.remote.url import Location
 from rlcore.app.files.units import canonical
 from rlcore.app.files.volume_in_array import VolumeInArray
 from rlcore.app.files.voxel import Voxel
 from rlcore.app.files.zarr_images import images_in
 from rlcore.app.files.zarr_placement import letter_of, placement
+from rlcore.app.files.zarr_signs import METADATA, Folder
 from rlcore.app.files.zarr_slips import checked_image, shown_channels
+from rlcore.app.files.zarr_stores import store_of
+from rlcore.app.files.zip_archive import is_archive
 from rlcore.errors import InputError
 
-_SIGNS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
-_METADATA = (*_SIGNS, ".zmetadata")
 
-
-def is_zarr(path: Path) -> bool:
-    """Returns whether a folder is a Zarr of version 2 or 3."""
-    return any((path / name).exists() for name in _SIGNS)
-
-
-def stranger_in_image(path: Path) -> str | None:
+def stranger_in_image(path: Folder) -> str | None:
     """Returns the name of something in a Zarr that is no part of an image's levels; None if there is nothing.
 
     A group of several images, a plate, labels or notes of a user are more than one image.
     """
-    for entry in sorted(path.iterdir()):
-        if entry.name in _METADATA:
+    for entry in sorted(path.iterdir(), key=lambda each: each.name):
+        if entry.name in METADATA:
             continue
         if not entry.is_dir() or not _is_array(entry):
             return entry.name
-        for part in sorted(entry.iterdir()):
+        for part in sorted(entry.iterdir(), key=lambda each: each.name):
             # chunks lie in "c" (version 3), or have numbers for names (version 2)
-            if part.name not in (*_METADATA, "c") and not part.name.replace(".", "").isdigit():
+            if part.name not in (*METADATA, "c") and not part.name.replace(".", "").isdigit():
                 return f"{entry.name}/{part.name}"
     return None
 
 
-def _is_array(path: Path) -> bool:
+def _is_array(path: Folder) -> bool:
     if (path / ".zarray").is_file():
         return True
     metadata = path / "zarr.json"
@@ -75,26 +70,12 @@ def libraries() -> tuple[Any, Any]:
     return zarr, yaozarrs
 
 
-def regular_files(path: Path) -> Any:
-    """Returns a store that reads regular files alone: a pipe in place of a chunk would block for ever."""
-    from zarr.storage import LocalStore
-
-    class RegularFiles(LocalStore):  # type: ignore[misc, unused-ignore]  # Any where zarr is not installed
-        async def get(self, key: str, *args: Any, **options: Any) -> Any:
-            file = self.root / key
-            if file.exists() and not file.is_file() and not file.is_dir():
-                raise OSError(f"{key!r} is a pipe, a socket or a device")
-            return await super().get(key, *args, **options)
-
-    return RegularFiles(path, read_only=True)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class ZarrImage:
     """An image of an OME-Zarr."""
 
-    path: Path
-    """Folder of the image, which lies in that of a collection."""
+    path: Location
+    """Place of the image, which lies in that of a collection; of one in an archive that of the archive."""
     about: Description
     layout: Layout
     dtype: np.dtype[Any]
@@ -107,7 +88,7 @@ class ZarrImage:
     """Storage of the voxels, in words by their topic."""
 
 
-def read_zarr(path: Path, file: str, pick: Pick) -> ZarrImage:
+def read_zarr(path: Location, file: str, pick: Pick) -> ZarrImage:
     """Opens an image of an OME-Zarr, which is one itself, or a collection: a plate, a well, a group of images.
 
     Raises
@@ -117,12 +98,12 @@ def read_zarr(path: Path, file: str, pick: Pick) -> ZarrImage:
     """
     zarr, _ = libraries()
     with reading(file):
-        group = zarr.open_group(regular_files(path), mode="r")
+        group = zarr.open_group(store_of(path, file), mode="r")
     found = images_in(group, path, file)
     taken = choose_image(file, [each.entry for each in found], pick)
     place = found[taken.number]
     if place.within:
-        path, group = path / place.within, group[place.within]
+        path, group = path if is_archive(path) else path / place.within, group[place.within]
     image, attributes = _image(file, dict(group.attrs), place.multiscale)
     scales = image.multiscales[0]
     try:
@@ -156,10 +137,10 @@ def read_zarr(path: Path, file: str, pick: Pick) -> ZarrImage:
     return ZarrImage(path, about, layout, np.dtype(array.dtype), fetch, images, taken, stored)
 
 
-def list_zarr(path: Path, file: str) -> tuple[ImageEntry, ...]:
+def list_zarr(path: Location, file: str) -> tuple[ImageEntry, ...]:
     """Returns the images of an OME-Zarr."""
     zarr, _ = libraries()
-    group = zarr.open_group(regular_files(path), mode="r")
+    group = zarr.open_group(store_of(path, file), mode="r")
     return tuple(each.entry for each in images_in(group, path, file))
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from rlcore.app.file_request import FileRequest
 from rlcore.app.files.images import ImageEntry
 from rlcore.app.files.opening import Opened, list_images, refusal_of
+from rlcore.app.files.remote.url import Location
 from rlcore.app.info.oddities import odd_axes, odd_order, odd_scale
 from rlcore.app.info.values import Sample, middle_plane, odd_values, sample_values, unreadable
 from rlcore.app.psf.metadata import ImageMetadata, read_metadata
@@ -36,7 +36,7 @@ class ChannelFacts:
 class FileFacts:
     """Everything that was understood of an image file."""
 
-    path: Path
+    path: Location
     images: tuple[ImageEntry, ...]
     opened: Opened | None
     """The image that a run would take; None if it cannot be opened."""
@@ -48,12 +48,12 @@ class FileFacts:
     """Sentences with which a run would refuse the file."""
 
 
-def gather(path: Path, which: str | None = None, axes: str | None = None, voxel: str | None = None) -> FileFacts:
+def gather(path: Location, which: str | None = None, axes: str | None = None, voxel: str | None = None) -> FileFacts:
     """Gathers the facts of a file; of its voxels no more than sampled planes are read.
 
     Parameters
     ----------
-    path : Path
+    path : Path or Url
         The file.
     which, axes, voxel : str, optional
         The image to describe, the letters of its axes and its size of voxels, as `rlcore deconvolve` takes them.
@@ -69,7 +69,7 @@ def gather(path: Path, which: str | None = None, axes: str | None = None, voxel:
     return replace(facts, odd=list(dict.fromkeys([*listener.warned, *facts.odd])))
 
 
-def _gather(path: Path, request: FileRequest) -> FileFacts:
+def _gather(path: Location, request: FileRequest) -> FileFacts:
     try:
         image = request.open_image(middle_plane)
     except InputError as error:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from rlcore.app.command_group import options, print_json
+from rlcore.app.locations import LOCATION, PATH
 from rlcore.app.run_options import image_option
 from rlcore.optics.microscope import TECHNIQUES
-
-PATH = click.Path(path_type=Path)
 
 _output = click.option("-o", "--output", type=PATH, required=True, help="A new .tif or .npy file.")
 _force = click.option("--force", is_flag=True, help="Replace files that exist.")
@@ -27,7 +25,7 @@ def psf() -> None:
 
 
 @psf.command()
-@click.argument("image", type=PATH, required=False)
+@click.argument("image", type=LOCATION, required=False)
 @_output
 @click.option(
     "--psf-model", "model", default="gibson-lanni", show_default=True, help="As `rlcore psf models` lists it."
@@ -62,7 +60,7 @@ def generate(**wanted: Any) -> None:
 
 
 @psf.command()
-@click.argument("stack", type=PATH)
+@click.argument("stack", type=LOCATION)
 @_output
 @click.option("--shape", help="Voxels of the PSF, as 31x41x41.  [31 on each axis, or the size of the stack]")
 @click.option("--voxel", help="Micrometres along z, y, x of the stack, as 0.2,0.1,0.1.  [its file's]")
@@ -83,7 +81,7 @@ def distil(**wanted: Any) -> None:
 
 
 @psf.command()
-@click.argument("path", metavar="PSF", type=PATH)
+@click.argument("path", metavar="PSF", type=LOCATION)
 @_axes
 @_psf_voxel
 @_picture
@@ -97,7 +95,7 @@ def inspect(**wanted: Any) -> None:
 
 
 @psf.command()
-@click.argument("path", metavar="PSF", type=PATH)
+@click.argument("path", metavar="PSF", type=LOCATION)
 @_output
 @_axes
 @_psf_voxel

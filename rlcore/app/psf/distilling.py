@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rlcore.app.files.layout import Pick
+from rlcore.app.files.remote.url import Location
 from rlcore.app.psf import files
 from rlcore.app.psf.files import Result
 from rlcore.app.psf.inspecting import lines_of
@@ -14,7 +15,7 @@ from rlcore.optics.inspect import inspect_psf
 
 def distil_file(
     *,
-    stack: Path,
+    stack: Location,
     output: Path,
     shape: str | None,
     axes: str | None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,12 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from rlcore.app.files.apart import check_apart
+from rlcore.app.files.apart import Named, check_apart
 from rlcore.app.files.destination import check_output, partial_output
 from rlcore.app.files.layout import Pick
 from rlcore.app.files.likely_axes import open_psf, open_stack
 from rlcore.app.files.opening import Opened
+from rlcore.app.files.remote.url import Location
 from rlcore.app.files.scale import believed
 from rlcore.app.whole_numbers import whole_numbers
 from rlcore.backend import Shape, Volume
@@ -32,7 +34,9 @@ class Result:
     """Result in types that JSON has."""
 
 
-def read(path: Path, axes: str | None = None, voxel: str | None = None, option: str = "--axes") -> tuple[Volume, Scale]:
+def read(
+    path: Location, axes: str | None = None, voxel: str | None = None, option: str = "--axes"
+) -> tuple[Volume, Scale]:
     """Reads a PSF's file into memory, with its voxel size; the user's axes and voxel size replace its own.
 
     `option` is the name by which the user gives `axes`.
@@ -41,7 +45,7 @@ def read(path: Path, axes: str | None = None, voxel: str | None = None, option: 
     return _only(opened, "psf", option), scale_of(opened)
 
 
-def read_stack(path: Path, pick: Pick, voxel: str | None) -> tuple[Volume, Scale]:
+def read_stack(path: Location, pick: Pick, voxel: str | None) -> tuple[Volume, Scale]:
     """Reads the selected volume of a stack of beads into memory, with its voxel size, or that of the user."""
     opened = believed(open_stack(path, "stack", pick), f"stack {str(path)!r}", voxel, "--voxel")
     return _only(opened, "stack", pick.option), scale_of(opened)
@@ -57,9 +61,9 @@ def scale_of(opened: Opened) -> Scale:
     return opened.about.voxel.micrometres("ZYX"[-len(opened.layout.volume_shape) :])
 
 
-def check(inputs: list[Path], output: Path | None, picture: Path | None, *, force: bool) -> None:
+def check(inputs: Sequence[Location], output: Path | None, picture: Path | None, *, force: bool) -> None:
     """Raises InputError for outputs that cannot be written, before anything is computed."""
-    read = [("input", path) for path in inputs]
+    read: list[Named] = [("input", path) for path in inputs]
     others = () if picture is None else (("picture", picture),)
     if output is not None:
         check_output(output, read, force=force, others=others)

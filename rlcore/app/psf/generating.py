@@ -11,6 +11,7 @@ import numpy as np
 from rlcore.app.files.description import Description
 from rlcore.app.files.layout import ALL, Pick, lay_out
 from rlcore.app.files.opening import Opened, decode_nothing, open_file
+from rlcore.app.files.remote.url import Location
 from rlcore.app.files.scale import believed, parse_voxel
 from rlcore.app.psf import files
 from rlcore.app.psf.files import Result
@@ -26,7 +27,7 @@ from rlcore.optics.inspect import inspect_psf
 
 def generate_file(
     *,
-    image: Path | None,
+    image: Location | None,
     output: Path,
     model: str,
     voxel: str | None,
@@ -107,7 +108,7 @@ def compute(taken: SourcedMicroscope, model: str, size: Shape) -> Volume:
         raise InputError(str(error)) from error
 
 
-def _metadata_of(path: Path | None, pick: Pick, options: dict[str, Any], voxel: str | None) -> ImageMetadata:
+def _metadata_of(path: Location | None, pick: Pick, options: dict[str, Any], voxel: str | None) -> ImageMetadata:
     for option, given in (("--channel", pick.channel), ("--axes", pick.axes), ("--image", pick.image)):
         if path is None and given is not None:
             raise InputError(f"{option} {given!r} is for an image; name its file, or leave it out")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from rlcore.app.files.remote.url import Location
 from rlcore.app.psf import files
 from rlcore.app.psf.files import Result, Scale
 from rlcore.errors import caution
@@ -13,7 +14,9 @@ from rlcore.optics.mend import mend_psf
 from rlcore.optics.psf import PSFWarning
 
 
-def inspect_file(*, path: Path, axes: str | None, psf_voxel: str | None, picture: Path | None, force: bool) -> Result:
+def inspect_file(
+    *, path: Location, axes: str | None, psf_voxel: str | None, picture: Path | None, force: bool
+) -> Result:
     """Measures the PSF in a file; warns of faults that harm a deconvolution."""
     files.check([path], None, picture, force=force)
     values, scale = files.read(path, axes, psf_voxel)
@@ -28,7 +31,7 @@ def inspect_file(*, path: Path, axes: str | None, psf_voxel: str | None, picture
 
 
 def mend_file(
-    *, path: Path, output: Path, axes: str | None, psf_voxel: str | None, picture: Path | None, force: bool
+    *, path: Location, output: Path, axes: str | None, psf_voxel: str | None, picture: Path | None, force: bool
 ) -> Result:
     """Mends the PSF in a file, writes it with sum 1, and returns the faults that were mended."""
     files.check([path], output, picture, force=force)

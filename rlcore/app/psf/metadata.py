@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -12,6 +11,7 @@ import tifffile
 
 from rlcore.app.files.boundary import reading
 from rlcore.app.files.opening import Opened
+from rlcore.app.files.remote.url import Location, Url
 from rlcore.app.files.units import canonical, metres
 from rlcore.app.psf import files
 from rlcore.app.whole_numbers import whole_number
@@ -84,8 +84,10 @@ def _document(image: Opened) -> tuple[dict[str, Any], dict[str, Any]]:
     return whole, next(iter(_all(whole.get("Image"))[number:]), {})
 
 
-def _of_collection(image: Path) -> tuple[str | None, int]:
+def _of_collection(image: Location) -> tuple[str | None, int]:
     """Returns the OME-XML of a collection written by bioformats2raw, and the index of the image in it."""
+    if isinstance(image, Url):
+        return None, 0  # a microscope is given by options there
     # its images are folders 0, 1, ..., described together in OME/METADATA.ome.xml
     file = image.parent / "OME" / "METADATA.ome.xml"
     number = whole_number(image.name)
