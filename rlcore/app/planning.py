@@ -73,8 +73,6 @@ def plan_request(
     InputError
         If neither two files nor two shapes are given.
     """
-    if shapes is not None and options.get("which_image") is not None:
-        raise InputError("--image is for a file; leave it out with --shape")
     if shapes is not None and image is None:
         return plan_shapes(FileRequest(image=Path(), **options), *shapes)
     if image is None or not (psf or options.get("psfs")) or shapes is not None:

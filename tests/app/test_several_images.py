@@ -253,4 +253,4 @@ def test_a_plan_is_of_the_image_that_is_picked(files):
     assert json.loads(result.stdout)["geometry"]["image_shape"] == [7, *IMAGE.shape[1:]]
     refused(CliRunner().invoke(main, [*command, "--image", "all"]), "--image 'all' is for `rlcore deconvolve`")
     shapes = ["plan", "--shape", "9x9x9", "3x3x3", "--image", "1"]
-    refused(CliRunner().invoke(main, shapes), "--image is for a file; leave it out with --shape")
+    refused(CliRunner().invoke(main, shapes), "--image has an effect only with files, not with --shape")

@@ -71,7 +71,8 @@ def open_image(
             f"default; say what they are by {pick.option}, such as {pick.option} {_letters(layout)}"
         )
     if not any(_may_have_depth(psf, layout) for psf in _peeked(psfs, psf_axes)):
-        note = f"its {said} would be planes along z beside a psf of several planes"
+        axes = _letters(layout.with_depth("C"))
+        note = f"its {said} would be planes along z beside a psf of several planes; {pick.option} {axes} says so"
         return replace(image, notes=(*image.notes, note))
     how_else = f"if they are channels give {pick.option} {_letters(layout)} and a psf of one plane"
     return _taken(image, "C", f"image {str(path)!r}", f"{said}, beside a psf of several planes", how_else)

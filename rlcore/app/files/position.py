@@ -78,7 +78,9 @@ def _of_imagej(about: Description, began: dict[str, float]) -> Position:
 
 
 def _of_ome(about: Description, layout: Layout, began: dict[str, float]) -> Position:
-    elements = ElementTree.fromstring(str(about.rest["xml"])).iter()
+    if (xml := about.rest.get("xml")) is None:  # a vendor's file whose reader makes none
+        return Position(began)
+    elements = ElementTree.fromstring(xml).iter()
     pixels = next(element for element in elements if element.tag.rpartition("}")[2] == "Pixels")
     # axes that the user has named may be others than those that planes are numbered by
     if not numbered_alike(pixels, layout):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rlcore.app.files.likely_axes import FEW
 from rlcore.app.files.opening import Opened
 
 
@@ -18,7 +19,9 @@ def odd_axes(image: Opened) -> list[str]:
     several = [letter for letter in "TC" if sizes[letter] > 1]
     # named channels are meant as such, and a plane of red, green and blue is one of three
     meant = several == ["C"] and (bool(image.about.channels) or sizes["C"] < 4)
-    if sizes["Z"] > 1 or len(several) != 1 or meant:
+    # channels by default alone have a note, since they are planes along z beside a PSF of several
+    noted = several == ["C"] and "C" in layout.by_default and sizes["C"] > FEW
+    if sizes["Z"] > 1 or len(several) != 1 or meant or noted:
         return []
     what = "time points" if several == ["T"] else "channels without names"
     axes = layout.file_axes.replace(several[0], "Z")

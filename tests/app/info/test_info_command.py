@@ -155,7 +155,7 @@ ODD = {
     "pixels": (lambda p: imagej(p, IMAGE, resolution=(5, 5), metadata={"axes": "ZYX", "unit": "pixel"}), UNKNOWN),
     "channels": (
         lambda p: imagej(p, IMAGE),
-        "has 10 channels without names and no axis z, and would be restored plane by "
+        "has 10 channels of which it says nothing and no axis z, and would be restored plane by "
         "plane; if they are the planes of a stack, --axes ZYX says so",
     ),
     "times": (lambda p: imagej(p, IMAGE, metadata={"axes": "TYX"}), "has 10 time points and no axis z"),
@@ -214,8 +214,8 @@ REFUSED = {
     ),
     "axes": (
         lambda p: tifffile.imwrite(p, IMAGE[None, None].repeat(3, 0), metadata={"axes": "QQZYX"}),
-        "entries along its axis",
-        "",
+        "does not name all of its axes",
+        "--axes",
     ),
     "kinds": (lambda p: write(p, {"a": IMAGE, "b": IMAGE[:, 1:]}), "of another kind", "--image"),
     "name": (
@@ -256,9 +256,10 @@ def test_arrays_of_numpy_are_described(tmp_path):
     np.save(tmp_path / "a.npy", IMAGE)
     assert said(tmp_path / "a.npy", "format") == "NumPy"
     np.save(tmp_path / "a.npy", IMAGE[None])
+    assert said(tmp_path / "a.npy", "axes", "--axes", "TZYX").startswith("t 1, z 10, y 24, x 26")
+    np.save(tmp_path / "a.npy", IMAGE[None, None].repeat(2, 0).repeat(3, 1))
     assert "a run would refuse it: " in info(tmp_path / "a.npy")
     assert "--axes" in info(tmp_path / "a.npy")
-    assert said(tmp_path / "a.npy", "axes", "--axes", "TZYX").startswith("t 1, z 10, y 24, x 26")
 
 
 def test_json_has_the_same_facts(tmp_path):
