@@ -155,8 +155,8 @@ ODD = {
     "pixels": (lambda p: imagej(p, IMAGE, resolution=(5, 5), metadata={"axes": "ZYX", "unit": "pixel"}), UNKNOWN),
     "channels": (
         lambda p: imagej(p, IMAGE),
-        "has 10 channels of which it says nothing and no axis z, and would be restored plane by "
-        "plane; if they are the planes of a stack, --axes ZYX says so",
+        "its 10 channels of which it says nothing would be planes along z beside a psf of several planes; --axes ZYX "
+        "says so",
     ),
     "times": (lambda p: imagej(p, IMAGE, metadata={"axes": "TYX"}), "has 10 time points and no axis z"),
     "ome times": (lambda p: sound(p, IMAGE, "TYX"), "--axes ZYX says so"),

@@ -10,10 +10,11 @@ from rlcore.backend import Box, Fit, InnerProducts, Summary
 from rlcore_reikna.device_arrays import Array, DeviceArrays, Real
 from rlcore_reikna.shapes import box_arguments
 
-_ITEMS = 1 << 17
-"""Work-items that share an array, each of which leaves sums for the host to add up."""
-_FIT_ITEMS = 1 << 13
-"""Work-items that share a fit: enough to keep a device busy, and few, since fits are taken after every iteration."""
+_ITEMS = 1 << 15
+"""Work-items that share an array, each of which leaves sums for the host to add up: with four times as many, adding up
+takes longer than the sums themselves."""
+_FEW_ITEMS = 1 << 13
+"""Work-items that share sums which are taken after every iteration, of sampled planes."""
 
 
 class Sums(DeviceArrays):
@@ -41,7 +42,7 @@ class Sums(DeviceArrays):
 
     def fit(self, image: Real, blurred: Real, *, background: float, floor: float, inside: Box) -> Fit:
         data, model = self._dense(image), self._dense(blurred)
-        items = min(_FIT_ITEMS, inside.size)
+        items = min(_FEW_ITEMS, inside.size)
         sums = self._new((items, 8))
         numbers = (background, floor, *box_arguments(data.shape, inside))
         self._program.strided("fit", items, inside.size, sums.buffer, data.buffer, model.buffer, *numbers)
@@ -52,7 +53,7 @@ class Sums(DeviceArrays):
         self, estimate: Real, point: Real, previous: Real, before: Real, *, inside: Box
     ) -> InnerProducts:
         arrays = [self._dense(array) for array in (estimate, point, previous, before)]
-        items = min(_ITEMS, inside.size)
+        items = min(_FEW_ITEMS, inside.size)
         sums = self._new((items, 4))
         buffers = (array.buffer for array in arrays)
         self._program.items("inner_products", items, sums.buffer, *buffers, *box_arguments(arrays[0].shape, inside))
