@@ -14,6 +14,7 @@ import numpy as np
 
 from rlcore.app.files.boundary import reading
 from rlcore.app.files.images import ImageEntry, tell_thumbnails
+from rlcore.app.files.ome_elements import children
 from rlcore.app.files.remote.objects import Entry
 from rlcore.app.files.remote.url import Location, Url
 from rlcore.app.files.zarr_placement import letter_of
@@ -105,7 +106,7 @@ def _names_of(path: Location) -> list[str]:
         root = ElementTree.fromstring((folder / "OME" / _METADATA).read_bytes())
     except (OSError, ElementTree.ParseError, ValueError):
         return []
-    return [image.get("Name", "") for image in root if image.tag.rpartition("}")[2] == "Image"]
+    return [image.get("Name", "") for image in children(root, "Image")]
 
 
 def _entry(group: Any, number: int, name: str, within: str, multiscale: int) -> ImageEntry:
