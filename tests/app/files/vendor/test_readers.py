@@ -264,7 +264,7 @@ def test_opacity_is_refused_unless_it_is_left_out(tmp_path, install):
 
 
 def test_volumes_are_decoded_to_disk_if_memory_is_short(tmp_path, install):
-    from rlcore.app.files.opening import into
+    from rlcore.app.files.decoding import into
 
     install()
     image = open_file(tmp_path / "cells.oib", "image", decode=into(tmp_path / "scratch.npy", "1000 B"))
