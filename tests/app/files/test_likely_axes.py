@@ -196,6 +196,17 @@ def test_many_channels_of_a_psf_are_those_of_an_image_that_names_them(files):
     assert error(tifffile.imread(files / "out.tif"), np.stack(expected)) <= 1e-5
 
 
+def test_channels_of_an_image_are_such_beside_as_many_of_a_psf_whose_file_knows_channels(files):
+    planes, psfs = IMAGE[:6], np.stack([PSF[2]] * 6)
+    write(files / "image.tif", planes, imagej=True)
+    light = {"EmissionWavelength": [450.0 + 20 * n for n in range(6)]}
+    write(files / "psf.tif", psfs, "CYX", ome=True, metadata={"Channel": light})
+    assert "planes along z" not in (result := run(files)).stderr
+    assert result.exit_code == 0, result.output
+    expected = [rlcore.deconvolve(*pair, iterations=5, backend="numpy") for pair in zip(planes, psfs, strict=True)]
+    assert error(tifffile.imread(files / "out.tif"), np.stack(expected)) <= 1e-5
+
+
 def test_channels_of_a_psf_are_those_of_the_image_if_they_are_as_many(files):
     planes, psfs = IMAGE[:3], PSF[1:4]
     write(files / "image.tif", planes, "CYX")
@@ -322,6 +333,9 @@ def test_a_stack_of_beads_takes_its_axes_likewise(tmp_path):
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.tif"), tifffile.imread(tmp_path / "b.tif"))
     write(tmp_path / "beads.tif", beads, "TYX", imagej=True)
     refused(CliRunner().invoke(main, [*command, str(tmp_path / "c.tif")]), "has 31 time points", "by --axes")
+    # channels beside z are channels, however many they are
+    write(tmp_path / "beads.tif", np.stack([beads] * 6, 1), "ZCYX", imagej=True)
+    refused(CliRunner().invoke(main, [*command, str(tmp_path / "c.tif")]), "has 6 channels", "by --axes")
 
 
 def test_plans_and_choices_take_axes_likewise(files):

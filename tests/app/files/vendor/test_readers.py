@@ -80,7 +80,12 @@ def install(tmp_path, monkeypatch):
         about = folder / f"{module}-1.0.dist-info"
         about.mkdir(parents=True)
         given = {"opening": opening or "pass", "reading": reading or "pass", "scale": scale}
-        given |= {"names": "['a', 'b']", "scenes": "('only',)", "ome": "raise NotImplementedError", "more": "pass"} | said
+        given |= {
+            "names": "['a', 'b']",
+            "scenes": "('only',)",
+            "ome": "raise NotImplementedError",
+            "more": "pass",
+        } | said
         indented = {key: textwrap.indent(text, " " * 8).strip() for key, text in given.items()}
         (folder / f"{module}.py").write_text(READER.format(ending=ending, **indented))
         (about / "METADATA").write_text(
