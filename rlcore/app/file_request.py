@@ -14,9 +14,10 @@ from rlcore.algorithm.stopping import Iterations, check_stop
 from rlcore.api.request import Request
 from rlcore.api.settings import Settings
 from rlcore.app.channel_psfs import ChannelPSF, files_of, open_psfs
+from rlcore.app.files.decoding import Decoder
 from rlcore.app.files.layout import Pick
 from rlcore.app.files.likely_axes import open_image
-from rlcore.app.files.opening import Decoder, Opened
+from rlcore.app.files.opening import Opened
 from rlcore.app.files.remote.delivery import place_on_this_machine
 from rlcore.app.files.remote.url import Location
 from rlcore.app.files.scale import believed

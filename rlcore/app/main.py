@@ -32,8 +32,7 @@ def main(context: click.Context, *, debug: bool) -> None:
     """Richardson-Lucy deconvolution of microscope volumes of any size, on any hardware.
 
     Exit codes: 0 done, 1 the run failed, 2 refused as it is, 3 done but for volumes that --keep-going left empty, 130
-    stopped. `rlcore --debug COMMAND ...` prints
-    the traceback of an error too.
+    stopped. `rlcore --debug COMMAND ...` prints the traceback of an error too.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
@@ -81,7 +80,7 @@ def deconvolve(*, report: Path | None, as_json: bool, quiet: bool, **options: An
     metadata are kept. The output appears only when it is complete. OME-Zarr may be zipped (.ozx, .zarr.zip), and be
     given by URLs: s3:// and gs:// in and out, https:// in.
 
-    With --image all every image of IMAGE but thumbnails is restored into a file of its own, with the image's number
+    With `--image all` every image of IMAGE but thumbnails is restored into a file of its own, with the image's number
     before the ending: -o out.ome.tif writes out-0.ome.tif, out-1.ome.tif and so on; --checkpoint and --report likewise.
     """
     from rlcore.app.bad_volumes import list_bad

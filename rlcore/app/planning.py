@@ -11,8 +11,8 @@ from rlcore.api.make_plan import make_plan
 from rlcore.app import speed
 from rlcore.app.channel_psfs import report_computed, to_one_extent
 from rlcore.app.file_request import FileRequest
+from rlcore.app.files.decoding import decode_nothing
 from rlcore.app.files.layout import Place
-from rlcore.app.files.opening import decode_nothing
 from rlcore.app.files.remote.url import Location
 from rlcore.app.whole_numbers import whole_numbers
 from rlcore.backend.boxes import Shape

@@ -12,9 +12,10 @@ from rlcore.app.bad_volumes import first_readable
 from rlcore.app.channel_psfs import ChannelPSF, files_of, report_computed, to_one_extent
 from rlcore.app.file_request import FileRequest
 from rlcore.app.files.apart import Named, check_apart
+from rlcore.app.files.decoding import into
 from rlcore.app.files.destination import check_output
 from rlcore.app.files.ome_xml import files_beside
-from rlcore.app.files.opening import Opened, into
+from rlcore.app.files.opening import Opened
 from rlcore.app.files.output import Target
 from rlcore.app.files.provenance import Provenance, UsedPSF
 from rlcore.app.files.remote.delivery import delivery

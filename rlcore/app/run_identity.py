@@ -16,6 +16,7 @@ from rlcore.app.files.provenance import fingerprint
 from rlcore.app.files.remote.objects import stamp_of_objects
 from rlcore.app.files.remote.url import Url
 from rlcore.app.files.stamps import files_in, stamp
+from rlcore.app.files.zarr_placement import multiscale_of
 from rlcore.backend import Backend
 from rlcore.optics.psf import PSF
 from rlcore.planner import Plan
@@ -71,5 +72,4 @@ def _files_of(path: Path, about: Description) -> Iterator[Path]:
 
 
 def _finest(attributes: dict[str, Any]) -> str:
-    described = attributes.get("ome", attributes)
-    return str(described["multiscales"][0]["datasets"][0]["path"])
+    return str(multiscale_of(attributes)["datasets"][0]["path"])

@@ -18,8 +18,9 @@ from rlcore.app.files.destination import check_room, hold_space
 from rlcore.app.files.durable import sync_names, sync_tree
 from rlcore.app.files.layout import Place
 from rlcore.app.files.left_overs import remove
+from rlcore.app.files.mapped_output import Mapped, frame_intact
 from rlcore.app.files.opening import Opened
-from rlcore.app.files.output import Mapped, Output, Target, frame_intact, step_of, to_steps
+from rlcore.app.files.output import Output, Target, step_of, to_steps
 from rlcore.app.files.provenance import Provenance, fingerprint
 from rlcore.app.files.run_state import is_output_of
 from rlcore.app.files.stamps import clear_partial

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 from fixtures.commands import IMAGE, run
+from fixtures.zarr_images import write_image
 
 zarr = pytest.importorskip("zarr", reason="zarr is not installed")
 pytest.importorskip("yaozarrs", reason="yaozarrs is not installed")
@@ -229,14 +230,11 @@ def test_entries_of_a_plain_tiff_stand_apart_as_those_of_the_image(files, name):
     assert said["note"].startswith("Richardson-Lucy")
 
 
-def write_zarr(path, omero=None, **others):
-    group = zarr.open_group(path, mode="w")
-    group.create_array("0", shape=STACK.shape, dtype=STACK.dtype)[...] = STACK
-    kinds = {"t": "time", "c": "channel"}
-    level = {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": [1.0, 1.0, 0.3, 0.1, 0.1]}]}
-    scales = {"axes": [{"name": n, "type": kinds.get(n, "space")} for n in "tczyx"], "datasets": [level]}
-    ome = {"version": "0.5", "multiscales": [scales], **({"omero": omero} if omero else {})}
-    group.attrs.update({"ome": {**ome, **others.pop("ome", {})}, **others})
+def write_zarr(path, omero=None, ome=None, **others):
+    """Writes a Zarr whose attributes are `others`, besides what the format has, and `ome` beside its image."""
+    shown = {"omero": omero} if omero else {}
+    write_image(path, STACK, "tczyx", (1.0, 1.0, 0.3, 0.1, 0.1), units={}, **shown, **(ome or {}))
+    zarr.open_group(path, mode="r+").attrs.update(others)
 
 
 def test_attributes_of_a_zarr_stand_apart_as_those_of_the_image(files):

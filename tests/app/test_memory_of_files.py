@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fixtures.scenes import gaussian
+from fixtures.zarr_images import write_image
 
 from rlcore.app.files.volume_in_array import VolumeInArray
 from rlcore.app.files.zarr_concurrency import limit_concurrency
@@ -49,15 +50,8 @@ main(sys.argv[1:])
 
 
 def write(path, shape, chunks):
-    group = zarr.open_group(path, mode="w")
-    array = group.create_array("0", shape=shape, chunks=chunks, dtype="uint16")
-    array[...] = np.random.default_rng(0).poisson(30, shape)
-    axes = [
-        {"name": name, "type": kind} for name, kind in zip("tczyx", ["time", "channel", *["space"] * 3], strict=True)
-    ]
-    scale = {"type": "scale", "scale": [1.0] * 5}
-    scales = {"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": [scale]}]}
-    group.attrs["ome"] = {"version": "0.5", "multiscales": [scales]}
+    stack = np.random.default_rng(0).poisson(30, shape).astype(np.uint16)
+    write_image(path, stack, "tczyx", [1.0] * 5, chunks=chunks, units={})
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the heap is told only where it is glibc's")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 from fixtures.commands import IMAGE, PSF, run
+from fixtures.zarr_images import write_image
 
 ome_types = pytest.importorskip("ome_types", reason="ome-types is not installed")
 xmlschema = pytest.importorskip("xmlschema", reason="xmlschema is not installed")
@@ -166,15 +167,10 @@ def test_a_length_whose_unit_ome_does_not_have_is_not_said(files, schema, unit):
 def test_of_an_ome_zarr_and_back(files, schema, length, time, read):
     zarr = pytest.importorskip("zarr", reason="zarr is not installed")
     pytest.importorskip("yaozarrs", reason="yaozarrs is not installed")
-    group = zarr.open_group(files / "image.zarr", mode="w")
-    group.create_array("0", shape=STACK.shape, dtype=STACK.dtype)[...] = STACK
-    axes = [{"name": "t", "type": "time", "unit": time}, {"name": "c", "type": "channel"}]
-    axes += [{"name": name, "type": "space", "unit": length} for name in "zyx"]
-    transform = {"type": "scale", "scale": [4.0, 1.0, 0.3, 0.2, 0.1]}
-    scales = {"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": [transform]}]}
+    units = {"t": time, **dict.fromkeys("zyx", length)}
     window = {"min": 0, "max": 255, "start": 0, "end": 255}
     shown = {"channels": [{"label": name, "color": "FFFFFF", "window": window} for name in NAMES]}
-    group.attrs["ome"] = {"version": "0.5", "multiscales": [scales], "omero": shown}
+    write_image(files / "image.zarr", STACK, "tczyx", (4.0, 1.0, 0.3, 0.2, 0.1), units=units, omero=shown)
     told = result(files, schema, image="image.zarr")
     assert (sizes(told), channels(told)) == ([2, 2, 10, 24, 26], NAMES)
     assert scale(told) == [(0.3, read[0]), (0.2, read[0]), (0.1, read[0]), (4.0, read[1])]

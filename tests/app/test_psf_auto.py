@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 from click.testing import CliRunner
+from fixtures.zarr_images import write_image
 
 import rlcore
 from rlcore.app.main import main
@@ -106,14 +107,9 @@ def test_what_is_not_known_well_enough_is_refused_with_the_remedy(tmp_path, scen
 
 
 def write_zarr(path, image):
-    zarr = pytest.importorskip("zarr", reason="zarr is not installed")
+    pytest.importorskip("zarr", reason="zarr is not installed")
     pytest.importorskip("yaozarrs", reason="yaozarrs is not installed")
-    group = zarr.open_group(path, mode="w")
-    group.create_array("0", shape=image.shape, dtype=image.dtype)[...] = image
-    axes = [{"name": name, "type": "space", "unit": "micrometer"} for name in "zyx"]
-    transform = {"type": "scale", "scale": list(VOXEL)}
-    scales = {"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": [transform]}]}
-    group.attrs["ome"] = {"version": "0.5", "multiscales": [scales]}
+    write_image(path, image, scale=VOXEL)
 
 
 def test_an_image_of_an_ome_zarr_collection_goes_by_the_ome_xml_beside_it(tmp_path, scene):

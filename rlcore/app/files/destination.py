@@ -22,7 +22,6 @@ from rlcore.errors import InputError
 from rlcore.execution.durable import reserve
 
 SUFFIXES = (".tif", ".tiff", ".npy", ".zarr", *ARCHIVES)
-DTYPES = ("float32", "uint16")
 CLASSIC_LIMIT = (4 << 30) - (64 << 20)
 """Size in bytes from which a TIFF is BigTIFF: offsets of classic TIFF have 32 bits, and metadata need room too."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from rlcore.app.files.layout import Layout
+from rlcore.app.files.ome_elements import children, local_name
 
 _ROOT = ("Rights", "Experimenter", "ExperimenterGroup", "Group", "Instrument", "Image", "StructuredAnnotations", "ROI")
 _IMAGE = (
@@ -41,7 +42,7 @@ def keep(root: ElementTree.Element) -> None:
     }  # fmt: skip
     _keep_in(root, "OME", lists)
     for annotation in root.iter():
-        if _local(annotation) == "MapAnnotation" and annotation.get("Namespace") == OWN:
+        if local_name(annotation) == "MapAnnotation" and annotation.get("Namespace") == OWN:
             annotation.set("Namespace", EARLIER)
 
 
@@ -53,10 +54,10 @@ def _keep_in(
         for key in [key for key in parent.attrib if key not in attributes and not key.startswith("{")]:
             del parent.attrib[key]
     for child in list(parent):
-        if _local(child) not in children:
+        if local_name(child) not in children:
             parent.remove(child)
-        elif _local(child) in lists:
-            _keep_in(child, _local(child), lists)
+        elif local_name(child) in lists:
+            _keep_in(child, local_name(child), lists)
 
 
 def numbered_alike(pixels: ElementTree.Element, layout: Layout) -> bool:
@@ -66,7 +67,7 @@ def numbered_alike(pixels: ElementTree.Element, layout: Layout) -> bool:
 
 def pick_planes(pixels: ElementTree.Element, layout: Layout) -> None:
     """Removes planes that were not selected, and renumbers the others."""
-    for plane in _children(pixels, "Plane"):
+    for plane in children(pixels, "Plane"):
         if not _renumber(plane, layout):
             pixels.remove(plane)
 
@@ -74,16 +75,16 @@ def pick_planes(pixels: ElementTree.Element, layout: Layout) -> None:
 def pick_regions(root: ElementTree.Element, layout: Layout) -> None:
     """Removes shapes in channels and at time points that were not selected, and regions that have none left."""
     gone = set()
-    for region in _children(root, "ROI"):
-        shapes = [(union, shape) for union in _children(region, "Union") for shape in list(union)]
+    for region in children(root, "ROI"):
+        shapes = [(union, shape) for union in children(region, "Union") for shape in list(union)]
         wrong = [(union, shape) for union, shape in shapes if not _renumber(shape, layout)]
         for union, shape in wrong:
             union.remove(shape)
         if shapes and len(wrong) == len(shapes):
             gone.add(region.get("ID"))
             root.remove(region)
-    for image in _children(root, "Image"):
-        for reference in _children(image, "ROIRef"):
+    for image in children(root, "Image"):
+        for reference in children(image, "ROIRef"):
             if reference.get("ID") in gone:
                 image.remove(reference)
 
@@ -98,11 +99,3 @@ def _renumber(element: ElementTree.Element, layout: Layout) -> bool:
             return False
         element.set(key, str(selected.index(int(text))))
     return True
-
-
-def _children(parent: ElementTree.Element, name: str) -> list[ElementTree.Element]:
-    return [child for child in parent if _local(child) == name]
-
-
-def _local(element: ElementTree.Element) -> str:
-    return element.tag.rpartition("}")[2]

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import tifffile
 
+from rlcore.app.files.ome_elements import children, first_pixels, local_name
 from rlcore.errors import InputError
 
 
@@ -25,7 +26,7 @@ def check_ome(file: str, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries
         root = ElementTree.fromstring(xml)
     except ElementTree.ParseError as error:
         raise InputError(f"{file} has damaged OME-XML: {error}; get it again from where it came") from error
-    pixels = next((child for image in _all(root, "Image") for child in _all(image, "Pixels")), None)
+    pixels = first_pixels(root)
     if series.kind != "ome" or pixels is None:
         raise InputError(f"{file} has OME-XML that does not go with its pages; get it again from where it came")
     sizes = {letter: int(pixels.get(f"Size{letter}", "")) for letter in "XYCZT"}
@@ -41,7 +42,7 @@ def check_ome(file: str, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries
 
 def absent_files(path: Path, xml: str | None) -> tuple[str, ...]:
     """Returns the names of files that OME-XML places planes of its first image in, and that are not there."""
-    images = [] if xml is None else _all(ElementTree.fromstring(xml), "Image")
+    images = [] if xml is None else children(ElementTree.fromstring(xml), "Image")
     names = dict.fromkeys(name for image in images[:1] for element in image.iter() if (name := element.get("FileName")))
     return tuple(name for name in names if name != path.name and not (path.parent / name).is_file())
 
@@ -69,7 +70,7 @@ def check_files(path: Path, file: str, tif: tifffile.TiffFile) -> None:
             raise InputError(f"{file} has planes in {name!r} by its OME-XML, which is no regular file; move that away")
         if (
             name
-            and uuid.tag.endswith("UUID")
+            and local_name(uuid) == "UUID"
             and (path.parent / name).exists()
             and not _may_be_tiff(path.parent / name)
         ):
@@ -83,10 +84,10 @@ def _check_planes(
 
     `lacking` says that planes are known to be missing, which is refused elsewhere unless it is wanted.
     """
-    blocks = _all(pixels, "TiffData")
-    if any(uuid.text != root.get("UUID") for block in blocks for uuid in _all(block, "UUID")):
+    blocks = children(pixels, "TiffData")
+    if any(uuid.text != root.get("UUID") for block in blocks for uuid in children(block, "UUID")):
         return  # planes of other files, or of this one by an identifier of its own
-    samples = next((int(channel.get("SamplesPerPixel", "1")) for channel in _all(pixels, "Channel")), 1)
+    samples = next((int(channel.get("SamplesPerPixel", "1")) for channel in children(pixels, "Channel")), 1)
     planes = stated // samples
     # a block without a number stands for all pages, further images and thumbnails among them
     placed = sum(_count(block, pages, planes) for block in blocks)
@@ -101,8 +102,3 @@ def _count(block: ElementTree.Element, pages: int, planes: int) -> int:
     """Returns the number of planes of a block, whose default depends on whether it names its first page."""
     named = block.get("PlaneCount") or block.get("NumPlanes")
     return int(named) if named else 1 if "IFD" in block.attrib else min(pages, planes)
-
-
-def _all(parent: ElementTree.Element, name: str) -> list[ElementTree.Element]:
-    """Returns children by name, in whatever namespace of the schema's versions."""
-    return [child for child in parent if child.tag.rpartition("}")[2] == name]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from xml.etree import ElementTree
 
 from rlcore.app.files.layout import Layout
+from rlcore.app.files.ome_elements import children
 from rlcore.app.files.units import canonical, converted, in_ome_xml
 from rlcore.app.files.voxel import Voxel
 
@@ -55,9 +56,7 @@ def position_of_planes(pixels: ElementTree.Element, layout: Layout, voxel: Voxel
 
 def _selected(pixels: ElementTree.Element, layout: Layout) -> list[_Plane]:
     found = []
-    for plane in pixels:
-        if plane.tag.rpartition("}")[2] != "Plane":
-            continue
+    for plane in children(pixels, "Plane"):
         numbers = [plane.get(key, "").strip() for key in ("TheT", "TheC", "TheZ")]
         if not all(map(str.isdecimal, numbers)):
             continue

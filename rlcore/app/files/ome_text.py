@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import tifffile
+
+from rlcore.app.files.ome_elements import SCHEMA, descendants, first_pixels, local_name
 
 _LENGTHS = re.compile(r"PhysicalSize[XYZ]|TimeIncrement|DeltaT|ExposureTime|Position[XYZ]")
 """Attributes that are numbers, and on which no voxel depends."""
@@ -25,8 +26,6 @@ _REFERENCE = re.compile(r"&#(?:x([0-9a-fA-F]+)|(\d+));")
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _PLACING = re.compile(r"(?<![/\w:])(?:\w+:)?(Pixels|TiffData|UUID)(?=[\s/>])")
 """Elements that say where planes are, as they are written."""
-
-_SCHEMA = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
 
 _ORDER = re.compile(r"XY(?!.*(.).*\1)[ZCT]{3}")
 
@@ -73,9 +72,9 @@ def mended(text: str, path: Path | None = None) -> OmeText:
         root, slips = _salvaged(text), ["it is not XML, and nothing but its sizes is used"]
     if root is None:
         return OmeText(text)  # refused later, by its reason
-    if (binary := next(_named(root, "BinaryOnly"), None)) is not None:
+    if (binary := next(descendants(root, "BinaryOnly"), None)) is not None:
         return _of_companion(binary, path)
-    if next(_named(root, "Pixels"), None) is None:
+    if first_pixels(root) is None:
         return OmeText(None, ("it describes no image, so that its pages are taken as planes",))
     slips += [*_mend_numbers(root), *_mend_sizes(root)]
     return OmeText(ElementTree.tostring(root, encoding="unicode") if slips else text, tuple(slips))
@@ -100,8 +99,8 @@ def _parsed_loosely(text: str) -> ElementTree.Element | None:
     root = _parsed(loose)
     if root is None:
         return None
-    placing = [element for element in root.iter() if _local(element) in ("Pixels", "TiffData", "UUID")]
-    orders = [str(pixels.get("DimensionOrder")) for pixels in _named(root, "Pixels")]
+    placing = [element for element in root.iter() if local_name(element) in ("Pixels", "TiffData", "UUID")]
+    orders = [str(pixels.get("DimensionOrder")) for pixels in descendants(root, "Pixels")]
     whole = len(placing) == len(_PLACING.findall(text)) and all(map(_ORDER.fullmatch, orders))
     return root if whole else None
 
@@ -122,17 +121,15 @@ def _salvaged(text: str) -> ElementTree.Element | None:
     kept = [name for name in said if re.fullmatch(r"Size[XYZCT]|DimensionOrder|Type|PhysicalSize[XYZ](Unit)?", name)]
     if not _ORDER.fullmatch(said.get("DimensionOrder", "")) or not {f"Size{axis}" for axis in "XYZCT"} <= set(kept):
         return None
-    root = ElementTree.Element(f"{{{_SCHEMA}}}OME")
-    image = ElementTree.SubElement(root, f"{{{_SCHEMA}}}Image", ID="Image:0")
+    root = ElementTree.Element(f"{{{SCHEMA}}}OME")
+    image = ElementTree.SubElement(root, f"{{{SCHEMA}}}Image", ID="Image:0")
     pixels = ElementTree.SubElement(
-        image, f"{{{_SCHEMA}}}Pixels", {"ID": "Pixels:0", **{name: said[name] for name in kept}}
+        image, f"{{{SCHEMA}}}Pixels", {"ID": "Pixels:0", **{name: said[name] for name in kept}}
     )
     for number in range(int(said["SizeC"]) if said["SizeC"].isdecimal() and len(said["SizeC"]) < 5 else 0):
-        ElementTree.SubElement(pixels, f"{{{_SCHEMA}}}Channel", ID=f"Channel:0:{number}", SamplesPerPixel="1")
+        ElementTree.SubElement(pixels, f"{{{SCHEMA}}}Channel", ID=f"Channel:0:{number}", SamplesPerPixel="1")
     for place in places:
-        ElementTree.SubElement(
-            pixels, f"{{{_SCHEMA}}}TiffData", dict(re.findall(r"(\w+)\s*=\s*[\"'](\d+)[\"']", place))
-        )
+        ElementTree.SubElement(pixels, f"{{{SCHEMA}}}TiffData", dict(re.findall(r"(\w+)\s*=\s*[\"'](\d+)[\"']", place)))
     return root if places else None
 
 
@@ -157,7 +154,7 @@ def _of_companion(binary: ElementTree.Element, path: Path | None) -> OmeText:
         written = companion.read_text(encoding="utf-8-sig", errors="replace")
     text = mended(written)
     root = None if text.xml is None else _parsed(text.xml)
-    if root is None or path is None or path.name not in {uuid.get("FileName") for uuid in _named(root, "UUID")}:
+    if root is None or path is None or path.name not in {uuid.get("FileName") for uuid in descendants(root, "UUID")}:
         return OmeText(None, (f"its companion {name!r} does not place it, so that its pages are taken as planes",))
     return replace(text, companion=name)
 
@@ -182,7 +179,7 @@ def _mend_numbers(root: ElementTree.Element) -> list[str]:
 def _mend_sizes(root: ElementTree.Element) -> list[str]:
     """Writes sizes as whole numbers, and an order of planes where any will do."""
     slips = []
-    for pixels in _named(root, "Pixels"):
+    for pixels in descendants(root, "Pixels"):
         for name in [f"Size{axis}" for axis in "XYZCT"]:
             if whole := re.fullmatch(r"\s*(\d+)[.,]0*\s*", pixels.get(name, "")):
                 slips.append(f"{name} {pixels.get(name)!r} is taken as {whole[1]}")
@@ -199,12 +196,3 @@ def _is_number(text: str) -> bool:
         return math.isfinite(float(text))
     except ValueError:
         return False
-
-
-def _named(root: ElementTree.Element, name: str) -> Iterator[ElementTree.Element]:
-    return (element for element in root.iter() if _local(element) == name)
-
-
-def _local(element: ElementTree.Element) -> str:
-    """Returns an element's name without the namespace of the schema's version."""
-    return element.tag.rpartition("}")[2]

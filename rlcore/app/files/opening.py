@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from rlcore.app.files.boundary import check_kind, reading
+from rlcore.app.files.decoding import Decoded, Decoder, in_memory
 from rlcore.app.files.description import Description
 from rlcore.app.files.images import ImageEntry, choose_image
 from rlcore.app.files.layout import ALL, Index, Layout, Pick, Place, counted, lay_out
@@ -21,37 +21,15 @@ from rlcore.app.files.scale import doubted
 from rlcore.app.files.tiff_input import list_tiff, read_tiff
 from rlcore.app.files.tiff_planes import TiffPlanes
 from rlcore.app.files.vendor.formats import format_of
-from rlcore.app.files.vendor.planes import VendorPlanes
 from rlcore.app.files.vendor.vendor_input import list_vendor, read_vendor
 from rlcore.app.files.voxel_values import CalibratedVolume
 from rlcore.app.files.zarr_signs import is_zarr
 from rlcore.app.files.zip_archive import is_archive
-from rlcore.backend import Shape, Volume
-from rlcore.backend.host.memory import host_free
+from rlcore.backend import Volume
 from rlcore.errors import InputError
-from rlcore.execution.checkpoint import open_volume as map_new
-from rlcore.planner.budget import parse_memory
 
 _NUMBERS = "buif"
 """Kinds of types that a voxel may have: truth values, integers and floating point."""
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """A volume that cannot be mapped: its voxels are compressed, tiled or scattered, or a vendor's."""
-
-    planes: TiffPlanes | VendorPlanes
-    index: Index
-    shape: Shape
-    dtype: np.dtype[Any]
-
-    def decode(self, out: Volume) -> Volume:
-        """Decodes the voxels into `out`, and returns it."""
-        return self.planes.decode(self.index, out)
-
-
-Decoder = Callable[[Encoded], Volume]
-"""Decodes a volume that cannot be mapped to memory."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -190,63 +168,18 @@ def _open(path: Location, file: str, pick: Pick, decode: Decoder) -> Opened:
         return _open_npy(path, file, pick)
     if (format_ := format_of(path)) is not None:
         scene, stored = read_vendor(path, file, format_, pick), {"format": format_.name}
-        decoded = _Decoded(scene.planes, scene.layout.file_shape, scene.dtype, decode)
+        decoded = Decoded(scene.planes, scene.layout.file_shape, scene.dtype, decode)
         return Opened(path, scene.about, scene.layout, scene.dtype, decoded, None, scene.images, scene.taken, stored)
     found = read_tiff(path, file, pick)
     layout, dtype, voxels = found.layout, found.dtype, found.voxels
     fetch: Callable[[Index], Any] = (
-        _Decoded(voxels, layout.file_shape, dtype, decode) if isinstance(voxels, TiffPlanes) else voxels.__getitem__
+        Decoded(voxels, layout.file_shape, dtype, decode) if isinstance(voxels, TiffPlanes) else voxels.__getitem__
     )
     opened = Opened(path, found.about, layout, dtype, fetch, found.missing, found.images, found.taken, found.stored)
     if (line := found.line) is None:
         return opened
     calibrated: Callable[[Index], Any] = lambda index: CalibratedVolume(fetch(index), line)  # noqa: E731
     return replace(opened, dtype=line.dtype, fetch=calibrated)
-
-
-@dataclass(slots=True, eq=False)
-class _Decoded:
-    """Volumes that are decoded on demand. The last one is kept, as a run reads a volume several times."""
-
-    planes: TiffPlanes | VendorPlanes
-    shape: Shape
-    """Shape of the file."""
-    dtype: np.dtype[Any]
-    decode: Decoder
-    last: tuple[Index, Volume] | None = None
-
-    def __call__(self, index: Index) -> Volume:
-        if self.last is not None and self.last[0] == index:
-            return self.last[1]
-        self.last = None  # freed first, so that two volumes are never in memory at once
-        shape = tuple(size for at, size in zip(index, self.shape, strict=True) if isinstance(at, slice))
-        volume = self.decode(Encoded(self.planes, index, shape, self.dtype))
-        self.last = index, volume
-        return volume
-
-
-def decode_nothing(volume: Encoded) -> Volume:
-    """Returns zeros of the right shape and type that take no memory, for commands that need only metadata."""
-    return np.broadcast_to(np.zeros((), volume.dtype), volume.shape)
-
-
-def in_memory(volume: Encoded) -> Volume:
-    """Decodes a volume into memory."""
-    return volume.decode(np.empty(volume.shape, volume.dtype))
-
-
-def into(scratch: Path, memory: str | None) -> Decoder:
-    """Returns a decoder into memory, or into the .npy file `scratch` for volumes larger than a quarter of the limit."""
-    # the other three quarters are left for the arrays of the run
-    asked = 1.0 if memory is None else parse_memory(memory)
-    room = asked if isinstance(asked, int) else int(asked * host_free()[0])
-
-    def decode(volume: Encoded) -> Volume:
-        if math.prod(volume.shape) * volume.dtype.itemsize <= room / 4:
-            return in_memory(volume)
-        return volume.decode(map_new(scratch, volume.shape, volume.dtype))
-
-    return decode
 
 
 def _open_npy(path: Path, file: str, pick: Pick) -> Opened:

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 from rlcore.app.files.description import Description
 from rlcore.app.files.layout import Layout
+from rlcore.app.files.ome_elements import first_pixels
 from rlcore.app.files.ome_kept import numbered_alike
 from rlcore.app.files.ome_position import position_of_planes
 from rlcore.app.files.units import converted
@@ -80,10 +81,9 @@ def _of_imagej(about: Description, began: dict[str, float]) -> Position:
 def _of_ome(about: Description, layout: Layout, began: dict[str, float]) -> Position:
     if (xml := about.rest.get("xml")) is None:  # a vendor's file whose reader makes none
         return Position(began)
-    elements = ElementTree.fromstring(xml).iter()
-    pixels = next(element for element in elements if element.tag.rpartition("}")[2] == "Pixels")
+    pixels = first_pixels(ElementTree.fromstring(xml))
     # axes that the user has named may be others than those that planes are numbered by
-    if not numbered_alike(pixels, layout):
+    if pixels is None or not numbered_alike(pixels, layout):
         return Position(began)
     at, backwards = position_of_planes(pixels, layout, about.voxel)
     return Position({**began, **at}, frozenset("Z" if backwards else ""))

@@ -12,6 +12,7 @@ from rlcore.app.files.axis_letters import users_letters
 from rlcore.app.files.channel_colours import colours_of_channels, of_ome_number, of_table
 from rlcore.app.files.description import Description, names_of_channels
 from rlcore.app.files.layout import Pick
+from rlcore.app.files.ome_elements import children, first_pixels
 from rlcore.app.files.tiff_scale import read_voxel, shaped_entries_of
 from rlcore.app.files.vendor_scale import positive
 from rlcore.app.files.voxel import Dialect, Voxel
@@ -96,9 +97,8 @@ def _of_ome(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, xml: str | 
 def _ome_channels(xml: str) -> list[ElementTree.Element]:
     """Returns the channels of the first image in OME-XML."""
     # not by tifffile's dictionary, which turns names such as 0488 and True into values
-    elements = ElementTree.fromstring(xml).iter()
-    pixels = next(element for element in elements if element.tag.rpartition("}")[2] == "Pixels")
-    return [child for child in pixels if child.tag.rpartition("}")[2] == "Channel"]
+    pixels = first_pixels(ElementTree.fromstring(xml))
+    return [] if pixels is None else children(pixels, "Channel")
 
 
 def _of_imagej(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, xml: str | None) -> Said:

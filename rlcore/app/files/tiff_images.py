@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import tifffile
 
 from rlcore.app.files.images import ImageEntry, tell_thumbnails
+from rlcore.app.files.ome_elements import children, first_pixels
 from rlcore.errors import InputError, caution
 from rlcore.execution.volumes.image import ImageWarning
 
@@ -29,7 +30,7 @@ class TiffImages:
         found = self.series[entry.number]
         if found is not None:
             return found
-        pixels = _pixels(_images(ElementTree.fromstring(xml or ""))[entry.number])
+        pixels = first_pixels(children(ElementTree.fromstring(xml or ""), "Image")[entry.number])
         raise InputError(
             f"{file} has no plane of its image {entry}, which its OME-XML places in {_files(pixels)[0]!r}, a file that "
             "is not there; get it from where this one came, or pick another image by --image"
@@ -71,7 +72,7 @@ def with_first(xml: str | None, entry: ImageEntry) -> str | None:
     if xml is None or entry.number == 0:
         return xml
     root = ElementTree.fromstring(xml)
-    images = _images(root)
+    images = children(root, "Image")
     taken, place = images[entry.number], list(root).index(images[0])
     root.remove(taken)
     root.insert(place, taken)
@@ -117,9 +118,9 @@ def _of_ome(tif: tifffile.TiffFile, path: Path, xml: str) -> TiffImages:
     left = list(tif.series)
     entries: list[ImageEntry] = []
     series: list[tifffile.TiffPageSeries | None] = []
-    images = _images(ElementTree.fromstring(xml))
+    images = children(ElementTree.fromstring(xml), "Image")
     for number, image in enumerate(images):
-        name, pixels = image.get("Name", ""), _pixels(image)
+        name, pixels = image.get("Name", ""), first_pixels(image)
         # an image that is the last to be paired takes the last series, whatever that is called
         due = bool(left) and (left[0].name == name or len(left) == len(images) - number)
         found = left.pop(0) if due and not _is_absent(pixels, path) else None
@@ -144,17 +145,5 @@ def _is_absent(pixels: ElementTree.Element | None, path: Path) -> bool:
 
 def _files(pixels: ElementTree.Element | None) -> list[str]:
     """Returns the file of each block of planes, as its UUID names it; empty for the file itself."""
-    blocks = [] if pixels is None else [child for child in pixels if _local(child) == "TiffData"]
-    return [next((child.get("FileName", "") for child in block if _local(child) == "UUID"), "") for block in blocks]
-
-
-def _images(root: ElementTree.Element) -> list[ElementTree.Element]:
-    return [child for child in root if _local(child) == "Image"]
-
-
-def _pixels(image: ElementTree.Element) -> ElementTree.Element | None:
-    return next((child for child in image if _local(child) == "Pixels"), None)
-
-
-def _local(element: ElementTree.Element) -> str:
-    return element.tag.rpartition("}")[2]
+    blocks = [] if pixels is None else children(pixels, "TiffData")
+    return [next((uuid.get("FileName", "") for uuid in children(block, "UUID")), "") for block in blocks]

@@ -44,6 +44,11 @@ class TiffPlanes:
     @property
     def by_page(self) -> bool:
         """True if each page is one plane, or the samples of one, so that planes can be decoded by themselves."""
+        return self._is_of_pages and self._series.keyframe.imagedepth == 1
+
+    @property
+    def _is_of_pages(self) -> bool:
+        """True if the series is its pages one after the other, be they planes or volumes."""
         shape, page_shape = self._series.shape, tuple(self._series.keyframe.shape)
         lead = len(shape) - len(page_shape)
         return shape[lead:] == page_shape and math.prod(shape[:lead]) == len(self._series)
@@ -63,7 +68,7 @@ class TiffPlanes:
             series = self._series
             page_shape = tuple(series.keyframe.shape)
             lead = len(series.shape) - len(page_shape)
-            if not self.by_page:  # tifffile alone knows how the series is put together
+            if not self._is_of_pages:  # tifffile alone knows how the series is put together
                 out[...] = series.asarray()[index]
                 return out
             numbers = np.arange(len(series)).reshape(series.shape[:lead])[index[:lead]]

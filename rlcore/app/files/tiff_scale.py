@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from xml.etree import ElementTree
 
 import tifffile
 
+from rlcore.app.files.ome_elements import first_pixels
 from rlcore.app.files.units import canonical, in_ome_xml, metres
 from rlcore.app.files.vendor_scale import of_vendor, positive
 from rlcore.app.files.voxel import Dialect, Voxel
@@ -42,11 +44,11 @@ def joined(first: Voxel, second: Voxel) -> Voxel:
 
 
 def _of_ome(xml: str) -> Voxel:
-    image = tifffile.xml2dict(xml)["OME"]["Image"]
-    return voxel_of_pixels((image[0] if isinstance(image, list) else image)["Pixels"])
+    pixels = first_pixels(ElementTree.fromstring(xml))
+    return Voxel() if pixels is None else voxel_of_pixels(pixels.attrib)
 
 
-def voxel_of_pixels(pixels: Mapping[str, Any]) -> Voxel:
+def voxel_of_pixels(pixels: Mapping[str, str]) -> Voxel:
     """Returns the scale that the attributes of OME's Pixels state."""
     # missing units have defaults in the schema: µm and s
     keys = {**{axis: f"PhysicalSize{axis}" for axis in "ZYX"}, "T": "TimeIncrement"}

@@ -5,7 +5,7 @@ Labels are segmentations, no images, and are never among them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
@@ -14,9 +14,10 @@ import numpy as np
 
 from rlcore.app.files.boundary import reading
 from rlcore.app.files.images import ImageEntry, tell_thumbnails
+from rlcore.app.files.ome_elements import children
 from rlcore.app.files.remote.objects import Entry
 from rlcore.app.files.remote.url import Location, Url
-from rlcore.app.files.zarr_placement import letter_of
+from rlcore.app.files.zarr_placement import letter_of, stated_in
 from rlcore.app.files.zarr_signs import Folder
 from rlcore.errors import InputError
 
@@ -52,7 +53,7 @@ def images_in(group: Any, path: Location, file: str) -> list[ZarrPlace]:
     InputError
         If it is a collection without images.
     """
-    said = _metadata(group)
+    said = stated_in(group.attrs)
     if "multiscales" in said:
         scales = said["multiscales"] if isinstance(said["multiscales"], list) else []
         places = [(_name(scale), "", number) for number, scale in enumerate(scales)] or [("", "", 0)]
@@ -70,12 +71,12 @@ def images_in(group: Any, path: Location, file: str) -> list[ZarrPlace]:
     return [ZarrPlace(entry, within, n) for entry, (_, within, n) in zip(told, places, strict=True)]
 
 
-def _members(group: Any, said: dict[str, Any], path: Location) -> Iterator[tuple[str, str]]:
+def _members(group: Any, said: Mapping[str, Any], path: Location) -> Iterator[tuple[str, str]]:
     """Yields name and path of each image in a collection."""
     if "plate" in said:
         for well in said["plate"].get("wells", ()):
             inner = group.get(well["path"])
-            for name, within in _members(inner, _metadata(inner), path) if inner is not None else ():
+            for name, within in _members(inner, stated_in(inner.attrs), path) if inner is not None else ():
                 yield f"{well['path']}/{name}", f"{well['path']}/{within}"
     elif "well" in said:
         yield from ((str(field["path"]), str(field["path"])) for field in said["well"].get("images", ()))
@@ -85,13 +86,13 @@ def _members(group: Any, said: dict[str, Any], path: Location) -> Iterator[tuple
             yield names[number] if number < len(names) and names[number] else within, within
     else:
         # a folder that someone has gathered images in
-        yield from ((name, name) for name, inner in sorted(group.groups()) if "multiscales" in _metadata(inner))
+        yield from ((name, name) for name, inner in sorted(group.groups()) if "multiscales" in stated_in(inner.attrs))
 
 
 def _series(group: Any) -> list[str]:
     """Returns the paths of the images that bioformats2raw has written, as it lists or else numbers them."""
     inner = group.get("OME")
-    listed = _metadata(inner).get("series") if inner is not None else None
+    listed = stated_in(inner.attrs).get("series") if inner is not None else None
     if isinstance(listed, list) and listed:
         return [str(within) for within in listed]
     numbered = sorted(int(name) for name, _ in group.groups() if name.isdecimal())
@@ -105,7 +106,7 @@ def _names_of(path: Location) -> list[str]:
         root = ElementTree.fromstring((folder / "OME" / _METADATA).read_bytes())
     except (OSError, ElementTree.ParseError, ValueError):
         return []
-    return [image.get("Name", "") for image in root if image.tag.rpartition("}")[2] == "Image"]
+    return [image.get("Name", "") for image in children(root, "Image")]
 
 
 def _entry(group: Any, number: int, name: str, within: str, multiscale: int) -> ImageEntry:
@@ -114,18 +115,12 @@ def _entry(group: Any, number: int, name: str, within: str, multiscale: int) -> 
         return ImageEntry(number, name)
     try:
         inner = group[within] if within else group
-        scale = _metadata(inner)["multiscales"][multiscale]
+        scale = stated_in(inner.attrs)["multiscales"][multiscale]
         array = inner[scale["datasets"][0]["path"]]
         axes = "".join(letter_of(axis) for axis in scale["axes"])
         return ImageEntry(number, name, tuple(map(int, array.shape)), axes, str(np.dtype(array.dtype)))
     except Exception:  # noqa: BLE001  # whatever the library raises of damaged metadata
         return ImageEntry(number, name)
-
-
-def _metadata(group: Any) -> dict[str, Any]:
-    attributes = dict(group.attrs)
-    said: dict[str, Any] = attributes.get("ome", attributes)
-    return said
 
 
 def _name(scale: Any) -> str:

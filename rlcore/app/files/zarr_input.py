@@ -13,7 +13,7 @@ import numpy as np
 
 from rlcore.app.files.axis_letters import users_letters
 from rlcore.app.files.boundary import reading
-from rlcore.app.files.channel_colours import colours_of_channels, of_hex
+from rlcore.app.files.channel_colours import colours_of_channels
 from rlcore.app.files.description import Description, names_of_channels
 from rlcore.app.files.images import ImageEntry, choose_image
 from rlcore.app.files.layout import Index, Layout, Pick, lay_out
@@ -22,7 +22,7 @@ from rlcore.app.files.units import canonical
 from rlcore.app.files.volume_in_array import VolumeInArray
 from rlcore.app.files.voxel import Voxel
 from rlcore.app.files.zarr_images import images_in
-from rlcore.app.files.zarr_placement import letter_of, placement
+from rlcore.app.files.zarr_placement import letter_of, multiscale_of, placement, stated_in
 from rlcore.app.files.zarr_signs import METADATA, Folder
 from rlcore.app.files.zarr_slips import checked_image, shown_channels
 from rlcore.app.files.zarr_stores import store_of
@@ -113,18 +113,18 @@ def read_zarr(path: Location, file: str, pick: Pick) -> ZarrImage:
     if not isinstance(array, zarr.Array):
         raise InputError(f"{file} has a group where its metadata name an array: {scales.datasets[0].path!r}")
     _check_lengths(array, file)
-    described = attributes.get("ome", attributes)["multiscales"][0]
+    described = multiscale_of(attributes)
     axes = "".join(letter_of(axis) for axis in described["axes"])
     if len(axes) != array.ndim:
         raise InputError(f"{file} has {array.ndim} axes and names {len(axes)}; its metadata are wrong")
     meant = users_letters(file, pick.axes, array.shape, pick.option) or axes
     size = array.shape[meant.index("C")] if "C" in meant else 1
-    shown = shown_channels(attributes.get("ome", attributes).get("omero"))
+    shown = shown_channels(stated_in(attributes).get("omero"))
     about = Description(
         dialect="zarr",
         voxel=_voxel(described, axes, meant, file),
         channels=_channels(image, size),
-        colours=colours_of_channels([of_hex(channel.get("color", "")) for channel in shown], size),
+        colours=colours_of_channels([channel.get("color", "") for channel in shown], size),
         rest={"attributes": attributes},
     )
     layout = lay_out(file, axes, array.shape, pick, about.channels)
@@ -171,13 +171,13 @@ def _image(file: str, attributes: dict[str, Any], multiscale: int) -> tuple[Any,
     Of several multiscales of a group the one that is taken comes first in them, as all that is read later is of the
     first.
     """
-    said = attributes.get("ome", attributes)
+    said = stated_in(attributes)
     if "multiscales" not in said:
         raise InputError(f"{file} has no OME-Zarr metadata; write it as an OME-Zarr image")
     if multiscale:
         scales = said["multiscales"]
         said = {**said, "multiscales": [scales[multiscale], *scales[:multiscale], *scales[multiscale + 1 :]]}
-        attributes = {**attributes, "ome": said} if "ome" in attributes else said
+        attributes = {**attributes, "ome": said} if "ome" in attributes else dict(said)
     return checked_image(libraries()[1], attributes, file)
 
 

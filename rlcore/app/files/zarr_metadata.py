@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rlcore.app.files.position import Position, position_of
@@ -10,7 +11,7 @@ from rlcore.app.files.pyramid import Factors
 from rlcore.app.files.units import has_zarr_name, in_zarr
 from rlcore.app.files.voxel import Voxel
 from rlcore.app.files.zarr_input import libraries
-from rlcore.app.files.zarr_placement import multiscale_of
+from rlcore.app.files.zarr_placement import multiscale_of, stated_in
 from rlcore.app.files.zarr_slips import shown_channels
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def image_metadata(target: Target, axes: str, levels: list[Factors], ceilings: l
     """
     _, yaozarrs = libraries()
     source = dict(target.about.rest.get("attributes", {})) if target.about.dialect == "zarr" else {}
-    before = source.get("ome", source)  # version 0.4 has no "ome"
+    before = stated_in(source)
     stated = target.about.voxel
     voxel = stated if target.about.dialect == "zarr" else _in_zarr_units(stated)
     position = position_of(target.about, target.layout).expressed(stated.units, voxel.units)
@@ -92,7 +93,7 @@ def _dataset(number: int, axes: str, factors: Factors, voxel: Voxel, position: P
     return {"path": str(number), "coordinateTransformations": transforms}
 
 
-def _omero(target: Target, before: dict[str, Any], ceilings: list[float]) -> dict[str, Any]:
+def _omero(target: Target, before: Mapping[str, Any], ceilings: list[float]) -> dict[str, Any]:
     """Returns the display settings of channels: those of the image, except for the range of values."""
     channels, names, colours = shown_channels(before.get("omero")), target.about.channels, target.about.colours
     shown = []

@@ -48,10 +48,15 @@ def placement(multiscale: Mapping[str, Any]) -> Placement:
     return Placement(dict(zip(letters, scale, strict=True)), _finite(dict(zip(letters, translation, strict=True))))
 
 
+def stated_in(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns what the attributes of a group say by the OME-Zarr format: version 0.4 has it at their top."""
+    said: Mapping[str, Any] = attributes.get("ome", attributes)
+    return said
+
+
 def multiscale_of(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the first entry of "multiscales" in the attributes of a group; empty if there is none."""
-    said = attributes.get("ome", attributes)  # version 0.4 has no "ome"
-    multiscale: dict[str, Any] = dict((said.get("multiscales") or [{}])[0])
+    multiscale: dict[str, Any] = dict((stated_in(attributes).get("multiscales") or [{}])[0])
     return multiscale
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from rlcore.app.files.boundary import reason_of
+from rlcore.app.files.channel_colours import of_hex
 from rlcore.errors import InputError, caution
 from rlcore.execution.volumes.image import ImageWarning
 
 _AXES = {"t": "time", "c": "channel"}
 _FIRST_AXES = "tczyx"
 """Axes of versions 0.1 and 0.2, which name none."""
-
-_COLOUR = re.compile("[0-9A-Fa-f]{6}")
 
 
 def checked_image(yaozarrs: Any, attributes: dict[str, Any], file: str) -> tuple[Any, dict[str, Any]]:
@@ -92,7 +90,7 @@ def shown_channels(omero: Any) -> list[dict[str, Any]]:
 def _shown(channel: Any) -> dict[str, Any]:
     said = channel if isinstance(channel, dict) else {}
     kept: dict[str, Any] = {}
-    if _COLOUR.fullmatch(colour := str(said.get("color", "")).lstrip("#")):
+    if colour := of_hex(said.get("color")):
         kept["color"] = colour
     if isinstance(label := said.get("label"), str | int):
         kept["label"] = str(label)

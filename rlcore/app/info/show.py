@@ -9,7 +9,7 @@ from typing import Any
 
 from rlcore.app.files.images import ImageEntry
 from rlcore.app.files.opening import Opened
-from rlcore.app.files.zarr_placement import placement
+from rlcore.app.files.position import position_of
 from rlcore.app.info.gather import ChannelFacts, FileFacts
 from rlcore.backend.host.memory import format_bytes
 
@@ -63,14 +63,16 @@ def _scale(image: Opened) -> str:
 
 
 def _position(image: Opened) -> str:
-    """Returns the position that an OME-Zarr states; empty if it is that of the origin."""
-    if image.about.dialect != "zarr":
-        return ""
-    attributes = image.about.rest["attributes"]
-    placed = placement(attributes.get("ome", attributes)["multiscales"][0])
+    """Returns the position of the first voxel as a result would state it; empty if it is that of the origin."""
     units = image.about.voxel.units
-    at = {axis: by for axis, by in placed.translation.items() if by and axis in "ZYX"}
+    at = {axis: by for axis, by in _placed(image).items() if by}
     return ", ".join(f"{axis.lower()} {by:g} {units.get(axis, '')}".rstrip() for axis, by in at.items())
+
+
+def _placed(image: Opened) -> dict[str, float]:
+    """Returns the position of the first voxel along the axes of space for which the file states it."""
+    at = position_of(image.about.selected(image.layout), image.layout).at
+    return {axis: at[axis] for axis in "ZYX" if axis in at}
 
 
 def _images(facts: FileFacts) -> list[str]:
@@ -140,6 +142,9 @@ def to_dict(facts: FileFacts) -> dict[str, Any]:
         "shape": layout.file_shape,
         "voxel": voxel.to_dict(),
         "voxel_believed": bool(voxel.sizes) and not voxel.doubt,
+        "position": {
+            axis.lower(): {"at": at, "unit": voxel.units.get(axis, "")} for axis, at in _placed(image).items()
+        },
         "time_step": {"size": voxel.sizes["T"], "unit": voxel.units.get("T", "")} if "T" in voxel.sizes else None,
         "values": {"minimum": min(p.minimum for p in values), "maximum": max(p.maximum for p in values)}
         if values

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from rlcore.app.files.decoding import Encoded, decode_nothing
 from rlcore.app.files.layout import Place
-from rlcore.app.files.opening import Encoded, Opened, decode_nothing
+from rlcore.app.files.opening import Opened
 from rlcore.backend import Volume
 
 _VOLUMES = 64

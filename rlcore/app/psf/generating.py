@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from rlcore.app.files.decoding import decode_nothing
 from rlcore.app.files.description import Description
 from rlcore.app.files.layout import ALL, Pick, lay_out
-from rlcore.app.files.opening import Opened, decode_nothing, open_file
+from rlcore.app.files.opening import Opened, open_file
 from rlcore.app.files.remote.url import Location
 from rlcore.app.files.scale import believed, parse_voxel
 from rlcore.app.psf import files

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from xml.etree import ElementTree
 
-import tifffile
-
 from rlcore.app.files.boundary import reading
+from rlcore.app.files.ome_elements import children
 from rlcore.app.files.opening import Opened
 from rlcore.app.files.remote.url import Location, Url
 from rlcore.app.files.units import canonical, metres
@@ -26,6 +25,8 @@ _MODES = {
     "slitscanconfocal": "confocal",
     "spim": "light-sheet",
 }
+_NOTHING = ElementTree.Element("nothing")
+"""Element that states nothing, in place of one that is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +73,16 @@ def only_channel(image: Opened) -> int:
     return wanted[0]
 
 
-def _document(image: Opened) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Returns the OME document, and the entry of the image in it; empty without OME metadata."""
+def _document(image: Opened) -> tuple[ElementTree.Element, ElementTree.Element]:
+    """Returns the OME document, and the entry of the image in it; empty elements without OME metadata."""
     text, number = image.about.rest.get("xml"), 0
     if image.about.dialect == "zarr":
         text, number = _of_collection(image.path)
     try:
-        whole = _first(tifffile.xml2dict(text).get("OME")) if text else {}
+        whole = ElementTree.fromstring(text) if text else _NOTHING
     except ElementTree.ParseError:
-        return {}, {}  # damaged metadata are no reason to refuse an image whose voxels can be read
-    return whole, next(iter(_all(whole.get("Image"))[number:]), {})
+        return _NOTHING, _NOTHING  # damaged metadata are no reason to refuse an image whose voxels can be read
+    return whole, next(iter(children(whole, "Image")[number:]), _NOTHING)
 
 
 def _of_collection(image: Location) -> tuple[str | None, int]:
@@ -97,33 +98,32 @@ def _of_collection(image: Location) -> tuple[str | None, int]:
         return file.read_text(encoding="utf-8"), number
 
 
-def _channels(image: dict[str, Any]) -> list[dict[str, Any]]:
-    return _all(_first(image.get("Pixels")).get("Channel"))
+def _channels(image: ElementTree.Element) -> list[ElementTree.Element]:
+    return children(next(iter(children(image, "Pixels")), _NOTHING), "Channel")
 
 
-def _channel(channel: dict[str, Any]) -> dict[str, SourcedValue]:
+def _channel(channel: ElementTree.Element) -> dict[str, SourcedValue]:
     found: dict[str, SourcedValue] = {}
     for name in ("Emission", "Excitation"):
-        value = channel.get(f"{name}Wavelength")
         # wavelengths in OME-XML have a unit of their own, nm by default
-        unit = metres(canonical(str(channel.get(f"{name}WavelengthUnit", "nm"))))
-        if (length := _number(value)) and unit:
+        unit = metres(canonical(channel.get(f"{name}WavelengthUnit", "nm")))
+        if (length := _number(channel.get(f"{name}Wavelength"))) and unit:
             found[name.lower()] = SourcedValue(length * (unit / 1e-9), "channel")
-    if technique := _MODES.get(str(channel.get("AcquisitionMode", "")).lower()):
+    if technique := _MODES.get(channel.get("AcquisitionMode", "").lower()):
         found["technique"] = SourcedValue(technique, "channel")
     return found
 
 
-def _objective(whole: dict[str, Any], image: dict[str, Any]) -> dict[str, SourcedValue]:
+def _objective(whole: ElementTree.Element, image: ElementTree.Element) -> dict[str, SourcedValue]:
     """Returns aperture and medium of the objective that the image refers to, or of the only one."""
-    objectives = [one for instrument in _all(whole.get("Instrument")) for one in _all(instrument.get("Objective"))]
-    settings = _first(image.get("ObjectiveSettings"))
+    objectives = [one for instrument in children(whole, "Instrument") for one in children(instrument, "Objective")]
+    settings = next(iter(children(image, "ObjectiveSettings")), _NOTHING)
     named = [one for one in objectives if one.get("ID") == settings.get("ID")]
-    objective = (named or (objectives if len(objectives) == 1 else [{}]))[0]
+    objective = (named or (objectives if len(objectives) == 1 else [_NOTHING]))[0]
     found: dict[str, SourcedValue] = {}
     if aperture := _number(objective.get("LensNA")):
         found["na"] = SourcedValue(aperture, "objective")
-    medium = str(objective.get("Immersion", ""))
+    medium = objective.get("Immersion", "")
     if index := _MEDIA.get(medium.lower()):
         found["immersion"] = SourcedValue(index, f"objective: {medium.lower()}")
     # the index as set for this image is more precise than that of the medium's name
@@ -132,19 +132,10 @@ def _objective(whole: dict[str, Any], image: dict[str, Any]) -> dict[str, Source
     return found
 
 
-def _number(value: Any) -> float | None:
+def _number(text: str | None) -> float | None:
     """Parses a positive number; None for a missing or invalid one."""
     try:
-        number = float(value)
-    except (TypeError, ValueError):
+        number = float(text or "")
+    except ValueError:
         return None
     return number if 0 < number < math.inf else None
-
-
-def _all(value: Any) -> list[dict[str, Any]]:
-    """Returns a list of elements; tifffile gives a single element as itself, and several as a list."""
-    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)]
-
-
-def _first(value: Any) -> dict[str, Any]:
-    return next(iter(_all(value)), {})

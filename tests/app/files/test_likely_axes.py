@@ -6,6 +6,7 @@ import tifffile
 from click.testing import CliRunner
 from fixtures.commands import IMAGE, PSF, refused, run
 from fixtures.scenes import error
+from fixtures.zarr_images import write_image
 
 import rlcore
 from rlcore.app.bench.problems import convert_problem
@@ -195,6 +196,17 @@ def test_many_channels_of_a_psf_are_those_of_an_image_that_names_them(files):
     assert error(tifffile.imread(files / "out.tif"), np.stack(expected)) <= 1e-5
 
 
+def test_channels_of_an_image_are_such_beside_as_many_of_a_psf_whose_file_knows_channels(files):
+    planes, psfs = IMAGE[:6], np.stack([PSF[2]] * 6)
+    write(files / "image.tif", planes, imagej=True)
+    light = {"EmissionWavelength": [450.0 + 20 * n for n in range(6)]}
+    write(files / "psf.tif", psfs, "CYX", ome=True, metadata={"Channel": light})
+    assert "planes along z" not in (result := run(files)).stderr
+    assert result.exit_code == 0, result.output
+    expected = [rlcore.deconvolve(*pair, iterations=5, backend="numpy") for pair in zip(planes, psfs, strict=True)]
+    assert error(tifffile.imread(files / "out.tif"), np.stack(expected)) <= 1e-5
+
+
 def test_channels_of_a_psf_are_those_of_the_image_if_they_are_as_many(files):
     planes, psfs = IMAGE[:3], PSF[1:4]
     write(files / "image.tif", planes, "CYX")
@@ -205,29 +217,18 @@ def test_channels_of_a_psf_are_those_of_the_image_if_they_are_as_many(files):
     assert not warned(result)
 
 
-def write_zarr(path, values, axes, scale):
-    zarr = pytest.importorskip("zarr", reason="zarr is not installed")
-    kinds = {"t": ("time", "second"), "c": ("channel", None)}
-    described = []
-    for name in axes:
-        kind, unit = kinds.get(name, ("space", "micrometer"))
-        described.append({"name": name, "type": kind, **({"unit": unit} if unit else {})})
-    level = {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": scale}]}
-    group = zarr.open_group(path, mode="w", zarr_format=3)
-    group.create_array("0", shape=values.shape, dtype=values.dtype)[...] = values
-    group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": described, "datasets": [level]}]}
-
-
 @pytest.mark.parametrize("letter", ["t", "c"])
 def test_axes_of_a_zarr_are_stated_and_may_be_corrected(files, truth, letter):
-    write_zarr(files / "image.zarr", IMAGE, f"{letter}yx", [1.0, 0.1, 0.1])
+    pytest.importorskip("zarr", reason="zarr is not installed")
+    write_image(files / "image.zarr", IMAGE, f"{letter}yx", [1.0, 0.1, 0.1])
     refused(run(files, image="image.zarr"), "10 ", " of one plane", "give --axes ZYX", "--psf-axes")
     assert run(files, "--axes", "ZYX", image="image.zarr").exit_code == 0
     assert error(tifffile.imread(files / "out.tif"), truth) <= 1e-5
 
 
 def test_a_scale_along_an_axis_that_is_meant_otherwise_is_none(files):
-    write_zarr(files / "image.zarr", np.stack([IMAGE, IMAGE]), "tzyx", [5.0, 0.3, 0.1, 0.1])
+    pytest.importorskip("zarr", reason="zarr is not installed")
+    write_image(files / "image.zarr", np.stack([IMAGE, IMAGE]), "tzyx", [5.0, 0.3, 0.1, 0.1])
     stated = open_image(files / "image.zarr", []).about.voxel
     assert stated.sizes == {"T": 5.0, "Z": 0.3, "Y": 0.1, "X": 0.1}
     meant = open_image(files / "image.zarr", [], pick=Pick(axes="CTYX")).about.voxel
@@ -267,7 +268,7 @@ def test_colours_are_no_planes(files):
 
 
 @pytest.mark.parametrize("option", ["--axes", "--psf-axes"])
-@pytest.mark.parametrize("axes", ["ZY", "ZZYX", "AYX", "TCZYX"])
+@pytest.mark.parametrize("axes", ["ZY", "ZZYX", "YYX", "AYX", "TCZYX"])
 def test_given_axes_are_checked(files, option, axes):
     refused(run(files, option, axes), f"{option} {axes!r} is not one of T, C, Z, Y, X for each axis of ")
 
@@ -332,6 +333,9 @@ def test_a_stack_of_beads_takes_its_axes_likewise(tmp_path):
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.tif"), tifffile.imread(tmp_path / "b.tif"))
     write(tmp_path / "beads.tif", beads, "TYX", imagej=True)
     refused(CliRunner().invoke(main, [*command, str(tmp_path / "c.tif")]), "has 31 time points", "by --axes")
+    # channels beside z are channels, however many they are
+    write(tmp_path / "beads.tif", np.stack([beads] * 6, 1), "ZCYX", imagej=True)
+    refused(CliRunner().invoke(main, [*command, str(tmp_path / "c.tif")]), "has 6 channels", "by --axes")
 
 
 def test_plans_and_choices_take_axes_likewise(files):

@@ -35,6 +35,7 @@ TABLES = {
     "grey from white to black": (RAMP[:, ::-1], None),
     "several colours": (np.stack([RAMP[0], np.roll(RAMP[0], 9), RAMP[0]]), None),
     "black": (RAMP * 0, None),
+    "a ramp that bends": (np.rint(255 * (RAMP / 255) ** 1.3), None),
     "a ramp that ends before the end": (np.clip(RAMP.astype(int) * 2, 0, 255), None),
 }
 

@@ -8,10 +8,11 @@ from xml.etree import ElementTree
 
 from rlcore.app.files.boundary import reason_of
 from rlcore.app.files.description import Description, names_of_channels
+from rlcore.app.files.ome_elements import children, first_pixels
 from rlcore.app.files.tiff_scale import joined, voxel_of_pixels
 from rlcore.app.files.units import canonical
 from rlcore.app.files.vendor.contained import contained
-from rlcore.app.files.vendor.optics import SCHEMA, optics_of, stated_sizes
+from rlcore.app.files.vendor.optics import optics_of, stated_sizes
 from rlcore.app.files.vendor_scale import positive
 from rlcore.app.files.voxel import Voxel
 from rlcore.app.whole_numbers import whole_number
@@ -67,9 +68,9 @@ def describe(asked: Asked, scene: int, sizes: Mapping[str, int], file: str) -> D
     metadata = asked("", lambda reader: reader.metadata)  # in the vendor's own form, if it has any
     xml = _ome_xml(asked, scene, metadata)
     root = None if xml is None else ElementTree.fromstring(xml)
-    pixels = None if root is None else root.find(f".//{{{SCHEMA}}}Pixels")
+    pixels = None if root is None else first_pixels(root)
     stated = Voxel() if pixels is None else voxel_of_pixels(pixels.attrib)
-    described = [] if pixels is None else pixels.findall(f"{{{SCHEMA}}}Channel")
+    described = [] if pixels is None else children(pixels, "Channel")
     own = asked("names of channels", lambda reader: [str(name) for name in reader.channel_names or ()])
     names = names_of_channels(own or (), sizes["C"])
     names = names or names_of_channels([channel.get("Name") for channel in described], sizes["C"])
@@ -115,11 +116,11 @@ def _ome_xml(asked: Asked, scene: int, metadata: object) -> str | None:
 def _of_scene(text: str, scene: int, scenes: int) -> str | None:
     """Returns OME-XML with one of its images, the one of a scene; None if nobody knows which that is."""
     root = ElementTree.fromstring(text)
-    images = root.findall(f"{{{SCHEMA}}}Image")
+    images = children(root, "Image")
     if len(images) not in (1, scenes):
         return None
     mine = images[scene if len(images) == scenes else 0]
-    if mine.find(f"{{{SCHEMA}}}Pixels") is None:
+    if first_pixels(mine) is None:
         return None
     for other in images:
         if other is not mine:

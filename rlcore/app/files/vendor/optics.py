@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
-SCHEMA = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
+from rlcore.app.files.ome_elements import SCHEMA
+
 _MEDIA = {"oil": "Oil", "water": "Water", "waterdipping": "WaterDipping", "air": "Air", "dry": "Air",
           "glycerol": "Glycerol", "glycerin": "Glycerol", "glyc": "Glycerol", "multi": "Multi"}  # fmt: skip
 """The schema's names of immersion media, by those of vendors."""

@@ -118,6 +118,15 @@ def test_a_file_without_optics_is_read_without_a_warning(tmp_path):
     assert read_metadata(opened(write(tmp_path / "cells.czi")), 0).figures == {}
 
 
+def test_of_several_objectives_the_one_that_the_image_refers_to_counts(tmp_path):
+    other = '<Objective Id="Objective:0" Name="Plan"><LensNA>0.5</LensNA><Immersion>Air</Immersion></Objective>'
+    image = opened(write(tmp_path / "cells.czi", lens=other + czi_files.LENS))
+    assert read_metadata(image, 0).figures["na"].value == 1.2
+    unknown = czi_files.LENS.replace("Objective:1", "Objective:2")
+    image = opened(write(tmp_path / "cells.czi", lens=other + unknown))
+    assert "na" not in read_metadata(image, 0).figures
+
+
 def run(folder, *options, output="out.ome.tif"):
     command = ["deconvolve", str(folder / "cells.czi"), "-o", str(folder / output), "-n", "3", "--backend", "numpy"]
     return CliRunner().invoke(main, [*command, *map(str, options)])

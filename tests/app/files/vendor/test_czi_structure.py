@@ -41,6 +41,12 @@ def test_a_sound_file_is_passed(path):
     check_czi(path, "image 'cells.czi'")
 
 
+def test_planes_of_other_parts_lie_in_other_files(path):
+    changed(path, 6, "<q", 1 << 40, 2)
+    changed(path, 14, "<i", 1, 2)  # the number of the part that the plane is in
+    check_czi(path, "image 'cells.czi'")
+
+
 @pytest.mark.parametrize("axis", [b"Z", b"T", b"C"])
 @pytest.mark.parametrize("number", [1 << 24, -(1 << 24), 1 << 30])
 def test_more_planes_than_there_can_be_are_refused(path, axis, number):

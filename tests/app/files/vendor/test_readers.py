@@ -20,6 +20,7 @@ pytest.importorskip("bioio", reason="bioio is not installed")
 READER = """
 import logging, sys, warnings
 from datetime import timedelta
+from types import SimpleNamespace as Named
 import dask, dask.array as da, numpy as np, xarray as xr
 from bioio_base.reader import Reader as Base
 from bioio_base.reader_metadata import ReaderMetadata as BaseMetadata
@@ -57,6 +58,7 @@ class Reader(Base):
     @property
     def channel_names(self):
         return {names}
+    {more}
 
 class ReaderMetadata(BaseMetadata):
     @staticmethod
@@ -78,7 +80,12 @@ def install(tmp_path, monkeypatch):
         about = folder / f"{module}-1.0.dist-info"
         about.mkdir(parents=True)
         given = {"opening": opening or "pass", "reading": reading or "pass", "scale": scale}
-        given |= {"names": "['a', 'b']", "scenes": "('only',)", "ome": "raise NotImplementedError"} | said
+        given |= {
+            "names": "['a', 'b']",
+            "scenes": "('only',)",
+            "ome": "raise NotImplementedError",
+            "more": "pass",
+        } | said
         indented = {key: textwrap.indent(text, " " * 8).strip() for key, text in given.items()}
         (folder / f"{module}.py").write_text(READER.format(ending=ending, **indented))
         (about / "METADATA").write_text(
@@ -166,6 +173,27 @@ def test_sizes_of_voxels_that_are_none_count_as_unknown(tmp_path, install, scale
     install(scale=scale)
     sizes = open_file(tmp_path / "cells.oib", "image").about.voxel.sizes
     assert "".join(axis for axis in "ZYX" if axis in sizes) == known
+
+
+def test_units_and_the_time_step_are_those_that_the_reader_names(tmp_path, install):
+    units = "Named(Z=Named(unit='nanometer'), Y=Named(unit='mm'), X=Named(unit=None), T=None)"
+    step = "Named(timelapse_interval=timedelta(minutes=2.5))"
+    named = f"dimension_properties = property(lambda _: {units}); standard_metadata = property(lambda _: {step})"
+    install(scale="300, 0.0002, 0.1", more=named)
+    voxel = open_file(tmp_path / "cells.oib", "image").about.voxel
+    assert voxel.sizes == {"Z": 300, "Y": 0.0002, "X": 0.1, "T": 150}
+    assert voxel.units == {"Z": "nm", "Y": "mm", "X": "µm", "T": "s"}
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"), [("cells.oif", "cells.oif.files"), ("cells.vsi", "_cells_"), ("cells.sldy", "cells.dir")]
+)
+def test_a_folder_that_holds_the_voxels_belongs_to_the_file(tmp_path, install, name, folder):
+    install(ending=(tmp_path / name).suffix)
+    (tmp_path / name).write_bytes(b"voxels of somebody")
+    assert open_file(tmp_path / name, "image").about.beside == ()
+    (tmp_path / folder).mkdir()
+    assert open_file(tmp_path / name, "image").about.beside == (folder,)
 
 
 @pytest.mark.parametrize(
@@ -264,7 +292,7 @@ def test_opacity_is_refused_unless_it_is_left_out(tmp_path, install):
 
 
 def test_volumes_are_decoded_to_disk_if_memory_is_short(tmp_path, install):
-    from rlcore.app.files.opening import into
+    from rlcore.app.files.decoding import into
 
     install()
     image = open_file(tmp_path / "cells.oib", "image", decode=into(tmp_path / "scratch.npy", "1000 B"))
