@@ -57,8 +57,6 @@ def images_in(group: Any, path: Location, file: str) -> list[ZarrPlace]:
     if "multiscales" in said:
         scales = said["multiscales"] if isinstance(said["multiscales"], list) else []
         places = [(_name(scale), "", number) for number, scale in enumerate(scales)] or [("", "", 0)]
-        if len(places) == 1:
-            places = [("", "", 0)]
     else:
         with reading(file):
             places = [(name, within, 0) for name, within in _members(group, said, path)]

@@ -171,8 +171,9 @@ def _unlike(planes: tuple[PlaneValues, ...]) -> list[str]:
         means = np.array([plane.mean for plane in own])
         middle = float(np.median(means))
         away = np.abs(means - middle)
+        # two volumes are equally far from their median, and neither is unlike the other
         limit = max(_UNLIKE * float(np.median(away)), _SHARE * abs(middle))
-        found += [plane for plane, far in zip(own, away, strict=True) if len(own) > 2 and far > limit]
+        found += [plane for plane, far in zip(own, away, strict=True) if far > limit]
     if not found:
         return []
     named = "; ".join(f"{plane}: mean {plane.mean:g}" for plane in found[:4])

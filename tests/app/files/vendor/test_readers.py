@@ -220,6 +220,10 @@ def test_what_a_reader_says_is_kept_off_stdout_and_stderr(tmp_path, install, mon
     [
         ("raise KeyError('R')", "'bioio-sample' says: KeyError: 'R'"),
         ("raise ValueError('a directory\\nof nothing')", "'bioio-sample' says: a directory;"),
+        (
+            "try:\n    raise RuntimeError('No JVM found')\nexcept RuntimeError as late:\n    raise KeyError from late",
+            "needs Java, which is not there; install a JDK",
+        ),
         ("sys.exit(0)", "SystemExit"),
         (
             "raise RuntimeError('No JVM shared library file (libjvm.so) found')",
@@ -235,6 +239,19 @@ def test_what_a_reader_says_is_kept_off_stdout_and_stderr(tmp_path, install, mon
 def test_a_reader_that_cannot_open_a_file_is_one_sentence(tmp_path, install, fault, said):
     install(opening=fault)
     refused(run(tmp_path), "cells.oib", "cannot be read", said)
+
+
+def test_a_file_without_scenes_holds_no_image(tmp_path, install):
+    install(scenes="()")
+    refused(run(tmp_path), "cells.oib", "'bioio-sample' says: it holds no image; get it again")
+
+
+@pytest.mark.parametrize(("planes", "sampled"), [(1, True), (4, False)])
+def test_info_samples_values_where_chunks_are_planes(tmp_path, install, planes, sampled):
+    install(reading=f"values = da.from_array(values, chunks=(1, 1, {planes}, 12, 14))")
+    result = CliRunner().invoke(main, ["info", str(tmp_path / "cells.oib")])
+    assert result.exit_code == 0, result.output
+    assert ("  values " in result.stdout) == sampled
 
 
 @pytest.mark.parametrize(
@@ -284,6 +301,12 @@ def test_colours_are_channels_and_said_to_be(tmp_path, install, samples, option)
     image = open_file(tmp_path / "cells.oib", "image", pick=Pick(channel=2, time=1))
     expected = np.arange(2 * 2 * 4 * 12 * 14).reshape(2, 2, 4, 12, 14)[1, 0] + 2
     np.testing.assert_array_equal(image.only("image"), expected)
+
+
+@pytest.mark.filterwarnings("ignore:.*red, green and blue")
+def test_colours_have_the_names_of_channels(tmp_path, install):
+    install(reading="values, dims = np.stack([VALUES[:, 0]] * 3, -1), 'TZYXS'", names="['r', 'g', 'b']")
+    assert open_file(tmp_path / "cells.oib", "image").channel_names == ("r", "g", "b")
 
 
 def test_opacity_is_refused_unless_it_is_left_out(tmp_path, install):
