@@ -30,9 +30,11 @@ class TiffImages:
         if found is not None:
             return found
         pixels = _pixels(_images(ElementTree.fromstring(xml or ""))[entry.number])
+        named = next(filter(None, _files(pixels)), "")
+        where = f", which its OME-XML places in {named!r}, a file that is not there" if named else ""
         raise InputError(
-            f"{file} has no plane of its image {entry}, which its OME-XML places in {_files(pixels)[0]!r}, a file that "
-            "is not there; get it from where this one came, or pick another image by --image"
+            f"{file} has no plane of its image {entry}{where}; get {'it' if named else 'the file again'} from where "
+            f"{'this one' if named else 'it'} came, or pick another image by --image"
         )
 
 
@@ -68,11 +70,13 @@ def say_joined(file: str, tif: tifffile.TiffFile, series: tifffile.TiffPageSerie
 
 def with_first(xml: str | None, entry: ImageEntry) -> str | None:
     """Returns OME-XML whose first image is the one that is taken: all that is read later is of the first."""
-    if xml is None or entry.number == 0:
+    if xml is None:
         return xml
     root = ElementTree.fromstring(xml)
-    images = _images(root)
-    taken, place = images[entry.number], list(root).index(images[0])
+    taken = _images(root)[entry.number]
+    place, first = next((at, child) for at, child in enumerate(root) if _local(child) == "Image")
+    if first is taken:
+        return xml
     root.remove(taken)
     root.insert(place, taken)
     return ElementTree.tostring(root, encoding="unicode")
@@ -149,7 +153,8 @@ def _files(pixels: ElementTree.Element | None) -> list[str]:
 
 
 def _images(root: ElementTree.Element) -> list[ElementTree.Element]:
-    return [child for child in root if _local(child) == "Image"]
+    """Returns the images; an element without pixels describes something else, and is none."""
+    return [child for child in root if _local(child) == "Image" and _pixels(child) is not None]
 
 
 def _pixels(image: ElementTree.Element) -> ElementTree.Element | None:
