@@ -57,12 +57,15 @@ def check_files(path: Path, file: str, tif: tifffile.TiffFile) -> None:
     Raises
     ------
     InputError
-        If one is there, and is no regular file or no TIFF.
+        If one is there, and is no regular file or no TIFF, or if the OME-XML states sizes that are no numbers.
     """
     try:
         root = ElementTree.fromstring(tif.ome_metadata or "")
     except ElementTree.ParseError:
         return  # whether it needs metadata at all is seen later
+    for element in root.iter():
+        if element.tag.rpartition("}")[2] == "Pixels":
+            _check_sizes(file, element)
     for uuid in root.iter():
         name = uuid.get("FileName")
         if name and (path.parent / name).exists() and not (path.parent / name).is_file():
@@ -74,6 +77,13 @@ def check_files(path: Path, file: str, tif: tifffile.TiffFile) -> None:
             and not _may_be_tiff(path.parent / name)
         ):
             raise InputError(f"{file} has planes in {name!r} by its OME-XML, which is no TIFF; get that file again")
+
+
+def _check_sizes(file: str, pixels: ElementTree.Element) -> None:
+    for name in (f"Size{letter}" for letter in "XYZCT"):
+        if not (size := pixels.get(name, "")).strip().isdecimal():
+            said = f"{name} {size!r} in its OME-XML, which is no whole number" if size else f"no {name} in its OME-XML"
+            raise InputError(f"{file} states {said}; get it again from where it came")
 
 
 def _check_planes(
