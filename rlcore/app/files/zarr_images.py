@@ -117,7 +117,7 @@ def _members(group: Any, said: dict[str, Any], path: Location, file: str) -> Ite
         yield from ((str(field["path"]), str(field["path"])) for field in said["well"].get("images", ()))
     elif _COLLECTION in said:
         names = _names_of(path, file)
-        for number, within in enumerate(_series(group)):
+        for number, within in enumerate(_series(group, file)):
             yield names[number] if number < len(names) and names[number] else within, within
     else:
         # a folder that someone has gathered images in
@@ -128,7 +128,16 @@ def _groups(group: Any, file: str) -> list[tuple[str, Any]]:
     """Returns the groups in a group by name; warns of folders that are no part of a Zarr."""
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        found = sorted(group.groups())
+        try:
+            found = sorted(group.groups())
+        except Exception as error:
+            # errors of the library of objects have no class of their own that can be named without importing it
+            if not type(error).__module__.startswith("obstore"):
+                raise
+            raise InputError(
+                f"{file} is a group without a list of its images, and its server does not list what is there; name the "
+                "URL of the image that you want"
+            ) from error
     strangers = [match[1] for each in said if (match := _STRANGER.match(str(each.message)))]
     if strangers:
         caution(
@@ -139,13 +148,13 @@ def _groups(group: Any, file: str) -> list[tuple[str, Any]]:
     return found
 
 
-def _series(group: Any) -> list[str]:
+def _series(group: Any, file: str) -> list[str]:
     """Returns the paths of the images that bioformats2raw has written, as it lists or else numbers them."""
     inner = group.get("OME")
     listed = _metadata(inner).get("series") if inner is not None else None
     if isinstance(listed, list) and listed:
         return [str(within) for within in listed]
-    numbered = sorted(int(name) for name, _ in group.groups() if name.isdecimal())
+    numbered = sorted(int(name) for name, _ in _groups(group, file) if name.isdecimal())
     return [str(number) for number in numbered]
 
 

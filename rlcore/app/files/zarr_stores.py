@@ -95,6 +95,9 @@ def _opened(path: Location, file: str) -> zipfile.ZipFile:
     except FileNotFoundError as error:
         raise InputError(f"{file} does not exist; check the URL") from error
     except zipfile.BadZipFile as error:
+        # the library takes an answer that fails for the end of the file
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
         raise InputError(f"{file} is no whole zip archive; get it again from where it came") from error
     check_readable(archive.infolist(), file)
     return archive
