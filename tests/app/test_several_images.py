@@ -297,3 +297,39 @@ def test_an_image_whose_planes_are_nowhere_is_refused_in_a_sentence(files):
     tifffile.tiffcomment(files / "image.tif", text.replace("</OME>", f"{image}</OME>").encode())
     refused(run(files, "--image", "lost"), "has no plane of its image 3 'lost'; get the file again from where it came")
     restored(files, IMAGES["Pos1"], "--image", 1)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_an_image_beside_one_whose_file_is_cut_short_is_restored(files, share, compression):
+    tokens = [f"urn:uuid:0000000{number}-0000-4000-8000-000000000000" for number in range(2)]
+    image = (
+        '<Image ID="Image:{0}" Name="Pos{0}"><Pixels ID="Pixels:{0}" DimensionOrder="XYZCT" Type="uint16" SizeX="26" '
+        'SizeY="24" SizeZ="10" SizeC="1" SizeT="1"><Channel ID="Channel:{0}:0" SamplesPerPixel="1"/>{1}</Pixels>'
+        "</Image>"
+    )
+    block = '<TiffData FirstZ="{0}" IFD="{0}" PlaneCount="1"><UUID FileName="f{1}.ome.tif">{2}</UUID></TiffData>'
+    both = "".join(
+        image.format(number, "".join(block.format(z, number, tokens[number]) for z in range(10))) for number in range(2)
+    )
+    for number, stack in enumerate((IMAGES["Pos0"], IMAGES["Pos1"])):
+        xml = f'<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="{tokens[number]}">{both}</OME>'
+        with tifffile.TiffWriter(files / f"f{number}.ome.tif") as writer:
+            for z, plane in enumerate(stack):
+                about = {"description": xml if z == 0 else None, "metadata": None, "photometric": "minisblack"}
+                writer.write(plane, contiguous=False, compression=compression, **about)
+    content = (files / "f1.ome.tif").read_bytes()
+    (files / "f1.ome.tif").write_bytes(content[: int(len(content) * share)])
+    said = "f0.ome.tif' is one of several files, of which 'f1.ome.tif' is damaged; image 0 'Pos0' has no plane there"
+    restored(files, IMAGES["Pos0"], "--image", "Pos0", name="f0.ome.tif", said=said)
+    refused(run(files, "--image", "Pos1", "--force", image="f0.ome.tif"), "(file 'f1.ome.tif' of it) is cut short")
+
+
+def test_axes_of_planes_that_were_appended_are_said_by_the_user_alone(files):
+    with tifffile.TiffWriter(files / "image.tif") as writer:
+        for plane in IMAGE:
+            writer.write(plane, contiguous=False)
+    assert "appended one by one; they are taken along z" in run(files, "--force").stderr
+    result = run(files, "--force", "--axes", "ZYX")
+    assert (result.exit_code, "appended" in result.stderr) == (0, False)
+    assert error(tifffile.imread(files / "out.tif"), truth(IMAGE)) <= 1e-5

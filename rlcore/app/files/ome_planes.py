@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import tifffile
 
+from rlcore.app.files.tiff_structure import check_structure
 from rlcore.errors import InputError
 
 
@@ -46,9 +47,25 @@ def absent_files(path: Path, xml: str | None) -> tuple[str, ...]:
     return tuple(name for name in names if name != path.name and not (path.parent / name).is_file())
 
 
+def damaged_beside(path: Path, xml: str) -> str:
+    """Returns the name of a damaged file that OME-XML places images in, but not its first; empty if there is none."""
+    root = ElementTree.fromstring(xml)
+    of_first = {element.get("FileName") for image in _all(root, "Image")[:1] for element in image.iter()}
+    for name in dict.fromkeys(filter(None, (element.get("FileName") for element in root.iter()))):
+        if name in of_first or name == path.name or not (path.parent / name).is_file():
+            continue
+        try:
+            if check_structure(path.parent / name, "")[1] is not None:
+                return name
+        except InputError:
+            return name
+    return ""
+
+
 def _may_be_tiff(path: Path) -> bool:
     with path.open("rb") as stream:
-        return stream.read(2) in (b"II", b"MM")
+        header = stream.read(8)
+    return header[:2] in (b"II", b"MM") and len(header) == 8
 
 
 def check_files(path: Path, file: str, tif: tifffile.TiffFile) -> None:
