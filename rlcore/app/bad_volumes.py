@@ -77,7 +77,9 @@ def in_sentence(error: InputError, image: Opened, place: Place, checkpoint: Path
     if checkpoint is not None and finished:
         count = "1 finished volume is" if finished == 1 else f"{finished} finished volumes are"
         kept = f"; {count} kept by checkpoint {str(checkpoint)!r}"
-    return InputError(f"volume at {bad}: {bad.reason}, or give --keep-going to leave this volume empty{kept}")
+    # some reasons end with what else can be done
+    joint = ", or" if "; " in bad.reason else ";"
+    return InputError(f"volume at {bad}: {bad.reason}{joint} give --keep-going to leave this volume empty{kept}")
 
 
 def none_left(bad: Sequence[BadVolume], volumes: int) -> InputError:

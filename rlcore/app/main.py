@@ -101,12 +101,13 @@ def deconvolve(*, report: Path | None, as_json: bool, quiet: bool, **options: An
     with terminal.listening(), stoppable(terminal.say) as cancel, terminal.progress() as callback:
 
         def run(one: FileRequest) -> RunSummary:
+            terminal.begin()
             wants_info = as_json or one.report is not None
             done = restore(one, callback=callback, cancel=cancel, info=wants_info, say=terminal.say)
             if one.report is not None:
                 from rlcore.app.before_after import write_report
 
-                write_report(one.report, one, done, terminal.warned)
+                write_report(one.report, one, done, terminal.heard)
             terminal.say(str(done))
             return done
 
@@ -115,9 +116,10 @@ def deconvolve(*, report: Path | None, as_json: bool, quiet: bool, **options: An
     if as_json:
         results = [{**done.to_dict(), "report": None if one.report is None else str(one.report)} for one, done in made]
         print_json({**({"images": results} if every else results[0]), "warnings": terminal.warned})
-    for _, done in made:
+    for one, done in made:
         if done.bad:
-            terminal.fail(list_bad(done.bad, done.volumes))
+            of = f"image {one.which_image} of {str(one.image)!r}: " if every else ""
+            terminal.fail(f"{of}{list_bad(done.bad, done.volumes)}")
     return PARTLY if any(done.bad for _, done in made) else 0
 
 

@@ -252,7 +252,10 @@ class SeriesRun:
         bad = BadVolume.of(self._image.layout, place, str(error))
         # integers are made of float32, and have no NaN
         what, value = ("NaN", math.nan) if self._request.dtype == "float32" else ("0", 0.0)
-        caution(f"volume at {bad} cannot be restored and is left empty ({what}): {bad.reason}", BadVolumeWarning)
+        # the sentence of one image has to differ from that of another, which would not be repeated
+        of = f" of image {self._image.taken}" if len(self._image.images) > 1 else ""
+        said = f"volume at {bad}{of} cannot be restored and is left empty ({what}): {bad.reason}"
+        caution(said, BadVolumeWarning)
         leave_empty(out.volume(place), value)
         out.finish(place)
         if run_log is not None:

@@ -31,6 +31,12 @@ class Terminal:
         self.quiet = quiet
         self.warned: list[str] = []
         """All warnings so far, including those not printed."""
+        self.heard: list[str] = []
+        """Warnings since `begin`, including those that were printed before."""
+
+    def begin(self) -> None:
+        """Begins to collect the warnings of a further run."""
+        self.heard = []
 
     def say(self, line: str) -> None:
         """Prints a line unless quiet."""
@@ -39,6 +45,8 @@ class Terminal:
 
     def warn(self, message: str) -> None:
         """Records a warning and prints it unless quiet; one that was said before, of a file opened again, is not."""
+        if message not in self.heard:
+            self.heard.append(message)
         if message in self.warned:
             return
         self.warned.append(message)

@@ -308,3 +308,10 @@ def test_a_run_that_is_killed_as_it_states_the_empty_volumes_is_resumed(files, m
     assert result.exit_code == 3, result.output
     assert [each[:7] for each in provenance_in(files / output)["empty"]] == [f"time {BAD},"]
     is_whole(voxels(files / output), stack, np.nan)
+
+
+def test_the_option_follows_a_reason_without_a_remedy_as_a_sentence_of_its_own(files):
+    with_a_damaged_page(files)
+    result = run(files)
+    refused(result, f"volume at time {BAD}, channel 0: ", "; give --keep-going to leave this volume empty")
+    assert ", or give" not in result.stderr

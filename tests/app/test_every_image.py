@@ -1,5 +1,6 @@
 """`--image all` restores every image into a file of its own, whose names are known and checked beforehand."""
 
+import html
 import json
 
 import numpy as np
@@ -99,3 +100,28 @@ def test_checkpoints_of_all_images_are_apart(files):
     assert sorted(path.name for path in files.iterdir()) == [
         "image.tif", "out-0.tif", "out-1.tif", "out-2.tif", "psf.tif",
     ]  # fmt: skip
+
+
+def test_numbers_are_meant_whatever_the_images_are_called(files):
+    write(files / "image.tif", dict(zip(("all", "0", "1"), IMAGES.values(), strict=True)), ome=True)
+    result = run(files, "--image", "all")
+    assert result.exit_code == 0, result.output
+    assert "is the name of" not in result.stderr
+    for number, image in enumerate(IMAGES.values()):
+        assert error(tifffile.imread(files / f"out-{number}.tif"), truth(image)) <= 1e-5
+
+
+def test_the_same_fault_of_two_images_is_said_of_both_and_reported_for_each(files):
+    stack = np.stack([IMAGE, IMAGE]).astype(np.float32)
+    stack[1, 2, 3, 4] = np.nan
+    with tifffile.TiffWriter(files / "image.tif", ome=True) as writer:
+        for name, image in {"a": stack, "b": stack, "c": np.nan_to_num(stack)}.items():
+            writer.write(image, photometric="minisblack", metadata={"axes": "TZYX", "Name": name})
+    result = run(files, "--image", "all", "--keep-going", "--report", files / "report.html")
+    assert result.exit_code == 3, result.output
+    for number, name in enumerate("ab"):
+        said = f"volume at time 1, channel 0 of image {number} '{name}' cannot be restored"
+        assert result.stderr.count(said) == 1
+        assert f"image {number} of {str(files / 'image.tif')!r}: 1 of 2 volumes was left empty" in result.stderr
+        reports = [html.unescape((files / f"report-{n}.html").read_text()) for n in range(3)]
+        assert [said in report for report in reports] == [n == number for n in range(3)]

@@ -56,6 +56,10 @@ SLIPS = {
     "words": ({"size": "0.1 um"}, "PhysicalSizeX '0.1 um' is no number, and is left out"),
     "not a number": ({"pixels": 'TimeIncrement="NaN"'}, "TimeIncrement 'NaN' is no number"),
     "plane": ({"planes": '<Plane TheZ="0" TheC="0" TheT="0" DeltaT="1,5"/>'}, "DeltaT '1,5' is taken as 1.5"),
+    "one mended, one left out": (
+        {"planes": '<Plane TheZ="0" TheC="0" TheT="0" DeltaT="1,5"/><Plane TheZ="1" TheC="0" TheT="0" DeltaT="soon"/>'},
+        "DeltaT '1,5' is taken as 1.5; DeltaT 'soon' is no number, and is left out",
+    ),
     "both": ({"name": "A & B", "size": "0,1"}, "not well-formed XML; PhysicalSizeX"),
 }
 
@@ -76,6 +80,14 @@ def test_a_slip_in_ome_xml_costs_a_warning(files, truth, slip, compression):
         pixels = tifffile.xml2dict(tif.ome_metadata)["OME"]["Image"]["Pixels"]
     assert [channel["Name"] for channel in pixels["Channel"]] == ["DAPI", "GFP"]
     assert pixels.get("PhysicalSizeX") == (None if slip == "words" else 0.1)
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [('SizeT="two"', "SizeT 'two' in its OME-XML"), ('SizeT="-2"', "SizeT '-2'"), ("", "no SizeT")]
+)
+def test_sizes_that_are_no_numbers_are_refused_by_name(files, size, text):
+    write_text(files / "image.ome.tif", OME.replace('SizeT="2"', size).format(**SOUND))
+    refused(run(files, image="image.ome.tif"), f"states {text}", "get it again from where it came")
 
 
 BROKEN = {
@@ -258,3 +270,37 @@ def test_metadata_of_a_zarr_on_which_no_voxel_depends_may_be_faulty(files, truth
 def test_axes_of_a_zarr_have_to_be_known(files, axes):
     write_zarr(files / "image.zarr", {"version": "0.9", **scales(axes=axes)})
     refused(run(files, image="image.zarr"), "image.zarr")
+
+
+SCALE, IDENTITY = LEVEL["coordinateTransformations"][0], {"type": "identity"}
+IN_MICROMETRES = [{**axis, "unit": "micrometer"} if axis["type"] == "space" else axis for axis in AXES]
+
+
+def ome_xml_of(path):
+    with tifffile.TiffFile(path) as tif:
+        return tif.ome_metadata
+
+
+@pytest.mark.parametrize("everything", [[IDENTITY], [IDENTITY, IDENTITY]])
+@pytest.mark.parametrize("level", [[SCALE], [IDENTITY, SCALE], [SCALE, IDENTITY]])
+def test_transformations_of_a_zarr_that_change_nothing_cost_no_scale(files, truth, everything, level):
+    datasets = [{**LEVEL, "coordinateTransformations": level}]
+    said = scales(axes=IN_MICROMETRES, datasets=datasets, coordinateTransformations=everything)
+    write_zarr(files / "image.zarr", {"version": "0.5", **said})
+    found, warned = restored(files, "image.zarr")
+    assert np.array_equal(found, truth)
+    assert warned.count("warning: ") == 1
+    assert 'PhysicalSizeZ="0.3"' in ome_xml_of(files / "out.ome.tif")
+
+
+@pytest.mark.parametrize(
+    "level", [None, [], [{"type": "scale", "scale": [0.3]}], [SCALE, SCALE], [{"type": "affine", "affine": [[1]]}]]
+)
+def test_a_scale_of_a_zarr_that_is_none_leaves_no_unit_that_would_be_one(files, truth, level):
+    said = scales(axes=IN_MICROMETRES, datasets=[{"path": "0", "coordinateTransformations": level}])
+    write_zarr(files / "image.zarr", {"version": "0.5", **said})
+    found, warned = restored(files, "image.zarr")
+    assert np.array_equal(found, truth)
+    assert warned.count("warning: ") == 1
+    assert "TIP" not in warned
+    assert "PhysicalSize" not in ome_xml_of(files / "out.ome.tif")

@@ -254,3 +254,82 @@ def test_a_plan_is_of_the_image_that_is_picked(files):
     refused(CliRunner().invoke(main, [*command, "--image", "all"]), "--image 'all' is for `rlcore deconvolve`")
     shapes = ["plan", "--shape", "9x9x9", "3x3x3", "--image", "1"]
     refused(CliRunner().invoke(main, shapes), "--image has an effect only with files, not with --shape")
+
+
+@pytest.mark.parametrize(
+    ("names", "pick", "taken"),
+    [(("1", "2", "3"), "1", 0), (("2", "0", "1"), "0", 1), (("1", "1", "a"), "1", 1), (("7", "a", "a"), "7", 0)],
+)
+def test_text_that_is_the_name_of_one_image_and_the_number_of_another_is_said(files, names, pick, taken):
+    with tifffile.TiffWriter(files / "image.tif", ome=True) as writer:
+        for name, image in zip(names, IMAGES.values(), strict=True):
+            writer.write(image, photometric="minisblack", metadata={"axes": "ZYX", "Name": name})
+    doubtful = pick != "7"
+    said = f"--image '{pick}' is the name of " if doubtful else ""
+    result = restored(files, list(IMAGES.values())[taken], "--image", pick, said=said)
+    assert not doubtful or f"; {taken} '{names[taken]}' is taken" in result.stderr
+
+
+EMPTY = '<Image ID="Image:9" Name="nothing"/>'
+
+
+@pytest.mark.parametrize("before", ["Pos0", "Pos1"])
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_an_element_without_pixels_is_no_image(files, before, number):
+    write(files / "image.tif", IMAGES, ome=True)
+    with tifffile.TiffFile(files / "image.tif") as tif:
+        text = tif.ome_metadata
+    at = [match.start() for match in re.finditer("<Image ", text)][int(before[-1])]
+    tifffile.tiffcomment(files / "image.tif", (text[:at] + EMPTY + text[at:]).encode())
+    restored(files, IMAGES[f"Pos{number}"], "--image", number)
+    with tifffile.TiffFile(files / "out.tif") as tif:
+        assert tif.series[0].name == f"Pos{number}"
+    restored(files, IMAGES["Pos0"], said="holds 3 images (0 'Pos0', 1 'Pos1', 2 'Pos2'); 0 'Pos0' is taken")
+
+
+def test_an_image_whose_planes_are_nowhere_is_refused_in_a_sentence(files):
+    write(files / "image.tif", IMAGES, ome=True)
+    with tifffile.TiffFile(files / "image.tif") as tif:
+        text = tif.ome_metadata
+    pixels = text[text.index("<Pixels") : text.index("</Pixels>")]
+    bare = re.sub("<TiffData.*", "<MetadataOnly/>", pixels, flags=re.DOTALL)
+    image = f'<Image ID="Image:9" Name="lost">{bare}</Pixels></Image>'
+    tifffile.tiffcomment(files / "image.tif", text.replace("</OME>", f"{image}</OME>").encode())
+    refused(run(files, "--image", "lost"), "has no plane of its image 3 'lost'; get the file again from where it came")
+    restored(files, IMAGES["Pos1"], "--image", 1)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_an_image_beside_one_whose_file_is_cut_short_is_restored(files, share, compression):
+    tokens = [f"urn:uuid:0000000{number}-0000-4000-8000-000000000000" for number in range(2)]
+    image = (
+        '<Image ID="Image:{0}" Name="Pos{0}"><Pixels ID="Pixels:{0}" DimensionOrder="XYZCT" Type="uint16" SizeX="26" '
+        'SizeY="24" SizeZ="10" SizeC="1" SizeT="1"><Channel ID="Channel:{0}:0" SamplesPerPixel="1"/>{1}</Pixels>'
+        "</Image>"
+    )
+    block = '<TiffData FirstZ="{0}" IFD="{0}" PlaneCount="1"><UUID FileName="f{1}.ome.tif">{2}</UUID></TiffData>'
+    both = "".join(
+        image.format(number, "".join(block.format(z, number, tokens[number]) for z in range(10))) for number in range(2)
+    )
+    for number, stack in enumerate((IMAGES["Pos0"], IMAGES["Pos1"])):
+        xml = f'<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="{tokens[number]}">{both}</OME>'
+        with tifffile.TiffWriter(files / f"f{number}.ome.tif") as writer:
+            for z, plane in enumerate(stack):
+                about = {"description": xml if z == 0 else None, "metadata": None, "photometric": "minisblack"}
+                writer.write(plane, contiguous=False, compression=compression, **about)
+    content = (files / "f1.ome.tif").read_bytes()
+    (files / "f1.ome.tif").write_bytes(content[: int(len(content) * share)])
+    said = "f0.ome.tif' is one of several files, of which 'f1.ome.tif' is damaged; image 0 'Pos0' has no plane there"
+    restored(files, IMAGES["Pos0"], "--image", "Pos0", name="f0.ome.tif", said=said)
+    refused(run(files, "--image", "Pos1", "--force", image="f0.ome.tif"), "(file 'f1.ome.tif' of it) is cut short")
+
+
+def test_axes_of_planes_that_were_appended_are_said_by_the_user_alone(files):
+    with tifffile.TiffWriter(files / "image.tif") as writer:
+        for plane in IMAGE:
+            writer.write(plane, contiguous=False)
+    assert "appended one by one; they are taken along z" in run(files, "--force").stderr
+    result = run(files, "--force", "--axes", "ZYX")
+    assert (result.exit_code, "appended" in result.stderr) == (0, False)
+    assert error(tifffile.imread(files / "out.tif"), truth(IMAGE)) <= 1e-5

@@ -1,5 +1,8 @@
 """Images of plates, wells, collections and groups in OME-Zarr are told apart, named, and picked."""
 
+import shutil
+import zipfile
+
 import numpy as np
 import pytest
 from fixtures.commands import IMAGE, PSF, refused, run, voxels
@@ -140,3 +143,85 @@ def test_a_collection_without_images_is_refused(files):
     for kind, said in {"plate": {"wells": []}, "well": {"images": []}, "bioformats2raw.layout": 3}.items():
         group.attrs["ome"] = {"version": "0.5", kind: said}
         refused(run(files, image="image.zarr"), "without images; name a file with an image")
+
+
+@pytest.mark.parametrize("lost", ["A/1", "A/2/1", "A/2"])
+def test_an_image_that_a_plate_names_and_does_not_hold_keeps_its_number_and_is_refused(files, lost):
+    plate(files / "image.zarr")
+    shutil.rmtree(files / "image.zarr" / lost)
+    number = {"A/1": 0, "A/2/1": 3, "A/2": 2}[lost]
+    said = f"lacks its image {number} '{lost}', which its metadata name; get it from where the others came"
+    refused(run(files, "--image", number, image="image.zarr"), said)
+    refused(run(files, "--image", "all", image="image.zarr"), said, f"; {number} of ")
+    restored(files, FIRST, "--image", "A/2/0" if lost == "A/1" else "A/1/0")
+
+
+def test_a_series_that_a_collection_lists_and_does_not_hold_is_refused(files):
+    collection(files / "image.zarr")
+    (files / "image.zarr" / "OME" / "METADATA.ome.xml").unlink()
+    shutil.rmtree(files / "image.zarr" / "1")
+    refused(run(files, "--image", "1", image="image.zarr"), "lacks its image 1 '1', which its metadata name")
+    restored(files, FIRST, "--image", "0")
+
+
+def test_a_folder_without_metadata_in_a_group_of_images_is_said(files):
+    group = zarr.open_group(files / "image.zarr", mode="w")
+    for name in "abc":
+        write_image(group.create_group(name), SECOND if name == "a" else FIRST)
+    (files / "image.zarr" / "b" / "zarr.json").unlink()
+    restored(files, SECOND, "--image", "a", said="holds 'b', which has no metadata of a Zarr and is left out")
+
+
+@pytest.mark.parametrize("said", [None, [], {"wells": None}, {"wells": [{}]}, {"wells": "A"}, {"wells": [{"path": 5}]}])
+def test_metadata_of_a_plate_that_say_nothing_of_its_images_are_refused_with_a_way_out(files, said):
+    group = plate(files / "image.zarr")
+    group.attrs["ome"] = {"version": "0.5", "plate": said}
+    texts = "is a plate whose metadata do not say which images it has; name the folder of the image that you want"
+    refused(run(files, image="image.zarr"), texts)
+    restored(files, FIRST, name="image.zarr/A/1/0")
+
+
+@pytest.mark.parametrize("said", [None, {"images": None}, {"images": [{}]}, {"images": 7}])
+def test_metadata_of_a_well_that_say_nothing_of_its_images_are_refused_with_a_way_out(files, said):
+    group = plate(files / "image.zarr")
+    group["A/1"].attrs["ome"] = {"version": "0.5", "well": said}
+    refused(run(files, image="image.zarr/A/1"), "is a well whose metadata do not say which images it has")
+    refused(run(files, image="image.zarr"), "is a plate whose metadata do not say which images it has")
+
+
+def test_an_array_is_no_image(files):
+    write_image(zarr.open_group(files / "image.zarr", mode="w"), FIRST)
+    refused(run(files, image="image.zarr/0"), "is a single array of a Zarr, without axes and scale; name the folder")
+
+
+@pytest.mark.parametrize("root", ["", "any/"])
+def test_images_of_a_collection_in_an_archive_have_the_names_of_its_ome_xml(files, root):
+    collection(files / "image.zarr")
+    with zipfile.ZipFile(files / "image.zip", "w") as made:
+        for path in sorted((files / "image.zarr").rglob("*")):
+            if path.is_file():
+                made.write(path, root + path.relative_to(files / "image.zarr").as_posix())
+    restored(files, SECOND, "--image", "second", name="image.zip")
+    restored(files, FIRST, said="holds 2 images (0 'a & b', 1 'second')", name="image.zip")
+
+
+GROUP = '{{"zarr_format": 3, "node_type": "group", "attributes": {}}}'
+
+
+@pytest.mark.parametrize(
+    ("damaged", "content", "text"),
+    [
+        ("zarr.json", "{", "cannot be read, since the metadata at its root are damaged"),
+        ("zarr.json", "", "cannot be read, since the metadata at its root are damaged"),
+        ("zarr.json", "[]", "cannot be read, since the metadata at its root are damaged"),
+        ("zarr.json", GROUP.format("[]"), "cannot be read, since the metadata at its root are damaged"),
+        ("zarr.json", GROUP.format('{"ome": null}'), "has no OME-Zarr metadata"),
+        ("zarr.json", GROUP.format('{"ome": [1]}'), "has no OME-Zarr metadata"),
+        ("0/zarr.json", "{", "since the metadata of its array '0' are damaged"),
+        ("0/zarr.json", "null", "since the metadata of its array '0' are damaged"),
+    ],
+)
+def test_damaged_metadata_of_a_zarr_are_refused_with_their_place(files, damaged, content, text):
+    write_image(zarr.open_group(files / "image.zarr", mode="w"), FIRST)
+    (files / "image.zarr" / damaged).write_text(content)
+    refused(run(files, image="image.zarr"), text)

@@ -122,7 +122,7 @@ def choose_image(file: str, entries: Sequence[ImageEntry], pick: Pick) -> ImageE
         If the image does not exist, or if there are several and the file has to hold one.
     """
     if pick.image is not None:
-        return _picked(file, entries, str(pick.image).strip())
+        return _picked(file, entries, pick.image)
     full = [entry for entry in entries if entry.kind == "image"]
     if len(full) > 1:
         said = f"{file} holds {len(full)} images ({listed(full)})"
@@ -137,19 +137,25 @@ def choose_image(file: str, entries: Sequence[ImageEntry], pick: Pick) -> ImageE
     return full[0]
 
 
-def _picked(file: str, entries: Sequence[ImageEntry], text: str) -> ImageEntry:
-    """Returns the image of a name, which come first as with channels, or of a number."""
+def _picked(file: str, entries: Sequence[ImageEntry], which: str | int) -> ImageEntry:
+    """Returns the image of a name, which come first as with channels, or of a number; an integer is always that."""
+    text = str(which).strip()
     if is_every(text):
         raise InputError("--image 'all' is for `rlcore deconvolve`, which restores one after the other; give one here")
-    named = [entry for entry in entries if entry.name == text]
-    if len(named) > 1:
+    numbered = next((entry for entry in entries if entry.number == whole_number(text)), None)
+    named = [] if isinstance(which, int) else [entry for entry in entries if entry.name == text]
+    found = named[0] if len(named) == 1 else numbered
+    if found is None and named:
         raise InputError(f"{file} has {len(named)} images of the name {text!r} ({listed(named)}); give a number")
-    number = whole_number(text)
-    found = named or [entry for entry in entries if entry.number == number]
-    if not found:
+    if found is None:
         several = f"{len(entries)} images" if len(entries) > 1 else "1 image"
         raise InputError(f"{file} has {several} ({listed(entries)}), and none is {text!r}; give another --image")
-    return found[0]
+    if named and numbered is not None and named != [numbered]:
+        caution(
+            f"--image {text!r} is the name of {listed(named)} in {file} and the number of {numbered}; {found} is taken",
+            ImagesWarning,
+        )
+    return found
 
 
 def listed(entries: Sequence[ImageEntry]) -> str:

@@ -24,6 +24,11 @@ def descendants(root: ElementTree.Element, name: str) -> Iterator[ElementTree.El
     return (element for element in root.iter() if local_name(element) == name)
 
 
+def images_with_pixels(root: ElementTree.Element) -> list[ElementTree.Element]:
+    """Returns the images; an element without pixels describes something else, and is none."""
+    return [image for image in children(root, "Image") if children(image, "Pixels")]
+
+
 def first_pixels(root: ElementTree.Element) -> ElementTree.Element | None:
     """Returns the Pixels of the first image that has any, which state its sizes, channels and planes."""
     return next(descendants(root, "Pixels"), None)

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import tifffile
 
 from rlcore.app.files.ome_elements import children, first_pixels, local_name
+from rlcore.app.files.tiff_structure import check_structure
 from rlcore.errors import InputError
 
 
@@ -47,9 +48,25 @@ def absent_files(path: Path, xml: str | None) -> tuple[str, ...]:
     return tuple(name for name in names if name != path.name and not (path.parent / name).is_file())
 
 
+def damaged_beside(path: Path, xml: str) -> str:
+    """Returns the name of a damaged file that OME-XML places images in, but not its first; empty if there is none."""
+    root = ElementTree.fromstring(xml)
+    of_first = {element.get("FileName") for image in children(root, "Image")[:1] for element in image.iter()}
+    for name in dict.fromkeys(filter(None, (element.get("FileName") for element in root.iter()))):
+        if name in of_first or name == path.name or not (path.parent / name).is_file():
+            continue
+        try:
+            if check_structure(path.parent / name, "")[1] is not None:
+                return name
+        except InputError:
+            return name
+    return ""
+
+
 def _may_be_tiff(path: Path) -> bool:
     with path.open("rb") as stream:
-        return stream.read(2) in (b"II", b"MM")
+        header = stream.read(8)
+    return header[:2] in (b"II", b"MM") and len(header) == 8
 
 
 def check_files(path: Path, file: str, tif: tifffile.TiffFile) -> None:
@@ -58,12 +75,15 @@ def check_files(path: Path, file: str, tif: tifffile.TiffFile) -> None:
     Raises
     ------
     InputError
-        If one is there, and is no regular file or no TIFF.
+        If one is there, and is no regular file or no TIFF, or if the OME-XML states sizes that are no numbers.
     """
     try:
         root = ElementTree.fromstring(tif.ome_metadata or "")
     except ElementTree.ParseError:
         return  # whether it needs metadata at all is seen later
+    for element in root.iter():
+        if element.tag.rpartition("}")[2] == "Pixels":
+            _check_sizes(file, element)
     for uuid in root.iter():
         name = uuid.get("FileName")
         if name and (path.parent / name).exists() and not (path.parent / name).is_file():
@@ -75,6 +95,13 @@ def check_files(path: Path, file: str, tif: tifffile.TiffFile) -> None:
             and not _may_be_tiff(path.parent / name)
         ):
             raise InputError(f"{file} has planes in {name!r} by its OME-XML, which is no TIFF; get that file again")
+
+
+def _check_sizes(file: str, pixels: ElementTree.Element) -> None:
+    for name in (f"Size{letter}" for letter in "XYZCT"):
+        if not (size := pixels.get(name, "")).strip().isdecimal():
+            said = f"{name} {size!r} in its OME-XML, which is no whole number" if size else f"no {name} in its OME-XML"
+            raise InputError(f"{file} states {said}; get it again from where it came")
 
 
 def _check_planes(

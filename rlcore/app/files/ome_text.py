@@ -161,7 +161,7 @@ def _of_companion(binary: ElementTree.Element, path: Path | None) -> OmeText:
 
 def _mend_numbers(root: ElementTree.Element) -> list[str]:
     """Replaces decimal commas, and removes numbers that are none."""
-    slips: dict[str, str] = {}
+    slips: dict[tuple[str, bool], str] = {}
     for element in root.iter():
         for name, value in list(element.attrib.items()):
             length = _LENGTHS.fullmatch(name)
@@ -169,10 +169,10 @@ def _mend_numbers(root: ElementTree.Element) -> list[str]:
                 continue
             if _COMMA.fullmatch(value.strip()):
                 element.set(name, value.strip().replace(",", "."))
-                slips.setdefault(name, f"{name} {value!r} is taken as {element.get(name)}")
+                slips.setdefault((name, True), f"{name} {value!r} is taken as {element.get(name)}")
             elif length:
                 del element.attrib[name]
-                slips.setdefault(name, f"{name} {value[:40]!r} is no number, and is left out")
+                slips.setdefault((name, False), f"{name} {value[:40]!r} is no number, and is left out")
     return list(slips.values())
 
 

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import tifffile
 
 from rlcore.app.files.images import ImageEntry, tell_thumbnails
-from rlcore.app.files.ome_elements import children, first_pixels
+from rlcore.app.files.ome_elements import children, first_pixels, images_with_pixels, local_name
 from rlcore.errors import InputError, caution
 from rlcore.execution.volumes.image import ImageWarning
 
@@ -30,10 +30,12 @@ class TiffImages:
         found = self.series[entry.number]
         if found is not None:
             return found
-        pixels = first_pixels(children(ElementTree.fromstring(xml or ""), "Image")[entry.number])
+        pixels = first_pixels(images_with_pixels(ElementTree.fromstring(xml or ""))[entry.number])
+        named = next(filter(None, _files(pixels)), "")
+        where = f", which its OME-XML places in {named!r}, a file that is not there" if named else ""
         raise InputError(
-            f"{file} has no plane of its image {entry}, which its OME-XML places in {_files(pixels)[0]!r}, a file that "
-            "is not there; get it from where this one came, or pick another image by --image"
+            f"{file} has no plane of its image {entry}{where}; get {'it' if named else 'the file again'} from where "
+            f"{'this one' if named else 'it'} came, or pick another image by --image"
         )
 
 
@@ -69,11 +71,13 @@ def say_joined(file: str, tif: tifffile.TiffFile, series: tifffile.TiffPageSerie
 
 def with_first(xml: str | None, entry: ImageEntry) -> str | None:
     """Returns OME-XML whose first image is the one that is taken: all that is read later is of the first."""
-    if xml is None or entry.number == 0:
+    if xml is None:
         return xml
     root = ElementTree.fromstring(xml)
-    images = children(root, "Image")
-    taken, place = images[entry.number], list(root).index(images[0])
+    taken = images_with_pixels(root)[entry.number]
+    place, first = next((at, child) for at, child in enumerate(root) if local_name(child) == "Image")
+    if first is taken:
+        return xml
     root.remove(taken)
     root.insert(place, taken)
     return ElementTree.tostring(root, encoding="unicode")
@@ -118,7 +122,7 @@ def _of_ome(tif: tifffile.TiffFile, path: Path, xml: str) -> TiffImages:
     left = list(tif.series)
     entries: list[ImageEntry] = []
     series: list[tifffile.TiffPageSeries | None] = []
-    images = children(ElementTree.fromstring(xml), "Image")
+    images = images_with_pixels(ElementTree.fromstring(xml))
     for number, image in enumerate(images):
         name, pixels = image.get("Name", ""), first_pixels(image)
         # an image that is the last to be paired takes the last series, whatever that is called

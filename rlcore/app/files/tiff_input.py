@@ -14,7 +14,7 @@ from rlcore.app.files.description import Description
 from rlcore.app.files.images import ImageEntry, choose_image
 from rlcore.app.files.layout import Layout, Pick, lay_out
 from rlcore.app.files.missing_planes import MissingPlanes, find_missing
-from rlcore.app.files.ome_planes import absent_files, check_files
+from rlcore.app.files.ome_planes import absent_files, check_files, damaged_beside
 from rlcore.app.files.ome_text import open_with_ome
 from rlcore.app.files.tiff_codecs import check_codec
 from rlcore.app.files.tiff_description import describe, says_nothing_of_channels
@@ -25,7 +25,7 @@ from rlcore.app.files.tiff_series import check_series, say_left_out
 from rlcore.app.files.tiff_stated import is_lacking, parsed_once, stated_series
 from rlcore.app.files.tiff_storage import storage_of
 from rlcore.app.files.tiff_structure import check_structure
-from rlcore.app.files.tifffile_log import holding_messages
+from rlcore.app.files.tifffile_log import HeldMessages, holding_messages
 from rlcore.app.files.voxel_values import Line, calibration, check_colours
 from rlcore.backend import Volume
 from rlcore.errors import InputError, caution
@@ -64,7 +64,7 @@ def read_tiff(path: Path, file: str, pick: Pick) -> TiffImage:
     kinds, cut = check_structure(path, file)
     try:
         with holding_messages() as held:
-            found = _read(path, file, pick, kinds, cut)
+            found = _read(path, file, pick, kinds, cut, held)
     except Exception as error:
         if cut is None:
             raise
@@ -90,7 +90,9 @@ def list_tiff(path: Path, file: str) -> tuple[ImageEntry, ...]:
             return images_of(tif, path, ome.xml).entries
 
 
-def _read(path: Path, file: str, pick: Pick, kinds: list[PageKind], cut: BeyondEnd | None) -> TiffImage:
+def _read(
+    path: Path, file: str, pick: Pick, kinds: list[PageKind], cut: BeyondEnd | None, held: HeldMessages
+) -> TiffImage:
     with ExitStack() as opened:
         tif, ome = open_with_ome(path)
         opened.enter_context(tif)
@@ -102,7 +104,12 @@ def _read(path: Path, file: str, pick: Pick, kinds: list[PageKind], cut: BeyondE
         found = images_of(tif, path, ome.xml)
         taken = choose_image(file, found.entries, pick)
         xml, series = with_first(ome.xml, taken), found.series_of(taken, path, ome.xml, file)
-        say_joined(file, tif, series)
+        if pick.axes is None:  # whoever names the axes of the planes knows that they are one image
+            say_joined(file, tif, series)
+        if held.first and cut is None and xml is not None and (damaged := damaged_beside(path, xml)):
+            held.forgive()
+            said = f"{file} is one of several files, of which {damaged!r} is damaged; image {taken} has no plane there"
+            caution(said, ImageWarning)
         whole, other = _check_others(file, tif, series)
         whole[path.name] = len(kinds) if cut else len(tif.pages)
         series = stated_series(tif, series, whole, path.stat().st_size)

@@ -37,6 +37,11 @@ class HeldMessages:
             self._records.append(record)
         return False
 
+    def forgive(self) -> None:
+        """Forgets all messages so far, which are known to concern nothing that is taken."""
+        self.first = ""
+        self._records.clear()
+
     def refuse(self, file: str) -> None:
         """Raises InputError if there is a loss."""
         if self.first:

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from rlcore.app.files.axis_letters import users_letters
-from rlcore.app.files.boundary import reading
 from rlcore.app.files.channel_colours import colours_of_channels
 from rlcore.app.files.description import Description, names_of_channels
 from rlcore.app.files.images import ImageEntry, choose_image
@@ -21,11 +20,11 @@ from rlcore.app.files.remote.url import Location
 from rlcore.app.files.units import canonical
 from rlcore.app.files.volume_in_array import VolumeInArray
 from rlcore.app.files.voxel import Voxel
-from rlcore.app.files.zarr_images import images_in
+from rlcore.app.files.zarr_images import image_at, images_in
 from rlcore.app.files.zarr_placement import letter_of, multiscale_of, placement, stated_in
 from rlcore.app.files.zarr_signs import METADATA, Folder
 from rlcore.app.files.zarr_slips import checked_image, shown_channels
-from rlcore.app.files.zarr_stores import store_of
+from rlcore.app.files.zarr_stores import open_root, understanding
 from rlcore.app.files.zip_archive import is_archive
 from rlcore.errors import InputError
 
@@ -97,17 +96,18 @@ def read_zarr(path: Location, file: str, pick: Pick) -> ZarrImage:
         If it cannot be read, or is not a valid OME-Zarr image.
     """
     zarr, _ = libraries()
-    with reading(file):
-        group = zarr.open_group(store_of(path, file), mode="r")
-    found = images_in(group, path, file)
+    whole = open_root(path, file)
+    found = images_in(whole, path, file)
     taken = choose_image(file, [each.entry for each in found], pick)
     place = found[taken.number]
-    if place.within:
-        path, group = path if is_archive(path) else path / place.within, group[place.within]
+    group = image_at(whole, place, file)
+    if place.within and not is_archive(path):
+        path = path / place.within
     image, attributes = _image(file, dict(group.attrs), place.multiscale)
     scales = image.multiscales[0]
     try:
-        array = group[scales.datasets[0].path]
+        with understanding(file, f"of its array {scales.datasets[0].path!r}"):
+            array = group[scales.datasets[0].path]
     except (KeyError, FileNotFoundError) as error:
         raise InputError(f"{file} lacks the array {scales.datasets[0].path!r} that its metadata name") from error
     if not isinstance(array, zarr.Array):
@@ -139,9 +139,8 @@ def read_zarr(path: Location, file: str, pick: Pick) -> ZarrImage:
 
 def list_zarr(path: Location, file: str) -> tuple[ImageEntry, ...]:
     """Returns the images of an OME-Zarr."""
-    zarr, _ = libraries()
-    group = zarr.open_group(store_of(path, file), mode="r")
-    return tuple(each.entry for each in images_in(group, path, file))
+    libraries()
+    return tuple(each.entry for each in images_in(open_root(path, file), path, file))
 
 
 def _storage(array: Any, levels: int, attributes: dict[str, Any]) -> dict[str, str]:

@@ -50,8 +50,8 @@ def placement(multiscale: Mapping[str, Any]) -> Placement:
 
 def stated_in(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
     """Returns what the attributes of a group say by the OME-Zarr format: version 0.4 has it at their top."""
-    said: Mapping[str, Any] = attributes.get("ome", attributes)
-    return said
+    said = attributes.get("ome", attributes)
+    return said if isinstance(said, Mapping) else {}
 
 
 def multiscale_of(attributes: Mapping[str, Any]) -> dict[str, Any]:

@@ -68,17 +68,27 @@ def _mended(said: dict[str, Any], version: str) -> list[dict[str, Any]]:
     shown = {"omero": {"channels": channels}} if channels else {}
     made = []
     for bare in (False, True):
-        level = {**levels[0], "coordinateTransformations": unscaled} if bare else levels[0]
-        multiscale: dict[str, Any] = {"axes": axes, "datasets": [level]}
+        said_of_level = levels[0].get("coordinateTransformations")
+        level = {**levels[0], "coordinateTransformations": unscaled if bare else _without_identity(said_of_level)}
+        # a unit without a scale would state voxels of one of it
+        kept = [{**axis, "unit": None} if bare and isinstance(axis, dict) else axis for axis in axes]
+        multiscale: dict[str, Any] = {"axes": kept, "datasets": [level]}
         if isinstance(first.get("name"), str):
             multiscale["name"] = first["name"]
-        if not bare and "coordinateTransformations" in first:
-            multiscale["coordinateTransformations"] = first["coordinateTransformations"]
+        if not bare and (everything := _without_identity(first.get("coordinateTransformations"))):
+            multiscale["coordinateTransformations"] = everything
         whole = {"multiscales": [multiscale], **shown}
         made.append({**whole, "version": version} if version == "0.5" else whole)
         if version == "0.4":
             multiscale["version"] = version
     return made
+
+
+def _without_identity(transformations: Any) -> Any:
+    """Returns transformations without those that change nothing, which the format does not have everywhere."""
+    if not isinstance(transformations, list):
+        return transformations
+    return [each for each in transformations if not (isinstance(each, dict) and each.get("type") == "identity")]
 
 
 def shown_channels(omero: Any) -> list[dict[str, Any]]:
@@ -106,4 +116,6 @@ def _reason(error: ValueError) -> str:
     if errors is None:
         return reason_of(error)
     first = errors()[0]
-    return f"{'.'.join(map(str, first['loc']))}: {' '.join(first['msg'].split())}"
+    # some messages go on with advice for whoever writes such files
+    text = " ".join(first["msg"].split()).removeprefix("Value error, ").partition(" TIP:")[0]
+    return f"{'.'.join(map(str, first['loc']))}: {text}"

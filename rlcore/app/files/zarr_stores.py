@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import threading
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rlcore.app.files.boundary import check_kind
+from rlcore.app.files.boundary import check_kind, reading, reason_of
 from rlcore.app.files.remote.failures import asking
 from rlcore.app.files.remote.objects import Entry, file_of, library, store_at
 from rlcore.app.files.remote.url import Location, Url
-from rlcore.app.files.zarr_signs import SIGNS, is_zarr
-from rlcore.app.files.zip_archive import is_archive, root_in
-from rlcore.errors import InputError
+from rlcore.app.files.zarr_signs import SIGNS, Folder, is_zarr
+from rlcore.app.files.zip_archive import check_readable, is_archive, root_in
+from rlcore.errors import InputError, RLCoreError
 
 _FILES = (".tif", ".tiff", ".npy")
 
@@ -45,6 +47,62 @@ def store_of(path: Location, file: str) -> Any:
     return _objects(path)
 
 
+def open_root(path: Location, file: str) -> Any:
+    """Opens the group at the root of a Zarr; raises InputError if an array is there, or it cannot be read."""
+    import zarr
+    from zarr.errors import ContainsArrayError
+
+    with reading(file), understanding(file, "at its root"):
+        try:
+            return zarr.open_group(store_of(path, file), mode="r")
+        except ContainsArrayError as error:
+            raise InputError(
+                f"{file} is a single array of a Zarr, without axes and scale; name the folder of the image that it is "
+                "a level of"
+            ) from error
+
+
+@contextmanager
+def understanding(file: str, where: str) -> Iterator[None]:
+    """Raises InputError for errors that metadata of a group or an array lead to if they are not those of a Zarr."""
+    try:
+        yield
+    except RLCoreError:
+        raise
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{file} cannot be read, since the metadata {where} are damaged ({reason_of(error)}); get it again from "
+            "where it came"
+        ) from error
+
+
+def folder_of(path: Location, file: str) -> Folder:
+    """Returns a Zarr as a folder of files: that on this machine, that behind a URL, or that in an archive."""
+    if is_archive(path):
+        archive = _opened(path, file)
+        root = root_in(set(archive.namelist()), file)
+        within: Folder = zipfile.Path(archive, f"{root}/" if root else "")
+        return within
+    return Entry.at(path) if isinstance(path, Url) else path
+
+
+def _opened(path: Location, file: str) -> zipfile.ZipFile:
+    """Opens an archive; raises InputError if it is none, or one that cannot be read."""
+    if isinstance(path, Path):
+        check_kind(path, file)
+    try:
+        archive = zipfile.ZipFile(file_of(path) if isinstance(path, Url) else path)
+    except FileNotFoundError as error:
+        raise InputError(f"{file} does not exist; check the URL") from error
+    except zipfile.BadZipFile as error:
+        # the library takes an answer that fails for the end of the file
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise InputError(f"{file} is no whole zip archive; get it again from where it came") from error
+    check_readable(archive.infolist(), file)
+    return archive
+
+
 def _regular_files(path: Path) -> Any:
     """Returns a store that reads regular files alone: a pipe in place of a chunk would block for ever."""
     from zarr.storage import LocalStore
@@ -62,23 +120,17 @@ def _regular_files(path: Path) -> Any:
 def _archive(path: Location, file: str) -> Any:
     from zarr.storage import StorePath, ZipStore
 
-    if isinstance(path, Path):
-        check_kind(path, file)
+    archive = _opened(path, file)
 
     class Archive(ZipStore):  # type: ignore[misc, unused-ignore]  # Any where zarr is not installed
         def _sync_open(self) -> None:
             self._lock = threading.RLock()
-            self._zf = zipfile.ZipFile(file_of(path) if isinstance(path, Url) else path)
+            self._zf = archive
             self._is_open = True
 
     store = Archive(Path(path.name), mode="r")
-    try:
-        store._sync_open()
-    except FileNotFoundError as error:
-        raise InputError(f"{file} does not exist; check the URL") from error
-    except zipfile.BadZipFile as error:
-        raise InputError(f"{file} is no whole zip archive; get it again from where it came") from error
-    return StorePath(store, root_in(set(store._zf.namelist()), file))
+    store._sync_open()
+    return StorePath(store, root_in(set(archive.namelist()), file))
 
 
 def _objects(url: Url) -> Any:

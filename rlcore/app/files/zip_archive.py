@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import zipfile
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from rlcore.app.files.remote.url import Location, Url
@@ -19,6 +19,9 @@ ENTRY = 512
 # RFC-9 of OME-Zarr, as far as readers rely on it
 _COMMENT = {"ome": {"version": "0.5", "zipFile": {"centralDirectory": {"jsonFirst": True}}}}
 """Comment of an archive: the version of OME-Zarr, and that entries of metadata come before all chunks."""
+_ENCRYPTED = 1
+"""Bit of an entry's flags."""
+_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
 _PIECE = 1 << 20
 """Bytes that are copied at a time."""
 
@@ -55,8 +58,22 @@ def root_in(names: Collection[str], file: str) -> str:
     if len(found) == 1:
         return found[0]
     if not found:
-        raise InputError(f"{file} is an archive without an OME-Zarr at its root or in one folder; name another")
+        raise InputError(
+            f"{file} is an archive without an OME-Zarr at its root or in one folder; if it is deeper inside, unpack it "
+            "and name its folder"
+        )
     raise InputError(f"{file} is an archive of several Zarrs, {', '.join(map(repr, found))}; unpack the one you want")
+
+
+def check_readable(entries: Sequence[zipfile.ZipInfo], file: str) -> None:
+    """Raises InputError if entries of an archive are encrypted, or compressed by a method that Python lacks."""
+    if any(entry.flag_bits & _ENCRYPTED for entry in entries):
+        raise InputError(f"{file} is an archive with a password; unpack it, and name the folder of the image")
+    if unknown := {entry.compress_type for entry in entries} - _METHODS:
+        raise InputError(
+            f"{file} is an archive whose entries are compressed by a method that is not known here (number "
+            f"{min(unknown)}); unpack it, and name the folder of the image"
+        )
 
 
 def pack(folder: Path, archive: Path) -> None:

@@ -101,17 +101,28 @@ def test_a_name_that_is_only_a_zip_is_no_output(files, image):
         (lambda path, image: path.write_bytes(archive_of(image, path).read_bytes()[:-30]), ["no whole zip archive"]),
         (lambda path, image: archive_of(image / "0" / "c", path), ["without an OME-Zarr"]),
         (lambda path, image: archive_of(image, path, "a/b/"), ["without an OME-Zarr"]),
-        (lambda path, image: archive_of(image / "0", path), ["cannot be read", "array"]),
+        (lambda path, image: archive_of(image / "0", path), ["is a single array of a Zarr"]),
+        (lambda path, image: _marked(archive_of(image, path), 8, 1), ["with a password; unpack it"]),
+        (lambda path, image: _marked(archive_of(image, path), 10, 97), ["by a method that is not known", "97"]),
         (lambda path, image: archive_of(image, path, change=_damage_chunk), ["at chunk 1/1/0"]),
         (lambda path, image: _flip(archive_of(image, path)), ["at chunk 1/1/0", "CRC"]),
         (lambda path, image: _two(image, path), ["several Zarrs", "'a'", "'b'"]),
     ],
-    ids=["text", "empty", "cut", "chunks", "deep", "array", "chunk", "flipped", "two"],
+    ids=["text", "empty", "cut", "chunks", "deep", "array", "password", "method", "chunk", "flipped", "two"],
 )
 def test_an_archive_that_cannot_be_read_is_refused_in_one_sentence(make, texts, files, image):
     make(files / "a.ozx", image)
     refused(deconvolve(files, files / "a.ozx", files / "out.tif"), f"image '{files / 'a.ozx'}'", *texts)
     assert not (files / "out.tif").exists()
+
+
+def _marked(path, offset, value):
+    """Writes a byte into the entry of every file in the archive's directory."""
+    content, at = bytearray(path.read_bytes()), 0
+    while (at := content.find(b"PK\x01\x02", at)) >= 0:
+        content[at + offset] |= value
+        at += 4
+    path.write_bytes(content)
 
 
 def _damage_chunk(name, content):

@@ -42,6 +42,8 @@ def reason_of_failure(error: BaseException, url: Url) -> str:
         return f"bucket {url.place!r} is in another region{said}; set AWS_REGION to its own"
     if "AccessDenied" in text or (status and status[1][:3] in ("401", "403")):
         return f"access is denied{said}, {_remedy(url.kind)}"
+    if re.search("range.*not supported|not supported.*range", text, re.IGNORECASE | re.DOTALL):
+        return "the server gives no parts of files; download the archive first"
     if "dns error" in text:
         return "its host is not known; check the URL, the endpoint and the network"
     if "Connection refused" in text:

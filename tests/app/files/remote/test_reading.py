@@ -195,3 +195,40 @@ def test_without_the_library_one_sentence_says_how_to_get_it(image, deconvolve, 
     refused(deconvolve("s3://bucket/image.ome.zarr", tmp_path / "out.tif"), "pip install 'rlcore[cloud]'")
     refused(deconvolve(image, "s3://bucket/out.ome.zarr"), "pip install 'rlcore[cloud]'")
     assert deconvolve(image, tmp_path / "out.ozx").exit_code == 0
+
+
+def archive_on_the_web(web, tmp_path, image):
+    shutil.make_archive(str(tmp_path / "web" / "image"), "zip", image)
+    return f"{web.address}/image.zip"
+
+
+def test_a_server_that_fails_to_give_an_archive_is_not_taken_for_one_that_is_cut_short(
+    web, image, deconvolve, tmp_path
+):
+    url = archive_on_the_web(web, tmp_path, image)
+    web.faults["GET", ".zip"] = 403
+    refused(deconvolve(url, tmp_path / "out.ome.zarr"), f"image '{url}' cannot be read: access is denied (403")
+    web.faults["GET", ".zip"] = 503
+    refused(deconvolve(url, tmp_path / "out.ome.zarr"), f"image '{url}' cannot be read: the server failed (503")
+
+
+def test_an_archive_is_not_read_from_a_server_that_gives_no_parts_of_files(web, image, deconvolve, tmp_path):
+    url = archive_on_the_web(web, tmp_path, image)
+    whole = web.answers
+    web.answers = lambda method, path, headers, body: whole(
+        method, path, {name: value for name, value in headers.items() if name.lower() != "range"}, body
+    )
+    refused(deconvolve(url, tmp_path / "out.ome.zarr"), "the server gives no parts of files; download the archive")
+
+
+@pytest.mark.parametrize("said", [{}, {"bioformats2raw.layout": 3}])
+def test_a_group_on_a_server_that_lists_nothing_has_its_images_named_by_their_urls(
+    said, web, image, deconvolve, truth, tmp_path
+):
+    group = zarr.open_group(tmp_path / "web" / "group.zarr", mode="w")
+    group.attrs["ome"] = {"version": "0.5", **said}
+    shutil.copytree(image, tmp_path / "web" / "group.zarr" / "0")
+    url = f"{web.address}/group.zarr"
+    refused(deconvolve(url, tmp_path / "out.ome.zarr"), "its server does not list what is there; name the URL of the")
+    assert deconvolve(f"{url}/0", tmp_path / "out.ome.zarr").exit_code == 0
+    np.testing.assert_array_equal(voxels(tmp_path / "out.ome.zarr"), truth)
