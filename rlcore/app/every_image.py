@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 
 from rlcore.app.file_request import FileRequest
+from rlcore.app.files.apart import check_runs_apart
 from rlcore.app.files.images import ImageEntry
 from rlcore.app.files.opening import list_images
-from rlcore.app.restore import check_request
+from rlcore.app.restore import check_request, others_of
 from rlcore.app.run_summary import RunSummary
 from rlcore.errors import RLCoreError
 
@@ -42,6 +43,7 @@ def restore_each(
     images = [entry for entry in list_images(request.image) if entry.kind == "image"]
     # all names are checked before the first run, which may take hours
     requests = [checked(each) for each in requests_for(request, images)]
+    check_runs_apart([[("output", each.output), *others_of(each)] for each in requests])
     made: list[tuple[FileRequest, RunSummary]] = []
     for entry, each in zip(images, requests, strict=True):
         try:

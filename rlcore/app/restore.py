@@ -83,7 +83,7 @@ def restore(
         if image.missing is not None:
             caution(f"image {str(image.path)!r} {image.missing}; zeros take their place", MissingPlanesWarning)
         beside: list[Named] = [("image", path) for path in files_beside(image.path, image.about)]
-        check_apart([("output", request.output), *_others(request)], beside)
+        check_apart([("output", request.output), *others_of(request)], beside)
         # reports unreadable voxels before any fault of the PSF
         sample = first_readable(image, keep_going=request.keep_going)
         files = request.open_psfs(image)
@@ -111,11 +111,11 @@ def check_request(request: FileRequest) -> None:
         inputs,
         # a run that was killed when its output had just got its name is resumed, and only cleans up
         force=request.force or is_output_of(request.checkpoint, request.made),
-        others=_others(request),
+        others=others_of(request),
     )
 
 
-def _others(request: FileRequest) -> tuple[Named, ...]:
+def others_of(request: FileRequest) -> tuple[Named, ...]:
     """Returns what the run writes besides its output."""
     others = ("checkpoint", request.checkpoint), ("report", request.report)
     return tuple((role, path) for role, path in others if path is not None)

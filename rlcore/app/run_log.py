@@ -202,7 +202,8 @@ class RunLog:
         """Removes the folder if it holds nothing but the last state, and returns whether it does."""
         if _first(self.folder, last) is not None:
             return False
-        if last is None or last.parent != self.folder:
+        # a link to a folder is the user's, and so is the folder that it points to
+        if (last is None or last.parent != self.folder) and not self.folder.is_symlink():
             self.folder.rmdir()
             sync_folder(self.folder.parent)
         return True

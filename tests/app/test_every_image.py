@@ -125,3 +125,32 @@ def test_the_same_fault_of_two_images_is_said_of_both_and_reported_for_each(file
         assert f"image {number} of {str(files / 'image.tif')!r}: 1 of 2 volumes was left empty" in result.stderr
         reports = [html.unescape((files / f"report-{n}.html").read_text()) for n in range(3)]
         assert [said in report for report in reports] == [n == number for n in range(3)]
+
+
+@pytest.mark.parametrize("kind", ["file", "nothing yet", "each other", "checkpoint"])
+def test_results_whose_names_are_links_to_one_place_are_refused_before_the_first_run(files, kind):
+    write(files / "image.tif", IMAGES, ome=True)
+    one, two = files / "out-0.tif", files / "out-1.tif"
+    if kind == "checkpoint":  # that of one image is in the result of another
+        (files / "kept-1").symlink_to(files / "out-2.tif")
+    elif kind == "each other":
+        two.symlink_to(one)
+    else:
+        one.symlink_to(files / "place.tif")
+        two.symlink_to(files / "place.tif")
+    if kind == "file":
+        (files / "place.tif").write_text("precious")
+    before = {path.name for path in files.iterdir()}
+    result = run(files, "--image", "all", "--force", "--checkpoint", files / "kept")
+    refused(result, "leads to the same place as", "of another image; remove the link, or name others")
+    assert {path.name for path in files.iterdir()} == before
+    assert kind != "file" or (files / "place.tif").read_text() == "precious"
+
+
+def test_names_that_are_links_to_several_places_are_followed(files):
+    write(files / "image.tif", IMAGES, ome=True)
+    for number in range(3):
+        (files / f"out-{number}.tif").symlink_to(files / f"place-{number}.tif")
+    assert run(files, "--image", "all", "--force").exit_code == 0
+    for number in range(3):
+        assert error(tifffile.imread(files / f"place-{number}.tif"), truth(IMAGES[f"Pos{number}"])) <= 1e-5

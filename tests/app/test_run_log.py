@@ -288,6 +288,18 @@ class TestFilesOfTheUser:
             [*self.NAMES, "lock.empty", "volume-1/notes.npy", "volume-7/notes.npy", "volume-7/result.npy"]
         )
 
+    def test_a_link_to_the_checkpoint_folder_stays_and_so_does_the_folder(self, stack, restored):
+        (stack / "elsewhere").mkdir()
+        (stack / "state").symlink_to("elsewhere")
+        stopped(stack, restored)
+        assert any((stack / "elsewhere").iterdir())
+        result = again(stack)
+        assert result.exit_code == 0, result.output
+        assert "warning" not in result.stderr
+        assert (stack / "state").readlink() == Path("elsewhere")
+        assert list((stack / "elsewhere").iterdir()) == []
+        assert list(stack.glob(".rlcore*")) == []
+
     @pytest.mark.parametrize("name", NAMES)
     def test_a_folder_with_one_is_refused(self, stack, name):
         (stack / "state").mkdir()

@@ -359,6 +359,26 @@ def test_a_signal_that_is_ignored_stays_ignored(files):
     assert process.returncode == 0, said
 
 
+def full_from_the_naming_on(monkeypatch, refusal=None):
+    """Has the disk without room for any small file once the result is complete; renaming may be refused too."""
+    publish, rename = work_folder.WorkFolder.publish, work_folder.WorkFolder._rename
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def renames(work, force):
+        if refusal is not None:
+            raise refusal()
+        rename(work, force)
+
+    def publishes(work, *, force):
+        monkeypatch.setattr(work_folder, "write_whole", full)
+        publish(work, force=force)
+
+    monkeypatch.setattr(work_folder.WorkFolder, "_rename", renames)
+    monkeypatch.setattr(work_folder.WorkFolder, "publish", publishes)
+
+
 class TestTheDisk:
     @pytest.mark.parametrize(("dtype", "bytes_"), [("float32", 4), ("uint16", 6)])
     def test_room_is_asked_for_all_that_is_written(self, files, monkeypatch, dtype, bytes_):
@@ -435,6 +455,32 @@ class TestTheDisk:
         [line] = done.stderr.splitlines()
         assert "File too large" in line
         assert {path.name for path in files.iterdir()} == {"image.tif", "psf.tif"}
+
+    @pytest.mark.parametrize("output", ["out.tif", "out.npy", "out.zarr", "out.ozx"])
+    def test_without_room_for_a_note_a_complete_result_still_has_its_name(self, files, output, monkeypatch):
+        if output.endswith(("zarr", "ozx")):
+            pytest.importorskip("yaozarrs", reason="yaozarrs is not installed")
+        full_from_the_naming_on(monkeypatch)
+        result = run(files, output=output)
+        assert result.exit_code == 0, result.output
+        assert {path.name for path in files.iterdir()} == {"image.tif", "psf.tif", output}
+
+    @pytest.mark.parametrize("output", ["out.tif", "out.npy", "out.ozx"])
+    def test_without_room_and_without_its_name_a_complete_result_is_where_the_message_says(
+        self, files, output, monkeypatch
+    ):
+        if output.endswith("ozx"):
+            pytest.importorskip("yaozarrs", reason="yaozarrs is not installed")
+        (files / output).write_text("old")
+        full_from_the_naming_on(monkeypatch, lambda: OSError(errno.EACCES, os.strerror(errno.EACCES)))
+        result = run(files, "--force", output=output)
+        assert result.exit_code == 1
+        [work] = files.glob(".rlcore-work-*")
+        assert f"Permission denied; the result is complete in '{work / 'result'}'" in result.stderr
+        assert (work / "result").stat().st_size > IMAGE.nbytes
+        # nothing else takes room: not what an archive was packed from
+        assert {path.name for path in work.iterdir()} == {"owner.json", "result"}
+        assert (files / output).read_text() == "old"
 
     def test_a_report_that_cannot_be_written_leaves_the_result(self, files, monkeypatch):
         from rlcore.app.before_after import write

@@ -43,6 +43,36 @@ def check_apart(written: Sequence[Named], read: Sequence[Named]) -> None:
                 raise InputError(f"{name} lies in {other_name}; name another")
 
 
+def check_runs_apart(runs: Sequence[Sequence[Named]]) -> None:
+    """Checks that nothing written by one of several runs is, contains, or lies in what another one writes.
+
+    Names that differ may be links to one file; each run by itself is checked by `check_apart`.
+
+    Parameters
+    ----------
+    runs : sequence of sequence of (str, Path or Url)
+        Paths and URLs that each run writes, with their roles.
+
+    Raises
+    ------
+    InputError
+        If those of two runs are not apart.
+    """
+    owners: dict[object, tuple[int, str, Location]] = {}
+    for number, written in enumerate(runs):
+        for role, path in written:
+            owners.setdefault(_identities(path)[0], (number, role, path))
+    for number, written in enumerate(runs):
+        for role, path in written:
+            for place in _identities(path):
+                other, other_role, other_path = owners.get(place, (number, role, path))
+                if other != number:
+                    raise InputError(
+                        f"{role} {str(path)!r} leads to the same place as {other_role} {str(other_path)!r} of another "
+                        "image; remove the link, or name others"
+                    )
+
+
 def _reached(path: Location) -> list[Location]:
     """Returns an input, and what links inside it point to: a Zarr group may have its arrays elsewhere."""
     found: list[Location] = [path]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -127,19 +128,23 @@ class WorkFolder:
         # in between, a signal would leave a result that counts as complete and without its name
         with undisturbed():
             with self._naming():
-                self._note(replace(self.owner, finished=True))
+                # on a full disk the result has its name all the same: only a run that is killed here needs the note
+                with contextlib.suppress(OSError):
+                    self._note(replace(self.owner, finished=True))
                 self._rename(force)
                 sync_names(self.output.parent)
-            self._note(replace(self.owner, finished=False))
+            with contextlib.suppress(OSError):
+                self._note(replace(self.owner, finished=False))
 
     def leave(self) -> None:
         """Removes what this run made, except what a later one is to resume from, and releases the lock."""
-        needed = (self.keep or self.owner.finished) and any(os.path.lexists(self.path / name) for name in GROWN)
-        kept = (OWNER, *GROWN) if needed else ()
+        grown = GROWN if self.keep else (RESULT,) if self.owner.finished else ()
+        needed = any(os.path.lexists(self.path / name) for name in grown)
         try:
+            remove_entries(self.path, (OWNER, *grown) if needed else ())
+            # later, since there may be no room for it before
             if needed:
                 self._note(replace(self.owner, ended=True))
-            remove_entries(self.path, kept)
         except OSError as error:
             caution(f"work folder {str(self.path)!r} cannot be removed: {error.strerror or error}", LeftOverWarning)
         self._lock.release()
@@ -157,8 +162,8 @@ class WorkFolder:
 
     def _note(self, owner: Owner) -> None:
         """Changes what `owner.json` says; the lock keeps saying what it said when it was taken."""
-        write_whole(self.path / OWNER, owner.to_json())
         self.owner = owner
+        write_whole(self.path / OWNER, owner.to_json())
 
     def _rename(self, force: bool) -> None:
         if not self._lock.held:

@@ -70,7 +70,9 @@ THREE = tell_thumbnails(entries(("a", STACK), ("1", STACK), ("a", STACK)))
 def test_a_name_comes_before_a_number(image, number):
     assert choose_image("image 'f'", THREE, Pick(image=image)).number == number
     swapped = entries(("2", STACK), ("b", STACK), ("0", STACK))
-    assert choose_image("image 'f'", swapped, Pick(image="0")).number == 2
+    with pytest.warns(ImagesWarning, match="is the name of 2 '0' in image 'f' and the number of 0 '2'"):
+        assert choose_image("image 'f'", swapped, Pick(image="0")).number == 2
+    assert choose_image("image 'f'", swapped, Pick(image=0)).number == 0
 
 
 @pytest.mark.parametrize(
