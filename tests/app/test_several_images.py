@@ -150,6 +150,23 @@ def test_a_much_smaller_plane_beside_a_stack_is_taken_for_its_thumbnail_and_said
     restored(files, IMAGE, said=said)
 
 
+@pytest.mark.parametrize("axis", "ZYX")
+@pytest.mark.parametrize("planes", [10, 1])
+def test_an_image_stated_to_have_no_voxels_is_damaged_and_no_thumbnail(files, axis, planes):
+    path = files / "image.ome.tif"
+    write(path, {"first": IMAGE[:planes], "second": IMAGE[:, :20]}, ome=True)
+    stated = {"Z": planes, "Y": 24, "X": 26}[axis]
+    text = path.read_bytes()
+    path.write_bytes(
+        text.replace(
+            b'Size%s="%d"' % (axis.encode(), stated), b'Size%s="%0*d"' % (axis.encode(), len(str(stated)), 0), 1
+        )
+    )
+    assert path.read_bytes() != text
+    refused(run(files, image="image.ome.tif"), "image.ome.tif'")
+    assert not (files / "out.tif").exists()
+
+
 def test_a_plane_at_half_the_size_of_another_is_taken_for_its_thumbnail_and_said(files):
     tifffile.imwrite(files / "psf.tif", PSF.sum(0))
     plane = IMAGE[4]

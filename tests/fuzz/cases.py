@@ -34,8 +34,8 @@ def run_case(program, kind, seed, folder):
     return KINDS[kind](program, rng, Path(folder))
 
 
-def _damaged(program, rng, folder):
-    scene = scenes.make(scenes.KINDS[rng.integers(len(scenes.KINDS))], rng, folder)
+def _damaged(program, rng, folder, kinds=scenes.KINDS):
+    scene = scenes.make(kinds[rng.integers(len(kinds))], rng, folder)
     np.save(folder / "psf.npy", scenes.PSF)
     what = (damage.damage_zarr if scene.name == "zarr" else damage.damage_file)(rng, scene.path)
     output = folder / "out.npy"
@@ -188,9 +188,19 @@ def _python(site, code, *arguments):
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
-KINDS = {"files": _damaged, "options": _options, "plans": _planning, "hostile": _hostile}
+def _damaged_container(program, rng, folder):
+    return _damaged(program, rng, folder, scenes.CONTAINERS)
+
+
+KINDS = {
+    "files": _damaged,
+    "containers": _damaged_container,
+    "options": _options,
+    "plans": _planning,
+    "hostile": _hostile,
+}
 RESUMING = {"checkpoints": resuming.damaged, "crashes": resuming.crash}
-SHARES = {"files": 45, "options": 20, "plans": 5, "hostile": 5, "checkpoints": 15, "crashes": 10}
+SHARES = {"files": 35, "containers": 10, "options": 20, "plans": 5, "hostile": 5, "checkpoints": 15, "crashes": 10}
 """Cases of each kind among a hundred."""
 
 

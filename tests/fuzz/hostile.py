@@ -59,4 +59,4 @@ def install(folder, name, source, group):
 def image(folder):
     """Writes an image and a PSF that any backend restores."""
     np.save(folder / "image.npy", np.full((3, 5, 5), 7.0, np.float32))
-    np.save(folder / "psf.npy", np.ones((1, 3, 3), np.float32))
+    np.save(folder / "psf.npy", np.ones((3, 3, 3), np.float32))

@@ -1,6 +1,7 @@
 """Cases of runs that are killed, and go on: at each operation on a file, and with what they have left damaged."""
 
 import shutil
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +23,11 @@ class Variant:
 
 VARIANTS = (
     *(Variant("library", method) for method in library.METHODS),
-    *(Variant("main", name, dtype) for name in ("out.npy", "out.tif", "out.zarr") for dtype in ("float32", "uint16")),
+    *(
+        Variant("main", name, dtype)
+        for name in ("out.npy", "out.tif", "out.zarr", "out.ozx")
+        for dtype in ("float32", "uint16")
+    ),
 )
 _KNOWN = {}
 """By variant, the result of a run that is left in peace, and the number of its operations."""
@@ -135,7 +140,10 @@ def _voxels(variant, folder):
     path = folder / ("out.npy" if variant.entry == "library" else variant.how)
     if path.suffix == ".npy":
         return np.load(path)
-    return tifffile.imread(path) if path.suffix == ".tif" else np.asarray(zarr.open_group(path, mode="r")["0"][:])
+    if path.suffix == ".tif":
+        return tifffile.imread(path)
+    with closing(zarr.storage.ZipStore(path, mode="r")) if path.suffix == ".ozx" else nullcontext(path) as store:
+        return np.asarray(zarr.open_group(store, mode="r")["0"][:])
 
 
 def _damage(rng, folder, older, variant):

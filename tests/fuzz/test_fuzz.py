@@ -21,7 +21,7 @@ def program():
 
 
 @pytest.mark.parametrize("seed", range(12))
-@pytest.mark.parametrize("kind", ["files", "options"])
+@pytest.mark.parametrize("kind", ["files", "containers", "options"])
 def test_cases_with_fixed_seeds(program, tmp_path, kind, seed):
     run_case(program, kind, seed, tmp_path)
 
@@ -41,6 +41,7 @@ def test_cases_with_fixed_seeds(program, tmp_path, kind, seed):
         ("files", 912677),  # OME-XML under another tag's number
         ("files", 912810),  # a page stated to be compressed, among others that are not
         ("files", 1000380),  # a number of another type than it may have
+        ("containers", 85),  # an image stated to have no rows, beside another
         ("files", 1051),  # a misspelt entry, which changes nothing
     ],
 )

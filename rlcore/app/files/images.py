@@ -75,7 +75,8 @@ def tell_thumbnails(entries: Sequence[ImageEntry]) -> tuple[ImageEntry, ...]:
 
 
 def _told(entry: ImageEntry, largest: ImageEntry) -> ImageEntry:
-    if math.prod(entry.shape) >= math.prod(largest.shape):
+    # no picture is without voxels: metadata that state one are damaged, and refused when it is read
+    if math.prod(entry.shape) >= math.prod(largest.shape) or not math.prod(entry.shape):
         return entry
     if may_be_aside(entry.name):
         return replace(entry, kind="thumbnail")
