@@ -9,9 +9,9 @@ import numpy as np
 
 from rlcore.app.files.layout import Place
 from rlcore.app.files.likely_axes import open_psf
+from rlcore.app.files.metadata.scale import believed
 from rlcore.app.files.opening import Opened
 from rlcore.app.files.remote.url import Location, location
-from rlcore.app.files.scale import believed
 from rlcore.app.psf.generating import compute_for
 from rlcore.app.whole_numbers import whole_number
 from rlcore.errors import InputError

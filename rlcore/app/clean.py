@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rlcore.app.files.left_overs import discard, locks, reason_to_keep, remove_unfinished, work_folders
-from rlcore.app.files.lock import remove_lock
-from rlcore.app.files.owner import Owner
-from rlcore.app.files.run_state import readable_lasts
+from rlcore.app.files.writing.left_overs import discard, locks, reason_to_keep, remove_unfinished, work_folders
+from rlcore.app.files.writing.lock import remove_lock
+from rlcore.app.files.writing.owner import Owner
+from rlcore.app.files.writing.run_state import readable_lasts
 from rlcore.errors import InputError
 
 

@@ -12,7 +12,7 @@ import tifffile
 
 from rlcore.app import speed
 from rlcore.app.file_request import FileRequest
-from rlcore.app.files.destination import partial_output
+from rlcore.app.files.writing.destination import partial_output
 from rlcore.app.restore import restore
 from rlcore.app.run_summary import RunSummary
 from rlcore.backend import Volume

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 
 from rlcore.app.file_request import FileRequest
-from rlcore.app.files.apart import check_runs_apart
 from rlcore.app.files.images import ImageEntry
 from rlcore.app.files.opening import list_images
+from rlcore.app.files.writing.apart import check_runs_apart
 from rlcore.app.restore import check_request, others_of
 from rlcore.app.run_summary import RunSummary
 from rlcore.errors import RLCoreError

@@ -17,10 +17,10 @@ from rlcore.app.channel_psfs import ChannelPSF, files_of, open_psfs
 from rlcore.app.files.decoding import Decoder
 from rlcore.app.files.layout import Pick
 from rlcore.app.files.likely_axes import open_image
+from rlcore.app.files.metadata.scale import believed
 from rlcore.app.files.opening import Opened
 from rlcore.app.files.remote.delivery import place_on_this_machine
 from rlcore.app.files.remote.url import Location
-from rlcore.app.files.scale import believed
 from rlcore.app.psf.metadata import read_metadata
 from rlcore.app.psf.preparing import psf_for_image
 from rlcore.app.psf.resolved import resolved_by

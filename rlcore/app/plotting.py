@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from rlcore.app.files.destination import partial_output
+from rlcore.app.files.writing.destination import partial_output
 from rlcore.errors import InputError
 
 

@@ -11,16 +11,16 @@ from rlcore.app import speed
 from rlcore.app.bad_volumes import first_readable
 from rlcore.app.channel_psfs import ChannelPSF, files_of, report_computed, to_one_extent
 from rlcore.app.file_request import FileRequest
-from rlcore.app.files.apart import Named, check_apart
 from rlcore.app.files.decoding import into
-from rlcore.app.files.destination import check_output
-from rlcore.app.files.ome_xml import files_beside
+from rlcore.app.files.metadata.provenance import Provenance, UsedPSF
+from rlcore.app.files.ome.xml import files_beside
 from rlcore.app.files.opening import Opened
-from rlcore.app.files.output import Target
-from rlcore.app.files.provenance import Provenance, UsedPSF
 from rlcore.app.files.remote.delivery import delivery
-from rlcore.app.files.run_state import is_output_of, state_of
-from rlcore.app.files.work_folder import working_on
+from rlcore.app.files.writing.apart import Named, check_apart
+from rlcore.app.files.writing.destination import check_output
+from rlcore.app.files.writing.output import Target
+from rlcore.app.files.writing.run_state import is_output_of, state_of
+from rlcore.app.files.writing.work_folder import working_on
 from rlcore.app.run_summary import RunSummary
 from rlcore.app.series_run import SeriesResult, SeriesRun
 from rlcore.backend import Backend

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from rlcore.app.file_request import FileRequest
-from rlcore.app.files.description import Description
 from rlcore.app.files.layout import Place
-from rlcore.app.files.ome_xml import files_beside
+from rlcore.app.files.metadata.description import Description
+from rlcore.app.files.metadata.provenance import fingerprint
+from rlcore.app.files.ome.xml import files_beside
 from rlcore.app.files.opening import Opened
-from rlcore.app.files.provenance import fingerprint
 from rlcore.app.files.remote.objects import stamp_of_objects
 from rlcore.app.files.remote.url import Url
-from rlcore.app.files.stamps import files_in, stamp
-from rlcore.app.files.zarr_placement import multiscale_of
+from rlcore.app.files.writing.stamps import files_in, stamp
+from rlcore.app.files.zarr.placement import multiscale_of
 from rlcore.backend import Backend
 from rlcore.optics.psf import PSF
 from rlcore.planner import Plan

@@ -12,10 +12,10 @@ from stat import S_ISREG
 from types import TracebackType
 from typing import Any
 
-from rlcore.app.files.left_overs import LeftOverWarning
-from rlcore.app.files.lock import LOCK, Lock
-from rlcore.app.files.owner import Owner
-from rlcore.app.files.run_state import STATE, RunState, lasts, mark, move_out, read_state
+from rlcore.app.files.writing.left_overs import LeftOverWarning
+from rlcore.app.files.writing.lock import LOCK, Lock
+from rlcore.app.files.writing.owner import Owner
+from rlcore.app.files.writing.run_state import STATE, RunState, lasts, mark, move_out, read_state
 from rlcore.errors import CheckpointError, caution
 from rlcore.execution.durable import sync_folder, unfinished
 from rlcore.execution.kept_checkpoints import discard

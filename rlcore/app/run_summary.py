@@ -8,9 +8,9 @@ from typing import Any
 
 from rlcore.app import speed
 from rlcore.app.bad_volumes import BadVolume
-from rlcore.app.files.provenance import Provenance
+from rlcore.app.files.metadata.provenance import Provenance
+from rlcore.app.files.metadata.voxel import Voxel
 from rlcore.app.files.remote.url import Location
-from rlcore.app.files.voxel import Voxel
 from rlcore.backend import Shape
 from rlcore.execution.history import Info
 from rlcore.planner import Plan

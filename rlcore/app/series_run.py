@@ -14,19 +14,19 @@ import numpy as np
 import rlcore
 from rlcore.app.bad_volumes import BadVolume, BadVolumeWarning, in_sentence, leave_empty, none_left
 from rlcore.app.file_request import FileRequest
-from rlcore.app.files.destination import check_room, hold_space
-from rlcore.app.files.durable import sync_names, sync_tree
 from rlcore.app.files.layout import Place
-from rlcore.app.files.left_overs import remove
-from rlcore.app.files.mapped_output import Mapped, frame_intact
+from rlcore.app.files.metadata.provenance import Provenance, fingerprint
 from rlcore.app.files.opening import Opened
-from rlcore.app.files.output import Output, Target, step_of, to_steps
-from rlcore.app.files.provenance import Provenance, fingerprint
-from rlcore.app.files.run_state import is_output_of
-from rlcore.app.files.stamps import clear_partial
-from rlcore.app.files.work_folder import WorkFolder
-from rlcore.app.files.zarr_concurrency import limit_concurrency
-from rlcore.app.files.zip_archive import pack
+from rlcore.app.files.writing.destination import check_room, hold_space
+from rlcore.app.files.writing.durable import sync_names, sync_tree
+from rlcore.app.files.writing.left_overs import remove
+from rlcore.app.files.writing.mapped_output import Mapped, frame_intact
+from rlcore.app.files.writing.output import Output, Target, step_of, to_steps
+from rlcore.app.files.writing.run_state import is_output_of
+from rlcore.app.files.writing.stamps import clear_partial
+from rlcore.app.files.writing.work_folder import WorkFolder
+from rlcore.app.files.zarr.concurrency import limit_concurrency
+from rlcore.app.files.zarr.zip_archive import pack
 from rlcore.app.run_identity import identity_of
 from rlcore.app.run_log import RunLog
 from rlcore.app.speed import Stopwatch

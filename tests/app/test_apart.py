@@ -7,7 +7,7 @@ import pytest
 import tifffile
 from fixtures.commands import IMAGE, PSF, run
 
-from rlcore.app.files.apart import check_apart
+from rlcore.app.files.writing.apart import check_apart
 from rlcore.errors import InputError
 
 

@@ -10,7 +10,7 @@ from fixtures.commands import PSF, refused, run, voxels
 from fixtures.scenes import error
 
 import rlcore
-from rlcore.app.files.run_state import read_state
+from rlcore.app.files.writing.run_state import read_state
 from rlcore.app.run_log import RunLog
 from rlcore.app.series_run import SeriesRun
 

@@ -20,9 +20,9 @@ import numpy as np
 sys.path.insert(0, sys.argv[1])
 folder, output, dtype, start, step, good = *sys.argv[2:5], *map(int, sys.argv[5:8])
 os.chdir(folder)
-import rlcore.app.before_after, rlcore.app.files.zarr_output, rlcore.app.heap, rlcore.app.interruption
+import rlcore.app.before_after, rlcore.app.files.zarr.output, rlcore.app.heap, rlcore.app.interruption
 import rlcore.app.restore, rlcore.app.terminal
-from rlcore.app.files.run_state import read_state
+from rlcore.app.files.writing.run_state import read_state
 from rlcore.app.main import main
 from rlcore.app.series_run import SeriesRun
 from fixtures.commands import levels

@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner
 from fixtures.commands import PROGRAM, SIGNALLED, run
 
-from rlcore.app.files.left_overs import work_folders
-from rlcore.app.files.owner import Owner
-from rlcore.app.files.work_folder import working_on
+from rlcore.app.files.writing.left_overs import work_folders
+from rlcore.app.files.writing.owner import Owner
+from rlcore.app.files.writing.work_folder import working_on
 from rlcore.app.main import main
 
 ENDED = 2**22 + 1

@@ -12,8 +12,8 @@ import pytest
 from fixtures.scenes import gaussian
 from fixtures.zarr_images import write_image
 
-from rlcore.app.files.volume_in_array import VolumeInArray
-from rlcore.app.files.zarr_concurrency import limit_concurrency
+from rlcore.app.files.zarr.concurrency import limit_concurrency
+from rlcore.app.files.zarr.volume_in_array import VolumeInArray
 
 zarr = pytest.importorskip("zarr", reason="zarr is not installed")
 pytest.importorskip("yaozarrs", reason="yaozarrs is not installed")

@@ -111,7 +111,7 @@ def test_files_of_a_set_are_opened_once_to_be_parsed_and_once_to_be_decoded(file
 
 
 def test_no_file_stays_open_after_a_run(files, monkeypatch):
-    from rlcore.app.files import tiff_planes
+    from rlcore.app.files.tiff import planes as tiff_planes
 
     monkeypatch.setattr(tiff_planes, "_OPEN_FILES", 2)
     handles, open_handle = set(), tifffile.FileHandle.open

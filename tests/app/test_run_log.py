@@ -16,7 +16,7 @@ from fixtures.commands import IMAGE, PSF, run, voxels
 
 import rlcore
 from rlcore.app import run_log, series_run
-from rlcore.app.files import output as output_module
+from rlcore.app.files.writing import output as output_module
 from rlcore.app.main import main
 from rlcore.app.series_run import SeriesRun
 from rlcore.backend.numpy_backend import NumPyBackend

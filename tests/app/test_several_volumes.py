@@ -217,7 +217,7 @@ def test_a_checkpoint_whose_output_is_gone_or_cut_short_is_refused(stack):
 @pytest.mark.parametrize("memory", ["1 GiB", "17 MiB"])
 def test_a_zarr_is_written_by_whole_chunks(stack, monkeypatch, memory):
     pytest.importorskip("yaozarrs", reason="yaozarrs is not installed")
-    from rlcore.app.files import volume_in_array
+    from rlcore.app.files.zarr import volume_in_array
 
     seen, put = [], volume_in_array.VolumeInArray.__setitem__
 

@@ -32,7 +32,7 @@ setattr(module, name, signalled)
 )
 """The program, which sends itself a signal before and after each call of a function."""
 
-WORK = "rlcore.app.files.work_folder"
+WORK = "rlcore.app.files.writing.work_folder"
 PLACES = ("write_whole", "Lock", "sync_tree", "_rename_to_new", "remove_entries")
 OPTIONS = ("--na", 1.2, "--emission", 520, "--immersion", 1.33, "--shape", "5x7x7", "--voxel", "0.2,0.1,0.1")
 

@@ -8,10 +8,10 @@ import tifffile
 from fixtures.commands import IMAGE, PSF, run
 from fixtures.vendor_files import write_lsm, write_stk
 
+from rlcore.app.files.metadata.units import canonical, in_ome_xml, in_zarr, metres
+from rlcore.app.files.metadata.vendor_scale import of_vendor
+from rlcore.app.files.metadata.voxel import Voxel
 from rlcore.app.files.opening import open_file
-from rlcore.app.files.units import canonical, in_ome_xml, in_zarr, metres
-from rlcore.app.files.vendor_scale import of_vendor
-from rlcore.app.files.voxel import Voxel
 
 SPELLINGS = {
     "µm": ["um", "μm", "micron", "Microns", "micrometers", "micrometre", "Micrometres", "\\u00B5m", "UM", "µm\0"],

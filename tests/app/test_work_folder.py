@@ -16,10 +16,10 @@ import tifffile
 from click.testing import CliRunner
 from fixtures.commands import IMAGE, PROGRAM, run
 
-from rlcore.app.files import work_folder
-from rlcore.app.files.lock import Lock
-from rlcore.app.files.owner import Owner
-from rlcore.app.files.work_folder import working_on
+from rlcore.app.files.writing import work_folder
+from rlcore.app.files.writing.lock import Lock
+from rlcore.app.files.writing.owner import Owner
+from rlcore.app.files.writing.work_folder import working_on
 from rlcore.app.main import main
 from rlcore.errors import OutputError
 
@@ -306,7 +306,7 @@ def test_a_run_whose_lock_was_taken_by_force_does_not_replace_the_output(tmp_pat
 def test_a_stale_lock_is_taken_by_one_of_many(tmp_path):
     """All find the same stale lock at the same moment."""
     program = (
-        "import sys, time; from pathlib import Path; from rlcore.app.files.work_folder import working_on\n"
+        "import sys, time; from pathlib import Path; from rlcore.app.files.writing.work_folder import working_on\n"
         "with working_on(Path(sys.argv[1])): print('has it', flush=True); sys.stdin.read()"
     )
     with working_on(tmp_path / "out.tif"):
@@ -518,13 +518,13 @@ class TestTheCheckpoint:
     @pytest.mark.parametrize(
         ("call", "dtype"),
         [
-            ("rlcore.app.files.output/Mapped:finish", "float32"),
+            ("rlcore.app.files.writing.output/Mapped:finish", "float32"),
             ("rlcore.app.run_log/RunLog:reach", "float32"),
             ("rlcore.execution.checkpoint/Checkpoint:remove", "float32"),
             ("rlcore.app.run_log/RunLog:complete", "float32"),
             ("rlcore.app.run_log/RunLog:complete", "uint16"),
-            ("rlcore.app.files.work_folder/WorkFolder:publish", "float32"),
-            ("rlcore.app.files.work_folder/WorkFolder:_rename", "uint16"),
+            ("rlcore.app.files.writing.work_folder/WorkFolder:publish", "float32"),
+            ("rlcore.app.files.writing.work_folder/WorkFolder:_rename", "uint16"),
             ("rlcore.app.run_log/RunLog:remove", "float32"),
             ("rlcore.app.run_log/RunLog:remove", "uint16"),
         ],

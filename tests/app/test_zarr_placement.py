@@ -7,7 +7,7 @@ import pytest
 from fixtures.commands import IMAGE, run
 
 from rlcore.app.files.opening import open_file
-from rlcore.app.files.zarr_placement import placement
+from rlcore.app.files.zarr.placement import placement
 
 zarr = pytest.importorskip("zarr", reason="zarr is not installed")
 pytest.importorskip("yaozarrs", reason="yaozarrs is not installed")

@@ -7,8 +7,8 @@ from fixtures.scenes import cell
 
 import rlcore
 import rlcore.compat.redlionfish as rl
-from rlcore.app.files import destination
-from rlcore.app.files.voxel import Voxel
+from rlcore.app.files.metadata.voxel import Voxel
+from rlcore.app.files.writing import destination
 
 SCENE = cell((10, 24, 26), (5, 6, 6))
 

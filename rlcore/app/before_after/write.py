@@ -16,9 +16,9 @@ from rlcore.app.before_after.panels import draw
 from rlcore.app.before_after.views import liveliest_line, view
 from rlcore.app.file_request import FileRequest
 from rlcore.app.files.decoding import Decoder, decode_nothing, into
-from rlcore.app.files.destination import partial_output
 from rlcore.app.files.layout import Pick
 from rlcore.app.files.opening import Opened, open_file
+from rlcore.app.files.writing.destination import partial_output
 from rlcore.app.run_summary import RunSummary
 from rlcore.errors import InputError, OutputError
 

@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
 from rlcore.app.bench.table import by, format_rate
-from rlcore.app.files.destination import partial_output
+from rlcore.app.files.writing.destination import partial_output
 
 _BAR = 0.32
 """Height of a bar in inches."""

@@ -18,7 +18,7 @@ from rlcore.app.bench.measure import measure, settings_of
 from rlcore.app.bench.problems import SIZES, Problem, convert_problem, write_problem
 from rlcore.app.bench.process import Processes
 from rlcore.app.command_group import print_json
-from rlcore.app.files.destination import partial_output
+from rlcore.app.files.writing.destination import partial_output
 from rlcore.errors import InputError
 
 DEFAULT = ("tiny", "small")

@@ -22,7 +22,7 @@ from rlcore.app.bench.implementation import Implementation
 from rlcore.app.bench.machine import opencl_devices
 from rlcore.app.bench.memory import PeakMemory
 from rlcore.app.bench.schedule import by_difference
-from rlcore.app.files.destination import partial_output
+from rlcore.app.files.writing.destination import partial_output
 from rlcore.backend import Volume
 from rlcore.errors import RLCoreError
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from rlcore.app.files.layout import Index
-from rlcore.app.files.tiff_planes import TiffPlanes
+from rlcore.app.files.tiff.planes import TiffPlanes
 from rlcore.app.files.vendor.planes import VendorPlanes
 from rlcore.backend import Shape, Volume
 from rlcore.backend.host.memory import host_free

@@ -11,20 +11,20 @@ import numpy as np
 
 from rlcore.app.files.boundary import check_kind, reading
 from rlcore.app.files.decoding import Decoded, Decoder, in_memory
-from rlcore.app.files.description import Description
 from rlcore.app.files.images import ImageEntry, choose_image
 from rlcore.app.files.layout import ALL, Index, Layout, Pick, Place, counted, lay_out
+from rlcore.app.files.metadata.description import Description
+from rlcore.app.files.metadata.scale import doubted
+from rlcore.app.files.metadata.voxel_values import CalibratedVolume
 from rlcore.app.files.missing_planes import MissingPlanes
 from rlcore.app.files.npy_input import map_npy
 from rlcore.app.files.remote.url import Location, Url
-from rlcore.app.files.scale import doubted
-from rlcore.app.files.tiff_input import list_tiff, read_tiff
-from rlcore.app.files.tiff_planes import TiffPlanes
+from rlcore.app.files.tiff.input import list_tiff, read_tiff
+from rlcore.app.files.tiff.planes import TiffPlanes
 from rlcore.app.files.vendor.formats import format_of
 from rlcore.app.files.vendor.vendor_input import list_vendor, read_vendor
-from rlcore.app.files.voxel_values import CalibratedVolume
-from rlcore.app.files.zarr_signs import is_zarr
-from rlcore.app.files.zip_archive import is_archive
+from rlcore.app.files.zarr.signs import is_zarr
+from rlcore.app.files.zarr.zip_archive import is_archive
 from rlcore.backend import Volume
 from rlcore.errors import InputError
 
@@ -119,7 +119,7 @@ def list_images(path: Location) -> tuple[ImageEntry, ...]:
     with reading(file):
         if _is_of_zarr(path, file):
             # imported late: zarr is an optional dependency
-            from rlcore.app.files.zarr_input import list_zarr
+            from rlcore.app.files.zarr.input import list_zarr
 
             return list_zarr(path, file)
         assert isinstance(path, Path)
@@ -155,7 +155,7 @@ def _is_of_zarr(path: Location, file: str) -> bool:
 def _open(path: Location, file: str, pick: Pick, decode: Decoder) -> Opened:
     if _is_of_zarr(path, file):
         # imported late: zarr is an optional dependency
-        from rlcore.app.files.zarr_input import read_zarr
+        from rlcore.app.files.zarr.input import read_zarr
 
         image = read_zarr(path, file, pick)
         return Opened(

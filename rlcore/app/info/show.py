@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from rlcore.app.files.images import ImageEntry
+from rlcore.app.files.metadata.position import position_of
 from rlcore.app.files.opening import Opened
-from rlcore.app.files.position import position_of
 from rlcore.app.info.gather import ChannelFacts, FileFacts
 from rlcore.backend.host.memory import format_bytes
 

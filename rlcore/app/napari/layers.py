@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rlcore.app.files.scale import doubted
-from rlcore.app.files.units import canonical
-from rlcore.app.files.voxel import Voxel
+from rlcore.app.files.metadata.scale import doubted
+from rlcore.app.files.metadata.units import canonical
+from rlcore.app.files.metadata.voxel import Voxel
 
 
 def images(viewer: Any) -> list[Any]:

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from rlcore.app.files.apart import Named, check_apart
-from rlcore.app.files.destination import check_output, partial_output
 from rlcore.app.files.layout import Pick
 from rlcore.app.files.likely_axes import open_psf, open_stack
+from rlcore.app.files.metadata.scale import believed
 from rlcore.app.files.opening import Opened
 from rlcore.app.files.remote.url import Location
-from rlcore.app.files.scale import believed
+from rlcore.app.files.writing.apart import Named, check_apart
+from rlcore.app.files.writing.destination import check_output, partial_output
 from rlcore.app.whole_numbers import whole_numbers
 from rlcore.backend import Shape, Volume
 from rlcore.errors import InputError

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from rlcore.app.files.decoding import decode_nothing
-from rlcore.app.files.description import Description
 from rlcore.app.files.layout import ALL, Pick, lay_out
+from rlcore.app.files.metadata.description import Description
+from rlcore.app.files.metadata.scale import believed, parse_voxel
 from rlcore.app.files.opening import Opened, open_file
 from rlcore.app.files.remote.url import Location
-from rlcore.app.files.scale import believed, parse_voxel
 from rlcore.app.psf import files
 from rlcore.app.psf.files import Result
 from rlcore.app.psf.inspecting import lines_of

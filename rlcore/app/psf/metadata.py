@@ -8,10 +8,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 from rlcore.app.files.boundary import reading
-from rlcore.app.files.ome_elements import children
+from rlcore.app.files.metadata.units import canonical, metres
+from rlcore.app.files.ome.elements import children
 from rlcore.app.files.opening import Opened
 from rlcore.app.files.remote.url import Location, Url
-from rlcore.app.files.units import canonical, metres
 from rlcore.app.psf import files
 from rlcore.app.whole_numbers import whole_number
 from rlcore.errors import InputError

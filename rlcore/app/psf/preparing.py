@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from rlcore.app.channel_psfs import ChannelPSF
+from rlcore.app.files.metadata.scale import ScaleWarning
 from rlcore.app.files.opening import Opened
-from rlcore.app.files.scale import ScaleWarning
 from rlcore.app.psf.files import scale_of
 from rlcore.app.run_options import MEND
 from rlcore.app.whole_numbers import whole_numbers

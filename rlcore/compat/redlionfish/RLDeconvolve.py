@@ -15,8 +15,8 @@ from rlcore.compat.redlionfish.plain_iterations import Tick, backend_for, restor
 from rlcore.errors import InputError
 
 if TYPE_CHECKING:
+    from rlcore.app.files.metadata.voxel import Voxel
     from rlcore.app.files.opening import Opened
-    from rlcore.app.files.voxel import Voxel
 
 __all__ = ["doRLDeconvolutionFromFiles", "doRLDeconvolutionFromNpArrays"]
 
@@ -114,7 +114,7 @@ def doRLDeconvolutionFromFiles(
 
 
 def _check_savepath(path: Path, image: Opened, psf: Opened) -> None:
-    from rlcore.app.files.destination import check_output, check_room
+    from rlcore.app.files.writing.destination import check_output, check_room
 
     if path.suffix.lower() not in (".tif", ".tiff"):
         raise InputError(f"savepath {str(path)!r} does not end in .tif or .tiff, and a TIFF is written; rename it")
@@ -125,9 +125,9 @@ def _check_savepath(path: Path, image: Opened, psf: Opened) -> None:
 def _save(path: Path, result: Volume, voxel: Voxel) -> None:
     import tifffile
 
-    from rlcore.app.files.description import Description
-    from rlcore.app.files.destination import dialect_for, partial_output
-    from rlcore.app.files.tiff_scale import imagej_entries, ome_entries, resolution
+    from rlcore.app.files.metadata.description import Description
+    from rlcore.app.files.tiff.scale import imagej_entries, ome_entries, resolution
+    from rlcore.app.files.writing.destination import dialect_for, partial_output
 
     # a name in .ome.tif is OME, and so is what is too large for ImageJ
     dialect = dialect_for(path, Description(dialect="imagej"), result.nbytes)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rlcore.app.files.channel_colours import colours_of_channels, in_ome_number, of_hex, of_ome_number
+from rlcore.app.files.metadata.channel_colours import colours_of_channels, in_ome_number, of_hex, of_ome_number
 
 
 @pytest.mark.parametrize(

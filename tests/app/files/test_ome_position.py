@@ -5,8 +5,8 @@ from xml.etree import ElementTree
 import pytest
 
 from rlcore.app.files.layout import ALL, Pick, lay_out
-from rlcore.app.files.ome_position import position_of_planes
-from rlcore.app.files.voxel import Voxel
+from rlcore.app.files.metadata.voxel import Voxel
+from rlcore.app.files.ome.position import position_of_planes
 
 VOXEL = Voxel({"Z": 0.5, "Y": 0.1, "X": 0.1, "T": 2.0}, {"Z": "µm", "Y": "µm", "X": "µm", "T": "s"})
 

@@ -4,8 +4,8 @@ import pytest
 from fixtures.round_trips.images import WRITE
 
 from rlcore.app.files.layout import Pick
+from rlcore.app.files.metadata.position import position_of
 from rlcore.app.files.opening import open_file
-from rlcore.app.files.position import position_of
 
 
 @pytest.mark.parametrize("name", ["v04.ome.zarr", "v05.ome.zarr"])

@@ -148,7 +148,7 @@ def test_an_archive_that_does_not_exist_is_refused(files):
 
 
 def test_a_disk_without_room_for_folder_and_archive_refuses_the_run(files, image, monkeypatch):
-    from rlcore.app.files import destination
+    from rlcore.app.files.writing import destination
 
     # room for one of both
     room = type("Room", (), {"free": int(1.5 * 4 * 10 * 24 * 26)})

@@ -9,7 +9,7 @@ from fixtures.round_trips.running import restore
 from fixtures.round_trips.stated import STACK, check
 from fixtures.round_trips.tiff_readers import TIFF_READERS
 
-from rlcore.app.files import destination
+from rlcore.app.files.writing import destination
 
 IMAGES = {"imagej.tif": True, "shaped.tif": False, "classic.ome.tif": True}
 """Images, and whether a result of theirs beyond the limit is OME-TIFF."""

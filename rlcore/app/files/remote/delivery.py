@@ -13,13 +13,13 @@ from pathlib import Path
 
 import platformdirs
 
-from rlcore.app.files.left_overs import LeftOverWarning, remove
 from rlcore.app.files.remote.destination import RemoteLock, check_remote_output
 from rlcore.app.files.remote.failures import asking
 from rlcore.app.files.remote.objects import LOCK, library, store_at
 from rlcore.app.files.remote.url import Location, Url
-from rlcore.app.files.stamps import files_in
-from rlcore.app.files.zarr_signs import METADATA
+from rlcore.app.files.writing.left_overs import LeftOverWarning, remove
+from rlcore.app.files.writing.stamps import files_in
+from rlcore.app.files.zarr.signs import METADATA
 from rlcore.errors import Cancelled, InputError, OutputError, caution
 from rlcore.execution.progress import CancelEvent
 

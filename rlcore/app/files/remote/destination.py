@@ -8,15 +8,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from rlcore.app.files.apart import Named, check_apart
-from rlcore.app.files.lock import refuse_held
-from rlcore.app.files.owner import Owner
 from rlcore.app.files.remote.failures import asking
 from rlcore.app.files.remote.objects import LOCK, Entry, library, store_at
 from rlcore.app.files.remote.url import WEB, Url
-from rlcore.app.files.zarr_input import stranger_in_image
-from rlcore.app.files.zarr_signs import is_zarr
-from rlcore.app.files.zip_archive import ARCHIVES, becomes_archive
+from rlcore.app.files.writing.apart import Named, check_apart
+from rlcore.app.files.writing.lock import refuse_held
+from rlcore.app.files.writing.owner import Owner
+from rlcore.app.files.zarr.input import stranger_in_image
+from rlcore.app.files.zarr.signs import is_zarr
+from rlcore.app.files.zarr.zip_archive import ARCHIVES, becomes_archive
 from rlcore.errors import InputError, caution
 from rlcore.execution.holder import LONGEST
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from rlcore.app.files.remote.failures import asking
 from rlcore.app.files.remote.url import ENDPOINTS, WEB, Url
-from rlcore.app.files.zarr_signs import METADATA
-from rlcore.app.files.zip_archive import is_archive
+from rlcore.app.files.zarr.signs import METADATA
+from rlcore.app.files.zarr.zip_archive import is_archive
 from rlcore.errors import InputError
 
 LOCK = ".rlcore-lock"

@@ -7,14 +7,14 @@ from typing import Any
 from xml.etree import ElementTree
 
 from rlcore.app.files.boundary import reason_of
-from rlcore.app.files.description import Description, names_of_channels
-from rlcore.app.files.ome_elements import children, first_pixels
-from rlcore.app.files.tiff_scale import joined, voxel_of_pixels
-from rlcore.app.files.units import canonical
+from rlcore.app.files.metadata.description import Description, names_of_channels
+from rlcore.app.files.metadata.units import canonical
+from rlcore.app.files.metadata.vendor_scale import positive
+from rlcore.app.files.metadata.voxel import Voxel
+from rlcore.app.files.ome.elements import children, first_pixels
+from rlcore.app.files.tiff.scale import joined, voxel_of_pixels
 from rlcore.app.files.vendor.contained import contained
 from rlcore.app.files.vendor.optics import optics_of, stated_sizes
-from rlcore.app.files.vendor_scale import positive
-from rlcore.app.files.voxel import Voxel
 from rlcore.app.whole_numbers import whole_number
 from rlcore.errors import caution
 from rlcore.execution.volumes.image import ImageWarning

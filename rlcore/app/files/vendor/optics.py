@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
-from rlcore.app.files.ome_elements import SCHEMA
+from rlcore.app.files.ome.elements import SCHEMA
 
 _MEDIA = {"oil": "Oil", "water": "Water", "waterdipping": "WaterDipping", "air": "Air", "dry": "Air",
           "glycerol": "Glycerol", "glycerin": "Glycerol", "glyc": "Glycerol", "multi": "Multi"}  # fmt: skip

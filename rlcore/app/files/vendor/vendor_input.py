@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from rlcore.app.files.description import Description
 from rlcore.app.files.images import ImageEntry, choose_image, may_be_aside, tell_thumbnails
 from rlcore.app.files.layout import Layout, Pick, lay_out
+from rlcore.app.files.metadata.description import Description
 from rlcore.app.files.vendor.contained import contained
 from rlcore.app.files.vendor.description import Asked, describe
 from rlcore.app.files.vendor.formats import Format, folder_beside

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from rlcore.app.files.decoding import decode_nothing
+from rlcore.app.files.metadata.scale import parse_voxel
 from rlcore.app.files.opening import open_file
-from rlcore.app.files.scale import parse_voxel
 from rlcore.app.napari import layers
 from rlcore.app.napari.psf.panel import PanelResult, PSFPanel, figures
 from rlcore.app.psf.files import parse_shape

@@ -12,7 +12,7 @@ import pytest
 from fixtures.commands import refused
 from fixtures.zarr_images import write_image
 
-from rlcore.app.files.owner import Owner
+from rlcore.app.files.writing.owner import Owner
 
 zarr = pytest.importorskip("zarr", reason="zarr is not installed")
 

@@ -1,0 +1,1 @@
+"""Metadata of images, whatever their format: scale, position, colours, provenance."""

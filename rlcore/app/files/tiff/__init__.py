@@ -1,0 +1,1 @@
+"""TIFF: its structure, pages and dialects, read and written."""

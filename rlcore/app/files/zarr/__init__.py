@@ -1,0 +1,1 @@
+"""OME-Zarr: read and written, in folders and archives."""
