@@ -18,7 +18,8 @@ from rlcore.app.files.metadata.channel_colours import colours_of_channels
 from rlcore.app.files.metadata.description import Description, names_of_channels
 from rlcore.app.files.metadata.units import canonical
 from rlcore.app.files.metadata.voxel import Voxel
-from rlcore.app.files.remote.url import Location
+from rlcore.app.files.remote.objects import library
+from rlcore.app.files.remote.url import Location, Url
 from rlcore.app.files.zarr.images import image_at, images_in
 from rlcore.app.files.zarr.placement import letter_of, multiscale_of, placement, stated_in
 from rlcore.app.files.zarr.signs import METADATA, Folder
@@ -69,6 +70,13 @@ def libraries() -> tuple[Any, Any]:
     return zarr, yaozarrs
 
 
+def _libraries_for(path: Location) -> tuple[Any, Any]:
+    """Imports what a place needs: for a URL obstore first, whose extra brings the others too."""
+    if isinstance(path, Url):
+        library()
+    return libraries()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ZarrImage:
     """An image of an OME-Zarr."""
@@ -95,7 +103,7 @@ def read_zarr(path: Location, file: str, pick: Pick) -> ZarrImage:
     InputError
         If it cannot be read, or is not a valid OME-Zarr image.
     """
-    zarr, _ = libraries()
+    zarr, _ = _libraries_for(path)
     whole = open_root(path, file)
     found = images_in(whole, path, file)
     taken = choose_image(file, [each.entry for each in found], pick)
@@ -139,7 +147,7 @@ def read_zarr(path: Location, file: str, pick: Pick) -> ZarrImage:
 
 def list_zarr(path: Location, file: str) -> tuple[ImageEntry, ...]:
     """Returns the images of an OME-Zarr."""
-    libraries()
+    _libraries_for(path)
     return tuple(each.entry for each in images_in(open_root(path, file), path, file))
 
 

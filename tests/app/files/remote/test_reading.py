@@ -195,6 +195,9 @@ def test_without_the_library_one_sentence_says_how_to_get_it(image, deconvolve, 
     refused(deconvolve("s3://bucket/image.ome.zarr", tmp_path / "out.tif"), "pip install 'rlcore[cloud]'")
     refused(deconvolve(image, "s3://bucket/out.ome.zarr"), "pip install 'rlcore[cloud]'")
     assert deconvolve(image, tmp_path / "out.ozx").exit_code == 0
+    # the same extra brings zarr, which is missing too where the command line alone is installed
+    monkeypatch.setitem(sys.modules, "zarr", None)
+    refused(deconvolve("s3://bucket/image.ome.zarr", tmp_path / "out.tif"), "pip install 'rlcore[cloud]'")
 
 
 def archive_on_the_web(web, tmp_path, image):
