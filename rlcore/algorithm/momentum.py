@@ -62,13 +62,13 @@ class SampledEstimates:
         self._kept = newest, None  # its memory is the point's from now on
         return self._backend.predict(newest, previous, momentum, share=MINIMUM_SHARE, out=previous)
 
-    def add(self, estimate: Any, planes: Any, previous: Any) -> tuple[Any, Any, Any]:
-        """Keep the planes of a new estimate; returns them, those of its point, and those of the estimate before."""
+    def add(self, estimate: Any, previous: Any) -> tuple[Any, Any]:
+        """Keep the planes of a new estimate; returns them, and those of the estimate before."""
         older = self._take(previous) if self._kept is None else self._kept[0]
         newest = self._take(estimate)
         if newest is not estimate and newest is not None:  # else the iterations go on with it, and overwrite it
             self._kept = newest, older
-        return newest, planes, older
+        return newest, older
 
     def _take(self, array: Any) -> Any:
         return self._view.take(self._backend, array) if self._view.count else None
@@ -113,10 +113,11 @@ class MomentumSchedule:
                 return estimates.planes_of_point(point, self.momentum(iteration - 1))
 
             def add(estimate: Any, planes: Any, previous: Any, before: Any) -> None:
-                compared = *estimates.add(estimate, planes, previous), before
+                newest, older = estimates.add(estimate, previous)
                 # a run that was resumed repeats some blocks, and the first iteration has no step before it
                 if iteration in self._momentum or iteration == 1:
                     return
+                compared = newest, planes, older, before
                 if blocks == 1:
                     self._momentum[iteration] = backend.momentum(*compared, inside=inside, maximum=MAXIMUM_MOMENTUM)
                     return

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tifffile
 from click.testing import CliRunner
-from fixtures.commands import IMAGE, PSF, run, voxels
+from fixtures.commands import IMAGE, PSF, flip, run, voxels
 
 import rlcore
 from rlcore.app import run_log, series_run
@@ -63,14 +63,6 @@ def stopped(folder, restored, *options, **names):
 
 def ours(folder):
     return [path.name for path in folder.iterdir() if path.name.startswith(".rlcore") or path.name == "state"]
-
-
-def flip(path, at):
-    with path.open("r+b") as file:
-        file.seek(at)
-        byte = file.read(1)[0]
-        file.seek(at)
-        file.write(bytes([byte ^ 64]))
 
 
 def needs_zarr(output):

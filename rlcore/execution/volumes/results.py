@@ -63,12 +63,8 @@ class ArrayResult(HostStore):
     """A result in an array that the caller gave."""
 
     def __init__(self, backend: Backend[Any], array: Any, scale: Scale | None = None) -> None:
-        self._result_check = _Check(backend)
-        super().__init__(backend, array, (0,) * len(array.shape), wraps=False, scale=scale)
-
-    def save(self, array: Any, block: Block) -> None:
-        self._check = self._result_check.of(array, block, self._whole)
-        super().save(array, block)
+        check = _Check(backend)
+        super().__init__(backend, array, (0,) * len(array.shape), wraps=False, scale=scale, check=check)
 
     def finish(self) -> Any:
         return self.array
@@ -182,10 +178,10 @@ class NewResult:
             self.array = self._backend.pinned(self._image.shape, dtype)
         if self.array is None:
             self.array = np.empty(self._image.shape, dtype)
-        check = self._check.of(array, block, self._image)
-        HostStore(self._backend, self.array, self._image.start, wraps=False, scale=self._scale, check=check).save(
-            array, block
+        store = HostStore(
+            self._backend, self.array, self._image.start, wraps=False, scale=self._scale, check=self._check
         )
+        store.save(array, block)
 
 
 class _Check:

@@ -42,6 +42,14 @@ class Store(Protocol):
         ...
 
 
+class Check(Protocol):
+    """Refuses values that may not be saved."""
+
+    def of(self, array: Any, block: Block, whole: Box) -> Callable[[Volume], None] | None:
+        """What the saved values of a block have to be shown to; None if its array was checked where it is."""
+        ...
+
+
 class ConstantStore:
     """The constant start of an estimate: one value wherever light may be, 0 elsewhere. It cannot be written."""
 
@@ -94,8 +102,8 @@ class DeviceStore:
 class HostStore:
     """A volume in host memory or behind anything that has `shape` and slicing: a memory map, a zarr array.
 
-    With a `scale` its values are multiplied when they are loaded, and divided when they are saved. `check` is shown
-    all values that are saved.
+    With a `scale` its values are multiplied when they are loaded, and divided when they are saved. `check` is asked
+    about every block that is saved.
 
     Pages of a memory map are released after use, so that a large file does not fill the process's memory.
     """
@@ -109,7 +117,7 @@ class HostStore:
         wraps: bool,
         floor: float | None = None,
         scale: Scale | None = None,
-        check: Callable[[Volume], None] | None = None,
+        check: Check | None = None,
     ) -> None:
         self.array = array
         self._backend, self._origin, self._wraps, self._floor = backend, origin, wraps, floor
@@ -133,16 +141,17 @@ class HostStore:
         core = block.core.intersect(self._whole)
         if not core.size:
             return
+        check = None if self._check is None else self._check.of(array, block, self._whole)
         for part in self._slabs(core):
             if isinstance(self.array, np.ndarray) and self._scale is None:
                 source, target = _minus(part.start, block.extent.start), _minus(part.start, self._origin)
                 self._backend.write(array, source, self.array, target, part.shape)
-                if self._check is not None:
-                    self._check(self.array[part.slices(self._origin)])
+                if check is not None:
+                    check(self.array[part.slices(self._origin)])
             else:
                 values = fetch(self._backend, array, block.extent, part)
-                if self._check is not None:
-                    self._check(values)
+                if check is not None:
+                    check(values)
                 if self._scale is not None:
                     values = self._scale.undo(values, np.dtype(self.array.dtype))
                 self.array[part.slices(self._origin)] = values

@@ -6,6 +6,7 @@ import itertools
 import numpy as np
 import pytest
 import tifffile
+from fixtures.commands import flip
 from fixtures.round_trips.running import restore
 from fixtures.round_trips.tiff_readers import TIFF_READERS
 
@@ -127,11 +128,3 @@ class TestResumedRuns:
         flip(path, at - 4)
         with pytest.raises(AssertionError, match="damaged"):
             restore(image, tmp_path / "result.ome.tif", *options)
-
-
-def flip(path, at):
-    with path.open("r+b") as file:
-        file.seek(at)
-        byte = file.read(1)[0]
-        file.seek(at)
-        file.write(bytes([byte ^ 64]))

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import tifffile
 
-from rlcore.app.files.ome.elements import children, first_pixels, local_name
+from rlcore.app.files.ome.elements import children, descendants, first_pixels, local_name
 from rlcore.app.files.tiff.structure import check_structure
 from rlcore.errors import InputError
 
@@ -81,19 +81,15 @@ def check_files(path: Path, file: str, tif: tifffile.TiffFile) -> None:
         root = ElementTree.fromstring(tif.ome_metadata or "")
     except ElementTree.ParseError:
         return  # whether it needs metadata at all is seen later
+    for pixels in descendants(root, "Pixels"):
+        _check_sizes(file, pixels)
     for element in root.iter():
-        if element.tag.rpartition("}")[2] == "Pixels":
-            _check_sizes(file, element)
-    for uuid in root.iter():
-        name = uuid.get("FileName")
-        if name and (path.parent / name).exists() and not (path.parent / name).is_file():
+        name = element.get("FileName")
+        if not name or not (path.parent / name).exists():
+            continue
+        if not (path.parent / name).is_file():
             raise InputError(f"{file} has planes in {name!r} by its OME-XML, which is no regular file; move that away")
-        if (
-            name
-            and local_name(uuid) == "UUID"
-            and (path.parent / name).exists()
-            and not _may_be_tiff(path.parent / name)
-        ):
+        if local_name(element) == "UUID" and not _may_be_tiff(path.parent / name):
             raise InputError(f"{file} has planes in {name!r} by its OME-XML, which is no TIFF; get that file again")
 
 

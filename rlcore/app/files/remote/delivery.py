@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
@@ -64,7 +65,7 @@ class Delivery:
             if self.made.is_dir():
                 self._upload_folder()
             else:
-                self._put(self.output.parent, self.output.name, self.made)
+                self._put(store_at(self.output.parent), self.output.name, self.made)
         except Cancelled as stopped:
             raise Cancelled(f"{stopped}; {self._kept}") from stopped
         except (OSError, InputError) as error:
@@ -88,7 +89,7 @@ class Delivery:
         if self._there() != {name: path.stat().st_size for name, path in rest.items()}:
             raise ConnectionError("what is there is not what was uploaded")
         for name in last:
-            self._put(self.output, name, files[name])
+            self._put(store_at(self.output), name, files[name])
 
     def _clear(self) -> None:
         """Removes an image that is replaced, or what an upload has left; no half of it ever counts as an image."""
@@ -107,9 +108,10 @@ class Delivery:
         return {each["path"]: each["size"] for each in found if each["path"] != LOCK}
 
     def _put_all(self, files: dict[str, Path]) -> None:
+        store = store_at(self.output)  # one for all, which keeps its connections
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             try:
-                for done in as_completed([pool.submit(self._put, self.output, *each) for each in files.items()]):
+                for done in as_completed([pool.submit(self._put, store, *each) for each in files.items()]):
                     done.result()
                     if self.cancel is not None and self.cancel.is_set():
                         raise Cancelled("stopped on request during the upload")
@@ -117,9 +119,9 @@ class Delivery:
                 pool.shutdown(cancel_futures=True)
                 raise
 
-    def _put(self, folder: Url, name: str, path: Path) -> None:
-        with asking(folder):
-            library().put(store_at(folder), name, path)
+    def _put(self, store: Any, name: str, path: Path) -> None:
+        with asking(self.output):
+            library().put(store, name, path)
 
 
 @contextmanager

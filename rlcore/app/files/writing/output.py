@@ -32,8 +32,6 @@ _PIECE = 1 << 20
 
 _HEADER, _PAGE = 1 << 16, 1 << 10
 """Bytes of a file beside its voxels, without metadata of the image, and of the entries of each plane of a TIFF."""
-
-
 _CHUNK = 1 << 16
 """Bytes of a small chunk, by which entries of an archive are counted."""
 

@@ -139,16 +139,13 @@ def _objects(url: Url) -> Any:
 
     class Objects(ObjectStore):  # type: ignore[misc, type-arg, unused-ignore]  # Any where zarr is not installed
         async def get(self, key: str, prototype: Any, byte_range: Any = None) -> Any:
-            with asking(url):
-                if byte_range is not None:
-                    return await super().get(key, prototype, byte_range)
-                try:
+            try:
+                with asking(url):
+                    if byte_range is not None:
+                        return await super().get(key, prototype, byte_range)
                     found = await library().get_async(self.store, key)
                     return prototype.buffer.from_bytes(await found.bytes_async())
-                except FileNotFoundError as error:
-                    # a bucket that is gone has every object missing
-                    if "NoSuchBucket" in str(error):
-                        raise
-                    return None
+            except FileNotFoundError:
+                return None
 
     return Objects(store_at(url), read_only=True)
