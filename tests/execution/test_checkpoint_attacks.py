@@ -117,6 +117,17 @@ def test_a_volume_with_a_flipped_bit_is_refused_or_the_bit_is_of_no_use(state, t
     assert refused.endswith("; remove it to start anew")
 
 
+@pytest.mark.parametrize(("before", "after"), [(b"}", b" "), (b"{", b"("), (b"'shape'", b"\n 'ape'"), (b"(", b"((((")])
+def test_a_volume_whose_header_is_no_text_of_python_is_refused(state, before, after):
+    path = state / needed(state)[0]
+    header, end, voxels = path.read_bytes().partition(b"\n")
+    assert before in header
+    damaged = header.replace(before, after, 1)
+    path.write_bytes(damaged[: len(header)].ljust(len(header)) + end + voxels)
+    with pytest.raises(rlcore.CheckpointError, match=r"is damaged: its volume .*; remove it to start anew"):
+        run(state)
+
+
 def test_a_flip_in_each_part_that_is_done_is_refused(state):
     found = json.loads((state / "state.json").read_text())
     for name, entry in found["volumes"].items():

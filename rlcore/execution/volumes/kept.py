@@ -108,7 +108,12 @@ class KeptVolume:
         self._file = os.fdopen(open_own(self.path, write=True), "r+b")
         if np.lib.format.read_magic(self._file) != (1, 0):
             raise ValueError("its header has been changed")
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(self._file)
+        try:
+            shape, fortran, dtype = np.lib.format.read_array_header_1_0(self._file)
+        except (OSError, ValueError):
+            raise
+        except Exception as error:  # NumPy reads it as Python's text, and raises whatever damage leads that to
+            raise ValueError("its header has been changed") from error
         first, size = self._file.tell(), os.fstat(self._file.fileno()).st_size
         if (shape, fortran, dtype) != (self.box.shape, False, self.dtype):
             raise ValueError("its header has been changed")
