@@ -113,6 +113,22 @@ def test_a_stack_whose_description_is_damaged_is_not_taken_for_planes(files, kin
     refused(run(files), str(path))
 
 
+@pytest.mark.parametrize("kind", ["imagej", "ome", "shaped"])
+@pytest.mark.parametrize("page", [0, 1, 3])
+def test_a_description_that_begins_in_a_directory_or_in_voxels_is_refused(files, kind, page):
+    path, options = files / "image.tif", {"ome": {"ome": True}, "imagej": {"imagej": True}, "shaped": {}}[kind]
+    image = STACK.transpose(0, 2, 1, 3, 4) if kind == "imagej" else STACK
+    axes, codec = ("TZCYX", None) if kind == "imagej" else ("TCZYX", "zlib")
+    tifffile.imwrite(path, image, photometric="minisblack", compression=codec, metadata={"axes": axes}, **options)
+    with tifffile.TiffFile(path) as tif:
+        at = tif.pages[page].offset + 2, tif.pages[page].dataoffsets[0] + 1
+    before = path.read_bytes()
+    for value in at:
+        path.write_bytes(before)
+        change(path, 0, "ImageDescription", value=value)
+        refused(run(files), "two parts of it lie over each other")
+
+
 @pytest.mark.parametrize("text", [b"channels=2", b"slices=4", b"frames=2", b"images=16"])
 def test_numbers_of_imagej_go_with_the_pages(files, text):
     path = files / "image.tif"

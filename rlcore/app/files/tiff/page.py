@@ -98,14 +98,14 @@ def check_page(view: mmap.mmap, form: Format, offset: int, page: str) -> tuple[P
     Returns
     -------
     tuple
-        The page's kind, and the extents of its segments.
+        The page's kind, and the extents of its segments and of the beginning of its description.
 
     Raises
     ------
     InputError
         If they do not.
     """
-    values = _values(view, form, offset, page)
+    values, text = _values(view, form, offset, page)
     offsets = next((code for code in _DATA if code in values), None)
     for code in (_WIDTH, _LENGTH, offsets or 273, _DATA[offsets or 273]):
         if code not in values:
@@ -114,15 +114,24 @@ def check_page(view: mmap.mmap, form: Format, offset: int, page: str) -> tuple[P
     width, length = said[_WIDTH][0], said[_LENGTH][0]
     voxels = tuple(said.get(code, _DEFAULTS.get(code, ())) for code in _KIND)
     kind = PageKind(width, length, voxels, reduced=said.get(_SUBFILE, (0,)) > (0,))
-    return kind, _segments(view, said, values[offsets or 273], values[_DATA[offsets or 273]], page)
+    starts, ends = _segments(view, said, values[offsets or 273], values[_DATA[offsets or 273]], page)
+    # no more than its first byte: some writers count a byte behind their text that is not there
+    return kind, (np.append(starts, text), np.append(ends, np.add(text, 1)))
 
 
-def _values(view: mmap.mmap, form: Format, offset: int, page: str) -> dict[int, np.ndarray]:
-    """Returns the values of the tags in `_READ`; raises InputError if one cannot be read."""
+def _values(view: mmap.mmap, form: Format, offset: int, page: str) -> tuple[dict[int, np.ndarray], list[float]]:
+    """Returns the values of the tags in `_READ`, and where the description begins if that lies apart.
+
+    Raises
+    ------
+    InputError
+        If a tag cannot be read.
+    """
     inline = struct.calcsize("=" + form.word)
     begin = offset + struct.calcsize("=" + form.count)
     end = begin + form.read(view, form.count, offset) * form.tag_bytes
     values: dict[int, np.ndarray] = {}
+    text: list[float] = []
     # all tags of a page at once: files have ten thousands of pages
     for code, kind, count, content in struct.iter_unpack(f"{form.order}HH{form.word}{inline}s", view[begin:end]):
         size = count * _SIZES.get(kind, 0)
@@ -133,12 +142,14 @@ def _values(view: mmap.mmap, form: Format, offset: int, page: str) -> dict[int, 
             if start + size > len(view):
                 raise InputError(f"{page} has tag {code} beyond the end of its {len(view)} bytes; get it again")
             content = view[start : start + size] if code in _READ else b""
+            if code == _TEXT:
+                text.append(float(start))
         if code not in _READ:
             continue
         if kind not in _INTEGERS or not count or (code in _ONE_VALUE and count != 1) or code in values:
             raise InputError(f"{page} has tag {code} twice, or with a type or count that it cannot have; get it again")
         values[code] = np.frombuffer(content, form.order + _INTEGERS[kind], count)
-    return values
+    return values, text
 
 
 def _segments(

@@ -88,9 +88,9 @@ def _directories(view: mmap.mmap, form: Format, offset: int, file: str) -> Itera
 
 
 def _check_apart(extents: list[Extents], file: str) -> None:
-    """Raises InputError if segments of voxels lie over each other in part, or over directories.
+    """Raises InputError if segments of voxels lie over each other in part, or they or descriptions over directories.
 
-    Several pages or tiles may have the same segment: writers store equal ones once.
+    Several pages or tiles may have the same segment, and pages the same description: writers store equal ones once.
     """
     if not extents:
         return
