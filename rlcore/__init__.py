@@ -2,6 +2,7 @@
 
 from rlcore.algorithm.acceleration import ACCELERATIONS
 from rlcore.algorithm.boundary import BOUNDARIES
+from rlcore.algorithm.camera import Camera
 from rlcore.algorithm.regularization import REGULARIZATIONS
 from rlcore.api.deconvolve import deconvolve
 from rlcore.api.make_plan import make_plan
@@ -32,6 +33,7 @@ __all__ = [
     "BackendError",
     "BackendUnavailable",
     "BudgetError",
+    "Camera",
     "Cancelled",
     "CheckpointError",
     "Choice",

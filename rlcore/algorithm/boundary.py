@@ -138,6 +138,20 @@ class Weights:
             self._keep(box, WeightTable(values, tuple(side.index for side in sides)))
         return self._tables[box]
 
+    def domain_in(self, box: Box) -> WeightTable | None:
+        """1 for the voxels of `box` that may hold light, 0 for the others; None where all may."""
+        if self._geometry.wraps or box.intersect(self._geometry.domain) == box:
+            return None
+        domain = self._geometry.domain
+        sides = zip(box.start, box.stop, domain.start, domain.stop, strict=True)
+        index = tuple(
+            ((np.arange(start, stop) >= first) & (np.arange(start, stop) < last)).astype(np.intp)
+            for start, stop, first, last in sides
+        )
+        values = np.zeros((2,) * len(index))
+        values[(1,) * len(index)] = 1.0
+        return WeightTable(values, index)
+
     def _keep(self, box: Box, table: WeightTable) -> None:
         """Cache a table within bounds, since the same blocks occur in every sweep."""
         kept = [other.values.nbytes for other in self._tables.values()]

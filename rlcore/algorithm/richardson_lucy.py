@@ -6,6 +6,11 @@
 w H^T 1 = 1 with 1 on the image and 0 outside it. The second one is computed: the transforms then act on the ratio less
 1, which shrinks as the fit improves, and their rounding with it. In float32 this is ten times as exact.
 
+Voxels of the image may count by data weights m, which are 0 where a camera has told nothing of the light. The step is
+then that of the likelihood in which each voxel counts m times:
+
+    f <- f * ( 1 + w * H^T ( m * (g / (H f + b) - 1) ) ),    w = 1 / (H^T m)
+
 An iteration is two half-steps: `blur` takes the estimate f to the ratio less 1, `advance` takes that back to a better
 estimate. With acceleration both start from a point y beside the estimate, which `extrapolate` computes. How many arrays
 are held at once is stated in `rlcore.backend.Backend.live_arrays`.
@@ -18,6 +23,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from rlcore.algorithm.acceleration import MINIMUM_SHARE
+from rlcore.algorithm.boundary import MINIMUM_REACH
 from rlcore.algorithm.momentum import Comparison
 from rlcore.backend import A, Backend
 
@@ -33,10 +39,14 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """The image g in a block, and the mask of those of its voxels that are fitted (made by `Backend.mask`)."""
+    """The image g in a block, the mask of those of its voxels that are fitted (made by `Backend.mask`), and weights m.
+
+    `weights` is None if all voxels count alike.
+    """
 
     image: Any
     inside: Any
+    weights: Any = None
 
 
 class State(NamedTuple):
@@ -78,18 +88,34 @@ def extrapolate(backend: Backend[A], state: State, context: IterationContext) ->
 def blur(
     backend: Backend[A], point: A, data: Data, model: Model, context: IterationContext, *, out: A | None = None
 ) -> tuple[A, ...]:
-    """First half-step: g / (H f + b) - 1 inside the mask, 0 outside it; into `out`, which may be the point.
+    """First half-step: m * (g / (H f + b) - 1) inside the mask, 0 outside it; into `out`, which may be the point.
 
     Split data give one ratio for each half.
     """
+
+    def ratio(image: A, out: A) -> A:
+        less_one = backend.ratio(
+            image, blurred, background=model.background, floor=model.floor, inside=data.inside, out=out
+        )
+        return less_one if data.weights is None else backend.multiply(less_one, data.weights, out=less_one)
+
     blurred = backend.convolve(point, model.otf, out=out)
     if context.watch is not None:
         context.watch(blurred)
-    options = {"background": model.background, "floor": model.floor, "inside": data.inside}
     if context.split is None:
-        return (backend.ratio(data.image, blurred, **options, out=blurred),)
+        return (ratio(data.image, blurred),)
     first, second = context.split(data.image)
-    return backend.ratio(first, blurred, **options, out=first), backend.ratio(second, blurred, **options, out=blurred)
+    return ratio(first, first), ratio(second, blurred)
+
+
+def weight_of_data(backend: Backend[A], weights: A, inside: A, model: Model, *, out: A | None = None) -> A:
+    """The weight w = 1 / (H^T m) of every voxel of a block, into `out`, which may be the data weights m.
+
+    `inside` is 1 in the estimate's domain and 0 elsewhere. A voxel of which less than
+    `MINIMUM_REACH` reaches the data is changed less than it would be otherwise, so that a weight is never large.
+    """
+    reach = backend.correlate(weights, model.otf, out=out)
+    return backend.divide(inside, reach, floor=MINIMUM_REACH, out=reach)
 
 
 def advance(

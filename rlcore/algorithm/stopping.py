@@ -26,6 +26,9 @@ STOPS: tuple[str, ...] = get_args(Stop)
 MAXIMUM_ITERATIONS = 200
 """Largest number of iterations that ``iterations="auto"`` may find."""
 
+DEFAULT_ITERATIONS = 15
+"""Iterations where no photons can be held out to find a better number."""
+
 HELD_OUT = 0.3
 """Share of the photons that are left out of the fit."""
 

@@ -5,25 +5,27 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from rlcore.algorithm.acceleration import Acceleration
 from rlcore.algorithm.boundary import Boundary
 from rlcore.algorithm.host_fallback import warn_of_host_fallback
 from rlcore.algorithm.momentum import MomentumSchedule
+from rlcore.algorithm.photons import NoPhotonsToHoldOut
 from rlcore.algorithm.regularization import Regularization, prior_of
-from rlcore.algorithm.stopping import Iterations, Stop, check_threshold, settled
+from rlcore.algorithm.stopping import DEFAULT_ITERATIONS, Iterations, Stop, check_threshold, settled
+from rlcore.api.camera import Seen
 from rlcore.api.find_iterations import EARLIER, Found, Search
 from rlcore.api.request import Request
 from rlcore.api.settings import Settings, check_iterations
 from rlcore.backend import Backend
 from rlcore.backend.host.interrupts import interrupts_noted
-from rlcore.errors import InputError
+from rlcore.errors import InputError, caution
 from rlcore.execution.checkpoint import Checkpoint
 from rlcore.execution.history import History, Info
 from rlcore.execution.progress import Callback, CancelEvent
 from rlcore.execution.run import Problem, Run
-from rlcore.execution.volumes.statistics import measure
+from rlcore.execution.volumes.image import ImageWarning
 from rlcore.planner import Plan
 
 
@@ -31,19 +33,22 @@ def deconvolve(
     image: Any,
     psf: Any,
     *,
-    iterations: Iterations = 15,
+    iterations: Iterations = "auto",
     acceleration: Acceleration = "heavy-ball",
     regularization: Regularization = "none",
     tv_weight: float | None = None,
     seed: int = 0,
     stop: Stop = "none",
     threshold: float | None = None,
-    gain: float | tuple[float, float] | None = None,
+    offset: Any = "auto",
+    gain: Any = None,
+    background: float | Literal["auto"] = 0.0,
+    weights: Any = None,
+    hot_pixels: Any = "find",
     start: Any = "constant",
     backend: str | Backend[Any] = "auto",
     device: str | int | None = None,
     boundary: Boundary = "extended",
-    background: float = 0.0,
     memory: int | float | str | None = None,
     plan: Plan | None = None,
     exchange: bool = True,
@@ -64,11 +69,11 @@ def deconvolve(
     psf : array_like or PSF
         Point spread function on as many axes and with the same voxel size, of any size, odd or even. Its centre is
         voxel P//2 of P; for anything else, or to take a background off, see `prepare_psf`.
-    iterations : int or "auto", default 15
+    iterations : int or "auto", default "auto"
         More iterations sharpen, then amplify noise. With acceleration the optimum comes early: within 10 to 20 at low
-        photon counts. "auto" finds the number (at most 200): it holds out 30 % of the photons, runs on the others until
-        the held-out ones are explained no better, and then runs on all photons for as many iterations. That takes about
-        twice the time.
+        photon counts. "auto" finds the number (at most 200): it holds out 30 % of the photons of a part of the image,
+        runs on the others until the held-out ones are explained no better, and then runs on all of the image for as
+        many iterations. 15, with a warning, where the image does not tell its photons. With `stop` it is at most 200.
     acceleration : {"heavy-ball", "biggs", "none"}
         "heavy-ball" starts each step from a point extrapolated from the last two estimates. 13 such iterations fit as
         well as 25 plain ones, 30 as well as 100, for little more time each and one more volume of memory. "biggs"
@@ -87,9 +92,23 @@ def deconvolve(
         iteration to the next; `iterations` is then the maximum.
     threshold : float, optional
         Relative change of the I-divergence for `stop`; 0.01 by default.
-    gain : float or pair of float, optional
-        For ``iterations="auto"``: image units per photon, or these and the camera's offset; 1 for counts. Both are
-        estimated from the image's noise by default.
+    offset : float, "auto", Camera or array_like, default "auto"
+        Image units that the camera adds to every voxel, without light: a number, or a dark frame of the image's shape
+        or of its last two axes. It is taken off, and so is no light of the result. "auto" estimates it from the image's
+        noise, and warns of what it takes off; it is 0 for an image whose noise shows no camera. A `Camera` says gain
+        and read noise too, so that nothing is estimated.
+    gain : float, "auto" or array_like, optional
+        Image units per photon, 1 for photons: a number, or a map like `offset`, by whose share of its mean the image is
+        divided. Estimated from the image's noise by default. A pair of numbers is gain and offset.
+    background : float or "auto", default 0
+        Light that is not the object's (haze, out of the sample), the same everywhere, in image units above the offset.
+        "auto" takes the level of the darkest parts of the image.
+    weights : array_like or "finite", optional
+        How much each voxel of the image counts, from 0 for one that is no data; of the image's shape or of its last two
+        axes. "finite" leaves out voxels that are NaN or infinite. The mask of a masked array does so too.
+    hot_pixels : {"find", "keep"} or array_like of bool, default "find"
+        Pixels that are no data, such as hot ones, like `weights`. "find" looks for them, and for saturated voxels, in
+        images of a camera, and warns of how many there are.
     start : {"constant", "image"} or array_like
         Initial estimate: the image's mean less the background; the image less the background (at least 0.01 of that
         constant, since a voxel of 0 stays 0); or an estimate of the image's shape.
@@ -100,8 +119,6 @@ def deconvolve(
     boundary : {"extended", "zero", "periodic"}
         Object outside the image: estimated from the light that it sends into the image (no artefacts at borders), none,
         or the image repeated.
-    background : float, default 0
-        Constant part of the image that is not light of the object (camera offset, haze), in the image's units.
     memory : int, float or str, optional
         Memory that may be used of the device (of the host, for backends on the CPU), besides the image: bytes, a
         fraction of what is free, or text such as "4 GiB". By default all that is really free, less a reserve.
@@ -126,7 +143,8 @@ def deconvolve(
     Returns
     -------
     array of float32, of the image's shape
-        `out` if that was given; an array of the image's own library if it is one of an array-API library.
+        In the image's units, without offset and background, so that its sum is that of the light in the image. `out` if
+        that was given; an array of the image's own library if it is one of an array-API library.
     Info
         Beside it, if `return_info`.
 
@@ -141,10 +159,12 @@ def deconvolve(
 
     Notes
     -----
-    ``f <- f * w * H^T (g / (H f + b))`` from a constant start (Richardson 1972, Lucy 1974), with the exact adjoint
-    H^T and, for "extended", the estimate reaching beyond the image and w = 1 / (H^T 1) (Bertero & Boccacci 2005);
-    accelerated after Wang & Miller (2014) or Biggs & Andrews (1997), regularized after Dey et al. (2006) or by gradient
-    consensus (Manton & York). The result does not depend on backend or plan beyond float32 rounding.
+    The image g is ``offset + gain * n``, with ``(H f + b) / gain`` photons n to be expected. With the offset taken off
+    g, ``f <- f * w * H^T (m g / (H f + b))`` from a constant start (Richardson 1972, Lucy 1974), with data weights m,
+    the exact adjoint H^T and, for "extended", the estimate reaching beyond the image and w = 1 / (H^T m) (Bertero &
+    Boccacci 2005); read noise counts as photons (Snyder, Hammoud & White 1993); accelerated after Wang & Miller (2014)
+    or Biggs & Andrews (1997), regularized after Dey et al. (2006) or by gradient consensus (Manton & York). The result
+    does not depend on backend or plan beyond float32 rounding.
 
     Examples
     --------
@@ -157,34 +177,31 @@ def deconvolve(
     """
     _check_helpers(plan, callback, cancel, checkpoint)
     settings = Settings(
-        check_iterations(iterations), boundary, background, memory, exchange, tolerance,
-        acceleration, prior_of(regularization, tv_weight, seed), stop, threshold, gain,
+        check_iterations(iterations), boundary, memory, exchange, tolerance,
+        acceleration, prior_of(regularization, tv_weight, seed), stop, threshold,
     )  # fmt: skip
     request = Request.of(
-        image, psf, settings, start=start, backend=backend, device=device, out=out, checkpoint=checkpoint
-    )
-    problem, plans = request.problem, request.plans
-    warn_of_host_fallback(problem.backend, settings.acceleration, settings.prior.name)
-    statistics = None
-    if checkpoint is not None or settings.auto:
-        statistics = measure(problem.image, digest=checkpoint is not None)
+        image, psf, settings, start=start, backend=backend, device=device, out=out, checkpoint=checkpoint,
+        camera={
+            "offset": offset, "gain": gain, "background": background, "weights": weights, "hot_pixels": hot_pixels,
+        },
+    )  # fmt: skip
+    warn_of_host_fallback(request.problem.backend, settings.acceleration, settings.prior.name)
+    request, seen = request.with_camera()
+    problem = request.problem
+    statistics = problem.source.measure(digest=True) if checkpoint is not None else None
     state = request.open_checkpoint(statistics)
     with state or contextlib.nullcontext(), interrupts_noted():
-        chosen = request.plan_for(plan, state)
         found: Found | None = None
-        if settings.auto and statistics is not None:
-            if state is not None and state.plan is not None:
-                found = Found(chosen.iterations, EARLIER)
-            else:
-                search = Search(problem, plans, settings.gain, request.result_folder, callback, cancel)
-                found = search.run(chosen, statistics)
-            chosen = chosen.shortened(found.iterations)
-            plans = plans.changed(iterations=found.iterations, stop="none")
+        if settings.auto:
+            found = _find(request, seen, state, callback, cancel)
+            request = request.of_iterations(found.iterations)
+        chosen = request.plan_for(plan, state)
         history = _history(problem, settings, state) if return_info or stop != "none" else None
         momentum = MomentumSchedule(settings.acceleration, problem.backend, problem.geometry.image_shape)
-        run = Run(problem, plans, request.scratch, momentum, state, history, callback, cancel)
+        run = Run(problem, request.plans, request.scratch, momentum, state, history, callback, cancel)
         result, followed = run.follow(chosen, statistics)
-    return (result, _info(history, followed, found, momentum)) if history and return_info else result
+    return (result, _info(history, followed, found, seen, momentum)) if history and return_info else result
 
 
 def _check_helpers(plan: object, callback: object, cancel: object, checkpoint: object) -> None:
@@ -206,12 +223,37 @@ def _history(problem: Problem, settings: Settings, state: Checkpoint | None) -> 
     return History(problem.backend, problem.geometry.image_shape, rule=rule, known=known)
 
 
-def _info(history: History, plan: Plan, found: Found | None, momentum: MomentumSchedule) -> Info:
-    """The history of a finished run, with the reason why it ended."""
-    info = history.info(history.stop or plan.iterations, momentum)
+def _find(
+    request: Request, seen: Seen, state: Checkpoint | None, callback: Callback | None, cancel: CancelEvent | None
+) -> Found:
+    """The number of iterations: of an earlier part of the run, or by held-out photons; the default if they cannot tell.
+
+    The reason why they cannot is told as a warning.
+    """
+    if state is not None and state.plan is not None:
+        return Found(state.plan.iterations, EARLIER)
+    if seen.camera.gain is None:
+        why = f"image does not tell how many photons it is of: {seen.reason}"
+    else:
+        try:
+            search = Search(request.problem, request.plans, seen.camera.gain, request.result_folder, callback, cancel)
+            return search.run()
+        except NoPhotonsToHoldOut as error:
+            why = str(error)
+    caution(
+        f"{why}; {DEFAULT_ITERATIONS} iterations are run. Give gain= (1 if values are photons), or iterations a number",
+        ImageWarning,
+    )
+    return Found(DEFAULT_ITERATIONS, f"no number of iterations could be found: {why}")
+
+
+def _info(history: History, plan: Plan, found: Found | None, seen: Seen, momentum: MomentumSchedule) -> Info:
+    """The history of a finished run, with the reason why it ended, and what was found of the camera."""
+    camera = seen.camera
+    info = replace(
+        history.info(history.stop or plan.iterations, momentum),
+        gain=camera.gain, offset=camera.zero, background=seen.background, excluded=seen.excluded, camera=str(camera),
+    )  # fmt: skip
     if history.stop:
         return replace(info, stopped="the divergence changed by no more than the threshold")
-    if found is None:
-        return info
-    gain, offset = (found.photons.gain, found.photons.offset) if found.photons else (None, None)
-    return replace(info, stopped=found.stopped, held_out=found.held_out, gain=gain, offset=offset)
+    return info if found is None else replace(info, stopped=found.stopped, held_out=found.held_out)

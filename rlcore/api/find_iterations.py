@@ -1,8 +1,13 @@
-"""The number of iterations, found by held-out photons: the run on the others shows when it begins to fit noise."""
+"""The number of iterations, found by held-out photons: the run on the others shows when it begins to fit noise.
+
+A part of the image that fits into memory as a whole tells the number. The run on all of it is then one of a fixed
+number, planned like any other.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import math
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,23 +16,33 @@ from typing import Any
 
 import numpy as np
 
+from rlcore.algorithm.boundary import Geometry
 from rlcore.algorithm.momentum import MomentumSchedule
-from rlcore.algorithm.photons import Photons, Split, check_gain, check_photons, estimate, split
+from rlcore.algorithm.photons import NoPhotonsToHoldOut, Photons, Split, check_photons, split
 from rlcore.algorithm.stopping import HELD_OUT, MAXIMUM_ITERATIONS, best_of, lowest
-from rlcore.backend import Shape, Volume
-from rlcore.errors import InputError, caution
+from rlcore.api.part_of_image import brightest_part, part_of
+from rlcore.backend import Box, Shape, Volume
+from rlcore.errors import BudgetError
 from rlcore.execution.checkpoint import open_volume
 from rlcore.execution.history import History
 from rlcore.execution.progress import Callback, CancelEvent
 from rlcore.execution.run import Problem, Run
-from rlcore.execution.volumes.image import ImageWarning, check_background
+from rlcore.execution.volumes.image import check_background
 from rlcore.execution.volumes.initial_estimate import to_host
 from rlcore.execution.volumes.mapped import is_mapped
 from rlcore.execution.volumes.scale import scale_for
-from rlcore.execution.volumes.statistics import Statistics
 from rlcore.execution.volumes.working import check_disk
 from rlcore.planner import Plan
 from rlcore.planner.within_memory import PlanMaker
+
+SMALLEST_PART = 1 << 18
+"""Voxels of an image up to which all of it is looked at; less would tell the number less well."""
+
+_SHARE = 0.4
+"""Share of a larger image that is looked at, so that the search takes less than half as long as the run."""
+
+_LARGEST_PART = 1 << 25
+"""Voxels that are looked at of any image: more photons would not change the number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +54,6 @@ class Found:
     """The reason for this number."""
     held_out: tuple[float, ...] = ()
     """Divergence of the held-out photons after 0, 1, 2 ... iterations."""
-    photons: Photons | None = None
 
 
 EARLIER = "as many iterations as an earlier part of this run found by held-out photons"
@@ -64,54 +78,92 @@ class Search:
 
     problem: Problem
     plans: PlanMaker
-    gain: Any
-    """The caller's gain, or gain and offset; None to estimate both."""
+    gain: float
+    """Image units per photon."""
     scratch: Path
     callback: Callback | None
     cancel: CancelEvent | None
 
-    def run(self, plan: Plan, statistics: Statistics) -> Found:
-        """Run on most of the photons, until the held-out ones are explained no better."""
-        problem = self.problem
-        check_background(problem.background, statistics)
-        problem.prior.check(statistics.maximum)
+    def run(self) -> Found:
+        """Run on most of the photons, until the held-out ones are explained no better.
+
+        Raises
+        ------
+        NoPhotonsToHoldOut
+            If the image has too few photons, or values that are no numbers of photons.
+        """
+        part, plan = self._part()
+        statistics = part.source.measure()
+        check_background(part.background, statistics)
+        part.prior.check(statistics.maximum)
         if scale_for(statistics.maximum, statistics.minimum) is not None:
-            raise InputError(
-                f"image has a maximum of {statistics.maximum:g}, which is no number of photons to hold some out of; "
-                "give iterations a number, or scale it to photons"
+            raise NoPhotonsToHoldOut(
+                f"image has a maximum of {statistics.maximum:g}, which is no number of photons to hold some out of"
             )
-        photons = check_gain(self.gain) or estimate(problem.image, self._to_host)
-        check_photons(photons, statistics.maximum)
-        if photons.offset > 0.5 * statistics.mean:
-            caution(
-                f"image has an offset of about {photons.offset:.3g} that is no light; take it off image and "
-                "background, for a better result in fewer iterations",
-                ImageWarning,
-            )
-        with _fitted_volume(problem, self.scratch) as fitted:
-            parts = split(problem.image, photons, fitted, self._to_host, problem.prior.seed)
-            history = History(problem.backend, problem.geometry.image_shape, rule=lowest, held_out=parts.held_out)
-            self._fit(parts, history, plan)
+        photons = Photons(self.gain, part.offset)
+        check_photons(photons, statistics.maximum + part.offset)
+        shape = part.geometry.image_shape
+        with _fitted_volume(self.problem, shape, self.scratch) as fitted:
+            parts = split(part.image, photons, fitted, self._to_host, part.prior.seed)
+            history = History(part.backend, shape, rule=lowest, held_out=parts.held_out)
+            self._fit(part, parts, history, plan)
         return _found(history, photons)
 
-    def _fit(self, parts: Split, history: History, plan: Plan) -> None:
-        problem = self.problem
-        shape = problem.geometry.image_shape
+    def _part(self) -> tuple[Problem, Plan]:
+        """The problem on a part of the image, and a plan for it: in one block, unless even small parts do not fit."""
+        size = self.problem.geometry.image.size
+        voxels = min(_LARGEST_PART, max(SMALLEST_PART, math.floor(_SHARE * size)))
+        while True:
+            box = brightest_part(self.problem, min(voxels, size))
+            part = _problem_on(self.problem, box)
+            try:
+                plan = self._plans(part).best()
+            except BudgetError:
+                if voxels <= SMALLEST_PART:
+                    raise
+            else:
+                if plan.is_whole or voxels <= SMALLEST_PART:
+                    return part, plan
+            voxels = max(SMALLEST_PART, voxels // 2)
+
+    def _plans(self, part: Problem) -> PlanMaker:
+        job = replace(
+            self.plans.job, geometry=part.geometry, iterations=MAXIMUM_ITERATIONS, stop="held-out",
+            result_in_memory=False, result_overlaps=False, lazy_image=False, checkpoint=False,
+        )  # fmt: skip
+        return replace(self.plans, job=job, tolerance=None)
+
+    def _fit(self, part: Problem, parts: Split, history: History, plan: Plan) -> None:
+        shape = part.geometry.image_shape
         thinned = replace(
-            problem,
+            part,
             image=parts.fitted,
             native=False,
             out=_Discarded(shape),
             overlaps=False,
-            background=parts.background(problem.background),
+            offset=0.0,
+            background=parts.background(part.background),
         )
-        plans = self.plans.changed(result_in_memory=False, result_overlaps=False, lazy_image=False, checkpoint=False)
-        momentum = MomentumSchedule(problem.acceleration, problem.backend, shape)
+        momentum = MomentumSchedule(part.acceleration, part.backend, shape)
+        plans = self._plans(part)
         run = Run(thinned, plans, self.scratch, momentum, None, history, self.callback, self.cancel, searching=True)
         run.follow(plan, None)
 
     def _to_host(self, part: Any) -> Volume:
         return to_host(self.problem.backend, part)
+
+
+def _problem_on(problem: Problem, box: Box) -> Problem:
+    """The problem on a part of its image; light from outside is estimated wherever it was cut."""
+    if box == problem.geometry.image:
+        return problem
+    whole = problem.geometry
+    geometry = Geometry(box.shape, whole.psf_shape, whole.centre, "extended")
+    start = problem.start
+    if not isinstance(start.start, str):
+        start = replace(start, start=part_of(start.start, box))
+    weights = None if problem.weights is None else part_of(problem.weights, box)
+    return replace(problem, image=part_of(problem.image, box), geometry=geometry, start=start, weights=weights)
 
 
 def _found(history: History, photons: Photons) -> Found:
@@ -123,16 +175,15 @@ def _found(history: History, photons: Photons) -> Found:
         if history.stop
         else f"held-out photons were explained better for all of {MAXIMUM_ITERATIONS} iterations"
     )
-    return Found(iterations, why, tuple(curve), photons)
+    return Found(iterations, why, tuple(curve))
 
 
 @contextlib.contextmanager
-def _fitted_volume(problem: Problem, folder: Path) -> Iterator[Volume]:
+def _fitted_volume(problem: Problem, shape: Shape, folder: Path) -> Iterator[Volume]:
     """A volume for the fitted photons: in memory if the image is, else in a file that is removed afterwards."""
-    shape = problem.geometry.image_shape
     if problem.native or (isinstance(problem.image, np.ndarray) and not is_mapped(problem.image)):
         yield np.empty(shape, np.float32)
         return
-    check_disk(folder, 4 * problem.geometry.image.size)
+    check_disk(folder, 4 * math.prod(shape))
     with tempfile.TemporaryDirectory(prefix=".rlcore-photons-", dir=folder) as name:
         yield open_volume(Path(name) / "fitted.npy", shape, np.dtype(np.float32))

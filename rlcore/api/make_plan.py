@@ -25,7 +25,7 @@ def make_plan(
     image_shape: Shape,
     psf_shape: Shape,
     *,
-    iterations: Iterations = 15,
+    iterations: Iterations = "auto",
     acceleration: Acceleration = "heavy-ball",
     regularization: Regularization = "none",
     stop: Stop = "none",
@@ -43,7 +43,8 @@ def make_plan(
     image_shape, psf_shape : tuple of int
         Shapes of 2 or 3 axes. The PSF's centre is taken at P//2.
     iterations, acceleration, regularization, stop, backend, device, boundary, memory, exchange, tolerance
-        As for `deconvolve`. With ``iterations="auto"`` it is the plan of as many as there may be.
+        As for `deconvolve`. With ``iterations="auto"`` it is the plan of as many as there may be, which the run
+        shortens.
 
     Returns
     -------
@@ -63,14 +64,14 @@ def make_plan(
     True
     """
     settings = Settings(
-        iterations, boundary, 0.0, memory, exchange, tolerance, acceleration, prior_of(regularization, None, 0), stop
+        iterations, boundary, memory, exchange, tolerance, acceleration, prior_of(regularization, None, 0), stop
     )
     image_shape, psf_shape = _check_shapes(image_shape, psf_shape)
     engine = choose_backend(backend, device).backend
     geometry = Geometry(image_shape, psf_shape, tuple(p // 2 for p in psf_shape), settings.boundary)
     job = Job(
         geometry.trimmed(), settings.maximum_iterations,
-        acceleration=settings.acceleration, regularization=settings.prior.name, stop=settings.ends,
+        acceleration=settings.acceleration, regularization=settings.prior.name, stop=settings.stop,
     )  # fmt: skip
     return PlanMaker(job, engine, settings.memory, settings.error).best(anywhere=True)
 

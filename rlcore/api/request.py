@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,18 @@ import array_api_compat
 import numpy as np
 
 from rlcore.algorithm.boundary import Geometry
+from rlcore.api.camera import CameraOptions, Seen, with_camera, without_mask
 from rlcore.api.settings import Settings
 from rlcore.backend import Backend, Interchange, overrides
 from rlcore.backend.array_api import ArrayAPIBackend
 from rlcore.backend.discovery.containment import contain
 from rlcore.backend.discovery.registry import installed, load_backend
 from rlcore.backend.discovery.selection import choose_backend
-from rlcore.errors import InputError
+from rlcore.errors import InputError, caution
 from rlcore.execution.checkpoint import Checkpoint
+from rlcore.execution.engine import ReplanWarning
 from rlcore.execution.run import Problem
-from rlcore.execution.volumes.arguments import check_out, is_foreign, plain, share_memory
+from rlcore.execution.volumes.arguments import check_out, is_foreign, share_memory
 from rlcore.execution.volumes.initial_estimate import InitialEstimate
 from rlcore.execution.volumes.statistics import Statistics, check_image, digest_of
 from rlcore.optics.psf import PSF, prepare_psf
@@ -35,7 +38,10 @@ class Request:
 
     problem: Problem
     settings: Settings
+    camera: CameraOptions
     checkpoint: Path | None
+    found: int | None = None
+    """Iterations that "auto" has found."""
 
     @classmethod
     def of(
@@ -47,13 +53,18 @@ class Request:
         backend: str | Backend[Any],
         device: str | int | None = None,
         start: Any = "constant",
+        camera: Mapping[str, Any] | None = None,
         out: Any = None,
         checkpoint: str | os.PathLike[str] | None = None,
     ) -> Request:
-        """Check everything, in the order in which a user would want to know of mistakes."""
-        image = plain(image, "image")
+        """Check everything, in the order in which a user would want to know of mistakes.
+
+        `camera` holds what the caller said of it, by the names of `CameraOptions`.
+        """
+        image, masked = without_mask(image)
         check_image(image)
         shape = tuple(map(int, image.shape))
+        options = CameraOptions.of(shape, **(camera or {}), masked=masked)
         prepared = prepare_psf(psf, ndim=len(shape))
         geometry = Geometry(shape, prepared.values.shape, prepared.centre, settings.boundary)
         prepared, geometry = _trim(prepared, geometry)
@@ -67,7 +78,7 @@ class Request:
             geometry=geometry,
             backend=contain(engine),
             native=native,
-            background=settings.background,
+            background=0.0,
             acceleration=settings.acceleration,
             prior=settings.prior,
             start=InitialEstimate.of(start, shape, digest=checkpoint is not None),
@@ -79,7 +90,16 @@ class Request:
                 "out shares its memory with the image or the start, which a run that goes on from a checkpoint reads "
                 "again; give another out, or leave the checkpoint out"
             )
-        return cls(problem, settings, None if checkpoint is None else Path(checkpoint))
+        return cls(problem, settings, options, None if checkpoint is None else Path(checkpoint))
+
+    def with_camera(self) -> tuple[Request, Seen]:
+        """The request without what the camera has added to its image, and what was found of the camera."""
+        problem, seen = with_camera(self.problem, self.camera, looks=self.settings.auto)
+        return replace(self, problem=problem), seen
+
+    def of_iterations(self, number: int) -> Request:
+        """The request for a number of iterations that "auto" has found."""
+        return replace(self, found=number)
 
     @property
     def plans(self) -> PlanMaker:
@@ -87,14 +107,15 @@ class Request:
         problem, settings = self.problem, self.settings
         job = Job(
             problem.geometry,
-            settings.maximum_iterations,
+            self.found or settings.maximum_iterations,
             result_in_memory=problem.out is None,
             result_overlaps=problem.overlaps,
             lazy_image=not isinstance(problem.image, np.ndarray) and not problem.native,
             checkpoint=self.checkpoint is not None,
             acceleration=settings.acceleration,
             regularization=settings.prior.name,
-            stop=settings.ends,
+            stop=settings.stop,
+            weighted=problem.weights is not None,
         )
         return PlanMaker(job, problem.backend, settings.memory, settings.error)
 
@@ -132,12 +153,15 @@ class Request:
             If the caller's plan was made for another run.
         """
         resumed = state.plan if state else None
+        job = self.plans.job
+        if plan is not None and not resumed and job.weighted and not plan.weighted:
+            self._check_plan(plan, job)
+            plan = self.plans.best()
+            caution(f"plan does not count data weights; going by another: {plan}", ReplanWarning)
         # another plan would take the blocks that are done for its own
         chosen = resumed or plan or self.plans.best()
-        job = self.plans.job
-        if resumed and self.settings.auto:  # an earlier part of this run has found the number of iterations
-            chosen = chosen.shortened(resumed.iterations)
-            job = replace(job, iterations=resumed.iterations, stop="none")
+        if self.found is not None and plan is chosen:  # made before the number was known
+            chosen = chosen.shortened(self.found)
         self._check_plan(chosen, job)
         if plan is not None and self.problem.overlaps and not plan.is_whole:  # which its maker did not know of
             waiting = self.problem.geometry.image.size * self.problem.backend.facts.dtype.itemsize
@@ -166,9 +190,8 @@ class Request:
             "geometry": asdict(problem.geometry),
             "iterations": settings.iterations,
             "stop": [settings.stop, settings.threshold],
-            "gain": settings.gain,
+            "camera": self.camera.identity,
             "start": problem.start.identity,
-            "background": settings.background,
             "tolerance": settings.error,
             "acceleration": settings.acceleration,
             "regularization": asdict(settings.prior),

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass
-from typing import Any, Literal
 
 from rlcore.algorithm.acceleration import ADAPTIVE, Acceleration, check_acceleration
 from rlcore.algorithm.boundary import Boundary, check_boundary
-from rlcore.algorithm.photons import check_gain
 from rlcore.algorithm.ranges import in_range
 from rlcore.algorithm.regularization import NO_PRIOR, Prior
 from rlcore.algorithm.stopping import MAXIMUM_ITERATIONS, Iterations, Stop, check_stop, check_threshold
@@ -25,7 +23,6 @@ class Settings:
 
     iterations: Iterations
     boundary: Boundary
-    background: float = 0.0
     memory: int | float | str | None = None
     exchange: bool = True
     tolerance: float | None = None
@@ -33,7 +30,6 @@ class Settings:
     prior: Prior = NO_PRIOR
     stop: Stop = "none"
     threshold: float | None = None
-    gain: Any = None
 
     def __post_init__(self) -> None:
         """Refuse unknown names, numbers out of range, and choices that do not go together."""
@@ -41,17 +37,8 @@ class Settings:
         check_boundary(self.boundary)
         check_acceleration(self.acceleration)
         check_stop(self.stop)
-        if not in_range(self.background, 0):
-            raise InputError(f"background {self.background!r} is not a number of at least 0")
         self._check_blocks()
         check_threshold(self.threshold, self.stop)
-        if self.iterations == "auto" and self.stop != "none":
-            raise InputError(
-                f"iterations 'auto' has a stop of its own; give iterations a number with stop={self.stop!r}"
-            )
-        if self.iterations != "auto" and self.gain is not None:
-            raise InputError(f"gain {self.gain!r} is of use with iterations 'auto' only; leave it out")
-        check_gain(self.gain)
 
     def _check_blocks(self) -> None:
         if self.exchange:
@@ -65,25 +52,18 @@ class Settings:
                 f"acceleration {self.acceleration!r} needs sums over all blocks after every iteration, which "
                 "independent blocks have not; leave exchange on, or give acceleration='heavy-ball'"
             )
-        if self.ends != "none":
-            raise InputError(
-                "independent blocks cannot agree on when to stop; leave exchange on, or give iterations a number alone"
-            )
+        if self.stop != "none":
+            raise InputError("independent blocks cannot agree on when to stop; leave exchange on, or stop out")
 
     @property
     def auto(self) -> bool:
-        """True if the run is to find the number of iterations."""
-        return self.iterations == "auto"
+        """True if the number of iterations is to be found before the run."""
+        return self.iterations == "auto" and self.stop == "none"
 
     @property
     def maximum_iterations(self) -> int:
-        """The number of iterations, or the largest one that "auto" may find."""
+        """The number of iterations, or the largest one that "auto" may find, or that a stopping rule may allow."""
         return MAXIMUM_ITERATIONS if self.iterations == "auto" else self.iterations
-
-    @property
-    def ends(self) -> Stop | Literal["held-out"]:
-        """Rule that may end the run before that number of iterations."""
-        return "held-out" if self.iterations == "auto" else self.stop
 
     @property
     def error(self) -> float | None:

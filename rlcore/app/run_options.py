@@ -15,8 +15,6 @@ from rlcore.execution.volumes.initial_estimate import STARTS
 MEND = "mend"
 """Default of --psf-centre and --psf-background: faults of the PSF are corrected, with a warning."""
 
-DEFAULT_ITERATIONS = 15
-
 MOST_ITERATIONS = 1_000_000
 """Most iterations of a run; Richardson-Lucy has converged, or fits noise, after far fewer."""
 
@@ -60,7 +58,7 @@ how_options = options(
         "-n",
         "--iterations",
         callback=_number_or_auto,
-        default=str(DEFAULT_ITERATIONS),
+        default="auto",
         show_default=True,
         help="A number, or auto: found by cross-validation on photons held out.",
     ),

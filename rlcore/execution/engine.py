@@ -10,7 +10,16 @@ from typing import Any
 from rlcore.algorithm.boundary import Weights
 from rlcore.algorithm.momentum import MomentumSchedule
 from rlcore.algorithm.regularization import Regularizer
-from rlcore.algorithm.richardson_lucy import Data, Model, State, advance, blur, extrapolate, iterate
+from rlcore.algorithm.richardson_lucy import (
+    Data,
+    Model,
+    State,
+    advance,
+    blur,
+    extrapolate,
+    iterate,
+    weight_of_data,
+)
 from rlcore.backend import Backend, Box, Shape, Streams, overrides
 from rlcore.backend.boxes import Block
 from rlcore.errors import BudgetError, OutOfMemory, caution
@@ -39,6 +48,8 @@ class Work:
     backend: Backend[Any]
     psf: PSF
     image: Store
+    weights: Store | None
+    """Data weights; None if all voxels of the image count alike."""
     volumes: WorkingVolumes
     background: float
     floor: float
@@ -167,7 +178,7 @@ class Engine:
         return list(self._ratios()) if sweep.kind == "blur" else [name for _, name in sweep.written]
 
     def _loader(self, sweep: Sweep) -> Callable[[NumberedBlock], tuple[Any, ...]]:
-        """Loads the state of a block, then its image or its ratios, then its weight.
+        """Loads the state of a block, then its image or its ratios, then its weight; of data weights, these themselves.
 
         The previous estimate is read only for extrapolation, the point only for adaptive momentum.
         """
@@ -179,7 +190,7 @@ class Engine:
         def load(item: NumberedBlock) -> tuple[Any, ...]:
             block = item[1]
             with self._stream():
-                weight = None if sweep.kind == "blur" else self._weight(block.extent)
+                weight = self._weight(sweep, block.extent)
                 newest = self._load(estimate, block.extent)
                 before = newest if self._plan.acceleration == "none" else self._load(previous, block.extent)
                 state = State(newest, before, self._load_planes(point, block) if point else None)
@@ -195,9 +206,25 @@ class Engine:
         """The volumes between half-steps: a ratio, or one for each half of the counts."""
         return (RATIO,) if self._plan.regularization != "consensus" else (RATIO, OTHER_RATIO)
 
-    def _weight(self, box: Box) -> Any:
+    def _weight(self, sweep: Sweep, box: Box) -> Any:
+        """The weight of a block; for a correcting half-step the data weights that `_weight_of_data` makes it of."""
+        if sweep.kind == "blur" or (self._work.weights is not None and sweep.kind == "iterate"):
+            return None
+        if self._work.weights is not None:
+            return self._work.weights.load(box)
         table = self._weights.of(box)
         return None if table is None else self._backend.expand(table.values, table.index)
+
+    def _weight_of_data(self, weights: Any, box: Box, *, out: Any = None) -> Any:
+        """The weight of a block by its data weights, which it holds as far as its ratios.
+
+        It takes another two transforms a block, and no volume that would have to be kept with the estimates.
+        """
+        table = self._weights.domain_in(box)
+        inside = (
+            self._backend.full(box.shape, 1.0) if table is None else self._backend.expand(table.values, table.index)
+        )
+        return weight_of_data(self._backend, weights, inside, self._model, out=out)
 
     def _load(self, store: Store, box: Box) -> Any:
         return store.load(box, self._spare.pop() if self._spare else None)
@@ -224,7 +251,8 @@ class Engine:
         whole = box if geometry.wraps else geometry.image
         inside = box.intersect(whole).intersect(self._plan.blurred_in(block))
         mask = self._backend.mask(None if inside == box else inside.seen_from(box), box.shape)
-        return Data(self._load(self._work.image, box), mask)
+        weights = None if self._work.weights is None else self._work.weights.load(box)
+        return Data(self._load(self._work.image, box), mask, weights)
 
     def _iterate(self, sweep: Sweep) -> Callable[..., tuple[Any, ...]]:
         blocks = len(sweep.tiling)
@@ -232,6 +260,9 @@ class Engine:
         def compute(item: NumberedBlock, state: State, data: Data, weight: Any) -> tuple[Any, ...]:
             reporter = self._work.reporter
             reporter.block = item[0]
+            if data.weights is not None:
+                with self._stream():
+                    weight = self._weight_of_data(data.weights, item[1].extent)
             contexts = map(self._contexts.of(item[0], blocks, item[1], data), range(sweep.before, sweep.finished))
             states = iterate(self._backend, state, data, weight, self._model, contexts)
             del state  # its arrays are overwritten on the way
@@ -269,6 +300,8 @@ class Engine:
             self._work.reporter.block = item[0]
             context = self._contexts.of(item[0], blocks, item[1], None)(sweep.before)
             with self._stream():
+                if self._work.weights is not None:
+                    weight = self._weight_of_data(weight, item[1].extent, out=weight)
                 point = extrapolate(self._backend, state, context)
                 state, free = advance(self._backend, state, point, ratios, weight, self._model, context)
             self._set_aside(free)

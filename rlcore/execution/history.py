@@ -46,9 +46,15 @@ class Info:
     """For ``iterations="auto"``: the I-divergence, per voxel, of the photons that were held out from what was fitted to
     the others, for the point after 0, 1, 2 ... iterations."""
     gain: float | None = None
-    """For ``iterations="auto"``: image units per photon."""
-    offset: float | None = None
-    """For ``iterations="auto"``: image units that the camera adds to every voxel."""
+    """Image units per photon; None if not known."""
+    offset: float = 0.0
+    """Image units that were taken off every voxel."""
+    background: float = 0.0
+    """Light that is not the object's, in image units above the offset."""
+    excluded: int = 0
+    """Pixels that were no data in each plane, such as hot ones."""
+    camera: str = ""
+    """What is known of the camera, in a sentence."""
 
     def to_dict(self) -> dict[str, object]:
         """All fields, in types that JSON has."""
@@ -116,11 +122,20 @@ class History:
             if view.inside.size:
                 counts = self._counts(view, block, data, alone=blocks == 1)
                 planes = view.take(self._backend, blurred)
+                if data.weights is not None:
+                    counts, planes = self._weighted(counts, planes, view.take(self._backend, data.weights), model)
                 options = {"background": model.background, "floor": model.floor}
                 fit = self._backend.fit(counts, planes, **options, inside=view.inside)
             self._add(iteration, number, blocks, fit)
 
         return add
+
+    def _weighted(self, counts: Any, planes: Any, weights: Any, model: Model) -> tuple[Any, Any]:
+        """Data and blurred planes such that the sums of their fit are those of the weighted likelihood."""
+        backend = self._backend
+        expected = backend.add(planes, model.background)
+        expected = backend.multiply(expected, weights, out=expected)
+        return backend.multiply(counts, weights), backend.add(expected, -model.background, out=expected)
 
     def _add(self, iteration: int, number: int, blocks: int, fit: Fit) -> None:
         reported = self._partial.setdefault(iteration, {})

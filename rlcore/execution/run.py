@@ -20,10 +20,11 @@ from rlcore.execution.engine import ReplanWarning, Work, execute
 from rlcore.execution.history import History
 from rlcore.execution.kept_checkpoints import release_checkpoint
 from rlcore.execution.progress import Callback, CancelEvent, Reporter
-from rlcore.execution.volumes.image import Image, open_image
+from rlcore.execution.volumes.image import Image, Source, open_image
 from rlcore.execution.volumes.initial_estimate import InitialEstimate
 from rlcore.execution.volumes.results import result_for
 from rlcore.execution.volumes.statistics import Statistics, chunks_of
+from rlcore.execution.volumes.stores import HostStore, Store
 from rlcore.execution.volumes.working import WorkingVolumes, check_disk
 from rlcore.optics.psf import PSF
 from rlcore.planner import Plan
@@ -41,13 +42,23 @@ class Problem:
     native: bool
     """True if the image is an array of the backend's own library, and the result is to be one too."""
     background: float
+    """Light that is not the object's, in the image's units above its offset."""
     acceleration: Acceleration
     prior: Prior
     start: InitialEstimate
+    offset: float = 0.0
+    """What the camera adds to every voxel of the image."""
+    weights: Any = None
+    """How much each voxel of the image counts: an array of its shape, or None if all count alike."""
     out: Any = None
     """Takes the result; None for a new array."""
     overlaps: bool = False
     """True if writing to `out` may change the image or the start."""
+
+    @property
+    def source(self) -> Source:
+        """Where the image comes from."""
+        return Source(self.image, self.offset, self.weights)
 
     @property
     def chunks(self) -> Shape:
@@ -123,7 +134,7 @@ class Run:
         while True:
             try:
                 image = open_image(
-                    problem.backend, problem.image, problem.background, plan, statistics, native=problem.native
+                    problem.backend, problem.source, problem.background, plan, statistics, native=problem.native
                 )
             except MemoryError as error:
                 cause = str(error) or "memory ran out"
@@ -132,6 +143,13 @@ class Run:
             plan = self.plans.smaller(plan)
             caution(f"{cause}; starting by a smaller plan: {plan}", ReplanWarning)
 
+    def _weights(self) -> Store | None:
+        problem = self.problem
+        if problem.weights is None:
+            return None
+        geometry = problem.geometry
+        return HostStore(problem.backend, problem.weights, geometry.image.start, wraps=geometry.wraps)
+
     def _work(self, image: Image, volumes: WorkingVolumes, plan: Plan) -> Work:
         problem, checkpoint = self.problem, self.checkpoint
         order = Order(problem.chunks, gather=problem.out is None) if checkpoint is None else checkpoint.order
@@ -139,6 +157,7 @@ class Run:
             backend=problem.backend,
             psf=problem.psf,
             image=image.store,
+            weights=self._weights(),
             volumes=volumes,
             background=image.background,
             floor=image.floor,

@@ -216,6 +216,7 @@ def _plan(
         acceleration=job.acceleration,
         regularization=job.regularization,
         stop=job.stop,
+        weighted=job.weighted,
     )
 
 

@@ -54,6 +54,8 @@ class Plan:
     regularization: Regularization = "none"
     stop: Stop | Literal["held-out"] = "none"
     """Rule that may end the run before all iterations are done."""
+    weighted: bool = False
+    """True if data weights are counted."""
 
     @property
     def is_whole(self) -> bool:
@@ -72,7 +74,7 @@ class Plan:
 
     def shortened(self, iterations: int) -> Plan:
         """The plan for this number of iterations, once `iterations="auto"` has found it."""
-        return replace(self, iterations=iterations, stop="none")
+        return replace(self, iterations=iterations)
 
     def tiling(self) -> Tiling:
         """The blocks of a sweep of whole iterations, over the estimate's domain."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -48,6 +48,8 @@ class Job:
     acceleration: Acceleration = "none"
     regularization: Regularization = "none"
     stop: Stop | Literal["held-out"] = "none"
+    weighted: bool = False
+    """True if voxels of the image count by data weights."""
 
     @property
     def ratios(self) -> int:
@@ -57,7 +59,9 @@ class Job:
     def live_arrays(self, backend: Backend[Any], *, half: bool) -> LiveArrays:
         """Arrays of a block's shape that an iteration, or a half-step alone, holds on the device."""
         momentum, adaptive = self.acceleration != "none", self.acceleration in ADAPTIVE
-        return backend.live_arrays(IterationOptions(half, momentum, adaptive, split=self.ratios > 1))
+        live = backend.live_arrays(IterationOptions(half, momentum, adaptive, split=self.ratios > 1))
+        # the data weights, and the weight of the update, which no table gives
+        return replace(live, reals=live.reals + 2) if self.weighted else live
 
     @property
     def carried(self) -> int:
@@ -112,9 +116,9 @@ def requirements_of(candidate: Candidate, job: Job, backend: Backend[Any]) -> Re
     if blocks == 1:
         host = _host_of_whole(footprint.real, host, backend)
     else:
-        ahead = 1 + job.ratios + 2 * job.carried if overlaps(backend, job, blocks) else 0
+        ahead = 1 + job.ratios + 2 * job.carried + job.weighted if overlaps(backend, job, blocks) else 0
         device += ahead * footprint.real
-        staging = 0 if overrides(backend, "read", "write") and not job.lazy_image else 1
+        staging = 0 if overrides(backend, "read", "write") and not (job.lazy_image or job.weighted) else 1
         host += (staging + bool(ahead)) * footprint.real
         gathered = image if candidate.half_steps == 1 and job.result_in_memory and not job.checkpoint else 0
         if candidate.placement == "device":
@@ -134,7 +138,7 @@ def requirements_of(candidate: Candidate, job: Job, backend: Backend[Any]) -> Re
 def _sampled_bytes(job: Job, real: int) -> int:
     """Bytes on the device for sampled planes of the model and of the data, if a stopping rule compares them."""
     step = SampledPlanes.over(job.geometry.image_shape).step
-    return 0 if job.stop == "none" else 3 * -(-real // step)
+    return 0 if job.stop == "none" else (6 if job.weighted else 3) * -(-real // step)
 
 
 def _held_out_bytes(job: Job, image: int, item: int) -> int:
@@ -191,7 +195,9 @@ def _host_of_whole(real: int, result: int, backend: Backend[Any]) -> int:
 
 def _cost(candidate: Candidate, job: Job, backend: Backend[Any], blocks: int) -> float:
     """Time of the transforms and of moving blocks, in the backend's own units."""
-    transforms = 4 * job.iterations * blocks * backend.cost(candidate.block_shape)
+    sweeps = 1 if blocks == 1 else -(-job.iterations // max(1, candidate.half_steps // 2))
+    each = 4 * job.iterations + (2 * sweeps if job.weighted else 0)  # the weight of every block, by its data weights
+    transforms = each * blocks * backend.cost(candidate.block_shape)
     if blocks == 1:
         return transforms
     voxels = math.prod(candidate.block_shape) * share_moved(candidate, job.geometry.domain.shape[-1])
@@ -229,8 +235,10 @@ def moves(half_steps: int, job: Job) -> int:
     """Blocks moved in or out, per block, over a whole run."""
     if half_steps == 1:
         # estimates and image in, ratio out; the state and the ratio in, an estimate and the point out
-        return (2 + 2 * job.ratios + 2 * job.carried) * job.iterations
-    return (1 + 2 * job.carried) * -(-job.iterations // (half_steps // 2))  # the state and the image in, the state out
+        return (2 + 2 * job.ratios + 2 * job.carried + 2 * job.weighted) * job.iterations
+    return (1 + 2 * job.carried + job.weighted) * -(
+        -job.iterations // (half_steps // 2)
+    )  # the state and the image in, the state out
 
 
 def share_moved(candidate: Candidate, whole: int) -> float:

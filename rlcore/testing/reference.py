@@ -22,18 +22,23 @@ class Microscope:
         Shape of the image.
     psf : ndarray
         Odd along every axis, centred in the middle; it is scaled to the sum 1.
+    counting : ndarray, optional
+        Data weights of the image's voxels; 1 if they are not given.
     """
 
-    def __init__(self, shape: Shape, psf: Volume) -> None:
+    def __init__(self, shape: Shape, psf: Volume, counting: Volume | None = None) -> None:
         self.psf = np.asarray(psf, np.float64) / np.sum(psf, dtype=np.float64)
         self.reach = tuple(p // 2 for p in psf.shape)
         self.shape = tuple(n + p - 1 for n, p in zip(shape, psf.shape, strict=True))
         """Shape of the object, which is larger than the image by the PSF's reach on every side."""
         self._image = tuple(slice(p - 1, n) for p, n in zip(psf.shape, self.shape, strict=True))
         self._otf = np.fft.rfftn(self.psf, self.shape, axes=tuple(range(psf.ndim)))
-        seen = self.adjoint(np.ones(shape))
-        self.weight: Volume = np.where(seen >= MINIMUM_REACH, 1 / np.maximum(seen, MINIMUM_REACH), 0)
-        """Weight 1 / (H^T 1), or 0 where too little light of a voxel reaches the image to estimate it."""
+        self.counting: Volume = np.ones(shape) if counting is None else np.asarray(counting, np.float64)
+        seen = self.adjoint(self.counting)
+        kept = 0.0 if counting is None else 1 / MINIMUM_REACH
+        self.weight: Volume = np.where(seen >= MINIMUM_REACH, 1 / np.maximum(seen, MINIMUM_REACH), kept)
+        """Weight 1 / (H^T m) by data weights m; where too little light of a voxel reaches the image to estimate it, it
+        is 0, so that the voxel keeps its value, or with data weights at most ``1 / MINIMUM_REACH``."""
 
     def blur(self, estimate: Volume) -> Volume:
         """Image of an object. Light that wraps on the object's grid stays outside the image."""
@@ -56,7 +61,7 @@ class Microscope:
         """
         ratio = image / np.maximum(self.blur(point) + background, FLOOR * image.max())
         # In this form a voxel of weight 0 keeps its value; weight * adjoint(ratio) would make it 0.
-        stepped: Volume = point * np.maximum(1 + self.weight * self.adjoint(ratio - 1), 0)
+        stepped: Volume = point * np.maximum(1 + self.weight * self.adjoint(self.counting * (ratio - 1)), 0)
         return stepped
 
     def _inverse(self, spectrum: Volume) -> Volume:
@@ -73,13 +78,16 @@ def plain(image: Volume, psf: Volume, *, background: float = 0.0) -> Iterator[Vo
         yield microscope.seen(estimate)
 
 
-def heavy_ball(image: Volume, psf: Volume, *, background: float = 0.0, least: float = 0.75) -> Iterator[Volume]:
+def heavy_ball(
+    image: Volume, psf: Volume, *, background: float = 0.0, least: float = 0.75, counting: Volume | None = None
+) -> Iterator[Volume]:
     """Estimates after each iteration with Nesterov's momentum c = (k - 1) / (k + 2); endless.
 
-    Step k starts from ``max(f + c (f - f_prev), least f)``.
+    Step k starts from ``max(f + c (f - f_prev), least f)``. `counting` holds data weights.
     """
-    microscope, image = Microscope(image.shape, psf), image.astype(np.float64)
-    estimate = previous = np.full(microscope.shape, image.mean() - background)
+    microscope, image = Microscope(image.shape, psf, counting), image.astype(np.float64)
+    mean = np.average(image, weights=counting)
+    estimate = previous = np.full(microscope.shape, mean - background)
     k = 1
     while True:
         point = np.maximum(estimate + (k - 1) / (k + 2) * (estimate - previous), least * estimate)

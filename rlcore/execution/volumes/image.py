@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from rlcore.backend import Backend
+from rlcore.backend import Backend, Volume
 from rlcore.errors import InputError, caution
-from rlcore.execution.volumes.scale import Scale, scale_for
+from rlcore.execution.volumes.scale import LEAST, MOST, Scale, scale_for
 from rlcore.execution.volumes.statistics import Statistics, measure, measure_on_device, measures_on_device
 from rlcore.execution.volumes.stores import DeviceStore, HostStore, LoadedStore, Store
 from rlcore.planner import Plan
@@ -24,9 +25,9 @@ class ImageWarning(UserWarning):
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """The image of a run, negative values raised to 0, with its statistics.
+    """The image of a run less its offset, negative values raised to 0, with its statistics.
 
-    `statistics` and `light` are in the image's units, all else is in those of the run.
+    `statistics`, `light` and `offset` are in the image's units, all else is in those of the run.
     """
 
     store: Store
@@ -35,8 +36,18 @@ class Image:
     """The background in the image's units."""
     voxels: Any
     """The array that the image was opened from."""
+    offset: float = 0.0
+    """What the camera adds to every voxel."""
     scale: Scale | None = None
     """Brings the image to the units of the run; None if they are the same."""
+
+    def calibrated(self, voxels: Volume) -> Volume:
+        """Voxels of the array less the offset, in the units of the run."""
+        if self.scale is not None:
+            return self.scale.apply(voxels, np.dtype(np.float64), self.offset)
+        if self.offset:
+            return voxels - np.float64(self.offset)
+        return voxels.astype(np.float32) if voxels.dtype == np.float16 else voxels
 
     @property
     def constant(self) -> float:
@@ -58,80 +69,114 @@ class Image:
 
     def check(self, result: np.dtype[Any]) -> None:
         """Warn of voxels that are taken as 0; refuse a background that leaves no light, and a `result` without room."""
-        if self.statistics.negative:
+        if self.statistics.negative and not self.offset:
             caution(f"image has {self.statistics.negative} negative voxels, which count as 0", ImageWarning)
         check_background(self.light, self.statistics)
         if self.scale is not None and self.statistics.maximum > 0:
             self.scale.check(self.statistics.maximum, result)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """Where an image comes from: an array, what the camera has added to all of it, and which voxels count."""
+
+    voxels: Any
+    offset: float = 0.0
+    weights: Any = None
+    """An array of the image's shape; None if all voxels count alike."""
+
+    def measure(self, *, digest: bool = False) -> Statistics:
+        """Statistics of the image, taken on the host."""
+        return measure(self.voxels, digest=digest, offset=self.offset, weights=self.weights)
+
+
 def check_background(background: float, statistics: Statistics) -> None:
     """Refuse a background that leaves no light."""
-    if statistics.maximum > 0 and statistics.mean <= background:
+    if statistics.maximum > 0 and statistics.mean <= background and background > 0:
         raise InputError(
             f"background {background!r} is not below the image's mean, {statistics.mean:g}; give a smaller one"
         )
 
 
 def open_image(
-    backend: Backend[Any], image: Any, background: float, plan: Plan, known: Statistics | None, *, native: bool
+    backend: Backend[Any], source: Source, background: float, plan: Plan, known: Statistics | None, *, native: bool
 ) -> Image:
     """The image for a run by this plan.
 
     `known` are its statistics, if they were taken already; `native` says that it is an array of the backend's library.
     """
-    on_host = backend.facts.on_host
+    on_host, image = backend.facts.on_host, source.voxels
     if native or (plan.placement == "device" and not plan.is_whole and not on_host):
-        return _open_on_device(backend, image, background, plan, known, native=native)
-    if known is None and plan.is_whole and isinstance(image, np.ndarray) and measures_on_device(backend):
-        return _open_whole(backend, image, background, plan)
-    statistics = known or measure(image)
-    return _open_on_host(backend, image, background, plan, statistics)
+        return _open_on_device(backend, source, background, plan, known, native=native)
+    # what surrounds the image in a block would count with the image if the offset were not above it
+    measurable = source.weights is None and source.offset >= 0 and isinstance(image, np.ndarray)
+    if known is None and plan.is_whole and measurable and measures_on_device(backend):
+        return _open_whole(backend, source, background, plan)
+    return _open_on_host(backend, source, background, plan, known or source.measure())
 
 
-def _open_on_host(backend: Backend[Any], image: Any, background: float, plan: Plan, statistics: Statistics) -> Image:
+def _open_on_host(backend: Backend[Any], source: Source, background: float, plan: Plan, known: Statistics) -> Image:
     """An image that blocks are read of from where it lies."""
-    floor, scale = 0.0 if statistics.negative else None, scale_for(statistics.maximum, statistics.minimum)
-    origin, wraps = plan.geometry.image.start, plan.geometry.wraps
-    store = HostStore(backend, image, origin, wraps=wraps, floor=floor, scale=scale)
-    return Image(store, statistics, background, image, scale)
+    floor, scale = 0.0 if known.negative or source.offset else None, scale_for(known.maximum, known.minimum)
+    store = _host_store(backend, source, plan, floor=floor, scale=scale)
+    return Image(store, known, background, source.voxels, source.offset, scale)
 
 
 def _open_on_device(
-    backend: Backend[Any], image: Any, background: float, plan: Plan, known: Statistics | None, *, native: bool
+    backend: Backend[Any], source: Source, background: float, plan: Plan, known: Statistics | None, *, native: bool
 ) -> Image:
     """An image that is on the device already, or goes there as a whole."""
+    image, offset = source.voxels, source.offset
     with np.errstate(over="ignore"):  # such values are found, and scaled
-        array = backend.upload(image)
-    statistics = known or measure_on_device(backend, array, image)
-    scale, voxels, shared = scale_for(statistics.maximum, statistics.minimum), image, native
+        array, shared = backend.upload(image), native
+    if offset:
+        array, shared = backend.add(array, -offset, out=None if shared else array), False
+    if known is None:
+        known = source.measure() if source.weights is not None else measure_on_device(backend, array, image, offset)
+    scale, voxels = scale_for(known.maximum, known.minimum), image
     if scale is not None:
         del array
         if native:
-            voxels = scale.apply_native(image)
-            array = backend.upload(voxels)
+            voxels, offset = scale.apply_native(image, offset), 0.0
+            array, shared = backend.upload(voxels), True
         else:
-            array, shared = (
-                _open_on_host(backend, image, background, plan, statistics).store.load(plan.geometry.image),
-                False,
-            )
-    if statistics.negative:
+            on_host = _open_on_host(backend, source, background, plan, known)
+            array, shared = on_host.store.load(plan.geometry.image), False
+    if known.negative:
         array = backend.clamp(array, 0.0, out=None if shared else array)
     store = DeviceStore(backend, array, plan.geometry.image.start, wraps=plan.geometry.wraps)
-    return Image(store, statistics, background, voxels, scale)
+    return Image(store, known, background, voxels, offset, scale)
 
 
-def _open_whole(backend: Backend[Any], image: Any, background: float, plan: Plan) -> Image:
+def _open_whole(backend: Backend[Any], source: Source, background: float, plan: Plan) -> Image:
     """An image that is one block: brought to the device and measured there; zeros around it change no sum."""
-    wraps, origin = plan.geometry.wraps, plan.geometry.image.start
+    image, offset = source.voxels, source.offset
     extent = next(iter(plan.tiling())).extent
-    store = HostStore(backend, image, origin, wraps=wraps)
+    store = _host_store(backend, source, plan)
     with np.errstate(over="ignore"):  # such values are found, and scaled
         block = store.load(extent)
-    statistics = measure_on_device(backend, block, image)
+    statistics = _measure_block(backend, block, source)
     if scale_for(statistics.maximum, statistics.minimum) is not None:
-        return _open_on_host(backend, image, background, plan, statistics)
-    if statistics.negative:
-        store = HostStore(backend, image, origin, wraps=wraps, floor=0.0)
+        return _open_on_host(backend, source, background, plan, statistics)
+    if statistics.negative or offset:
+        store = _host_store(backend, source, plan, floor=0.0)
         block = backend.clamp(block, 0.0, out=block)
-    return Image(LoadedStore(store, extent, block), statistics, background, image)
+    return Image(LoadedStore(store, extent, block), statistics, background, image, offset)
+
+
+def _measure_block(backend: Backend[Any], block: Any, source: Source) -> Statistics:
+    """Statistics of an image that fills a block on the device, beside voxels outside it, which are at most 0."""
+    if not source.offset:
+        return measure_on_device(backend, block, source.voxels)
+    summary = backend.summary(block)
+    if not math.isfinite(summary.total) or not LEAST <= summary.maximum <= MOST:
+        return source.measure()
+    light = backend.summary(backend.clamp(block, 0.0)).total
+    return Statistics(summary.maximum, light / math.prod(source.voxels.shape), 0)
+
+
+def _host_store(backend: Backend[Any], source: Source, plan: Plan, **options: Any) -> HostStore:
+    geometry = plan.geometry
+    return HostStore(
+        backend, source.voxels, geometry.image.start, wraps=geometry.wraps, offset=source.offset, **options
+    )

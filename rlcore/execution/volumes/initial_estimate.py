@@ -93,15 +93,17 @@ class InitialEstimate:
             return ConstantStore(backend, geometry.domain, constant, wraps=geometry.wraps)
         from_image = isinstance(self.start, str)
         array = image.voxels if from_image else self.start
-        # the voxels of an image on a device are scaled already
-        scale = None if from_image and isinstance(image.store, DeviceStore) and is_foreign(array) else image.scale
+        # the voxels of an image on a device are scaled already, and have no offset then
+        scaled = from_image and isinstance(image.store, DeviceStore) and is_foreign(array)
         floor, background = (MINIMUM_START * constant, image.background) if from_image else (0.0, 0.0)
 
         def values(part: tuple[slice, ...]) -> Volume:
             taken = to_host(backend, array[part])
             refuse_masked(taken, "start")
-            if scale is not None:
-                taken = scale.apply(taken, np.dtype(np.float64))
+            if from_image and not (scaled and image.scale is not None):
+                taken = image.calibrated(taken)
+            elif image.scale is not None and not from_image:
+                taken = image.scale.apply(taken, np.dtype(np.float64))
             elif taken.dtype == np.float16:
                 taken = taken.astype(np.float32)
             less: Volume = np.maximum(taken - background, floor)

@@ -38,10 +38,10 @@ class Scale:
         """A number in the image's units, in those of the run."""
         return math.ldexp(value, self.exponent)
 
-    def apply(self, values: Any, dtype: np.dtype[Any]) -> Volume:
-        """Values of the image, in the units of the run; those far below 0 may become minus infinity."""
+    def apply(self, values: Any, dtype: np.dtype[Any], offset: float = 0.0) -> Volume:
+        """Values of the image less the offset, in the units of the run; those far below 0 may become -infinity."""
         with np.errstate(over="ignore", under="ignore"):
-            scaled: Volume = np.ldexp(np.asarray(values, np.float64), self.exponent).astype(dtype)
+            scaled: Volume = np.ldexp(np.asarray(values, np.float64) - offset, self.exponent).astype(dtype)
         return scaled
 
     def undo(self, values: Volume, dtype: np.dtype[Any]) -> Volume:
@@ -58,11 +58,11 @@ class Scale:
             raise self._too_large(dtype)
         return unscaled
 
-    def apply_native(self, image: Any) -> Any:
-        """The scaled copy of an array of another library."""
+    def apply_native(self, image: Any, offset: float = 0.0) -> Any:
+        """The scaled copy of an array of another library, less the offset."""
         xp = array_api_compat.array_namespace(image)
         try:
-            return xp.astype(_times_power(xp.astype(image, xp.float64), self.exponent), xp.float32)
+            return xp.astype(_times_power(xp.astype(image, xp.float64) - offset, self.exponent), xp.float32)
         except (AttributeError, TypeError, ValueError) as error:
             raise InputError(
                 f"image has values beyond what float32 computes with, and {xp.__name__} has no float64 here to scale "

@@ -35,13 +35,13 @@ class Statistics:
     """Sums over an image that a run depends on."""
 
     maximum: float
-    """Maximum of the image with its negative values raised to 0."""
+    """Maximum of the image less its offset, with negative values raised to 0."""
     mean: float
-    """Mean of the image with its negative values raised to 0."""
+    """Mean of the image less its offset, with negative values raised to 0; by its weights, if it has some."""
     negative: int
-    """Number of voxels below 0."""
+    """Number of voxels below the offset."""
     minimum: float = 0.0
-    """Minimum of the image as it is."""
+    """Minimum of the image less its offset."""
     digest: str = ""
     """SHA-256 of all voxels and their type; empty unless asked for."""
 
@@ -79,48 +79,51 @@ def _is_real(image: Any) -> bool:
         return False
 
 
-def measure(image: Any, *, digest: bool = False) -> Statistics:
+def measure(image: Any, *, digest: bool = False, offset: float = 0.0, weights: Any = None) -> Statistics:
     """Statistics of anything that can be sliced, in pieces, by all processors; reads every voxel once.
 
-    An array of another array-API library is measured where it is.
+    An array of another array-API library is measured where it is. Voxels of weight 0 count as voxels at the offset.
 
     Raises
     ------
     InputError
         If voxels are NaN or infinite; the message says how many and where the first is.
     """
-    if is_foreign(image):
-        return _measure_native(image, digest=digest)
-    boxes = list(pieces(tuple(image.shape), chunks_of(image), _PIECE))
-    in_memory = isinstance(image, np.ndarray) and not is_mapped(image)
+    if is_foreign(image) and weights is None:
+        return _measure_native(image, digest=digest, offset=offset)
+    voxels, image = image, _Voxels(image, offset, weights)
+    boxes = list(pieces(tuple(voxels.shape), chunks_of(voxels), _PIECE))
+    in_memory = isinstance(voxels, np.ndarray) and not is_mapped(voxels)
     with ThreadPoolExecutor(processors() if in_memory else min(processors(), _READERS)) as pool:
-        summaries = list(pool.map(lambda box: _summary(image, box), boxes))
+        summaries = list(pool.map(image.summary, boxes))
     total = math.fsum(each.total for each in summaries)
     if not math.isfinite(total):
         _refuse_not_finite(image, boxes)
     negative = 0
     minimum = min(each.minimum for each in summaries)
     if minimum < 0:
-        counts = [_below_zero(image, box) for box, each in zip(boxes, summaries, strict=True) if each.minimum < 0]
+        counts = [image.below_zero(box) for box, each in zip(boxes, summaries, strict=True) if each.minimum < 0]
         negative = sum(count for count, _ in counts)
         # not the total less what is below 0, which loses the light beside a value far below 0
         total = math.fsum([*(each.total for each in summaries if each.minimum >= 0), *(light for _, light in counts)])
-    size = math.prod(image.shape)
     maximum = max(0.0, *(each.maximum for each in summaries))
-    return Statistics(maximum, total / size, negative, minimum, digest_of(image) if digest else "")
+    mean = total / (image.counting(boxes) or 1.0)
+    return Statistics(maximum, mean, negative, minimum, digest_of(voxels) if digest else "")
 
 
-def measure_on_device(backend: Backend[Any], array: Any, image: Any) -> Statistics:
+def measure_on_device(backend: Backend[Any], array: Any, image: Any, offset: float = 0.0) -> Statistics:
     """Statistics of an image of which `array` is a copy on the device, by the device where that is quicker.
+
+    The offset has been taken off the copy already.
 
     If the device finds negative or unusable voxels, the host measures the image again, to name them; also if the copy
     may have lost values that single precision does not hold.
     """
     if not measures_on_device(backend):
-        return measure(image)
+        return measure(image, offset=offset)
     summary = backend.summary(array)
     if not math.isfinite(summary.total) or summary.minimum < 0 or not LEAST <= summary.maximum <= MOST:
-        return measure(image)
+        return measure(image, offset=offset)
     return Statistics(summary.maximum, summary.total / math.prod(image.shape), 0)
 
 
@@ -148,7 +151,7 @@ def _to_cpu(array: Any) -> Any:
         return array
 
 
-def _measure_native(image: Any, *, digest: bool) -> Statistics:
+def _measure_native(image: Any, *, digest: bool, offset: float) -> Statistics:
     """Statistics by the array's own library, on its own device."""
     voxels, xp = image, array_api_compat.array_namespace(image)
     image = xp.astype(image, xp.uint8) if xp.isdtype(image.dtype, "bool") else image
@@ -156,6 +159,8 @@ def _measure_native(image: Any, *, digest: bool) -> Statistics:
     if not bool(xp.all(finite)):
         first = np.unravel_index(int(xp.argmin(xp.reshape(xp.astype(finite, xp.int8), (-1,)))), tuple(image.shape))
         raise _not_finite(int(xp.count_nonzero(~finite)), tuple(map(int, first)))
+    if offset:
+        image = xp.astype(image, xp.float32) - offset
     below = image < 0
     clipped = xp.where(below, xp.zeros_like(image), image)
     mean = float(xp.sum(clipped, dtype=xp.float64)) / math.prod(image.shape)
@@ -172,32 +177,58 @@ def chunks_of(array: Any) -> Shape:
     return tuple(max(each) if isinstance(each, tuple) else each for each in chunks)  # dask lists the lengths of all
 
 
-def _values(image: Any, box: Box) -> Volume:
-    values = image[box.slices((0,) * len(box.start))]
-    refuse_masked(values, "image")
-    return np.asarray(values)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Voxels:
+    """An image less its offset, with 0 for voxels of weight 0, read a box at a time."""
+
+    image: Any
+    offset: float
+    weights: Any
+
+    def of(self, box: Box) -> tuple[Volume, Any]:
+        """The voxels of a box, and their weights, 1 if there are none."""
+        part = box.slices((0,) * len(box.start))
+        values = self.image[part]
+        refuse_masked(values, "image")
+        values = np.asarray(_to_cpu(values) if is_foreign(values) else values)
+        if self.offset:
+            values = np.subtract(values, self.offset, dtype=np.float32 if values.dtype.itemsize <= 2 else np.float64)
+        if self.weights is None:
+            return values, 1
+        weights = np.asarray(self.weights[part])
+        return np.where(weights > 0, values, 0), weights
+
+    def summary(self, box: Box) -> Summary:
+        values, weights = self.of(box)
+        with np.errstate(invalid="ignore", over="ignore"):
+            total = (
+                values.sum(dtype=np.float64) if self.weights is None else np.vdot(values, weights.astype(np.float64))
+            )
+            summary = Summary(float(values.min()), float(values.max()), float(total))
+        release(self.image)
+        return summary
+
+    def below_zero(self, box: Box) -> tuple[int, float]:
+        """The number of voxels below 0, and the sum of the others."""
+        values, weights = self.of(box)
+        lit = values >= 0
+        light = (values * weights)[lit] if self.weights is not None else values[lit]
+        release(self.image)
+        return int(values.size - lit.sum()), float(light.sum(dtype=np.float64))
+
+    def counting(self, boxes: list[Box]) -> float:
+        """The sum of all weights: the number of voxels, if they are 1."""
+        if self.weights is None:
+            return float(sum(box.size for box in boxes))
+        return math.fsum(
+            float(np.asarray(self.weights[box.slices((0,) * len(box.start))]).sum(dtype=np.float64)) for box in boxes
+        )
 
 
-def _summary(image: Any, box: Box) -> Summary:
-    values = _values(image, box)
-    with np.errstate(invalid="ignore", over="ignore"):
-        summary = Summary(float(values.min()), float(values.max()), float(values.sum(dtype=np.float64)))
-    release(image)
-    return summary
-
-
-def _below_zero(image: Any, box: Box) -> tuple[int, float]:
-    """The number of voxels below 0, and the sum of the others."""
-    values = _values(image, box)
-    light = values[values >= 0]
-    release(image)
-    return values.size - light.size, float(light.sum(dtype=np.float64))
-
-
-def _refuse_not_finite(image: Any, boxes: list[Box]) -> None:
+def _refuse_not_finite(image: _Voxels, boxes: list[Box]) -> None:
     count, first = 0, None
     for box in boxes:
-        where = np.argwhere(~np.isfinite(_values(image, box)))
+        where = np.argwhere(~np.isfinite(image.of(box)[0]))
         if len(where):
             here = tuple(int(i) + start for i, start in zip(where[0], box.start, strict=True))
             first = here if first is None else min(first, here)

@@ -102,8 +102,9 @@ class DeviceStore:
 class HostStore:
     """A volume in host memory or behind anything that has `shape` and slicing: a memory map, a zarr array.
 
-    With a `scale` its values are multiplied when they are loaded, and divided when they are saved. `check` is asked
-    about every block that is saved.
+    The `offset` is taken off values when they are loaded, and values below the `floor` are raised to it. With a `scale`
+    values are multiplied when they are loaded, and divided when they are saved. `check` is asked about every block that
+    is saved.
 
     Pages of a memory map are released after use, so that a large file does not fill the process's memory.
     """
@@ -115,13 +116,14 @@ class HostStore:
         origin: Shape,
         *,
         wraps: bool,
+        offset: float = 0.0,
         floor: float | None = None,
         scale: Scale | None = None,
         check: Check | None = None,
     ) -> None:
         self.array = array
-        self._backend, self._origin, self._wraps, self._floor = backend, origin, wraps, floor
-        self._scale, self._check = scale, check
+        self._backend, self._origin, self._wraps = backend, origin, wraps
+        self._offset, self._floor, self._scale, self._check = offset, floor, scale, check
         self._whole = Box(origin, _plus(origin, tuple(array.shape)))
 
     def load(self, box: Box, spare: Any = None) -> Any:
@@ -135,6 +137,8 @@ class HostStore:
                 self._backend.paste(slab, (0,) * len(box.start), block, _minus(part.start, box.start), part.shape)
                 release(self.array)
         release(self.array)
+        if self._offset and self._scale is None:
+            block = self._backend.add(block, -self._offset, out=block)
         return block if self._floor is None else self._backend.clamp(block, self._floor, out=block)
 
     def save(self, array: Any, block: Block) -> None:
@@ -180,7 +184,7 @@ class HostStore:
         inside = box.intersect(self._whole)
         part = np.asarray(self.array[inside.slices(self._origin)])
         if self._scale is not None:
-            part = self._scale.apply(part, self._backend.facts.dtype)
+            part = self._scale.apply(part, self._backend.facts.dtype, self._offset)
         return self._backend.read(part, _minus(box.start, inside.start), box.shape, out=spare)
 
     def _repeated(self, box: Box) -> Volume:
@@ -190,7 +194,9 @@ class HostStore:
         axes = [list(runs(start - at, stop - at, n, wrap=True)) for start, stop, at, n in ends]
         for choice in itertools.product(*axes):
             part = np.asarray(self.array[tuple(run[0] for run in choice)])
-            host[tuple(run[1] for run in choice)] = part if self._scale is None else self._scale.apply(part, host.dtype)
+            host[tuple(run[1] for run in choice)] = (
+                part if self._scale is None else self._scale.apply(part, host.dtype, self._offset)
+            )
         return host
 
 

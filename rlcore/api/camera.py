@@ -1,0 +1,298 @@
+"""The camera of a run: what it adds to every voxel, how many photons its units are, and which voxels are no data.
+
+The caller says so, or the image's own noise tells. It is settled before anything runs, so that the number of
+iterations, the plan and every block go by the same figures.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import array_api_compat
+import numpy as np
+
+from rlcore.algorithm.camera import Camera, estimate_camera, find_hot_pixels, find_saturation
+from rlcore.algorithm.camera.model import REASONS
+from rlcore.algorithm.ranges import LARGEST, in_range
+from rlcore.algorithm.sampled_planes import SampledPlanes
+from rlcore.backend import Shape, Volume
+from rlcore.errors import InputError, caution
+from rlcore.execution.run import Problem
+from rlcore.execution.volumes.arguments import is_foreign, plain
+from rlcore.execution.volumes.calibrated import Calibrated, precision_of
+from rlcore.execution.volumes.data_weights import DataWeights, check_weights
+from rlcore.execution.volumes.image import ImageWarning
+from rlcore.execution.volumes.initial_estimate import to_host
+from rlcore.execution.volumes.statistics import digest_of
+
+AUTO = "auto"
+HOT_PIXELS = "find", "keep"
+
+
+class CameraWarning(ImageWarning):
+    """Something was found out about the camera from the image, and has changed what was restored."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CameraOptions:
+    """What the caller said of the camera, checked."""
+
+    offset: Any = 0.0
+    """Image units without light: a number, "auto", a `Camera`, or an array of the image's shape or of a plane's."""
+    gain: Any = AUTO
+    """Image units per photon, likewise."""
+    background: Any = 0.0
+    """Light that is not the object's, in image units above the offset: a number or "auto"."""
+    weights: Any = None
+    """How much each voxel counts: an array like `offset`, "finite" to leave out NaN and infinity, or None."""
+    hot_pixels: Any = "keep"
+    """ "find" or "keep", or an array of bool: pixels that are no data."""
+    masked: Any = None
+    """Voxels that a masked array leaves out; None if there are none."""
+
+    @classmethod
+    def of(
+        cls,
+        shape: Shape,
+        *,
+        offset: Any = 0.0,
+        gain: Any = AUTO,
+        background: Any = 0.0,
+        weights: Any = None,
+        hot_pixels: Any = "keep",
+        masked: Any = None,
+    ) -> CameraOptions:
+        """The options for an image of this shape.
+
+        Raises
+        ------
+        InputError
+            If one of them is no number in range, nor an array of a fitting shape.
+        """
+        gain, offset = _apart(AUTO if gain is None else gain, offset)
+        if not isinstance(weights, str) and weights is not None:
+            weights = check_weights(weights, shape)
+        elif isinstance(weights, str) and weights != "finite":
+            raise InputError(f"weights {weights!r} are unknown; give an array, or 'finite' to leave out NaN")
+        return cls(
+            offset if isinstance(offset, Camera) else _number_or_map("offset", offset, shape, -LARGEST),
+            _number_or_map("gain", gain, shape, 0.0),
+            _number_or_auto("background", background),
+            weights,
+            _hot_pixels(hot_pixels, shape),
+            masked,
+        )
+
+    @property
+    def offset_is_auto(self) -> bool:
+        """True if the offset is to be estimated."""
+        return isinstance(self.offset, str)
+
+    @property
+    def identity(self) -> list[Any]:
+        """What two runs must have in common of these options; arrays are known by their digests."""
+        options = (self.offset, self.gain, self.background, self.weights, self.hot_pixels, self.masked)
+        return [
+            digest_of(each) if np.ndim(each) else each if isinstance(each, float) else str(each) for each in options
+        ]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What is known of the camera when a run begins."""
+
+    camera: Camera
+    background: float = 0.0
+    """Light that is not the object's, in image units above the offset."""
+    excluded: int = 0
+    """Pixels that are no data, in each plane; of a 3-D map voxels."""
+
+    @property
+    def reason(self) -> str:
+        """Why the image does not tell its gain."""
+        return REASONS[self.camera.kind]
+
+
+def with_camera(problem: Problem, options: CameraOptions, *, looks: bool) -> tuple[Problem, Seen]:
+    """The problem without what the camera has added; `looks` says that the gain is needed, so that it is estimated.
+
+    Warns of what was found and changes the result.
+    """
+    recorded = problem.image
+    problem = _calibrated(problem, options)
+    camera = _camera_of(problem, options, looks=looks)
+    background = camera.background if options.background == AUTO else options.background
+    problem = replace(problem, offset=camera.zero, background=background + camera.pedestal)
+    problem, excluded = _without_bad(problem, recorded, options, camera)
+    if camera.zero and options.offset_is_auto:
+        caution(f"{camera}: {camera.zero:.4g} is taken off the image; give offset= to say otherwise", CameraWarning)
+    return problem, Seen(camera, background, excluded)
+
+
+def _camera_of(problem: Problem, options: CameraOptions, *, looks: bool) -> Camera:
+    """What the caller knows of the camera, and the rest by the image's noise, as far as a run depends on it."""
+    given: Camera | None = None
+    offset: Any = options.offset
+    gain = None if isinstance(options.gain, str) else float(np.mean(options.gain, dtype=np.float64))
+    if isinstance(offset, Camera):
+        given, offset, gain = offset, offset.offset, gain or offset.gain
+    elif np.ndim(offset):
+        offset = 0.0  # which is taken off already
+    # read noise is not for the caller to know, and matters wherever there is an offset
+    unknown = (given is None and offset != 0.0) or options.background == AUTO or (looks and gain is None)
+    if not unknown:
+        return replace(given or Camera(offset), gain=gain)
+    found = estimate_camera(
+        problem.image,
+        lambda part: to_host(problem.backend, part),
+        offset=None if options.offset_is_auto else offset,
+        gain=gain,
+        dtype=_dtype_of(problem.image),
+    )
+    return found if given is None else replace(given, gain=found.gain, background=found.background)
+
+
+def _without_bad(problem: Problem, recorded: Any, options: CameraOptions, camera: Camera) -> tuple[Problem, int]:
+    """The problem in which voxels that are no data have no weight, and the number of pixels left out.
+
+    `recorded` is the image as the camera has recorded it, whose values show which voxels are full or no numbers.
+    """
+    shape, finite = problem.geometry.image_shape, isinstance(options.weights, str)
+    given = None if finite else options.weights
+    bad, limit = options.hot_pixels, None
+    if isinstance(bad, str):
+        looked = options.hot_pixels == "find" and camera.kind == "counts" and camera.gain is not None
+
+        def here(part: Any) -> Volume:
+            return to_host(problem.backend, part)
+
+        bad = find_hot_pixels(recorded, here, camera) if looked else None
+        limit = _saturation(recorded, here) if looked else None
+        bad = None if bad is None or not bad.any() else bad
+    excluded = 0 if bad is None else int(np.count_nonzero(bad))
+    if options.masked is not None:
+        bad = options.masked if bad is None else bad | options.masked
+    if given is None and bad is None and limit is None and not finite:
+        return problem, 0
+    weights = DataWeights(shape, given, bad, limit, finite, lambda box: to_host(problem.backend, recorded[box]))
+    if isinstance(options.hot_pixels, str) and (excluded or limit is not None):
+        _say_excluded(excluded, math.prod(shape[-2:]), limit)
+    return replace(problem, weights=weights), excluded
+
+
+def _saturation(image: Any, here: Callable[[Any], Volume]) -> float | None:
+    """The value from which on voxels are saturated, by the sampled planes of the image; None if none is."""
+    planes = SampledPlanes.over(tuple(map(int, image.shape))).planes
+    return find_saturation(np.concatenate([here(image[k : k + 1]) for k in planes]), _dtype_of(image))
+
+
+def _dtype_of(image: Any) -> np.dtype[Any]:
+    """The type of an image in terms of NumPy."""
+    name = str(image.dtype).rpartition(".")[2]
+    return np.dtype(name if name in np.sctypeDict else np.float32)
+
+
+def _say_excluded(excluded: int, pixels: int, limit: float | None) -> None:
+    hot = f"{excluded} of {pixels} pixels are hot or dead" if excluded else ""
+    full = f"voxels of {limit:g} or more are saturated" if limit is not None else ""
+    caution(
+        f"{' and '.join(filter(None, (hot, full)))}; they count as no data; give hot_pixels='keep' to use them",
+        CameraWarning,
+    )
+
+
+def _calibrated(problem: Problem, options: CameraOptions) -> Problem:
+    """The problem with the maps of the camera taken out of its image, and values that are no numbers set to 0."""
+    offset = options.offset if np.ndim(options.offset) else 0.0
+    gain = options.gain / np.mean(options.gain, dtype=np.float64) if np.ndim(options.gain) else 1.0
+    if not np.ndim(offset) and not np.ndim(gain) and not isinstance(options.weights, str):
+        return problem
+    image = problem.image
+    if is_foreign(image):
+        return replace(problem, image=_calibrated_native(image, offset, gain))
+    dtype = precision_of(np.dtype(image.dtype))
+    return replace(
+        problem,
+        image=Calibrated(
+            problem.geometry.image_shape, dtype, lambda box: to_host(problem.backend, image[box]), offset, gain
+        ),
+    )
+
+
+def _calibrated_native(image: Any, offset: Any, gain: Any) -> Any:
+    """The same of an array of another library, as an array of it."""
+    xp, place = array_api_compat.array_namespace(image), array_api_compat.device(image)
+    values = xp.astype(image, xp.float32)
+    values = (values - xp.asarray(offset, dtype=xp.float32, device=place)) / xp.asarray(
+        gain, dtype=xp.float32, device=place
+    )
+    return xp.where(xp.isfinite(values), values, xp.zeros_like(values))
+
+
+def without_mask(image: Any) -> tuple[Any, Any]:
+    """The image as a plain array, and the mask of a masked one; None if nothing is masked.
+
+    Masked voxels are no data, whatever their values.
+    """
+    if not isinstance(image, np.ma.MaskedArray):
+        return plain(image, "image"), None
+    mask = np.ma.getmaskarray(image)
+    return image.filled(0), mask if mask.any() else None  # what is below the mask may be NaN
+
+
+def _apart(gain: Any, offset: Any) -> tuple[Any, Any]:
+    """Gain and offset, of which a pair as gain gives both."""
+    if not isinstance(gain, (tuple, list)):
+        return gain, offset
+    if len(gain) != 2:
+        raise InputError(f"gain {gain!r} is neither a number nor a pair of gain and offset")
+    if not isinstance(offset, str):
+        raise InputError(f"gain {gain!r} gives an offset too; leave offset out, or give gain a number")
+    return gain[0], gain[1]
+
+
+def _number_or_map(name: str, value: Any, shape: Shape, least: float) -> Any:
+    """A number, "auto", or an array of the image's shape or of its last two axes."""
+    if isinstance(value, str):
+        if value != AUTO:
+            raise InputError(f"{name} {value!r} is neither a number, an array, nor 'auto'")
+        return AUTO
+    if np.ndim(value) == 0:
+        if not in_range(value, least) or (name == "gain" and not float(value) > 0):
+            raise InputError(f"{name} {value!r} is not {'a positive number' if name == 'gain' else 'a finite number'}")
+        return float(value)
+    values = plain(value, name)
+    if tuple(values.shape) not in (shape, shape[-2:]):
+        raise InputError(
+            f"{name} has shape {tuple(values.shape)}; give a number, one for each voxel of the image, {shape}, or one "
+            f"for each of a plane, {shape[-2:]}"
+        )
+    values = np.asarray(values, np.float32)
+    if not np.isfinite(values).all() or (name == "gain" and not (values > 0).all()):
+        raise InputError(f"{name} has values that are {'not positive' if name == 'gain' else 'NaN or infinite'}")
+    return values
+
+
+def _number_or_auto(name: str, value: Any) -> Any:
+    if isinstance(value, str) and value == AUTO:
+        return AUTO
+    if not in_range(value, 0):
+        raise InputError(f"{name} {value!r} is not a number of at least 0, nor 'auto'")
+    return float(value)
+
+
+def _hot_pixels(value: Any, shape: Shape) -> Any:
+    if isinstance(value, str):
+        if value not in HOT_PIXELS:
+            raise InputError(f"hot_pixels {value!r} is unknown; choose 'find' or 'keep', or give an array of bool")
+        return value
+    pixels = np.asarray(plain(value, "hot_pixels"))
+    if pixels.shape not in (shape, shape[-2:]) or pixels.dtype.kind not in "bui":
+        raise InputError(
+            f"hot_pixels of shape {pixels.shape} and dtype {pixels.dtype} are no map of the image's pixels, "
+            f"{shape[-2:]}, or voxels, {shape}; give 1 where a pixel is hot, 0 elsewhere"
+        )
+    return pixels != 0
