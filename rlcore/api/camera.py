@@ -31,6 +31,9 @@ from rlcore.execution.volumes.statistics import digest_of
 AUTO = "auto"
 HOT_PIXELS = "find", "keep"
 
+_MOST_READ_NOISE = 10.0
+"""Read noise in photons that no camera for microscopes exceeds."""
+
 
 class CameraWarning(ImageWarning):
     """Something was found out about the camera from the image, and has changed what was restored."""
@@ -152,7 +155,21 @@ def _camera_of(problem: Problem, options: CameraOptions, *, looks: bool) -> Came
         gain=gain,
         dtype=_dtype_of(problem.image),
     )
-    return found if given is None else replace(given, gain=found.gain, background=found.background)
+    if given is not None:
+        return replace(given, gain=found.gain, background=found.background)
+    return found if options.offset_is_auto else _checked(found)
+
+
+def _checked(camera: Camera) -> Camera:
+    """The camera without a read noise that no camera has, which shows that the given offset is not the image's."""
+    if camera.gain is None or camera.read_noise <= _MOST_READ_NOISE * camera.gain:
+        return camera
+    caution(
+        f"offset {camera.offset:g} is far above what the image's noise shows, about {camera.zero:.4g}; leave it out to "
+        "have it estimated",
+        CameraWarning,
+    )
+    return replace(camera, read_noise=0.0)
 
 
 def _without_bad(problem: Problem, recorded: Any, options: CameraOptions, camera: Camera) -> tuple[Problem, int]:

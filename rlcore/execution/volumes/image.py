@@ -71,6 +71,8 @@ class Image:
         """Warn of voxels that are taken as 0; refuse a background that leaves no light, and a `result` without room."""
         if self.statistics.negative and not self.offset:
             caution(f"image has {self.statistics.negative} negative voxels, which count as 0", ImageWarning)
+        if self.offset and self.statistics.maximum == 0:
+            raise InputError(f"image has no voxel above its offset, {self.offset:g}; give a smaller one")
         check_background(self.light, self.statistics)
         if self.scale is not None and self.statistics.maximum > 0:
             self.scale.check(self.statistics.maximum, result)
