@@ -7,8 +7,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from rlcore.algorithm.momentum import Comparison, SampledEstimates
 from rlcore.algorithm.richardson_lucy import Data, IterationContext, Model, State, iterate
-from rlcore_cupy import CuPyBackend, arrays, elementwise
+from rlcore.algorithm.sampled_planes import PlaneView
+from rlcore.backend import Box
+from rlcore_cupy import CuPyBackend, arrays, elementwise, sums
 from rlcore_cupy.arrays import Momentum, Padded, momentum_arguments
 from rlcore_cupy.row_kernels import RowPass
 from rlcore_cupy.transforms import Transforms
@@ -34,20 +37,23 @@ class Rows:
         self.run(RowPass("halves", "none", "reals"), array, array)
 
     def run(self, row_pass, array, out, *also):
-        n, also = array.shape[-1], list(also)
-        halves = array.buffer.view(np.complex128).reshape(array.rows, -1)[:, : n // 2 + 1]
+        n, also, taken = array.shape[-1], list(also), slice(None)
+        if row_pass.sampled:
+            (height, first, every), also = also[-3:], also[:-3]
+            taken = (np.arange(out.rows) // height * every + first) * height + np.arange(out.rows) % height
+        halves = array.buffer.view(np.complex128).reshape(array.rows, -1)[taken, : n // 2 + 1]
         values = np.fft.irfft(halves, n) * n if row_pass.origin == "halves" else array.reals.copy()
         if row_pass.step == "ratio":
             values = rows_of(*also[:2], n) / np.maximum(values + also[2], also[3]) - 1
         elif row_pass.step == "point":
             values = point(rows_of(*also[:2], n), values, *also[2:])
         elif row_pass.step != "none":
-            estimate, weight = rows_of(*also[:2], n), 1.0
+            estimate, weight = rows_of(*also[:2], n)[taken], 1.0
             del also[:2]
             if row_pass.step == "weighted":
-                weight = rows_of(*also[:2], n).copy()
+                weight = rows_of(*also[:2], n)[taken].copy()
                 del also[:2]
-            newest = rows_of(*also[:2], n).copy() if row_pass.extrapolated else None
+            newest = rows_of(*also[:2], n)[taken].copy() if row_pass.extrapolated else None
             start = point(newest, estimate, *also[2:5]) if row_pass.extrapolated else estimate
             values = start * np.maximum(1 + weight * values, 0)
             if row_pass.target == "halves":
@@ -254,6 +260,42 @@ def recorded(monkeypatch):
 RATIO = RowPass("halves", "ratio", "halves")
 
 
+def test_adaptive_momentum_takes_no_pass_more(backend, monkeypatch):
+    """The update is computed in the sampled planes alone, and the whole of it with the next point, as it is without."""
+    machine, passes = Machine(backend, np.random.default_rng(0)), recorded(monkeypatch)
+    newest, before, image, weight = (machine.arrays[name] for name in "abde")
+    sampled = SampledEstimates(backend, PlaneView(range(1, 2), 1, 2, 1, Box((0, 0), (1, SHAPE[1]))))
+    compared = []
+
+    def contexts():
+        for number in range(5):
+            momentum = Momentum(np.array([number / 8]), None)
+
+            def planes_of_point(point, momentum=momentum):
+                return sampled.planes_of_point(point, momentum)
+
+            def add(estimate, planes, previous, earlier):
+                compared.append((sampled.add(estimate, previous)[0], planes))
+
+            yield IterationContext(momentum, comparison=Comparison(True, planes_of_point, add))
+
+    model = Model(machine.otf, 0.5, 0.25)
+    truth = [machine.truth[name] for name in "ab"]
+    for number, _ in enumerate(iterate(backend, State(newest, before), Data(image, None), weight, model, contexts())):
+        whole = [each for each in passes if not each.sampled]
+        if number:
+            assert whole == [RowPass("halves", "weighted", "halves", extrapolated=True), RATIO]
+        assert [each for each in passes if each.sampled] == [RowPass("halves", "weighted", "reals", True, True)]
+        passes.clear()
+        following = point(*truth, number / 8, None, SHARE)
+        blurred = np.fft.irfft(np.fft.rfft(following) * machine.kernel, SHAPE[1])
+        ratio = machine.truth["d"] / np.maximum(blurred + 0.5, 0.25) - 1
+        change = np.fft.irfft(np.fft.rfft(ratio) * machine.kernel.conj(), SHAPE[1])
+        truth = [following * np.maximum(1 + machine.truth["e"] * change, 0), truth[0]]
+        for planes, expected in zip(compared.pop(), (truth[0], following), strict=True):
+            np.testing.assert_allclose(backend._voxels(planes).reals, expected[1:2], rtol=1e-7)
+
+
 @pytest.mark.parametrize("accelerated", [False, True])
 @pytest.mark.parametrize("watched", [False, True])
 def test_an_iteration_passes_over_memory_as_seldom_as_it_can(backend, accelerated, watched, monkeypatch):
@@ -281,6 +323,51 @@ def test_planes_of_a_point_leave_it_pending(backend, monkeypatch):
     machine.check_planes()
     machine.check("b")
     assert passes[-2:] == [RowPass("reals", "point", "halves"), RowPass("halves", "weighted", "reals", True)]
+
+
+@pytest.mark.parametrize("ready", [False, True])
+def test_momentum_makes_a_pending_point(backend, ready, monkeypatch):
+    """In its own pass, unless the point has been made before; the kernel itself is tested beside its source."""
+    made = []
+
+    def launch(grid, _, arguments):
+        n, rows, estimate, le, place, lp, previous, lr, before, lb, *numbers, found, count, stored = arguments
+        box, (extrapolated, *step, maximum) = numbers[:7], numbers[7:]
+        f, y, p, b = (
+            rows_of(buffer, line, n) for buffer, line in ((estimate, le), (place, lp), (previous, lr), (before, lb))
+        )
+        assert (len(f), *box) == (rows, SHAPE[0], 0, 1, 1, 3, 2, 11)
+        assert (found.shape, count[0], stored.shape) == ((*grid, 2), 0, (1,))
+        if extrapolated:
+            y[...] = point(p, y, *step)
+        made.append(bool(extrapolated))
+        newer, older = ((one - other)[1:3, 2:11] for one, other in ((f, y), (p, b)))
+        share = older / b[1:3, 2:11]
+        stored[0] = min(max((newer * share).sum() / (older * share).sum(), 0.0), maximum)
+
+    monkeypatch.setattr(sums, "cupy", device_in_numpy())
+    monkeypatch.setattr(sums, "kernel", lambda *_: launch)
+    monkeypatch.setattr(sums, "small_array", np.array)
+    machine = Machine(backend, np.random.default_rng(0))
+    f, y, p, b = (machine.arrays[name] for name in "abcd")
+    machine.predict("c", "b", "b")
+    if ready:
+        machine.check("b")
+    found = backend.momentum(f, y, p, b, inside=Box((1, 2), (3, 11)), maximum=0.999)
+    steps = [(machine.truth[one] - machine.truth[other])[1:3, 2:11] for one, other in ("ab", "cd")]
+    share = steps[1] / machine.truth["d"][1:3, 2:11]
+    truth = min(max((steps[0] * share).sum() / (steps[1] * share).sum(), 0.0), 0.999)
+    np.testing.assert_allclose(found.stored[0], truth)
+    assert made == [not ready]
+    machine.check(NAMES)
+
+
+def device_in_numpy():
+    """As much of CuPy as a momentum takes, with arrays of NumPy."""
+    runtime = SimpleNamespace(getDevice=lambda: 0)
+    event = SimpleNamespace(record=lambda: None)
+    cuda = SimpleNamespace(runtime=runtime, get_current_stream=lambda: SimpleNamespace(ptr=0), Event=lambda **_: event)
+    return SimpleNamespace(empty=np.empty, float32=np.float32, float64=np.float64, cuda=cuda)
 
 
 def test_a_point_outlives_an_update_to_the_correction(backend):

@@ -10,6 +10,7 @@ import pytest
 from rlcore.backend.kit.gpu_fft.butterflies import is_product_of_primes
 from rlcore.backend.kit.gpu_fft.columns import SHARED_BYTES, tiling_for, turns
 from rlcore_cupy.column_transforms import column_source
+from rlcore_cupy.elementwise import THREADS, source
 from rlcore_cupy.row_kernels import RowPass, row_source
 from rlcore_cupy.row_tilings import SHARED_BYTES as ROW_SHARED_BYTES
 from rlcore_cupy.row_tilings import row_tiling_for
@@ -26,16 +27,24 @@ struct float2 { float x, y; };
 struct Index { int x, y; };
 static inline float2 make_float2(float x, float y) { return {x, y}; }
 static thread_local Index threadIdx, blockIdx;
+static Index blockDim, gridDim;
 static pthread_barrier_t barrier;
 static float2 tile[1 << 15];
 #define __syncthreads() pthread_barrier_wait(&barrier)
 #define __global__
+#define __device__
+#define __shared__ static
 #define __restrict__
+#define __threadfence() __sync_synchronize()
+static unsigned int atomicAdd(unsigned int* p, unsigned int n) { return __sync_fetch_and_add(p, n); }
+static float __int_as_float(int n) { float x; __builtin_memcpy(&x, &n, sizeof x); return x; }
 #define __launch_bounds__(n)
 template<class T> static T __ldg(const T* p) { return *p; }
 KERNEL
 extern "C" void launch(int blocks, int threads, PARAMETERS)
 {
+    blockDim = {threads, 1};
+    gridDim = {blocks, 1};
     for (int at = 0; at < blocks; ++at) {
         std::vector<std::thread> all;
         pthread_barrier_init(&barrier, nullptr, threads);
@@ -178,6 +187,69 @@ def test_rows_of_a_point_are_made_on_the_way(tmp_path):
         *map(pointer, tables), pointer(newest), wide, *momentum(0.4, False), ctypes.c_float(0.75),
     )  # fmt: skip
     np.testing.assert_allclose(before.view(np.complex64)[:, : n // 2 + 1], truth, atol=2e-6 * np.abs(truth).max())
+
+
+SUMS = (
+    "int n, int rows, float* f, int le, float* y, int lp, float* p, int lr, float* b, int lb, int ny, int z0, int z1, "
+)
+SUMS += (
+    "int y0, int y1, int x0, int x1, int extrapolated, float given, const float* stored, float share, float maximum, "
+)
+SUMS += "double* found, unsigned int* finished, float* result"
+
+
+@needs_compiler
+@pytest.mark.parametrize("extrapolated", [False, True])
+@pytest.mark.parametrize("stored", [False, True])
+def test_momentum_is_found_by_the_last_block(tmp_path, extrapolated, stored):
+    """Of steps in a box, which leaves out voxels on every side; a pending point is made outside the box too."""
+    line, blocks, rng = 12, 5, np.random.default_rng(int(extrapolated))
+    launch = on_host(tmp_path, "momentum", source("sums"), SUMS)
+    box, part = (1, 3, 0, 2, 2, 9), (slice(1, 3), slice(0, 2), slice(2, 9))
+    finished, found = np.zeros(1, np.uint32), np.full((blocks, 2), np.nan)
+    for maximum in (0.999, 0.25):  # the second launch begins where the first has ended
+        arrays = [(rng.random((4, 3, line)) + 0.5).astype(np.float32) for _ in range(4)]
+        arrays[1] = np.float32(arrays[0] + 0.6 * (arrays[3] - arrays[2]))  # both steps point the same way, more or less
+        estimate, point, previous, before = (array[..., :10].astype(float) for array in arrays)
+        given = [*momentum(0.4, stored), ctypes.c_float(0.75)]
+        if extrapolated:
+            point = extrapolation(previous, point, 0.4)
+        steps = (estimate - point)[part], (previous - before)[part]
+        square = (steps[1] ** 2 / before[part]).sum()
+        truth = min(max((steps[0] * steps[1] / before[part]).sum() / square, 0.0), maximum)
+        lines = [each for array in arrays for each in (pointer(array), line)]
+        result = np.zeros(1, np.float32)
+        outputs = pointer(found), pointer(finished), pointer(result)
+        launch(blocks, THREADS, 10, 12, *lines, 3, *box, int(extrapolated), *given, ctypes.c_float(maximum), *outputs)
+        assert finished[0] == 0
+        np.testing.assert_allclose(result[0], truth, rtol=1e-5)
+        np.testing.assert_allclose(arrays[1][..., :10], point, rtol=1e-6)
+
+
+@needs_compiler
+@pytest.mark.parametrize("extrapolated", [False, True])
+def test_an_update_may_run_in_some_planes_alone(tmp_path, extrapolated):
+    """Planes 1 and 3 of five, of three rows: their rows are found in all arrays but the target."""
+    n, height, line, rng = 60, 3, 64, np.random.default_rng(0)
+    tiling, wide, taken = row_tiling_for(n), ctypes.c_longlong(line), [3, 4, 5, 9, 10, 11]
+    change, (before, newest, weight) = rng.random((15, n)) - 0.5, rng.random((3, 15, line)).astype(np.float32)
+    halves, goal = np.zeros((15, line), np.float32), np.zeros((6, line), np.float32)
+    halves.view(np.complex64)[:, : n // 2 + 1] = np.fft.rfft(change) / n
+    parameters = ROWS + ESTIMATE + ", const float* w, long long other" + (POINT if extrapolated else "")
+    start, unchanged = before[:, :n], before.copy()
+    arguments = [pointer(before), wide, pointer(weight), wide]
+    if extrapolated:
+        start = extrapolation(newest[:, :n], start, 0.4)
+        arguments += [pointer(newest), wide, *momentum(0.4, True), ctypes.c_float(0.75)]
+    text = row_source(tiling, RowPass("halves", "weighted", "reals", extrapolated, sampled=True))
+    launch = on_host(tmp_path, "rows", text, parameters + ", int height, int begin, int every")
+    tables = [pointer(np.array(turns(k), np.complex64)) for k in (n // 2, n)]
+    blocks = -(-len(goal) // tiling.rows)
+    sizes = pointer(halves), wide, pointer(goal), wide, len(goal)
+    launch(blocks, tiling.threads, *sizes, *tables, *arguments, height, 1, 2)
+    truth = (start * np.maximum(1 + weight[:, :n] * change, 0))[taken]
+    np.testing.assert_allclose(goal[:, :n], truth, atol=4e-6)
+    np.testing.assert_array_equal(before, unchanged)
 
 
 def extrapolation(newest, before, momentum):

@@ -165,8 +165,13 @@ def test_volumes_larger_than_a_piece_cross_the_bus_whole(backend):
     transfers.close()
 
 
-def test_summary_of_a_large_volume_is_exact_to_double_precision(backend):
+@pytest.mark.parametrize("bright", [False, True])
+def test_summary_of_a_large_volume_is_exact_to_double_precision(backend, bright):
+    """Also where a work-group adds many small sums to one that is too large to take them without rounding."""
     volume = np.random.default_rng(3).random((40, 200, 300), np.float32) + np.float32(1000)
+    if bright:
+        volume[...] = 1
+        volume.reshape(-1)[: 1 << 17 : 256] = 1e8
     summary = backend.summary(backend.upload(volume))
     assert (summary.minimum, summary.maximum) == (volume.min(), volume.max())
     assert summary.total == pytest.approx(volume.sum(dtype=np.float64), rel=1e-9)

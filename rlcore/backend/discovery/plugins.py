@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Literal
 
@@ -113,7 +113,13 @@ def _changed(path: str) -> int:
 
 def owner(entry: EntryPoint) -> str:
     """The distribution that brought it, as ``rlcore-pyfftw 0.1.0``."""
-    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "an unnamed distribution"
+    return _title(entry.dist) if entry.dist else "an unnamed distribution"
+
+
+@lru_cache(maxsize=64)
+def _title(distribution: Distribution) -> str:
+    """Name and version of a distribution: every use of a backend's name asks, and reading them takes milliseconds."""
+    return f"{distribution.name} {distribution.version}"
 
 
 def owners(entries: list[EntryPoint]) -> str:

@@ -124,6 +124,10 @@ class PinnedCopies:
         threads = max(1, min(self._threads, volume.size // _LEAST, volume.shape[axis]))
         ends = [volume.shape[axis] * number // threads for number in range(threads + 1)]
         parts = [(slice(None),) * axis + (slice(a, b),) for a, b in itertools.pairwise(ends)]
+        # little is not worth the hand-over to another thread
+        if threads == 1:
+            work(parts[0])
+            return
         for _ in self._pool.map(work, parts):
             pass
 

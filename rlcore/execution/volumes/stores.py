@@ -145,21 +145,35 @@ class HostStore:
         core = block.core.intersect(self._whole)
         if not core.size:
             return
-        check = None if self._check is None else self._check.of(array, block, self._whole)
+        if isinstance(self.array, np.ndarray) and self._scale is None:
+            self._write(self.array, array, block, core)
+            return
+        check = self._check_of(array, block)
         for part in self._slabs(core):
-            if isinstance(self.array, np.ndarray) and self._scale is None:
-                source, target = _minus(part.start, block.extent.start), _minus(part.start, self._origin)
-                self._backend.write(array, source, self.array, target, part.shape)
-                if check is not None:
-                    check(self.array[part.slices(self._origin)])
-            else:
-                values = fetch(self._backend, array, block.extent, part)
-                if check is not None:
-                    check(values)
-                if self._scale is not None:
-                    values = self._scale.undo(values, np.dtype(self.array.dtype))
-                self.array[part.slices(self._origin)] = values
+            values = fetch(self._backend, array, block.extent, part)
+            if check is not None:
+                check(values)
+            if self._scale is not None:
+                values = self._scale.undo(values, np.dtype(self.array.dtype))
+            self.array[part.slices(self._origin)] = values
             release(self.array)
+
+    def _write(self, target: Volume, array: Any, block: Block, core: Box) -> None:
+        """Have the backend write the core of a block to a NumPy array, and check it there.
+
+        A check by the device comes last, since the host waits for it. A write needs the host first: it prepares the
+        memory of a new array while the device still computes.
+        """
+        for part in self._slabs(core):
+            start = _minus(part.start, self._origin)
+            self._backend.write(array, _minus(part.start, block.extent.start), target, start, part.shape)
+            check = self._check_of(array, block)
+            if check is not None:
+                check(target[part.slices(self._origin)])
+            release(target)
+
+    def _check_of(self, array: Any, block: Block) -> Callable[[Volume], None] | None:
+        return None if self._check is None else self._check.of(array, block, self._whole)
 
     def _slabs(self, box: Box) -> list[Box]:
         """Parts of the box that map little of a file at once; the box itself unless the host's memory would fill.

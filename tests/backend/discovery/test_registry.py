@@ -179,3 +179,18 @@ def test_one_that_is_not_named_is_not_started(install):
     with pytest.raises(rlcore.BackendError, match="is unknown"):
         rlcore.load_backend("nothing")
     assert loaded == []
+
+
+def test_the_name_of_a_distribution_is_read_once(install, monkeypatch):
+    """Every call that names its backend asks for it, and reading it takes longer than a small iteration."""
+    reads = []
+
+    class Slow(Distribution):
+        name = property(lambda self: reads.append("name") or "rlcore-slow", lambda self, _: None)
+
+    install("idle", Idle)
+    [entry] = [entry for entry in plugins.entry_points(group="rlcore.backends") if entry.name == "idle"]
+    entry._for(Slow("rlcore-slow", "0.1"))
+    for _ in range(3):
+        rlcore.load_backend("idle")
+    assert reads == ["name"]

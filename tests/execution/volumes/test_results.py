@@ -70,6 +70,23 @@ def test_a_device_checks_a_whole_volume_by_itself(value, out):
     assert backend.summaries == 2
 
 
+def test_a_device_copies_a_result_before_it_checks_it():
+    """The host waits for the check; before it, it can prepare memory for the copy while the device computes."""
+    order = []
+
+    class Recording(OnDevice):
+        def write(self, block, source, volume, target, shape):
+            order.append("write")
+            super().write(block, source, volume, target, shape)
+
+        def summary(self, array):
+            order.append("check")
+            return super().summary(array)
+
+    delivered(np.ones(SHAPE, np.float32), None, Recording())
+    assert order == ["write", "check"]
+
+
 def test_what_lies_around_the_core_of_a_block_is_not_checked():
     backend, values = OnDevice(), np.ones((6, 20, 20), np.float32)
     values[0] = np.nan

@@ -22,7 +22,7 @@
 #define BOX_ROW ((long long)(z0 + k / (y1 - y0)) * ny + y0 + k % (y1 - y0))
 #define FOR_BOX_VOXELS for (int x = x0 + threadIdx.x; x < x1; x += blockDim.x)
 
-// Adds up `count` sums over the threads of a block, pair by pair, and leaves them in `found` for the host.
+// Adds up `count` sums over the threads of a block, pair by pair; its first thread leaves them in `found`.
 template <int count> static __device__ void total(const double (&sums)[count], double* found)
 {
     __shared__ double room[count][THREADS];
@@ -34,5 +34,5 @@ template <int count> static __device__ void total(const double (&sums)[count], d
             for (int i = 0; i < count; ++i) room[i][t] += room[i][t + half];
     }
     if (t == 0)
-        for (int i = 0; i < count; ++i) found[count * blockIdx.x + i] = room[i][0];
+        for (int i = 0; i < count; ++i) found[i] = room[i][0];
 }

@@ -7,9 +7,12 @@ to an array that the step reads.
 
 from __future__ import annotations
 
+import math
 import threading
 import weakref
 from typing import Any
+
+import numpy as np
 
 from rlcore_cupy import elementwise
 from rlcore_cupy.arrays import Array, Extrapolation, Padded, Ratio, Spread, Update
@@ -67,6 +70,19 @@ class DeferredSteps:
             array.become("real")
         return array
 
+    def point_of(self, array: Padded, newest: Padded) -> Extrapolation | None:
+        """The extrapolation from `newest` that is pending on an array, for a kernel that writes the point to its place.
+
+        None if there is no such step, and then the array's voxels are in memory.
+        """
+        if isinstance(array.pending, Extrapolation):
+            self.flush_dependents(array)  # which may make the point
+        step = array.pending
+        if isinstance(step, Extrapolation) and step.newest is newest and newest.pending is None:
+            return step
+        self.flush(array)
+        return None
+
     def flush_dependents(self, array: Padded) -> None:
         """Run the pending steps that read the array as it is in memory."""
         if not array.dependents:
@@ -83,13 +99,26 @@ class DeferredSteps:
             self.flush(array)
         self.flush_dependents(array)
 
-    def run_update(self, step: Update, out: Padded, target: Form, estimate: Padded, *next_momentum: Any) -> None:
-        """Take the rows of the correction through the update to `out`, with a pass over memory."""
+    def run_update(
+        self, step: Update, out: Padded, target: Form, estimate: Padded, *also: Any, sampled: bool = False
+    ) -> None:
+        """Take the rows of the correction through the update to `out`, with a pass over memory.
+
+        `also` is the next momentum, for half spectra of the next point; if `sampled`, the rows of a plane and the first
+        and the distance of the planes that are taken.
+        """
         weighting, arguments = weighting_of(step.weight)
         if step.extrapolation is not None:
             arguments += (*row_arguments(step.extrapolation.newest), *step.extrapolation.numbers)
-        row_pass = RowPass("halves", weighting, target, extrapolated=step.extrapolation is not None)
-        self._rows.run(row_pass, step.correction, out, *row_arguments(estimate), *arguments, *next_momentum)
+        row_pass = RowPass("halves", weighting, target, step.extrapolation is not None, sampled)
+        self._rows.run(row_pass, step.correction, out, *row_arguments(estimate), *arguments, *also)
+
+    def updated_planes(self, step: Update, array: Padded, first: int, every: int, count: int) -> Padded:
+        """Planes of an array after its pending update, which runs in these planes alone and stays pending."""
+        taken = Padded((count, *array.shape[1:]))
+        which = np.int32(math.prod(array.shape[1:-1])), np.int32(first), np.int32(every)
+        self.run_update(step, taken, "reals", array, *which, sampled=True)
+        return taken
 
     def run_ratio(self, step: Ratio, array: Padded, out: Padded, target: Form) -> None:
         """Take rows that are spectra through the ratio to `out`, with a pass over memory."""

@@ -27,6 +27,8 @@ class RowPass(NamedTuple):
     target: Form
     extrapolated: bool = False
     """The update starts from the point extrapolated from `newest`; the older estimate is in the update's place."""
+    sampled: bool = False
+    """The target holds only some planes, each so many after the one before; all else that is read holds all planes."""
 
     @property
     def updates(self) -> bool:
@@ -46,6 +48,7 @@ _WEIGHTS: dict[str, str] = {
     "const int ny, const int ty, const int tx",
 }
 _POINT = ", const float* newest, const long long apart, const float given, const float* stored, const float share"
+_SAMPLED = ", const int height, const int begin, const int every"
 _PARAMETERS = {
     "none": "",
     "ratio": ", const float* first, const long long line, const float background, const float floor, "
@@ -78,7 +81,8 @@ def row_source(tiling: RowTiling, row_pass: RowPass) -> str:
     It takes rows from `source`, as voxels or half spectra, and brings them to `target`, which may be the same. A step
     reads `first` (the image, or the estimate) too and, for "weighted", `second`; any of them may be the target. For an
     extrapolated point, `first` is the older estimate and `newest` the other. An update to half spectra writes the new
-    estimate to `first`, and the spectra are those of the estimate or of the next point.
+    estimate to `first`, and the spectra are those of the estimate or of the next point. A sampled pass counts rows of
+    the target, which are those of planes `begin`, `begin` + `every` and so on, of `height` rows, of all other arrays.
     """
     parameters, begin = _PARAMETERS[row_pass.step], _BEGIN[row_pass.step]
     if row_pass.extrapolated:
@@ -86,6 +90,9 @@ def row_source(tiling: RowTiling, row_pass: RowPass) -> str:
     if row_pass.goes_on:
         parameters += ", const float next_given, const float* next_stored"
         begin += " const float next_momentum = next_stored ? *next_stored : next_given;"
+    row = "number"
+    if row_pass.sampled:
+        parameters, row = parameters + _SAMPLED, "(number / height * every + begin) * height + number % height"
     return f"""
 extern "C" __global__ void __launch_bounds__({tiling.threads})
 rows(const float* source, const long long from, float* target, const long long to, const int count,
@@ -93,10 +100,10 @@ rows(const float* source, const long long from, float* target, const long long t
 {{
     extern __shared__ float2 tile[];
     const int lane = threadIdx.x % {tiling.lanes}, local = threadIdx.x / {tiling.lanes};
-    const int row = blockIdx.x * {tiling.rows} + local;
-    const bool inside = row < count;
+    const int number = blockIdx.x * {tiling.rows} + local, row = {row};
+    const bool inside = number < count;
     const float2* origin = (const float2*)(source + row * from);
-    float2* goal = (float2*)(target + row * to);
+    float2* goal = (float2*)(target + number * to);
     float2* own = tile + local * {tiling.pitch};
     {begin}
 {indented(_statements(tiling, row_pass))}

@@ -46,10 +46,10 @@ class RowTransforms:
             self._by_cufft(array, array, forward=False)
 
     def run(self, row_pass: RowPass, array: Padded, out: Padded, *arguments: Any) -> None:
-        """Take the rows of `array` to `out`; the arguments are those of the step."""
+        """Take the rows of `array` to `out`, or those of the sampled planes; the arguments are those of the step."""
         tiling, kernel, *tables = self._cache.get(*_recipe(array.shape[-1], row_pass))
-        rows = (array.buffer, np.int64(array.line), out.buffer, np.int64(out.line), np.int32(array.rows))
-        grid, block = (math.ceil(array.rows / tiling.rows),), (tiling.threads,)
+        rows = (array.buffer, np.int64(array.line), out.buffer, np.int64(out.line), np.int32(out.rows))
+        grid, block = (math.ceil(out.rows / tiling.rows),), (tiling.threads,)
         kernel(grid, block, (*rows, *tables, *arguments), shared_mem=tiling.shared_bytes)
 
     def _by_cufft(self, array: Padded, out: Padded, *, forward: bool) -> None:

@@ -38,20 +38,19 @@ extern "C" __global__ void fit(const float* image, const int li, const float* bl
             sums[2] += d;
         }
     }
-    total(sums, found);
+    total(sums, found + 3 * blockIdx.x);
 }
 
-// The quotient of the two sums that every block of threads of `inner_products` left, within 0 and the maximum.
-extern "C" __global__ void momentum(const int blocks, const double* found, const float maximum, float* stored)
+// Adds the product of a voxel's newer step, from point to estimate, with its older one, from before to previous, and the
+// square of the older one; both divided by the value before.
+static __device__ void compare(double (&sums)[2], const float estimate, const float point, const float previous,
+                               const float before)
 {
-    double sums[2] = {0.0, 0.0}, all[2];
-    for (int k = threadIdx.x; k < blocks; k += blockDim.x)
-        for (int i = 0; i < 2; ++i) sums[i] += found[2 * k + i];
-    total(sums, all);
-    if (threadIdx.x == 0) *stored = all[1] > 0.0 ? (float)fmin(fmax(all[0] / all[1], 0.0), (double)maximum) : 0.0f;
+    const float older = previous - before, share = older / fmaxf(before, 1e-30f);
+    sums[0] += (double)(estimate - point) * share;
+    sums[1] += (double)older * share;
 }
 
-// The product of the newer step, from point to estimate, with the older one, from before to previous, and its square.
 extern "C" __global__ void inner_products(const float* estimate, const int le, const float* point, const int lp,
                                           const float* previous, const int lr, const float* before, const int lb, BOX,
                                           double* found)
@@ -59,12 +58,50 @@ extern "C" __global__ void inner_products(const float* estimate, const int le, c
     double sums[2] = {0.0, 0.0};
     FOR_BOX_ROWS {
         const long long row = BOX_ROW;
-        FOR_BOX_VOXELS {
-            const float start = before[row * lb + x], older = previous[row * lr + x] - start;
-            const float share = older / fmaxf(start, 1e-30f);
-            sums[0] += (double)(estimate[row * le + x] - point[row * lp + x]) * share;
-            sums[1] += (double)older * share;
-        }
+        FOR_BOX_VOXELS
+            compare(sums, estimate[row * le + x], point[row * lp + x], previous[row * lr + x], before[row * lb + x]);
     }
-    total(sums, found);
+    total(sums, found + 2 * blockIdx.x);
+}
+
+// The momentum: the quotient of the inner products, within 0 and the maximum. With `extrapolated` the point is made first,
+// in the place of the estimate before `previous`, outside the box too. The block of threads that is counted last adds up
+// what all of them found, in the order of their numbers, so that every run finds the same; then it sets the count back.
+extern "C" __global__ void momentum(const int n, const int rows, const float* estimate, const int le, float* point,
+                                    const int lp, const float* previous, const int lr, const float* before,
+                                    const int lb, BOX, const int extrapolated, const float given,
+                                    const float* stored_before, const float share, const float maximum, double* found,
+                                    unsigned int* finished, float* stored)
+{
+    __shared__ bool last;
+    const float earlier = stored_before ? *stored_before : given;
+    double sums[2] = {0.0, 0.0}, all[2] = {0.0, 0.0}, products[2];
+    for (int row = blockIdx.x; row < rows; row += gridDim.x) {
+        const int z = row / ny, y = row % ny;
+        const bool within = ROW_IN_BOX(z, y);
+        if (within || extrapolated)
+            for (int x = threadIdx.x; x < n; x += blockDim.x) {
+                const float newest = ROW(previous, lr)[x];
+                float start = ROW(point, lp)[x];
+                if (extrapolated)
+                    ROW(point, lp)[x] = start = fmaxf(newest + earlier * (newest - start), share * newest);
+                if (within && IN_BOX(x)) compare(sums, ROW(estimate, le)[x], start, newest, ROW(before, lb)[x]);
+            }
+    }
+    total(sums, found + 2 * blockIdx.x);
+    if (threadIdx.x == 0) {
+        __threadfence(); // whoever sees the count sees the sums
+        last = atomicAdd(finished, 1u) == gridDim.x - 1;
+    }
+    __syncthreads();
+    if (!last) return;
+    __threadfence();
+    const volatile double* others = found;
+    for (int k = threadIdx.x; k < (int)gridDim.x; k += blockDim.x)
+        for (int i = 0; i < 2; ++i) all[i] += others[2 * k + i];
+    total(all, products);
+    if (threadIdx.x == 0) {
+        *stored = products[1] > 0.0 ? (float)fmin(fmax(products[0] / products[1], 0.0), (double)maximum) : 0.0f;
+        *finished = 0u;
+    }
 }

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from rlcore.backend import Box, Fit, InnerProducts, Summary
-from rlcore_cupy.arrays import Array, Momentum, Padded, Ratio, box_arguments
+from rlcore_cupy.arrays import Array, Momentum, Padded, Ratio, box_arguments, momentum_arguments
 from rlcore_cupy.base import DeviceBackend, on_device
 from rlcore_cupy.elementwise import THREADS, kernel, lines
+from rlcore_cupy.kernel_cache import small_array
 from rlcore_cupy.library import cupy
 
 BLOCKS = 1056
@@ -42,26 +44,46 @@ class Sums(DeviceBackend):
     def inner_products(
         self, estimate: Array, point: Array, previous: Array, before: Array, *, inside: Box
     ) -> InnerProducts:
-        found = self._inner_products((estimate, point, previous, before), inside).get()
+        voxels = [self._voxels(array) for array in (estimate, point, previous, before)]
+        arguments = *lines(*voxels), *box_arguments(voxels[0].shape, inside)
+        found = _run("inner_products", math.prod(inside.shape[:-1]), 2, *arguments).get()
         return InnerProducts(*map(float, found.sum(axis=0)))
 
     @on_device
     def momentum(
         self, estimate: Array, point: Array, previous: Array, before: Array, *, inside: Box, maximum: float
     ) -> Momentum:
-        found = self._inner_products((estimate, point, previous, before), inside)
-        stored = cupy.empty(1, cupy.float32)
-        arguments = np.int32(len(found)), found, np.float32(maximum), stored
-        kernel("momentum", "sums")((1,), (THREADS,), arguments)
+        newest, older, start = (self._voxels(array) for array in (estimate, previous, before))
+        # made by the same kernel where it is still pending
+        place, step = self._dense(point), None
+        if (pending := self._transforms.point_of(place, older)) is not None:
+            step = pending.numbers
+            place.become("real")
+        shape = np.int32(place.shape[-1]), np.int32(place.rows)
+        arguments = *shape, *lines(newest, place, older, start), *box_arguments(place.shape, inside)
+        count, stored = _finished_blocks(*_stream()), cupy.empty(1, cupy.float32)
+        extrapolation = np.int32(step is not None), *(step or _NO_STEP), np.float32(maximum)
+        blocks = min(place.rows, BLOCKS)
+        found = cupy.empty((blocks, 2), cupy.float64)
+        kernel("momentum", "sums")((blocks,), (THREADS,), (*arguments, *extrapolation, found, count, stored))
         ready = cupy.cuda.Event(disable_timing=True)
         ready.record()
         return Momentum(stored, ready)
 
-    def _inner_products(self, arrays: tuple[Array, ...], inside: Box) -> Any:
-        """The two sums of each block of threads, on the device."""
-        voxels = [self._voxels(array) for array in arrays]
-        arguments = *lines(*voxels), *box_arguments(voxels[0].shape, inside)
-        return _run("inner_products", math.prod(inside.shape[:-1]), 2, *arguments)
+
+_NO_STEP = *momentum_arguments(0.0), np.float32(0)
+"""Kernel arguments in the place of an extrapolation's, where there is none."""
+
+
+def _stream() -> tuple[int, int]:
+    """The current device and stream."""
+    return int(cupy.cuda.runtime.getDevice()), int(cupy.cuda.get_current_stream().ptr)
+
+
+@cache
+def _finished_blocks(_device: int, _stream: int) -> Any:
+    """The number of blocks of threads that have finished: a stream runs one kernel at a time, which ends with 0."""
+    return small_array([0], np.uint32)
 
 
 def _run(name: str, rows: int, count: int, *arguments: Any) -> Any:

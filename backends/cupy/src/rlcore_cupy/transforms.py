@@ -125,11 +125,13 @@ class Transforms(DeferredSteps):
         out.become("real")
 
     def planes(self, array: Padded, first: int, step: int, count: int) -> Padded:
-        """Copy planes; a point that is pending, and rows that are spectra, stay ready for the next step."""
+        """Copy planes; a pending update or point, and rows that are spectra, stay ready for the next step."""
         pending = array.pending
         if isinstance(pending, Extrapolation) and pending.newest.pending is None:
             newest, before = (one.planes(first, step, count) for one in (pending.newest, array))
             return elementwise.run("predict", before, newest, before, also=pending.numbers)
+        if isinstance(pending, Update):
+            return self.updated_planes(pending, array, first, step, count)
         ready = array.state == "rows" and pending is None
         return (array if ready else self.flush(array)).planes(first, step, count)
 

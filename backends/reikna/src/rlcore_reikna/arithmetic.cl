@@ -127,7 +127,14 @@ kernel void product_packed(global float2 *out, global const float2 *a, global co
 kernel void widen(global float2 *out, global const float *a, const ulong n) { EACH(i, n); out[i] = (float2)(a[i], 0.0f); }
 kernel void narrow(global float *out, global const float2 *a, const ulong n) { EACH(i, n); out[i] = a[i].x; }
 
-// --- minimum, maximum, sum and the sum's rounding error, one of each from every work-item
+// --- minimum, maximum, sum and the sum's rounding error, one of each from every work-group of GROUP work-items
+
+// Those of two parts; the rounding error of their sum is exact (Knuth's two-sum).
+float4 of_both(const float4 a, const float4 b)
+{
+    const float sum = a.z + b.z, second = sum - a.z, error = (a.z - (sum - second)) + (b.z - second);
+    return (float4)(fmin(a.x, b.x), fmax(a.y, b.y), sum, a.w + b.w - error);
+}
 
 kernel void summary(global float4 *out, global const float *a, const ulong n)
 {
@@ -139,5 +146,12 @@ kernel void summary(global float4 *out, global const float *a, const ulong n)
         low = fmin(low, value);
         high = fmax(high, value);
     }
-    out[get_global_id(0)] = (float4)(low, high, sum, lost);
+    local float4 found[GROUP];
+    const int t = get_local_id(0);
+    found[t] = (float4)(low, high, sum, lost);
+    for (int few = GROUP / 2; few > 0; few /= 2) {
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (t < few) found[t] = of_both(found[t], found[t + few]);
+    }
+    if (t == 0) out[get_group_id(0)] = found[0];
 }

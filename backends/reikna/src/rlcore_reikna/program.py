@@ -61,7 +61,7 @@ class Program:
         with self._loading:
             if file not in self._loaded:
                 text = "".join(map(_text, ("common", *_INCLUDED[file], file)))
-                program = cl.Program(self._queue.context, text).build([f"-DSOME={_SOME}"])
+                program = cl.Program(self._queue.context, text).build([f"-DSOME={_SOME}", f"-DGROUP={self._line}"])
                 for name, declared in _declared().items():
                     if declared.file == file:
                         self._kernels[name] = kernel = cl.Kernel(program, name)
@@ -77,6 +77,12 @@ class Program:
     def strided(self, name: str, items: int, count: int, *arguments: Any) -> None:
         """Launch `items` work-items that share `count` voxels; the count is the last argument."""
         self._launch(name, (items,), None, *arguments, count)
+
+    def groups(self, name: str, groups: int, count: int, *arguments: Any) -> int:
+        """Launch at most so many work-groups that share `count` voxels, the last argument; returns their number."""
+        groups = min(groups, -(-count // self._line))
+        self._launch(name, (groups * self._line,), (self._line,), *arguments, count)
+        return groups
 
     def items(self, name: str, items: int, *arguments: Any) -> None:
         """Launch `items` work-items, with the arguments alone."""

@@ -10,9 +10,8 @@ from rlcore.backend import Box, Fit, InnerProducts, Summary
 from rlcore_reikna.device_arrays import Array, DeviceArrays, Real
 from rlcore_reikna.shapes import box_arguments
 
-_ITEMS = 1 << 15
-"""Work-items that share an array, each of which leaves sums for the host to add up: with four times as many, adding up
-takes longer than the sums themselves."""
+_GROUPS = 1 << 9
+"""Work-groups that share an array, each of which leaves sums for the host to add up: enough to fill a large GPU."""
 _FEW_ITEMS = 1 << 13
 """Work-items that share sums which are taken after every iteration, of sampled planes."""
 
@@ -26,10 +25,9 @@ class Sums(DeviceArrays):
 
     def summary(self, array: Real) -> Summary:
         dense = self._dense(array)
-        items = min(_ITEMS, dense.size)
-        found = self._new((items, 4))
-        self._program.strided("summary", items, dense.size, found.buffer, dense.buffer)
-        low, high, sums, errors = self.download(found).astype(np.float64).T
+        found = self._new((_GROUPS, 4))
+        groups = self._program.groups("summary", _GROUPS, dense.size, found.buffer, dense.buffer)
+        low, high, sums, errors = self.download(found)[:groups].astype(np.float64).T
         with np.errstate(invalid="ignore"):
             return Summary(float(low.min()), float(high.max()), float(np.sum(sums - errors)))
 
