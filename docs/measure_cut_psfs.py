@@ -1,6 +1,6 @@
 """Measure what a PSF that is cut off costs: error of the best iteration, over that with the whole PSF.
 
-    python docs/measure_cut_psfs.py [--backend pyfftw]
+python docs/measure_cut_psfs.py [--backend pyfftw]
 """
 
 import argparse

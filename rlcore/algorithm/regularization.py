@@ -23,17 +23,17 @@ def reach_of(name: Regularization) -> int:
     return total_variation.REACH if name == "tv" else 0
 
 
-_AT_ONE_PHOTON, _POWER, _LARGEST_WEIGHT = 0.9, 0.75, 0.05
-"""Weight at one photon in the volume of the PSF, the power of these photons that divides it, and its limit; measured by
-docs/measure_regularization.py."""
+_AT_ONE_PHOTON, _POWER, _LARGEST_WEIGHT = 0.45, 0.75, 0.002
+"""Weight at one photon in the volume of the PSF, the power of these photons that divides it, and its limit: at very low
+light larger weights helped with some PSFs and did harm with others. Measured by docs/measure_regularization.py."""
 
 
 def tv_weight_for(photons: float, psf: Volume) -> float:
     """Weight of total variation that follows the light, so that it costs little where noise is small.
 
-    It is ``0.9 / n^0.75``, at most 0.05, for n photons of the object in the volume of the PSF: those in a voxel over the
-    sum of the PSF's squares. The power was found by measurement. Photons are a property of the counts and not of their
-    unit, so the weight does not depend on the scale of the image.
+    It is ``0.45 / n^0.75``, at most 0.002, for n photons of the object in the volume of the PSF: those in a voxel over
+    the sum of the PSF's squares. The numbers were found by measurement. Photons do not depend on the unit of counts, so
+    the weight does not depend on the scale of the image.
 
     Parameters
     ----------

@@ -24,7 +24,9 @@ def on_pedestal(psf, noise):
     return np.clip(np.rint(236 * psf / psf.max() + 13 + noise * rng.normal(size=psf.shape)), 0, 255)
 
 
-@pytest.mark.parametrize("shape", [(15, 15, 15), (11, 11, 11), (7, 7, 7), (5, 5, 5), (3, 3, 3), (7, 31, 31), (41, 7, 7)])
+@pytest.mark.parametrize(
+    "shape", [(15, 15, 15), (11, 11, 11), (7, 7, 7), (5, 5, 5), (3, 3, 3), (7, 31, 31), (41, 7, 7)]
+)
 def test_a_psf_that_is_cut_off_is_said_to_be_and_not_to_stand_on_a_pedestal(shape):
     cut = middle(WIDE, shape)
     size = " x ".join(map(str, shape))
