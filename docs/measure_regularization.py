@@ -3,8 +3,8 @@
     python docs/measure_regularization.py [quality] [light] [time] [--backend pyfftw]
 
 `quality`: heavy ball on six of the phantoms of measure_acceleration.py, those of few photons and wide field or of many
-and confocal; NRMSE inside the image. `light`: 27 phantoms of three objects, three PSFs and three levels of light, at the
-best iteration of each way and at twice the best of a run without; NRMSE over that of a run without.
+and confocal; NRMSE inside the image. `light`: 27 phantoms of three objects, three PSFs and three levels of light, at
+the best iteration of each way and at twice the best of a run without; NRMSE over that of a run without.
 """
 
 import argparse

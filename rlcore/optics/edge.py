@@ -12,7 +12,7 @@ PEDESTAL = 0.01
 
 CUT_OFF = 0.08
 """Share of the energy on the outer shell from which on a PSF counts as cut off. Of PSFs cut to a box those beyond it
-cost 8 % of the error and more (`python docs/measure_cut_psfs.py`)."""
+cost 5 % of the error and more (`python docs/measure_cut_psfs.py`)."""
 
 MIN_WITH_SHELL = 5
 """Voxels of the shortest axis from which on the outer shell is expected to be dark: a smaller PSF is all peak."""
