@@ -19,6 +19,7 @@ import rlcore
 from rlcore.algorithm.acceleration import ACCELERATIONS
 from rlcore.algorithm.boundary import Geometry, Weights
 from rlcore.algorithm.momentum import MomentumSchedule
+from rlcore.algorithm.regularization import NO_PRIOR, Prior, Regularizer
 from rlcore.algorithm.richardson_lucy import Data, IterationContext, Model, State, iterate
 from rlcore.backend import Box
 from rlcore.optics.psf_on_grid import on_device
@@ -58,7 +59,9 @@ def cases() -> Iterator[tuple[str, Phantom]]:
         yield f"{kind}, {name}, {photons} photons", phantom(kind, SHAPE, psf=psf, photons=photons)
 
 
-def path(made: Phantom, acceleration: str, backend, *, background: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def path(
+    made: Phantom, acceleration: str, backend, *, background: float, prior: Prior = NO_PRIOR
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The estimate inside the image after each iteration, and its blur; `extended`, the whole volume."""
     image, psf = made.image, rlcore.prepare_psf(made.psf)
     geometry = Geometry(image.shape, psf.values.shape, psf.centre, "extended")
@@ -74,7 +77,17 @@ def path(made: Phantom, acceleration: str, backend, *, background: float) -> Ite
     first = State(backend.upload(start), backend.upload(start))
     schedule = MomentumSchedule(acceleration, backend, geometry.image_shape)
     comparison = schedule.comparison(1, 1, box, geometry.domain)
-    contexts = (IterationContext(schedule.momentum(k), comparison=comparison(k + 1)) for k in itertools.count())
+    regularizer = Regularizer(prior, backend, geometry, float(image.mean() - background))
+    contexts = (
+        IterationContext(
+            schedule.momentum(k),
+            comparison=comparison(k + 1),
+            split=regularizer.split(k, box),
+            agree=regularizer.agree(),
+            smooth=regularizer.smooth(box),
+        )
+        for k in itertools.count()
+    )
     weight = backend.expand(table.values, table.index)
     for state in iterate(backend, first, data, weight, model, contexts):
         blurred = backend.download(backend.convolve(state.estimate, otf))[inside] + background

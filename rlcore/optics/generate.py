@@ -18,6 +18,8 @@ _PARTS = 8
 
 _MOST_SAMPLES = 1 << 30
 """Most samples of a grid that resolves the pinhole."""
+_IN_NANOMETRES = 50.0
+"""Airy radii in a pixel from which on its size is taken for one in nanometres; cameras have pixels of 0.1 to 5."""
 _MOST_HEIGHTS = 1 << 16
 """Most heights at which the brightest is looked for."""
 
@@ -60,6 +62,11 @@ def generate_psf(
         If the model is not known, or fails.
     """
     _check(shape, voxel, focus)
+    if min(voxel[-2:]) > _IN_NANOMETRES * microscope.airy_radius:
+        raise InputError(
+            f"voxel {voxel!r} is in nanometres, it seems, since the objective resolves {microscope.airy_radius:.2g} "
+            f"µm; give micrometres: {tuple(step / 1000 for step in voxel)!r}"
+        )
     compute = load_model(model) if isinstance(model, str) else checked(model, f"psf model {_called(model)}")
     lateral, pixel = shape[-2:], (voxel[-2], voxel[-1])
     planes = shape[0] if len(shape) == 3 else 1

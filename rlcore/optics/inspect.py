@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from rlcore.backend import Shape, Volume
-from rlcore.optics.mend import OFF_CENTRE, mend_psf, middle, pedestal_share
-from rlcore.optics.psf import NEAR_PEAK, PEDESTAL, read_psf
-from rlcore.optics.sampling import peak, read_axis, shell, smooth
+from rlcore.optics.edge import PEDESTAL, edge_share, pedestal_share
+from rlcore.optics.mend import OFF_CENTRE, mend_psf, middle
+from rlcore.optics.psf import NEAR_PEAK, read_psf
+from rlcore.optics.sampling import peak, read_axis, smooth
 
 _FINER = 32
 """Samples per voxel of the profiles that widths are measured on."""
@@ -72,12 +73,11 @@ def inspect_psf(values: Volume) -> Inspection:
     place = peak(bare)
     level = pedestal_share(given)
     positive = given[given > 0].sum()
-    energy = bare.sum()
     figures: dict[str, Any] = {
         "offset": tuple(p - m for p, m in zip(place, middle(given.shape), strict=True)),
         "fwhm": tuple(_fwhm(bare, place, axis) for axis in range(bare.ndim)),
         "background": level,
-        "at_edge": float(np.maximum(shell(bare), 0).sum() / energy),
+        "at_edge": edge_share(bare),
         "asymmetry": tuple(_asymmetry(bare, place[axis], axis) for axis in range(bare.ndim)),
         "negative": float(-given[given < 0].sum() / positive),
     }

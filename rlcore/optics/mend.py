@@ -8,17 +8,12 @@ import numpy as np
 
 from rlcore.backend import Shape, Volume
 from rlcore.errors import InputError
-from rlcore.optics.psf import MIN_WITH_SHELL, NEAR_PEAK, PEDESTAL, read_psf
-from rlcore.optics.sampling import peak, shell, shift, smooth
+from rlcore.optics.edge import PEDESTAL, is_roomy, pedestal_share, without_floor
+from rlcore.optics.psf import NEAR_PEAK, read_psf
+from rlcore.optics.sampling import peak, shift, smooth
 
 OFF_CENTRE = 0.5
 """Voxels between peak and middle beyond which a PSF counts as off centre; a restored object moves by as much."""
-
-_FAINT = 3.0
-"""Standard deviations of the noise below which a smoothed value replaces the voxel's own."""
-
-_ROOMY = 15
-"""Voxels of the shortest axis from which on smoothing carries no light from the peak to the outer shell."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,34 +73,6 @@ def mend_psf(values: Volume, *, pedestal: bool = True, centre: bool = True) -> M
     return Mended(mended, level / top, offset)
 
 
-def pedestal_share(values: Volume) -> float:
-    """Median of the outer shell as a share of the maximum; 0 for a PSF too small to have one."""
-    if min((size for size in values.shape if size > 2), default=0) < MIN_WITH_SHELL:
-        return 0.0
-    return float(np.median(shell(values)) / values.max())
-
-
-def without_floor(values: Volume) -> tuple[Volume, float]:
-    """Values less the median of their outer shell, clipped at 0; and that median.
-
-    Voxels that are lost in noise are smoothed first, so that noise averages to nothing before it is clipped.
-    """
-    level = float(np.median(shell(values)))
-    bare = values - level
-    if not _is_roomy(values):
-        return np.maximum(bare, 0), level
-    soft = smooth(bare, 4)
-    # The PSF is dark on its shell: what smoothing removes there is noise alone.
-    rough = shell(bare - soft)
-    noise = 1.4826 * float(np.median(np.abs(rough - np.median(rough))))
-    faint = soft < _FAINT * noise
-    return np.maximum(np.where(faint, soft, bare), 0), level
-
-
-def _is_roomy(values: Volume) -> bool:
-    return min((size for size in values.shape if size > 2), default=0) >= _ROOMY
-
-
 def middle(shape: Shape) -> Shape:
     """Default centre of a PSF: voxel P//2 on each axis."""
     return tuple(size // 2 for size in shape)
@@ -119,4 +86,4 @@ def _offset(values: Volume) -> tuple[float, ...]:
     if max(map(abs, by)) <= OFF_CENTRE or soft[at] >= NEAR_PEAK * soft.max():
         return (0.0,) * values.ndim
     # A PSF of few voxels is seldom band-limited, and interpolation would ring: it is moved by whole voxels.
-    return by if _is_roomy(values) else tuple(float(round(step)) for step in by)
+    return by if is_roomy(values) else tuple(float(round(step)) for step in by)

@@ -17,18 +17,21 @@ TECHNIQUES: tuple[Technique, ...] = get_args(Technique)
 
 RANGES = {
     "na": (1e-3, 10.0),
-    "wavelength": (1e-3, 1e3),
+    "wavelength": (1e-3, 2e3),
     "index": (0.1, 10.0),
-    "excitation": (1e-3, 1e3),
+    "excitation": (1e-3, 2e3),
     "sample_index": (0.1, 10.0),
     "coverslip_index": (0.1, 10.0),
     "sheet": (1e-3, 1e6),
 }
-"""Least and greatest number that a microscope may have; grids for numbers far beyond would never be done."""
+"""Least and greatest number that a microscope may have; grids for numbers far beyond would never be done. Wavelengths
+beyond `NANOMETRES` have a message of their own."""
 THICKEST = 1e5
 """Greatest depth and thickness in micrometres."""
 WIDEST_PINHOLE = 1e3
 """Greatest diameter of a pinhole in Airy units."""
+NANOMETRES = 100.0
+"""Wavelength from which on a number of micrometres is taken for one of nanometres: light is at most 2 micrometres."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +74,10 @@ class Microscope:
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise InputError(f"{name} {value!r} is not positive; give a number above 0")
+            if value is not None and name in ("wavelength", "excitation") and NANOMETRES <= value <= RANGES[name][1]:
+                raise InputError(
+                    f"{name} {value!r} is a wavelength in nanometres, it seems; give micrometres: {value / 1000:g}"
+                )
             if value is not None and not RANGES[name][0] <= value <= RANGES[name][1]:
                 least, most = RANGES[name]
                 raise InputError(f"{name} {value!r} is no microscope's; give a number from {least:g} to {most:g}")

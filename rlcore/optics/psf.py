@@ -11,13 +11,8 @@ import numpy as np
 
 from rlcore.backend import Shape, Volume
 from rlcore.errors import InputError, caution
+from rlcore.optics.edge import cut_off_doubt, pedestal_doubt
 from rlcore.optics.sampling import shell
-
-PEDESTAL = 0.01
-"""Share of the maximum above which the outer shell's median counts as a background that was not subtracted."""
-
-MIN_WITH_SHELL = 5
-"""Voxels of the shortest axis from which on the outer shell is expected to be dark: a smaller PSF is all peak."""
 
 NEAR_PEAK = 0.97
 """Share of the smoothed maximum from which on a voxel belongs to the peak's plateau."""
@@ -81,7 +76,8 @@ def prepare_psf(
     Warns
     -----
     PSFWarning
-        If the outer shell's median exceeds 1 % of the maximum, or if the centre is not at the peak. The peak is that
+        If the outer shell is a pedestal of more than 1 % of the maximum, or holds more than 8 % of the light, which is
+        cut off there; or if the centre is not at the peak. The peak is that
         after smoothing over 3 voxels; a centre on its plateau, or between equally high peaks, counts as at the peak.
     """
     if isinstance(psf, PSF):
@@ -93,7 +89,9 @@ def prepare_psf(
     values, notes = _without_background(values, background)
     at, centre_notes = _find_centre(values, centre)
     # Before cropping, which would take the shell off, and move the centre's indices.
-    doubts = [_pedestal(values), None if centre == "peak" else _off_peak(values, at)]
+    off = None if centre == "peak" else _off_peak(values, at)
+    # a peak beside the centre may lie at the edge, which moving it mends
+    doubts = [pedestal_doubt(values), off or cut_off_doubt(values)]
     for doubt in filter(None, doubts):
         caution(doubt, PSFWarning)
     values, at, crop_notes = _crop(values, at, energy)
@@ -168,16 +166,6 @@ def _shell_median(values: Volume) -> float:
     """Median of the outermost voxels; 0 where no axis is long enough to have an inside."""
     outermost = shell(values)
     return float(np.median(outermost)) if outermost.size else 0.0
-
-
-def _pedestal(values: Volume) -> str | None:
-    median = _shell_median(values)
-    if median <= PEDESTAL * values.max() or min(size for size in values.shape if size > 2) < MIN_WITH_SHELL:
-        return None
-    return (
-        f"psf stands on a pedestal: its outer shell's median is {median / values.max():.1%} of its maximum; "
-        "take it off with background='auto' (command line: --psf-background auto) unless the psf really ends there"
-    )
 
 
 def _find_centre(values: Volume, centre: str | Sequence[int]) -> tuple[Shape, list[str]]:

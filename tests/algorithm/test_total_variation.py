@@ -9,9 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rlcore
+from rlcore.algorithm.photon_noise import object_photons
+from rlcore.algorithm.regularization import Prior, prior_of, tv_weight_for
 from rlcore.backend.array_api import ArrayAPIBackend
 from rlcore.backend.numpy_backend import NumPyBackend
 from rlcore.testing.metrics import nrmse
+from rlcore.testing.optics import wide_field_psf
 from rlcore.testing.phantoms import phantom
 from rlcore.testing.reference import Microscope
 
@@ -163,3 +166,56 @@ def test_a_weight_without_total_variation_is_refused():
         rlcore.deconvolve(np.ones((4, 4)), np.ones((3, 3)), tv_weight=0.01, backend="numpy")
     with pytest.raises(rlcore.InputError, match="'more' is unknown; choose from 'none', 'tv', 'consensus'"):
         rlcore.deconvolve(np.ones((4, 4)), np.ones((3, 3)), regularization="more", backend="numpy")
+
+
+def test_the_weight_follows_the_light_and_the_size_of_the_psf():
+    narrow, wide = gaussian((15, 15, 15), 1.0), gaussian((15, 15, 15), 2.0)
+    assert tv_weight_for(1600.0, wide) == pytest.approx(tv_weight_for(100.0, wide) / 8)
+    # twice the width is eight times the volume
+    assert tv_weight_for(100.0, wide) == pytest.approx(tv_weight_for(800.0, narrow), rel=0.02)
+    assert tv_weight_for(1e-9, wide) == 0.002
+    for photons in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(rlcore.InputError, match="by which tv_weight cannot be chosen"):
+            tv_weight_for(photons, wide)
+
+
+def test_a_weight_by_light_does_not_depend_on_the_scale_of_the_image():
+    made = small(photons=1000.0)
+    weights = [
+        tv_weight_for(object_photons(scale * made.image, scale, background=scale * made.background), made.psf)
+        for scale in (1.0, 0.01, 300.0)
+    ]
+    assert weights == pytest.approx([weights[0]] * 3, rel=1e-4)
+
+
+def test_auto_is_chosen_once_and_nothing_else_is_changed():
+    psf = gaussian((7, 9, 9), 1.1)
+    chosen = prior_of("tv", "auto", 3).with_weight_for(900.0, psf)
+    assert chosen == Prior("tv", tv_weight_for(900.0, psf), 3)
+    for prior in (prior_of("tv", 0.01, 0), prior_of("consensus", None, 0)):
+        assert prior.with_weight_for(20.0, psf) is prior
+
+
+@pytest.mark.parametrize("kind", ["filaments", "shells"])
+@pytest.mark.parametrize("photons", [15, 1000])
+def test_a_weight_by_light_helps_at_low_light_and_costs_nothing_at_high_light(kind, photons):
+    psf = rlcore.prepare_psf(wide_field_psf((15, 21, 21)), background="auto")
+    made = phantom(kind, (16, 48, 48), psf=psf.values, photons=photons, background=0.05 * photons, seed=5)
+    weight = tv_weight_for(object_photons(made.image, 1.0, background=made.background), made.psf)
+    best = {}
+    for tv_weight in (None, weight, 0.002):
+        name = {} if tv_weight is None else {"regularization": "tv", "tv_weight": tv_weight}
+        best[tv_weight] = [
+            nrmse(
+                rlcore.deconvolve(
+                    made.image, made.psf, iterations=n, background=made.background, backend="pyfftw", **name
+                ),
+                made.truth,
+            )
+            for n in ((8, 11, 15, 30) if photons == 15 else (25, 35, 50))
+        ]
+    assert min(best[weight]) < 1.02 * min(best[None])
+    if photons == 15:
+        assert best[weight][-1] < 0.97 * best[None][-1]
+    elif kind == "shells":
+        assert min(best[0.002]) > 1.1 * min(best[weight])

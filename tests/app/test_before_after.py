@@ -4,6 +4,7 @@ import base64
 import html
 import io
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,9 +13,12 @@ from fixtures.commands import IMAGE, run
 from fixtures.scenes import gaussian
 from matplotlib.image import imread
 
+from rlcore.app.before_after.facts import photon_noise
 from rlcore.app.before_after.panels import draw
 from rlcore.app.before_after.views import frequencies, liveliest_line, view
 from rlcore.app.plotting import round_length
+from rlcore.testing.metrics import i_divergence
+from rlcore.testing.phantoms import phantom
 
 
 @pytest.mark.parametrize("ending", ["html", "png"])
@@ -77,6 +81,26 @@ def test_the_panel_of_the_fit_is_there_if_the_fit_is_known():
     with_fit = draw(one, one, (5, 12), None, (3.0, None, 1.0))
     assert "I-divergence per voxel" in labels(with_fit)
     assert "I-divergence per voxel" not in labels(draw(one, one, (5, 12), None, (None, None)))
+
+
+@pytest.mark.parametrize("level", [None, 0.23])
+def test_the_level_of_photon_noise_is_drawn_where_it_is_known(level):
+    one = view(IMAGE, (5, 12))
+    figure = draw(one, one, (5, 12), None, (3.0, 2.0, 1.0), level=level)
+    [panel] = [axes for axes in figure.axes if axes.get_ylabel() == "I-divergence per voxel"]
+    said = [line.get_label() for line in panel.lines if list(line.get_ydata()) == [level, level]]
+    assert said == ([] if level is None else ["0.23: what photon noise leaves"])
+
+
+@pytest.mark.parametrize(("gain", "offset"), [(1.0, 0.0), (0.46, 0.0), (2.0, 40.0)])
+@pytest.mark.parametrize("shape", [(12, 40, 40), (60, 60)])
+def test_the_level_of_photon_noise_is_in_the_images_units(gain, offset, shape):
+    made = phantom("filaments", shape, psf=gaussian((9,) * len(shape), 1.2), photons=80)
+    image, model = gain * made.image.astype(float) + offset, gain * made.expected.astype(float) + offset
+    summary = SimpleNamespace(info=(SimpleNamespace(gain=gain, offset=offset),), bad=(), volumes=1)
+    assert photon_noise(image, summary) == pytest.approx(i_divergence(image, model), rel=0.08)
+    unknown = SimpleNamespace(info=(SimpleNamespace(gain=None, offset=None),), bad=(), volumes=1)
+    assert photon_noise(image, unknown) is None
 
 
 def test_there_are_scale_bars_if_the_scale_is_known():

@@ -112,6 +112,11 @@ def test_generate_takes_no_rubbish_from_metadata(tmp_path, rubbish):
         ((*LIGHT, "--voxel", "1,1,1", "--technique", "light-sheet"), "give --sheet"),
         ((*LIGHT, "--voxel", "1,1,1", "--picture", "psf.jpg"), "does not end in .png"),
         (("--na", 1.4, "--emission", 520, "--immersion", 1.33, "--voxel", "1,1,1"), "na 1.4 is not between"),
+        (
+            ("--na", 1.2, "--emission", 0.52, "--voxel", "0.2,0.1,0.1"),
+            "--emission 0.52 nm (option) is a wavelength in micrometres, it seems; give nanometres: 520",
+        ),
+        ((*LIGHT, "--voxel", "200,100,100"), "in nanometres, it seems, since the objective resolves 0.26 µm; give"),
     ],
 )
 def test_generate_refuses_what_it_cannot_make_and_writes_nothing(tmp_path, arguments, said):

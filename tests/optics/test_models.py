@@ -115,6 +115,9 @@ def test_the_default_shape_holds_the_peak_and_is_odd(figures):
     [
         ({"na": 1.4}, r"na 1\.4 is not between 0 and the refractive index 1\.33"),
         ({"wavelength": -1}, "wavelength -1 is not positive"),
+        ({"wavelength": 525}, r"wavelength 525 is a wavelength in nanometres, it seems; give micrometres: 0\.525"),
+        ({"wavelength": 1700.0}, r"in nanometres, it seems; give micrometres: 1\.7"),
+        ({"excitation": 488}, r"excitation 488 is a wavelength in nanometres, it seems; give micrometres: 0\.488"),
         ({"technique": "sted"}, "technique 'sted' is not known; choose one of wide-field, confocal, light-sheet"),
         ({"technique": "light-sheet"}, "without the thickness of its sheet"),
         ({"depth": -1.0}, r"depth -1\.0 is negative"),
@@ -124,6 +127,14 @@ def test_the_default_shape_holds_the_peak_and_is_odd(figures):
 def test_impossible_microscopes_are_refused(figures, said):
     with pytest.raises(InputError, match=said):
         Microscope(**{"na": 1.2, "index": 1.33, "wavelength": 0.5, **figures})
+
+
+@pytest.mark.parametrize("na", [0.1, 1.2])
+def test_voxels_in_nanometres_are_refused_and_coarse_ones_in_micrometres_are_not(na):
+    microscope = Microscope(na=na, index=1.33, wavelength=0.5)
+    with pytest.raises(InputError, match=r"in nanometres, it seems, .* give micrometres: \(0\.9, 0\.3, 0\.3\)"):
+        generate_psf(microscope, (3, 5, 5), (900, 300, 300))
+    assert generate_psf(microscope, (3, 5, 5), (2.0, 1.0, 1.0)).sum() == pytest.approx(1)
 
 
 @pytest.mark.parametrize(

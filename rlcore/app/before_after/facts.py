@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from typing import Any
 
+import numpy as np
+
+from rlcore.algorithm.photon_noise import noise_level
+from rlcore.algorithm.sampled_planes import SampledPlanes
 from rlcore.app import speed
 from rlcore.app.bad_volumes import list_bad
 from rlcore.app.file_request import FileRequest
 from rlcore.app.files.layout import Place
 from rlcore.app.files.opening import Opened
 from rlcore.app.run_summary import RunSummary
+from rlcore.backend import Volume
 
 
 def facts(request: FileRequest, summary: RunSummary, image: Opened) -> dict[str, str]:
@@ -51,6 +57,20 @@ def divergence(summary: RunSummary) -> tuple[float | None, ...]:
     """Returns the I-divergence of the shown volume by iteration; empty if unknown."""
     # a resumed run has histories of its own volumes only, so the first may be of another volume
     return summary.info[0].divergence if _all_known(summary) else ()
+
+
+def photon_noise(volume: Any, summary: RunSummary) -> float | None:
+    """Returns the I-divergence that photon noise leaves of the shown volume; None if its gain is not known."""
+    if not _all_known(summary) or (info := summary.info[0]).gain is None:
+        return None
+    planes = SampledPlanes.over(tuple(volume.shape)).planes if volume.ndim == 3 else [None]
+    # the model of a run explains the offset as light, which has no noise
+    return float(np.mean([noise_level(_plane(volume, z), info.gain, pedestal=info.offset or 0.0) for z in planes]))
+
+
+def _plane(volume: Any, z: int | None) -> Volume:
+    part = slice(None) if z is None else slice(z, z + 1)
+    return np.asarray(volume[(part, *(slice(None),) * (volume.ndim - 1))], np.float64)
 
 
 def _all_known(summary: RunSummary) -> bool:

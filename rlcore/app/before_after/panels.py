@@ -31,6 +31,7 @@ def draw(
     scale: Scale,
     divergence: Sequence[float | None] = (),
     text: Sequence[str] = (),
+    level: float | None = None,
 ) -> Figure:
     """Draws the picture.
 
@@ -46,6 +47,8 @@ def draw(
         I-divergence of each iteration; that panel is left out if none is known.
     text : sequence of str
         Lines at the foot of the picture.
+    level : float, optional
+        I-divergence that photon noise leaves, in the image's units; not drawn if it is not known.
     """
     steps = scale or (1.0,) * (2 if before.xz is None else 3)
     heights = [_ratio(before.xy.shape, steps[-2:])] + (
@@ -67,7 +70,7 @@ def draw(
     known = [(number + 1, value) for number, value in enumerate(divergence) if value is not None]
     _spectra(figure.add_subplot(grid[-1, 0] if known else grid[-1, :]), before, after, scale)
     if known:
-        _fit(figure.add_subplot(grid[-1, 1]), known)
+        _fit(figure.add_subplot(grid[-1, 1]), known, level)
     if text:
         figure.supxlabel("\n".join(text), fontsize=9, x=0.01, ha="left")
     return figure
@@ -128,16 +131,16 @@ def _spectra(axes: Any, before: View, after: View, scale: Scale) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _fit(axes: Any, known: list[tuple[int, float]]) -> None:
+def _fit(axes: Any, known: list[tuple[int, float]], level: float | None) -> None:
     """Draws I-divergence per voxel on a logarithmic scale, and the level that photon noise leaves."""
     numbers, values = zip(*known, strict=True)
     axes.semilogy(numbers, values, color="black", marker=".", linewidth=1.2)
-    # the expected divergence of Poisson counts from their mean is about one half at means above a few counts
-    axes.axhline(0.5, color="grey", linestyle=":", linewidth=1, label="0.5: what photon noise leaves")
+    if level is not None:
+        axes.axhline(level, color="grey", linestyle=":", linewidth=1, label=f"{level:.2g}: what photon noise leaves")
+        axes.legend(loc="upper right", frameon=False)
     axes.set(xlabel="iteration", ylabel="I-divergence per voxel")
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.legend(loc="upper right", frameon=False)
     axes.spines[["top", "right"]].set_visible(False)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from rlcore.app.before_after.facts import divergence, facts, shown
+from rlcore.app.before_after.facts import divergence, facts, photon_noise, shown
 from rlcore.app.before_after.panels import draw
 from rlcore.app.before_after.views import liveliest_line, view
 from rlcore.app.file_request import FileRequest
@@ -88,7 +88,8 @@ def _figure(request: FileRequest, summary: RunSummary, scratch: Path, text: list
     volume, restored = image.volume(place), _result(request, summary).volume(place)
     at = liveliest_line(restored)
     before, after = view(volume, at, background=request.background), view(restored, at, step=summary.step or 1.0)
-    return draw(before, after, at, summary.voxel.micrometres("ZYX"[-volume.ndim :]), divergence(summary), text)
+    scale = summary.voxel.micrometres("ZYX"[-volume.ndim :])
+    return draw(before, after, at, scale, divergence(summary), text, photon_noise(volume, summary))
 
 
 def _image(request: FileRequest, decode: Decoder) -> Opened:

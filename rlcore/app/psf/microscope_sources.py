@@ -14,6 +14,8 @@ _OPTION, _ASSUMED = "option", "assumed"
 _AIR, _WATER = (1.0, 1.0), (1.3, 1.33)
 """Aperture below which an objective is assumed to be for air or water, and the medium's index; above both, for oil."""
 _OIL = 1.515
+_SHORTEST = 0.1, 10.0
+"""Wavelengths in nm between which a number is taken for micrometres: no objective is for light so short."""
 _WORDS = {
     "technique": "{}",
     "na": "NA {:g}",
@@ -77,6 +79,8 @@ def gather_microscope(metadata: ImageMetadata, options: Mapping[str, Any], *, pr
     if known["technique"].value == "confocal":
         known.setdefault("excitation", SourcedValue(known["emission"].value, f"{_ASSUMED} as emission"))
         known.setdefault("pinhole", SourcedValue(1.0, _ASSUMED))
+    for name in ("emission", "excitation"):
+        _refuse_micrometres(name, known.get(name), prefix)
     excitation, technique = _value(known, "excitation"), known["technique"].value
     microscope = Microscope(
         na=known["na"].value,
@@ -95,6 +99,14 @@ def gather_microscope(metadata: ImageMetadata, options: Mapping[str, Any], *, pr
     of_confocal = {"excitation", "pinhole"} if technique != "confocal" else set()
     used = {name: known[name] for name in _WORDS if name in known and name not in of_confocal}
     return SourcedMicroscope(microscope, known["voxel"].value, used)
+
+
+def _refuse_micrometres(name: str, figure: SourcedValue | None, prefix: str) -> None:
+    if figure is not None and _SHORTEST[0] <= figure.value < _SHORTEST[1]:
+        raise InputError(
+            f"{prefix}{name} {figure.value:g} nm ({figure.source}) is a wavelength in micrometres, it seems; give "
+            f"nanometres: {figure.value * 1000:g}"
+        )
 
 
 def _known(metadata: ImageMetadata, options: Mapping[str, Any]) -> dict[str, SourcedValue]:
