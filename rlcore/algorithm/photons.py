@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rlcore.algorithm.camera.model import REASONS, Camera
 from rlcore.algorithm.ranges import LARGEST, in_range
-from rlcore.algorithm.sampled_planes import SAMPLED_VOXELS, SampledPlanes
+from rlcore.algorithm.sampled_planes import SampledPlanes
 from rlcore.algorithm.stopping import HELD_OUT
 from rlcore.backend import Volume
 from rlcore.backend.host.memory import processors
@@ -28,9 +29,6 @@ Gain = float | tuple[float, float] | None
 MINIMUM_PHOTONS = 1000
 """Smallest number of photons in an image that suffices to find where to stop."""
 
-_MAXIMUM_PHOTONS = 1e9
-"""Photons in a voxel above which an image has no photon noise that could be measured."""
-
 _MAXIMUM_COUNT = 2.0**53
 """Photons in a voxel beyond which floating-point numbers do not count one by one."""
 
@@ -38,13 +36,6 @@ _PIECE = 1 << 20
 """Voxels that a thread reads at a time, unless a single plane has more."""
 _AT_ONCE = 1 << 16
 """Voxels split at a time: few, since their random numbers take many times their own memory."""
-
-_BAND = 16
-"""Rows that are looked at together for the gain: differences of their noise are taken along both axes."""
-
-_DIFFERENCE = np.array([1.0, -4.0, 6.0, -4.0, 1.0]) / math.sqrt(70.0)
-"""A filter that preserves the variance of noise and removes slow changes. For five Poisson counts of one expectation,
-its mean square is their mean, given their sum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,102 +140,17 @@ def split(image: Any, photons: Photons, fitted: Volume, to_host: Callable[[Any],
     return Split(fitted, held_out)
 
 
-def estimate(image: Any, to_host: Callable[[Any], Volume]) -> Photons:
-    """Gain and offset by the photon transfer: the noise's variance against the brightness, a line.
+def photons_of(camera: Camera) -> Photons:
+    """Gain of a camera, and as offset the value from which on all noise is that of photons.
 
-    The variance is that of fourth differences within planes, along the axis where it is less, since an object's own
-    changes only add to it.
+    Raises
+    ------
+    InputError
+        If the camera's gain is not known; the message says why.
     """
-    shape = tuple(map(int, image.shape))
-    if min(shape[-2:]) < 8:
-        raise _untold("it is too small")
-    sample = _bands(image, shape, to_host)
-    whole = bool(np.all(sample == np.rint(sample)))
-    gain, offset = _line(*_transfer(sample))
-    mean = float(sample.mean(dtype=np.float64))
-    if whole and 0.8 < gain < 1.25:
-        gain = 1.0
-    offset = 0.0 if offset < 0.2 * mean else offset
-    if float(sample.max()) - offset > _MAXIMUM_PHOTONS * gain:
-        raise _untold("it has no photon noise")
-    return Photons(gain, offset)
-
-
-def _bands(image: Any, shape: tuple[int, ...], to_host: Callable[[Any], Volume]) -> Volume:
-    """Bands of rows, evenly spaced: of the sampled planes, or of the only one; whole planes where they are small.
-
-    They hold at most about `SAMPLED_VOXELS` voxels, unless that were less than a band for each plane, so the estimate
-    takes no more memory than every plan has to spare.
-    """
-    planes = list(SampledPlanes.over(shape).planes) if len(shape) == 3 else [None]
-    bands = max(1, SAMPLED_VOXELS // (len(planes) * _BAND * shape[-1]))
-    if bands * _BAND >= shape[-2]:
-        starts, rows = [0], shape[-2]
-    else:
-        starts, rows = [round((k + 0.5) * (shape[-2] - _BAND) / bands) for k in range(bands)], _BAND
-    found = []
-    for plane in planes:
-        if plane is None:
-            found += [to_host(image[at : at + rows]) for at in starts]
-        else:
-            whole = to_host(image[plane : plane + 1])[0]
-            found += [whole[at : at + rows] for at in starts]
-    return np.stack(found)
-
-
-def _transfer(sample: Volume) -> tuple[Volume, Volume, Volume]:
-    """Brightness, variance and number of voxels, for voxels of about the same brightness together."""
-    found = [_means_and_squares(sample, axis) for axis in (0, 1)]
-    edges = np.unique(np.quantile(found[0][0], np.linspace(0, 1, 33)))
-    groups = [np.searchsorted(edges[1:-1], mean, side="right").astype(np.int8) for mean, _ in found]
-    rows = []
-    for group in range(max(1, len(edges) - 1)):
-        picked = [(mean[g == group], square[g == group]) for (mean, square), g in zip(found, groups, strict=True)]
-        if min(len(mean) for mean, _ in picked) >= 50:
-            variances = [_without_edges(square) for _, square in picked]
-            least = int(np.argmin(variances))
-            rows.append((float(picked[least][0].mean()), variances[least], len(picked[least][0])))
-    brightness, variance, number = np.array(rows, dtype=np.float64).reshape(-1, 3).T
-    return brightness, variance, number
-
-
-def _means_and_squares(sample: Volume, axis: int) -> tuple[Volume, Volume]:
-    """Mean of five voxels in a row along an axis of a band, and the square of their fourth difference."""
-    means, squares = [], []
-    for band in sample:
-        line = np.moveaxis(band.astype(np.float64), axis, -1)
-        n = line.shape[-1] - 4
-        parts = [line[..., i : i + n] for i in range(5)]
-        difference = sum((c * p for c, p in zip(_DIFFERENCE[1:], parts[1:], strict=True)), _DIFFERENCE[0] * parts[0])
-        means.append((sum(parts[1:], parts[0]) / 5).astype(np.float32).ravel())
-        squares.append(np.square(difference).astype(np.float32).ravel())
-    return np.concatenate(means), np.concatenate(squares)
-
-
-def _without_edges(squares: Volume) -> float:
-    """The mean of squares of normal numbers, without those of outliers."""
-    mean = float(squares.mean())
-    for _ in range(10):
-        mean = float(squares[squares <= 9 * mean].mean() / 0.9733) if mean > 0 else 0.0
-    return mean
-
-
-def _line(brightness: Volume, variance: Volume, number: Volume) -> tuple[float, float]:
-    """Slope, and where the line meets 0; variances of variances are in proportion to their squares."""
-    lit = variance > 0
-    if lit.sum() < 2:
-        raise _untold("it has no noise")
-    x, y, weight = brightness[lit], variance[lit], number[lit] / np.square(variance[lit])
-    middle, level = np.average(x, weights=weight), np.average(y, weights=weight)
-    spread = float(weight @ np.square(x - middle))
-    slope = float(weight @ ((x - middle) * (y - level))) / spread if spread > 0 else 0.0
-    if not slope > 5 * math.sqrt(2 / spread if spread > 0 else math.inf):
-        raise _untold("its noise does not grow with its brightness")
-    return slope, float(middle - level / slope)
-
-
-def _untold(reason: str) -> InputError:
-    return InputError(
-        f"image does not tell how many photons it is of: {reason}; give gain= (1 if its values are counts), or "
-        "iterations a number"
-    )
+    if camera.gain is None:
+        raise InputError(
+            f"image does not tell how many photons it is of: {REASONS[camera.kind]}; give gain= (1 if its values are "
+            "counts), or iterations a number"
+        )
+    return Photons(camera.gain, camera.zero)

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from rlcore.algorithm.camera import estimate_camera
 from rlcore.algorithm.momentum import MomentumSchedule
-from rlcore.algorithm.photons import Photons, Split, check_gain, check_photons, estimate, split
+from rlcore.algorithm.photons import Photons, Split, check_gain, check_photons, photons_of, split
 from rlcore.algorithm.stopping import HELD_OUT, MAXIMUM_ITERATIONS, best_of, lowest
 from rlcore.backend import Shape, Volume
 from rlcore.errors import InputError, caution
@@ -80,7 +81,7 @@ class Search:
                 f"image has a maximum of {statistics.maximum:g}, which is no number of photons to hold some out of; "
                 "give iterations a number, or scale it to photons"
             )
-        photons = check_gain(self.gain) or estimate(problem.image, self._to_host)
+        photons = check_gain(self.gain) or photons_of(estimate_camera(problem.image, self._to_host))
         check_photons(photons, statistics.maximum)
         if photons.offset > 0.5 * statistics.mean:
             caution(

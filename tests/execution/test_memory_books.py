@@ -16,7 +16,7 @@ from fixtures.ledger import FusedLedger, Ledger
 from fixtures.scenes import counts, gaussian
 
 import rlcore
-from rlcore.algorithm.photons import estimate
+from rlcore.algorithm.camera import estimate_camera
 from rlcore.planner.requirements import FIXED
 
 SHAPE, PSF = (64, 64, 64), gaussian((5, 5, 5))
@@ -226,10 +226,10 @@ def test_the_gain_of_large_images_is_estimated_from_bands_in_little_memory(shape
     image = (100 + 2 * rng.poisson(brightness, shape)).astype(np.float32)
     tracemalloc.start()
     try:
-        found = estimate(image, np.asarray)
+        found = estimate_camera(image, np.asarray)
         taken = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     assert found.gain == pytest.approx(2, rel=0.05)
-    assert found.offset == pytest.approx(100, rel=0.05)
+    assert found.zero == pytest.approx(100, rel=0.05)
     assert taken <= FIXED
