@@ -8,9 +8,10 @@ import pytest
 from fixtures.every_parity import BACKENDS, plan_in_blocks, problem, restore, sample_every
 
 import rlcore
-from rlcore.algorithm.photons import Photons, estimate, split
+from rlcore.algorithm.camera import estimate_camera
+from rlcore.algorithm.photons import Photons, photons_of, split
 from rlcore.algorithm.sampled_planes import SampledPlanes
-from rlcore.algorithm.stopping import HELD_OUT, MAXIMUM_ITERATIONS, PATIENCE, best_of, lowest, settled
+from rlcore.algorithm.stopping import HELD_OUT, MAXIMUM_ITERATIONS, PATIENCE, TOLERANCE, best_of, lowest, settled
 from rlcore.testing.metrics import i_divergence, nrmse
 from rlcore.testing.optics import confocal_psf
 from rlcore.testing.phantoms import phantom
@@ -35,6 +36,15 @@ def test_the_lowest_is_found_once_patience_is_spent():
     assert lowest([*falling, 3.6, 3.4, *[3.6] * PATIENCE]) == 5
     assert lowest([1.0, *[2.0] * (PATIENCE + 1)]) == 1
     assert best_of([5.0, 4.0, 3.0]) == 2
+    assert best_of([]) == best_of([1.0]) == 1
+
+
+def test_of_equally_good_iterations_it_is_the_first():
+    """Where the minimum is flat, what iterations still change is finer than the PSF."""
+    flat = [1.0, 0.8, 0.6 * (1 + 0.9 * TOLERANCE), 0.6 * (1 + 0.5 * TOLERANCE), 0.6]
+    assert lowest([*flat, *[0.61] * (PATIENCE - 1)]) is None
+    assert lowest([*flat, *[0.61] * PATIENCE]) == 2
+    assert best_of([1.0, 0.8, 0.6 * (1 + 1.1 * TOLERANCE), 0.6]) == 3
 
 
 def test_settled_is_the_first_small_change():
@@ -78,8 +88,9 @@ def test_the_result_is_that_of_as_many_iterations_of_all_photons():
         result, info = restore("numpy", return_info=True, acceleration=acceleration, **AUTO)
         np.testing.assert_array_equal(result, restore("numpy", None, info.iterations, acceleration=acceleration))
         assert len(info.divergence) == info.iterations
-        assert info.held_out.index(min(info.held_out)) == info.iterations
-        assert len(info.held_out) == info.iterations + PATIENCE + 1
+        least = info.held_out.index(min(info.held_out))
+        assert best_of(info.held_out) == info.iterations <= least
+        assert len(info.held_out) == least + PATIENCE + 1
         assert min(info.held_out) == pytest.approx(0.5, abs=0.1)  # what photons lie from their own expectation
 
 
@@ -110,7 +121,7 @@ def test_it_ends_near_the_best():
 @pytest.mark.parametrize(("gain", "offset"), [(0.46, 100.0), (2.2, 100.0), (0.01, 0.0)])
 def test_gain_and_offset_of_a_camera_are_estimated(gain, offset):
     made = phantom("mixed", (16, 96, 96), psf=confocal_psf((7, 9, 9)), photons=150, seed=5)
-    found = estimate(gain * made.image + offset, np.asarray)
+    found = photons_of(estimate_camera(gain * made.image + offset, np.asarray))
     assert found.gain == pytest.approx(gain, rel=0.12)
     assert found.offset == pytest.approx(offset, abs=2.0)
     options = {"iterations": "auto", "background": 5 * gain + offset}
@@ -168,7 +179,7 @@ def test_progress_tells_that_it_is_looking():
     _, info = restore("numpy", callback=seen.append, return_info=True, **AUTO)
     looking = [progress for progress in seen if progress.looking]
     assert seen[: len(looking)] == looking
-    assert len(looking) == info.iterations + PATIENCE + 1
+    assert len(looking) == len(info.held_out)
     assert {progress.iterations for progress in looking} == {MAXIMUM_ITERATIONS}
     assert {progress.fraction for progress in looking} == {0.0}
     assert [progress.iteration for progress in seen[len(looking) :]] == list(range(1, info.iterations + 1))
