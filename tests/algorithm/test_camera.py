@@ -154,6 +154,7 @@ COUNTS = {
     "offset taken off": np.clip(record(LIGHT, Camera(100.0, 0.46, 0.7)) - 100, 0, None),
     "negative": record(LIGHT, Camera(0.0, 2.0, 4.0)),
     "zero mean": (LIGHT.image - LIGHT.image.mean()) / LIGHT.image.std(),
+    "an object in the dark": RNG.poisson(np.maximum(MIXED.expected - 6, 0)),
     "single photons": RNG.poisson(0.01 * LIGHT.expected),
     "single photons, normalised": 0.3 * RNG.poisson(0.002 * LIGHT.expected),
 }

@@ -27,6 +27,9 @@ from rlcore.backend import Volume
 _WORTH = 0.1
 """Share of the darkest brightness that an offset must be: a smaller one does not change a result."""
 
+_PHOTONS = 0.5
+"""Photons that an offset must be worth, for the same reason."""
+
 _SMOOTHED = 0.5
 """Share of the darkest brightness that an offset must be where noise is smooth."""
 
@@ -196,7 +199,8 @@ def _with_offset(transfer: _Transfer, level: float, dark: float, *, whole: bool)
     if line is None:
         return Camera(0.0, gain, 0.0, max(0.0, dark), kind)
     zero, error = line.zero + level, line.zero_error
-    shown = line.zero_least + level > 0 and zero > (_SMOOTHED if kind == "smoothed" else _WORTH) * dark
+    worth = _SMOOTHED * dark if kind == "smoothed" else max(_WORTH * dark, _PHOTONS * line.slope)
+    shown = line.zero_least + level > 0 and zero > worth
     if kind == "smoothed" or gain is None:
         offset = min(zero, dark) if shown else 0.0
         return Camera(offset, gain, 0.0, max(0.0, dark - offset), kind, error if shown else None)

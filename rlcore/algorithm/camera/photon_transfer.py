@@ -98,6 +98,8 @@ class Groups:
     brightness: Volume
     variance: Volume
     number: Volume
+    relative: Volume
+    """Variance of the variance, over its square."""
     whiteness: float
     """The variance by adjacent voxels over that by the filter, where this is least: 1 for white noise, more if noise is
     smooth. The object adds to it, but hardly to all groups."""
@@ -121,12 +123,18 @@ def group(found: Squares, by: Volume, full: float = math.inf) -> Groups:
             here = order[start:stop]
             level, kept = _without_edges(found.noise[here], least)
             adjacent, _ = _without_edges(found.neighbours[here], least)
-            rows.append((float(found.brightness[here][kept].mean(dtype=np.float64)), level, int(kept.sum()), adjacent))
+            brightness = float(found.brightness[here][kept].mean(dtype=np.float64))
+            rows.append((brightness, level, int(kept.sum()), adjacent, _spread(found.noise[here][kept], level)))
     below = [row for row in rows if row[0] + 4 * math.sqrt(row[1]) < full]
-    brightness, variance, members, pairs = np.array(below, dtype=np.float64).reshape(-1, 4).T
+    means, variance, members, pairs, spread = np.array(below, dtype=np.float64).reshape(-1, 5).T
     lit = variance > 0
     whiteness = float(np.quantile(pairs[lit] / variance[lit], 0.1)) if lit.any() else 1.0
-    return Groups(brightness, variance, members, whiteness)
+    return Groups(means, variance, members, _CORRELATION * spread / members, whiteness)
+
+
+def _spread(squared: Volume, mean: float) -> float:
+    """Variance of squares over the square of their mean: 2 if noise is normal, more if it is of few photons."""
+    return max(2.0, float(squared.var(dtype=np.float64)) / mean**2) if mean > 0 else 2.0
 
 
 def _smallest_step(squared: Volume) -> float:
@@ -174,7 +182,7 @@ def fit_line(groups: Groups, slope: float | None = None) -> Line | None:
     lit = groups.variance > 0
     if lit.sum() < 2:
         return None
-    x, y, relative = groups.brightness[lit], groups.variance[lit], 2 * _CORRELATION / groups.number[lit]
+    x, y, relative = groups.brightness[lit], groups.variance[lit], groups.relative[lit]
     weight = 1 / (relative * np.square(y))
     middle, level = float(np.average(x, weights=weight)), float(np.average(y, weights=weight))
     spread = float(weight @ np.square(x - middle))
