@@ -35,6 +35,10 @@ HELD_OUT = 0.3
 PATIENCE = 4
 """Iterations without improvement after which the best one counts as found."""
 
+TOLERANCE = 3e-4
+"""Relative difference of the held-out divergence that counts as none. At much light its minimum is flat: it is one of
+the blurred object, and what iterations still change there is finer than the PSF and so mostly noise."""
+
 THRESHOLD = 1e-2
 """Relative change of the divergence below which a run with ``stop="relative-change"`` ends, unless another is given."""
 
@@ -73,14 +77,21 @@ def check_threshold(threshold: float | None, stop: Stop) -> float:
 
 
 def lowest(held_out: Sequence[float]) -> int | None:
-    """The iteration whose point explained the held-out photons best, once `PATIENCE` more have not done better."""
-    best = best_of(held_out)
-    return best if len(held_out) - 1 - best >= PATIENCE else None
+    """The iteration whose point explained the held-out photons best, once `PATIENCE` more have not done better.
+
+    Of those that did so equally well, to within `TOLERANCE`, it is the first one.
+    """
+    return best_of(held_out) if len(held_out) - 1 - _least(held_out) >= PATIENCE else None
 
 
 def best_of(held_out: Sequence[float]) -> int:
-    """The iteration whose point explained the held-out photons best so far; at least 1."""
-    return max(1, min(range(len(held_out)), key=held_out.__getitem__, default=1))
+    """The first iteration whose point explained the held-out photons as well as any so far; at least 1."""
+    limit = held_out[_least(held_out)] * (1 + TOLERANCE) if held_out else 0.0
+    return max(1, next((k for k, each in enumerate(held_out) if each <= limit), 1))
+
+
+def _least(held_out: Sequence[float]) -> int:
+    return max(1, min(range(len(held_out)), key=held_out.__getitem__, default=1)) if len(held_out) > 1 else 0
 
 
 def settled(threshold: float) -> Rule:

@@ -127,7 +127,9 @@ def with_camera(problem: Problem, options: CameraOptions, *, looks: bool) -> tup
     recorded = problem.image
     problem = _calibrated(problem, options)
     camera = _camera_of(problem, options, looks=looks)
-    background = camera.background if options.background == AUTO else options.background
+    background = options.background
+    if background == AUTO:
+        background = camera.background if camera.kind == "counts" else 0.0
     problem = replace(problem, offset=camera.zero, background=background + camera.pedestal)
     problem, excluded = _without_bad(problem, recorded, options, camera)
     if camera.zero and options.offset_is_auto:

@@ -42,7 +42,7 @@ def deconvolve(
     threshold: float | None = None,
     offset: Any = "auto",
     gain: Any = None,
-    background: float | Literal["auto"] = 0.0,
+    background: float | Literal["auto"] = "auto",
     weights: Any = None,
     hot_pixels: Any = "find",
     start: Any = "constant",
@@ -100,9 +100,9 @@ def deconvolve(
     gain : float, "auto" or array_like, optional
         Image units per photon, 1 for photons: a number, or a map like `offset`, by whose share of its mean the image is
         divided. Estimated from the image's noise by default. A pair of numbers is gain and offset.
-    background : float or "auto", default 0
+    background : float or "auto", default "auto"
         Light that is not the object's (haze, out of the sample), the same everywhere, in image units above the offset.
-        "auto" takes the level of the darkest parts of the image.
+        "auto" takes the level of the darkest parts of an image whose noise is that of photons; 0 for others.
     weights : array_like or "finite", optional
         How much each voxel of the image counts, from 0 for one that is no data; of the image's shape or of its last two
         axes. "finite" leaves out voxels that are NaN or infinite. The mask of a masked array does so too.

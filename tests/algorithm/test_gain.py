@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-import rlcore
+from rlcore.testing import no_camera
 
 
 def ramp(gain, offset=0.0, shape=(600, 600), seed=0):
@@ -17,7 +17,7 @@ def test_the_gain_is_found_without_bias(gain):
     """To 1 %: it would be 2.7 % less if what is left out of a normal distribution's tails were not made up for."""
     psf = np.ones((3, 3)) / 9
     found = [
-        rlcore.deconvolve(
+        no_camera.deconvolve(
             ramp(gain, seed=seed), psf, iterations="auto", backend="numpy", return_info=True, boundary="periodic"
         )[1].gain
         for seed in range(3)

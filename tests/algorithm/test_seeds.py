@@ -3,8 +3,8 @@
 import pytest
 from fixtures.scenes import counts, error, gaussian
 
-import rlcore
 from rlcore.backend.numpy_backend import NumPyBackend
+from rlcore.testing import no_camera
 
 IMAGE, PSF = counts((12, 20, 22)), gaussian((5, 5, 5))
 WRAPPED = {"acceleration": "none", "boundary": "periodic", "backend": NumPyBackend(dtype="float64")}
@@ -13,9 +13,9 @@ WRAPPED = {"acceleration": "none", "boundary": "periodic", "backend": NumPyBacke
 
 def twice(**options):
     """Two iterations of a run; and the first iteration of a run, of what the first iteration of another has made."""
-    first = rlcore.deconvolve(IMAGE, PSF, iterations=1, **WRAPPED, **options)
-    again = rlcore.deconvolve(IMAGE, PSF, iterations=1, start=first, **WRAPPED, **options)
-    return rlcore.deconvolve(IMAGE, PSF, iterations=2, **WRAPPED, **options), again
+    first = no_camera.deconvolve(IMAGE, PSF, iterations=1, **WRAPPED, **options)
+    again = no_camera.deconvolve(IMAGE, PSF, iterations=1, start=first, **WRAPPED, **options)
+    return no_camera.deconvolve(IMAGE, PSF, iterations=2, **WRAPPED, **options), again
 
 
 def test_the_second_iteration_splits_the_counts_otherwise_than_the_first():
@@ -44,7 +44,7 @@ class Noting(NumPyBackend):
 
 def test_every_iteration_has_a_key_of_its_own_for_both_halves():
     backend = Noting()
-    rlcore.deconvolve(IMAGE, PSF, iterations=6, regularization="consensus", backend=backend)
+    no_camera.deconvolve(IMAGE, PSF, iterations=6, regularization="consensus", backend=backend)
     keys = [key for key, _ in backend.asked]
     assert [second for _, second in backend.asked] == [False, True] * 6
     assert keys[::2] == keys[1::2]
@@ -54,7 +54,7 @@ def test_every_iteration_has_a_key_of_its_own_for_both_halves():
 def test_the_seed_chooses_which_photons_are_held_out():
     def held_out(seed):
         options = {"iterations": "auto", "gain": 1, "backend": "numpy", "return_info": True}
-        return rlcore.deconvolve(IMAGE, PSF, seed=seed, **options)[1].held_out
+        return no_camera.deconvolve(IMAGE, PSF, seed=seed, **options)[1].held_out
 
     first = held_out(1)
     assert held_out(1) == first

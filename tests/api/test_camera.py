@@ -6,9 +6,9 @@ from dataclasses import replace
 import array_api_strict
 import numpy as np
 import pytest
+from fixtures import every_parity
 
 import rlcore
-from fixtures import every_parity
 from rlcore.api.camera import CameraWarning
 from rlcore.testing.metrics import nrmse
 from rlcore.testing.phantoms import phantom

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from fixtures.scenes import gaussian
 
-import rlcore
 from rlcore.algorithm.photon_noise import noise_level
 from rlcore.api.doubts import is_compact, of_arguments, offset_left_in, over_iterated, saturated, swapped
 from rlcore.optics import Microscope, generate_psf
+from rlcore.testing import no_camera
 from rlcore.testing.optics import confocal_psf, wide_field_psf
 from rlcore.testing.phantoms import phantom
 
@@ -89,7 +89,7 @@ def test_saturation_is_said_with_share_and_value():
 
 
 def restored(made, gain, iterations, **options):
-    _, info = rlcore.deconvolve(
+    _, info = no_camera.deconvolve(
         gain * made.image, made.psf, iterations=iterations, background=gain * made.background, backend="pyfftw",
         return_info=True, **options,
     )  # fmt: skip

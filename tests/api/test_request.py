@@ -7,6 +7,7 @@ import pytest
 from fixtures.scenes import counts, gaussian
 
 import rlcore
+from rlcore.testing import no_camera
 
 IMAGE, PSF = counts((12, 13)), gaussian((5, 6))
 FOUR_AXES = "image has 4 axes, shape (2, 3, 4, 5); it must have 2 or 3: (y, x) or (z, y, x)"
@@ -24,7 +25,7 @@ def with_nan(shape, *places, value=np.nan):
 
 def refused(image=IMAGE, psf=PSF, **options):
     with pytest.raises(rlcore.InputError) as error:
-        rlcore.deconvolve(image, psf, **{"backend": "numpy", **options})
+        no_camera.deconvolve(image, psf, **{"backend": "numpy", **options})
     text = str(error.value)
     assert "\n" not in text
     return text
@@ -56,8 +57,8 @@ def test_what_is_no_image_or_no_psf_is_refused(image, psf, text):
 )
 def test_leading_axes_of_one_entry_of_a_psf_are_left_out(image, psf, further):
     longer = psf.reshape((1,) * further + psf.shape)
-    expected = rlcore.deconvolve(image, psf, iterations=3, backend="numpy")
-    np.testing.assert_array_equal(rlcore.deconvolve(image, longer, iterations=3, backend="numpy"), expected)
+    expected = no_camera.deconvolve(image, psf, iterations=3, backend="numpy")
+    np.testing.assert_array_equal(no_camera.deconvolve(image, longer, iterations=3, backend="numpy"), expected)
 
 
 def test_other_further_axes_of_a_psf_are_refused():
@@ -94,17 +95,17 @@ def test_negative_voxels_count_as_zero_and_that_is_said_once(backend):
     below = int((image < 0).sum())
     before = image.copy()
     with pytest.warns(rlcore.ImageWarning) as told:
-        result = rlcore.deconvolve(image, PSF, backend=backend)
+        result = no_camera.deconvolve(image, PSF, backend=backend)
     assert [str(one.message) for one in told] == [f"image has {below} negative voxels, which count as 0"]
     assert told[0].filename == __file__
     np.testing.assert_array_equal(image, before)
-    clipped = rlcore.deconvolve(np.maximum(image, 0), PSF, backend=backend)
+    clipped = no_camera.deconvolve(np.maximum(image, 0), PSF, backend=backend)
     np.testing.assert_allclose(result, clipped, atol=1e-6 * clipped.max())
 
 
 def test_an_image_below_zero_everywhere_gives_zeros():
     with pytest.warns(rlcore.ImageWarning, match="156 negative voxels"):
-        result = rlcore.deconvolve(-IMAGE - 1, PSF, backend="numpy")
+        result = no_camera.deconvolve(-IMAGE - 1, PSF, backend="numpy")
     np.testing.assert_array_equal(result, np.zeros(IMAGE.shape))
 
 
@@ -153,7 +154,7 @@ def test_a_tolerance_that_no_independent_blocks_keep_is_refused():
 )
 def test_an_unknown_backend_is_told_with_those_that_there_are(name, text):
     with pytest.raises(rlcore.BackendError) as error:
-        rlcore.deconvolve(IMAGE, PSF, backend=name)
+        no_camera.deconvolve(IMAGE, PSF, backend=name)
     assert str(error.value).startswith(text)
     assert "'numpy'" in str(error.value).partition("installed are")[2]
 
@@ -168,14 +169,14 @@ def test_an_unknown_backend_is_told_with_those_that_there_are(name, text):
 )
 def test_shapes_that_do_not_go_together_cannot_be_planned_for(shapes, text):
     with pytest.raises(rlcore.InputError) as error:
-        rlcore.make_plan(*shapes, backend="numpy")
+        no_camera.make_plan(*shapes, backend="numpy")
     assert str(error.value) == text
 
 
 def test_a_plan_made_for_something_else_is_refused():
-    plan = rlcore.make_plan((12, 12), (5, 6), iterations=15, backend="numpy")
+    plan = no_camera.make_plan((12, 12), (5, 6), iterations=15, backend="numpy")
     assert refused(plan=plan).startswith("plan is for geometry Geometry(image_shape=(12, 12)")
-    plan = rlcore.make_plan((12, 13), (5, 6), iterations=3, backend="numpy")
+    plan = no_camera.make_plan((12, 13), (5, 6), iterations=3, backend="numpy")
     assert refused(plan=plan) == "plan is for iterations 3, not 15; make one for this run"
 
 
@@ -183,5 +184,5 @@ def test_a_plan_made_for_something_else_is_refused():
 def test_nothing_is_written_when_something_is_wrong(bad):
     out = np.full((12, 13), 3, np.float32)
     with warnings.catch_warnings(), pytest.raises(rlcore.RLCoreError):
-        rlcore.deconvolve(bad.pop("image", IMAGE), PSF, backend="numpy", out=out, **bad)
+        no_camera.deconvolve(bad.pop("image", IMAGE), PSF, backend="numpy", out=out, **bad)
     np.testing.assert_array_equal(out, np.full((12, 13), 3))

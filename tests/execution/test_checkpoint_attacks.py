@@ -15,11 +15,12 @@ from fixtures.plans import IMAGE, OPTIONS, PSF, in_blocks
 
 import rlcore
 from rlcore.execution.checkpoint import CheckpointWarning
+from rlcore.testing import no_camera
 
 
 def run(folder, **options):
     """Start or go on."""
-    return rlcore.deconvolve(IMAGE, PSF, checkpoint=folder, **(OPTIONS | options))
+    return no_camera.deconvolve(IMAGE, PSF, checkpoint=folder, **(OPTIONS | options))
 
 
 def stop(folder, share=0.6, **options):
@@ -59,7 +60,7 @@ def kept(tmp_path_factory):
 @pytest.fixture(scope="module")
 def truth():
     """The result of a run that is not stopped."""
-    return rlcore.deconvolve(IMAGE, PSF, plan=in_blocks(placement="scratch"), **OPTIONS)
+    return no_camera.deconvolve(IMAGE, PSF, plan=in_blocks(placement="scratch"), **OPTIONS)
 
 
 @pytest.fixture
@@ -285,19 +286,19 @@ def test_a_changed_zarr_image_is_refused(tmp_path):
     image[...] = IMAGE
     options = {"plan": in_blocks(placement="scratch"), **OPTIONS, "checkpoint": tmp_path / "state"}
     with pytest.raises(rlcore.Cancelled):
-        rlcore.deconvolve(image, PSF, callback=lambda p: p.fraction < 0.5, **options)
+        no_camera.deconvolve(image, PSF, callback=lambda p: p.fraction < 0.5, **options)
     image[3, 4, 5] += 1
     with pytest.raises(rlcore.CheckpointError, match="is of another run, with other image "):
-        rlcore.deconvolve(image, PSF, **options)
+        no_camera.deconvolve(image, PSF, **options)
 
 
 def test_a_changed_array_of_another_library_is_refused(tmp_path):
     xp = pytest.importorskip("array_api_strict")
     options = {"iterations": 4, "checkpoint": tmp_path / "state"}
     with pytest.raises(rlcore.Cancelled):
-        rlcore.deconvolve(xp.asarray(IMAGE), PSF, callback=lambda p: p.fraction < 0.5, **options)
+        no_camera.deconvolve(xp.asarray(IMAGE), PSF, callback=lambda p: p.fraction < 0.5, **options)
     with pytest.raises(rlcore.CheckpointError, match="is of another run, with other image "):
-        rlcore.deconvolve(xp.asarray(IMAGE[:, ::-1].copy()), PSF, **options)
+        no_camera.deconvolve(xp.asarray(IMAGE[:, ::-1].copy()), PSF, **options)
 
 
 @pytest.mark.parametrize("begun", [None, "chunks"])
@@ -335,9 +336,10 @@ import sys
 sys.path.insert(0, sys.argv[2])
 import numpy as np
 from fixtures.plans import IMAGE, OPTIONS, PSF, in_blocks
+from rlcore.testing import no_camera
 import rlcore
 try:
-    result = rlcore.deconvolve(IMAGE, PSF, checkpoint=sys.argv[1], plan=in_blocks(placement="scratch"), **OPTIONS)
+    result = no_camera.deconvolve(IMAGE, PSF, checkpoint=sys.argv[1], plan=in_blocks(placement="scratch"), **OPTIONS)
 except rlcore.CheckpointError as error:
     sys.exit(f"refused: {error}")
 np.save(sys.argv[3], result)

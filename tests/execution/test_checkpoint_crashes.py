@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from fixtures.plans import IMAGE, PSF, in_blocks
 
-import rlcore
+from rlcore.testing import no_camera
 
 TESTS = __file__.rpartition("/execution/")[0]
 # at night each operation has its turn with every method, by day one of four with two
@@ -29,13 +29,14 @@ import json, os, random, signal, sys, threading, time
 sys.path.insert(0, sys.argv[1])
 import numpy as np
 from fixtures.plans import IMAGE, PSF, in_blocks
+from rlcore.testing import no_camera
 import rlcore
 
 folder, options = sys.argv[2], json.loads(sys.argv[3])
 image, psf = IMAGE[:16, :24, :20].copy(), PSF
 names = {name: options[name] for name in ("acceleration", "regularization", "stop") if name in options}
 from dataclasses import replace
-plan = rlcore.make_plan(image.shape, psf.shape, iterations=6, backend="numpy", **names)
+plan = no_camera.make_plan(image.shape, psf.shape, iterations=6, backend="numpy", **names)
 margin = tuple(p + 1 for p in psf.shape)
 core = (12, 16, 30)
 plan = replace(plan, block_shape=tuple(k + m for k, m in zip(core, margin)), core_shape=core, half_steps=1,
@@ -52,7 +53,7 @@ def run(name, prepare=lambda: None, **more):
     try:
         out = np.lib.format.open_memmap(f"{folder}/{name}.npy", "w+", np.float32, image.shape)
         prepare()
-        rlcore.deconvolve(image, psf, iterations=6, backend="numpy", out=out, plan=plan,
+        no_camera.deconvolve(image, psf, iterations=6, backend="numpy", out=out, plan=plan,
                           checkpoint=f"{folder}/state-of-{name}", **options, **more)
     except BaseException:
         import traceback
@@ -195,7 +196,7 @@ class Disk:
 def test_when_the_power_goes_at_any_file_operation_the_run_goes_on_to_the_same_bits(method, tmp_path):
     image, options = IMAGE[:16, :24, :20].copy(), {"iterations": 3, "backend": "numpy", **METHODS[method]}
     names = {name: options[name] for name in ("acceleration", "regularization", "stop") if name in options}
-    plan = rlcore.make_plan(image.shape, PSF.shape, iterations=3, backend="numpy", **names)
+    plan = no_camera.make_plan(image.shape, PSF.shape, iterations=3, backend="numpy", **names)
     like = in_blocks(placement="scratch", core=(12, 16, 30))
     block = tuple(n + 2 for n in like.block_shape)  # the reach of total variation
     plan = replace(
@@ -204,7 +205,7 @@ def test_when_the_power_goes_at_any_file_operation_the_run_goes_on_to_the_same_b
     )  # fmt: skip
 
     def run(folder):
-        result = rlcore.deconvolve(image, PSF, plan=plan, checkpoint=folder, **options)
+        result = no_camera.deconvolve(image, PSF, plan=plan, checkpoint=folder, **options)
         return result[0] if options.get("return_info") else result
 
     with pytest.MonkeyPatch.context() as patch:

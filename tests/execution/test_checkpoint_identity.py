@@ -8,6 +8,7 @@ from fixtures.plans import IMAGE, PSF
 
 import rlcore
 from rlcore.backend.numpy_backend import NumPyBackend
+from rlcore.testing import no_camera
 
 
 def backend(device="CPU", dtype="float64"):
@@ -44,7 +45,7 @@ def stop_in_the_middle(folder, options):
         return progress.looking or progress.fraction < 0.4
 
     with pytest.raises(rlcore.Cancelled):
-        rlcore.deconvolve(IMAGE, PSF, checkpoint=folder, callback=callback, **options)
+        no_camera.deconvolve(IMAGE, PSF, checkpoint=folder, callback=callback, **options)
     assert not seen[-1].looking
 
 
@@ -55,7 +56,7 @@ def test_a_run_that_differs_in_one_thing_is_refused_and_the_state_left_as_it_is(
     stop_in_the_middle(folder, begun)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     with pytest.raises(rlcore.CheckpointError, match=f"is of another run, with other {name} "):
-        rlcore.deconvolve(IMAGE, PSF, checkpoint=folder, **(begun | change))
+        no_camera.deconvolve(IMAGE, PSF, checkpoint=folder, **(begun | change))
     assert before == {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
@@ -63,7 +64,7 @@ def test_a_run_that_differs_in_one_thing_is_refused_and_the_state_left_as_it_is(
 def test_the_same_run_goes_on(begun, tmp_path):
     stop_in_the_middle(tmp_path / "state", begun)
     seen = []
-    rlcore.deconvolve(IMAGE, PSF, checkpoint=tmp_path / "state", callback=seen.append, **begun)
+    no_camera.deconvolve(IMAGE, PSF, checkpoint=tmp_path / "state", callback=seen.append, **begun)
     assert seen[0].fraction > 0.4
     assert not (tmp_path / "state").exists()
 

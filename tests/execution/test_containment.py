@@ -15,6 +15,7 @@ import rlcore
 from rlcore.backend import Backend, adapter, overrides
 from rlcore.backend.discovery.containment import called, contain
 from rlcore.backend.numpy_backend import NumPyBackend
+from rlcore.testing import no_camera
 
 METHODS = ("upload", "download", "fft", "ifft", "multiply", "add", "divide", "clamp", "predict", "read", "write")
 
@@ -39,7 +40,7 @@ def failing(operation, error, after=0):
 
 
 def restore(backend, **options):
-    return rlcore.deconvolve(IMAGE, PSF, backend=backend, iterations=4, **options)
+    return no_camera.deconvolve(IMAGE, PSF, backend=backend, iterations=4, **options)
 
 
 @pytest.mark.parametrize("error", [RuntimeError, ValueError, SystemExit, GeneratorExit, StopIteration, AttributeError])
@@ -165,7 +166,7 @@ def test_errors_of_the_callers_arrays_are_not_blamed_on_the_backend(place):
     image = Lazy(mine, 2) if place == "image" else IMAGE
     out = Lazy(mine, 0) if place == "out" else None
     with pytest.raises(OSError, match="the disk is gone") as caught:
-        rlcore.deconvolve(image, PSF, backend="numpy", iterations=4, plan=in_blocks(), out=out)
+        no_camera.deconvolve(image, PSF, backend="numpy", iterations=4, plan=in_blocks(), out=out)
     assert caught.value is mine
 
 

@@ -13,6 +13,7 @@ from fixtures.plans import IMAGE, ITERATIONS, OPTIONS, PSF, in_blocks, voxels, w
 from fixtures.scenes import cell, error
 
 import rlcore
+from rlcore.testing import no_camera
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def truth():
 def test_when_an_allocation_fails_the_run_goes_on_by_smaller_plans(truth):
     backend = RefusingBackend(lambda size: size > 25_000)
     with pytest.warns(rlcore.ReplanWarning) as told:
-        result = rlcore.deconvolve(IMAGE, PSF, iterations=ITERATIONS, backend=backend)
+        result = no_camera.deconvolve(IMAGE, PSF, iterations=ITERATIONS, backend=backend)
     assert error(result, truth) <= 1e-5
     for one in told:
         assert re.match(r"no room for \d+ voxels; going on from iteration 0 by a smaller plan: ", str(one.message))
@@ -49,7 +50,7 @@ def test_it_goes_on_from_the_last_finished_sweep(half_steps, sweep, overlap, tru
         lambda size: size >= too_many, after=2 + done * each + 5
     )  # 2 for the transfer and its mirror
     with pytest.warns(rlcore.ReplanWarning, match=f"going on from iteration {done * iterations} by") as told:
-        result = rlcore.deconvolve(IMAGE, PSF, iterations=ITERATIONS, backend=backend, plan=plan)
+        result = no_camera.deconvolve(IMAGE, PSF, iterations=ITERATIONS, backend=backend, plan=plan)
     assert error(result, truth) <= 1e-5
     assert all(f"from iteration {done * iterations} by" in str(one.message) for one in told)
 
@@ -63,7 +64,7 @@ def test_an_estimate_that_is_half_overwritten_is_never_gone_on_from(after, overl
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", rlcore.ReplanWarning)
         with contextlib.suppress(rlcore.OutOfMemory):
-            result = rlcore.deconvolve(IMAGE, PSF, iterations=ITERATIONS, backend=backend, plan=plan)
+            result = no_camera.deconvolve(IMAGE, PSF, iterations=ITERATIONS, backend=backend, plan=plan)
             assert error(result, truth) <= 1e-5
             assert told
             return
@@ -72,7 +73,7 @@ def test_an_estimate_that_is_half_overwritten_is_never_gone_on_from(after, overl
 
 def test_a_plan_that_cannot_shrink_enough_says_so():
     with pytest.warns(rlcore.ReplanWarning), pytest.raises(rlcore.OutOfMemory) as error:
-        rlcore.deconvolve(IMAGE, PSF, iterations=2, backend=RefusingBackend(lambda size: size > 10))
+        no_camera.deconvolve(IMAGE, PSF, iterations=2, backend=RefusingBackend(lambda size: size > 10))
     assert str(error.value).startswith("no room for ")
     assert "after an allocation failed) is too little for this volume" in str(error.value)
 
@@ -81,7 +82,7 @@ def test_a_plan_that_cannot_shrink_enough_says_so():
 @pytest.mark.parametrize("half_steps", [1, 2, 8])
 def test_reading_and_writing_beside_the_computation_changes_nothing(half_steps, placement):
     results = [
-        rlcore.deconvolve(IMAGE, PSF, plan=in_blocks(half_steps, placement=placement, overlap=overlap), **OPTIONS)
+        no_camera.deconvolve(IMAGE, PSF, plan=in_blocks(half_steps, placement=placement, overlap=overlap), **OPTIONS)
         for overlap in (False, True)
     ]
     np.testing.assert_array_equal(*results)
@@ -101,7 +102,7 @@ def test_errors_while_reading_come_through_and_end_the_threads(overlap):
 
     before = threading.active_count()
     with pytest.raises(OSError, match="the disk went away"):
-        rlcore.deconvolve(Failing(), PSF, plan=in_blocks(overlap=overlap), **OPTIONS)
+        no_camera.deconvolve(Failing(), PSF, plan=in_blocks(overlap=overlap), **OPTIONS)
     assert threading.active_count() == before
 
 
@@ -109,11 +110,11 @@ def test_errors_while_reading_come_through_and_end_the_threads(overlap):
 def test_independent_blocks_keep_within_the_tolerance_that_the_plan_states(tolerance):
     scene = cell((24, 90, 90), (7, 9, 9))
     options = {"iterations": 20, "backend": "numpy"}
-    truth = rlcore.deconvolve(scene.image, scene.psf, **options)
+    truth = no_camera.deconvolve(scene.image, scene.psf, **options)
     asked = {"exchange": False, "tolerance": tolerance}
-    plan = rlcore.make_plan(scene.image.shape, scene.psf.shape, memory="21 MiB", **asked, **options)
+    plan = no_camera.make_plan(scene.image.shape, scene.psf.shape, memory="21 MiB", **asked, **options)
     assert not plan.is_whole
     assert f"independent, with a halo of {' x '.join(map(str, plan.halo))} on each side" in str(plan)
     assert f"which has kept errors below {tolerance:g} of the maximum where it was measured" in str(plan)
-    result = rlcore.deconvolve(scene.image, scene.psf, plan=plan, **asked, **options)
+    result = no_camera.deconvolve(scene.image, scene.psf, plan=plan, **asked, **options)
     assert 0 < error(result, truth) <= tolerance

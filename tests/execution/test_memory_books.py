@@ -16,8 +16,9 @@ from fixtures.ledger import FusedLedger, Ledger
 from fixtures.scenes import counts, gaussian
 
 import rlcore
-from rlcore.algorithm.photons import estimate
+from rlcore.algorithm.camera import estimate_camera
 from rlcore.planner.requirements import FIXED
+from rlcore.testing import no_camera
 
 SHAPE, PSF = (64, 64, 64), gaussian((5, 5, 5))
 IMAGE = counts(SHAPE)
@@ -49,11 +50,11 @@ def small_pieces(monkeypatch, tmp_path):
 def everything_loaded(tmp_path_factory):
     """What a first run imports is not a run's."""
     for number, options in enumerate((STOP, AUTO, {"acceleration": "biggs", "regularization": "tv"})):
-        plan = rlcore.make_plan(SHAPE, PSF.shape, backend="numpy", memory=FIXED + 3 * VOLUME)
+        plan = no_camera.make_plan(SHAPE, PSF.shape, backend="numpy", memory=FIXED + 3 * VOLUME)
         assert not plan.is_whole
         folder = tmp_path_factory.mktemp("state") / f"{number}"
         with_small = {"iterations": 2, **options, "backend": "numpy", "checkpoint": folder}
-        rlcore.deconvolve(IMAGE[:12, :16, :16], PSF, **with_small)
+        no_camera.deconvolve(IMAGE[:12, :16, :16], PSF, **with_small)
 
 
 class Books:
@@ -67,10 +68,10 @@ class Books:
             options["checkpoint"] = folder / "state"
         else:
             asked = {key: value for key, value in options.items() if key not in ("gain", "threshold")}
-            options["plan"] = self.plan = rlcore.make_plan(image.shape, PSF.shape, **asked)
+            options["plan"] = self.plan = no_camera.make_plan(image.shape, PSF.shape, **asked)
         gc.collect()
         with self.engine.open():
-            rlcore.deconvolve(image, PSF, callback=self._count, **options)
+            no_camera.deconvolve(image, PSF, callback=self._count, **options)
 
     def _count(self, _):
         """Files of volumes, and the plan that a checkpoint keeps."""
@@ -209,10 +210,12 @@ def test_photons_held_out_of_an_image_of_few_planes_count(engine, tmp_path):
 
 def test_the_estimate_of_the_gain_takes_no_more_than_the_run(tmp_path):
     image = counts((1000, 1200)) * 2
-    plan = rlcore.make_plan(image.shape, (3, 3), iterations="auto", backend="numpy", memory=FIXED + 12 * image.nbytes)
+    plan = no_camera.make_plan(
+        image.shape, (3, 3), iterations="auto", backend="numpy", memory=FIXED + 12 * image.nbytes
+    )
     tracemalloc.start()
     try:
-        rlcore.deconvolve(image, np.ones((3, 3)), iterations="auto", backend="numpy", plan=plan)
+        no_camera.deconvolve(image, np.ones((3, 3)), iterations="auto", backend="numpy", plan=plan)
         taken = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -226,10 +229,10 @@ def test_the_gain_of_large_images_is_estimated_from_bands_in_little_memory(shape
     image = (100 + 2 * rng.poisson(brightness, shape)).astype(np.float32)
     tracemalloc.start()
     try:
-        found = estimate(image, np.asarray)
+        found = estimate_camera(image, np.asarray)
         taken = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     assert found.gain == pytest.approx(2, rel=0.05)
-    assert found.offset == pytest.approx(100, rel=0.05)
+    assert found.zero == pytest.approx(100, rel=0.05)
     assert taken <= FIXED

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-import rlcore
 from rlcore.planner.requirements import FIXED
+from rlcore.testing import no_camera
 
 MIB = 1 << 20
 
@@ -18,10 +18,12 @@ import ctypes, gc, json, platform, resource, sys
 from pathlib import Path
 import numpy as np
 import rlcore
+from rlcore.testing import no_camera
 sys.path.insert(0, sys.argv[4])
 from fixtures.scenes import gaussian
 from rlcore.algorithm.boundary import Geometry
 from rlcore.planner import Job
+from rlcore.testing import no_camera
 from rlcore.planner.within_memory import PlanMaker
 
 backend, memory, out = rlcore.load_backend(sys.argv[1]), sys.argv[2], sys.argv[3]
@@ -42,7 +44,7 @@ if platform.libc_ver()[0] == "glibc":
     ctypes.CDLL(None).malloc_trim(0)  # else the run takes room that imports have left in the heap
 Path("/proc/self/clear_refs").write_text("5")  # VmHWM starts anew
 before = status("VmRSS")
-rlcore.deconvolve(image, psf, iterations=2, backend=backend, memory=memory, plan=plan, out=target)
+no_camera.deconvolve(image, psf, iterations=2, backend=backend, memory=memory, plan=plan, out=target)
 print(json.dumps({"peak": status("VmHWM") - before, "plan": plan.to_dict()}))
 '''
 
@@ -70,6 +72,6 @@ def test_a_run_takes_what_its_plan_says(backend, memory, to_disk, tmp_path):
 
 def test_the_plans_that_are_measured_go_from_the_whole_to_many_blocks():
     options = {"iterations": 2}
-    plans = [rlcore.make_plan((96, 192, 192), (9, 9, 9), backend=b, memory=m, **options) for b, m in IN_MEMORY]
+    plans = [no_camera.make_plan((96, 192, 192), (9, 9, 9), backend=b, memory=m, **options) for b, m in IN_MEMORY]
     assert sum(plan.is_whole for plan in plans) == 2
     assert max(len(plan.tiling()) for plan in plans) >= 5

@@ -9,6 +9,7 @@ import rlcore
 from rlcore.backend.numpy_backend import NumPyBackend
 from rlcore.errors import OutOfMemory
 from rlcore.planner.within_memory import PlanMaker
+from rlcore.testing import no_camera
 
 OPTIONS = {
     "heavy ball": {"acceleration": "heavy-ball"},
@@ -121,7 +122,7 @@ def test_a_checkpoint_of_another_choice_is_refused(name, other, tmp_path):
 
 @pytest.mark.parametrize(("name", "other"), OTHERS)
 def test_a_plan_of_another_choice_is_refused(name, other):
-    plan = rlcore.make_plan(SHAPE, PSF_SHAPE, iterations=30, backend="numpy", **other)
+    plan = no_camera.make_plan(SHAPE, PSF_SHAPE, iterations=30, backend="numpy", **other)
     with pytest.raises(rlcore.InputError, match=f"plan is for {name} {other[name]!r}, not "):
         restore("numpy", plan)
 

@@ -13,6 +13,7 @@ from fixtures.plans import IMAGE, PSF, in_blocks, whole
 
 import rlcore
 from rlcore.execution.volumes.arguments import share_memory
+from rlcore.testing import no_camera
 
 SHAPE = IMAGE.shape
 
@@ -69,7 +70,7 @@ CASES += [(make, PLANS[i]) for i, make in zip(range(0, len(PLANS), 2), itertools
 
 
 def restore(image, plan, **options):
-    return rlcore.deconvolve(image, PSF, plan=plan, backend="numpy", iterations=4, **options)
+    return no_camera.deconvolve(image, PSF, plan=plan, backend="numpy", iterations=4, **options)
 
 
 @pytest.mark.parametrize(("make", "properties"), CASES, ids=[f"{m.__name__}-{i}" for i, (m, _) in enumerate(CASES)])
@@ -93,20 +94,20 @@ def test_plans_of_every_kind_write_over_the_image(boundary, exchange, memory, ba
     if not exchange:
         options["tolerance"] = 0.2
     try:
-        wanted = rlcore.deconvolve(IMAGE, PSF, out=np.empty(SHAPE, np.float32), **options)
+        wanted = no_camera.deconvolve(IMAGE, PSF, out=np.empty(SHAPE, np.float32), **options)
     except rlcore.BudgetError:
         pytest.skip("there is no such plan")
-    assert error(rlcore.deconvolve(image, PSF, out=image, **options), wanted) <= 1e-6
+    assert error(no_camera.deconvolve(image, PSF, out=image, **options), wanted) <= 1e-6
 
 
 @pytest.mark.parametrize("after", [3, 6, 9])
 def test_a_run_that_plans_again_reads_an_image_that_is_whole(after):
     wanted, image = whole(), IMAGE.copy()
     backend = RefusingBackend(lambda size: size > 40_000, after=after)
-    plan = rlcore.make_plan(SHAPE, PSF.shape, iterations=4, backend=backend, memory="100 MiB")
+    plan = no_camera.make_plan(SHAPE, PSF.shape, iterations=4, backend=backend, memory="100 MiB")
     assert plan.is_whole
     with pytest.warns(rlcore.ReplanWarning):
-        rlcore.deconvolve(image, PSF, backend=backend, iterations=4, memory="100 MiB", out=image)
+        no_camera.deconvolve(image, PSF, backend=backend, iterations=4, memory="100 MiB", out=image)
     assert error(image, wanted) <= 1e-4
 
 
@@ -137,7 +138,7 @@ def test_nothing_is_left_of_that_file_nor_of_the_image_changed_by_a_run_that_end
 def test_a_checkpoint_is_refused_as_a_resumed_run_would_read_the_result(tmp_path):
     image = IMAGE.copy()
     with pytest.raises(rlcore.InputError, match=r"^out shares its memory with the image .*; give another"):
-        rlcore.deconvolve(image, PSF, backend="numpy", out=image, checkpoint=tmp_path / "state")
+        no_camera.deconvolve(image, PSF, backend="numpy", out=image, checkpoint=tmp_path / "state")
     assert not any(tmp_path.iterdir())
 
 

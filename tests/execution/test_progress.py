@@ -8,6 +8,7 @@ from fixtures.plans import IMAGE, ITERATIONS, OPTIONS, PSF, in_blocks
 
 import rlcore
 from rlcore.backend.numpy_backend import NumPyBackend
+from rlcore.testing import no_camera
 
 
 class Clock:
@@ -56,7 +57,7 @@ ways = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
 
 def reports_of(clock, **options):
     reports = []
-    rlcore.deconvolve(
+    no_camera.deconvolve(
         IMAGE,
         PSF,
         iterations=ITERATIONS,
@@ -80,7 +81,7 @@ def test_the_time_left_is_right_within_a_factor_of_two_after_a_tenth_of_the_run(
 def test_after_a_resume_the_time_left_counts_only_what_this_run_has_done(clock, tmp_path):
     options = {"checkpoint": tmp_path / "state", "plan": in_blocks(2, placement="scratch")}
     with pytest.raises(rlcore.Cancelled):
-        rlcore.deconvolve(IMAGE, PSF, callback=lambda report: report.fraction < 0.6, **OPTIONS, **options)
+        no_camera.deconvolve(IMAGE, PSF, callback=lambda report: report.fraction < 0.6, **OPTIONS, **options)
     reports = reports_of(clock, **options)
     end = reports[-1][0]
     assert reports[0][1].fraction > 0.55
@@ -127,7 +128,7 @@ def test_a_run_stops_when_that_is_wished(wish, overlap):
 
     threads = threading.active_count()
     with pytest.raises(rlcore.Cancelled, match=r"^stopped on request after \d+% of the work$"):
-        rlcore.deconvolve(IMAGE, PSF, plan=in_blocks(overlap=overlap), callback=callback, cancel=event, **OPTIONS)
+        no_camera.deconvolve(IMAGE, PSF, plan=in_blocks(overlap=overlap), callback=callback, cancel=event, **OPTIONS)
     assert len(seen) == 5
     assert threading.active_count() == threads
 
@@ -136,7 +137,7 @@ def test_an_event_that_is_set_before_stops_after_the_first_step():
     event, seen = threading.Event(), []
     event.set()
     with pytest.raises(rlcore.Cancelled):
-        rlcore.deconvolve(IMAGE, PSF, callback=seen.append, cancel=event, **OPTIONS)
+        no_camera.deconvolve(IMAGE, PSF, callback=seen.append, cancel=event, **OPTIONS)
     assert len(seen) == 1
 
 
@@ -152,12 +153,12 @@ class Falsy:
 @pytest.mark.parametrize("no", [False, np.False_, np.bool_(0), np.array(False), Falsy()])
 def test_whatever_equals_false_stops_a_run(no):
     with pytest.raises(rlcore.Cancelled):
-        rlcore.deconvolve(IMAGE, PSF, backend="numpy", callback=lambda _: no)
+        no_camera.deconvolve(IMAGE, PSF, backend="numpy", callback=lambda _: no)
 
 
 @pytest.mark.parametrize("yes", [None, 0, 0.0, np.int64(0), True, np.True_, "", (), np.zeros(3), object()])
 def test_nothing_else_does(yes):
-    rlcore.deconvolve(IMAGE, PSF, backend="numpy", iterations=2, callback=lambda _: yes)
+    no_camera.deconvolve(IMAGE, PSF, backend="numpy", iterations=2, callback=lambda _: yes)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +176,7 @@ def test_an_error_of_the_callback_is_the_callers_own_and_leaves_nothing(error, p
 
     out = np.full(IMAGE.shape, -1, np.float32)
     with pytest.raises(error) as caught:
-        rlcore.deconvolve(IMAGE, PSF, plan=in_blocks(placement=placement), **OPTIONS, callback=fail, out=out)
+        no_camera.deconvolve(IMAGE, PSF, plan=in_blocks(placement=placement), **OPTIONS, callback=fail, out=out)
     assert caught.value is mine
     assert not any(tmp_path.iterdir())
     np.testing.assert_array_equal(out, np.full(IMAGE.shape, -1, np.float32))

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 import rlcore
+from rlcore.testing import no_camera
 
 METHODS = {
     "heavy-ball": {},
@@ -22,7 +23,7 @@ def restore(arguments):
     """Restores `image` by `psf` into `out`, with the options of a method, and exits as the program does."""
     image_path, psf_path, out_path, checkpoint, method = arguments
     image, psf, options = np.load(image_path), np.load(psf_path), METHODS[method]
-    plan = rlcore.make_plan(image.shape, psf.shape, iterations=_ITERATIONS, backend="numpy", **_planned(options))
+    plan = no_camera.make_plan(image.shape, psf.shape, iterations=_ITERATIONS, backend="numpy", **_planned(options))
     core = tuple(n // 2 + 1 for n in image.shape)
     plan = replace(
         plan, block_shape=tuple(k + p + 1 for k, p in zip(core, psf.shape, strict=True)), core_shape=core,
@@ -30,7 +31,7 @@ def restore(arguments):
     )  # fmt: skip
     out = np.lib.format.open_memmap(out_path, "w+", np.float32, image.shape)
     try:
-        rlcore.deconvolve(
+        no_camera.deconvolve(
             image, psf, iterations=_ITERATIONS, backend="numpy", out=out, plan=plan, checkpoint=checkpoint, **options
         )
     except rlcore.errors.RLCoreError as error:

@@ -5,8 +5,8 @@ import pytest
 from fixtures.doubles import CountingBackend
 from fixtures.scenes import gaussian
 
-import rlcore
 from rlcore.optics.otf import one_otf
+from rlcore.testing import no_camera
 
 IMAGE = np.random.default_rng(0).poisson(20, (8, 20, 22)).astype(np.float32)
 NARROW, WIDE = gaussian((5, 5, 5)), gaussian((5, 7, 7))
@@ -25,7 +25,7 @@ class Watched(CountingBackend):
 
 
 def restore(backend, psf, **options):
-    return rlcore.deconvolve(IMAGE, psf, iterations=2, acceleration="none", backend=backend, **options)
+    return no_camera.deconvolve(IMAGE, psf, iterations=2, acceleration="none", backend=backend, **options)
 
 
 def spent(backend, psf, **options):

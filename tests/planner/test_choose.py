@@ -19,6 +19,7 @@ from rlcore.planner import Budgets, Job, choose_plan
 from rlcore.planner.budget import Budget
 from rlcore.planner.requirements import cost_of_whole, cost_unit, relative_move_cost
 from rlcore.planner.tilings import Tiling
+from rlcore.testing import no_camera
 
 MIB = 1 << 20
 ASKED = "asked for by the caller"
@@ -181,7 +182,7 @@ def test_a_huge_volume_is_planned_by_few_questions_and_no_list_of_its_blocks_is_
 
     monkeypatch.setattr(Tiling, "__iter__", listed)
     backend = Asked()
-    plan = rlcore.make_plan((10_000, 100_000, 100_000), (61, 127, 127), backend=backend, memory="16 GiB")
+    plan = no_camera.make_plan((10_000, 100_000, 100_000), (61, 127, 127), backend=backend, memory="16 GiB")
     # by a few candidates of each interval, and by the lengths of blocks, which grow in proportion along each axis
     assert backend.times["cost"] < 200
     assert backend.times["footprint"] < 80

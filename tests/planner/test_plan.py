@@ -7,13 +7,16 @@ import re
 import pytest
 
 import rlcore
+from rlcore.testing import no_camera
 
 PLAIN = {"iterations": 20, "acceleration": "none"}
 PLANS = {
-    "whole": rlcore.make_plan((40, 60, 60), (9, 9, 9), backend="numpy", memory="1 GiB", **PLAIN),
-    "blocks": rlcore.make_plan((80, 200, 200), (9, 9, 9), backend="numpy", memory="60 MiB", boundary="zero", **PLAIN),
-    "plane": rlcore.make_plan((3000, 3000), (31, 32), backend="pyfftw", memory="70 MiB", iterations=1),
-    "independent": rlcore.make_plan(
+    "whole": no_camera.make_plan((40, 60, 60), (9, 9, 9), backend="numpy", memory="1 GiB", **PLAIN),
+    "blocks": no_camera.make_plan(
+        (80, 200, 200), (9, 9, 9), backend="numpy", memory="60 MiB", boundary="zero", **PLAIN
+    ),
+    "plane": no_camera.make_plan((3000, 3000), (31, 32), backend="pyfftw", memory="70 MiB", iterations=1),
+    "independent": no_camera.make_plan(
         (80, 200, 200), (9, 9, 9), backend="numpy", memory="80 MiB", exchange=False, **PLAIN
     ),
 }

@@ -1,4 +1,4 @@
-"""The camera of an image: offset, gain and read noise, estimated from the image's own noise; pixels that are no data."""
+"""The camera of an image: offset, gain and read noise, from the image's own noise; pixels that are no data."""
 
 from rlcore.algorithm.camera.estimate import estimate_camera
 from rlcore.algorithm.camera.hot_pixels import find_hot_pixels

@@ -3,31 +3,50 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from rlcore.algorithm.camera.model import Camera, Kind
-from rlcore.algorithm.camera.photon_transfer import SMALLEST, Groups, Line, Squares, fit_line, group, squares
+from rlcore.algorithm.camera.photon_transfer import (
+    CERTAIN,
+    SMALLEST,
+    SMOOTH,
+    Groups,
+    Line,
+    Squares,
+    fit_line,
+    group,
+    squares,
+)
 from rlcore.algorithm.camera.sample import ToHost, take_sample
 from rlcore.algorithm.camera.saturation import find_saturation
 from rlcore.backend import Volume
 
-_CERTAIN = 3.0
-"""Standard errors that an offset must be above 0; smaller ones, and those below 0, count as 0."""
-
 _WORTH = 0.1
 """Share of the darkest brightness that an offset must be: a smaller one does not change a result."""
 
-_WHITE = 2.0
-"""Whiteness above which noise is smooth."""
+_PHOTONS = 0.5
+"""Photons that an offset must be worth, for the same reason."""
 
 _SMOOTHED = 0.5
 """Share of the darkest brightness that an offset must be where noise is smooth."""
 
-_STRAIGHT = 0.25
+_STRAIGHT = 0.15
 """Misfit above which a variance is no line over brightness."""
+
+_NEAR_ONE = 0.03
+"""Distance from 1 at which the gain of whole numbers is taken for 1, beside what chance makes."""
+
+_LEAST_GAIN = 0.1
+"""Smallest gain of cameras that write whole numbers, in units per photon."""
+
+_ROUNDING = 0.2
+"""Variance of whole numbers below which most of it is of their rounding, 1/12."""
+
+_ROUNDED = 0.02
+"""Gain of whole numbers below which their noise is that of rounding."""
 
 _MOST_PHOTONS = 1e9
 """Photons in a voxel above which an image has no photon noise that could be measured."""
@@ -36,8 +55,11 @@ _READ_NOISE = 1.5
 """Read noise in photons that is assumed at most: sCMOS and EMCCD cameras have less, and an image's noise does not tell
 it from light that is present everywhere."""
 
-_DARK = 5.0
-"""Percentile of the brightness of 5 x 5 voxels that is taken for a place without light of the object."""
+_DARK = 1e-3
+"""Share of the places, those with the darkest neighbours, that are taken for places without light of the object."""
+
+_PLACES = 50
+"""Places that it takes at least."""
 
 
 def estimate_camera(
@@ -66,93 +88,128 @@ def estimate_camera(
         return Camera(offset or 0.0, gain, kind="too small")
     with np.errstate(all="ignore"):  # values that are not finite are left out, and said elsewhere
         sample = take_sample(image, to_host)
-        found, level = _squares_without_full(sample, dtype)
+        found, level, full = _prepare(sample, dtype)
         if not found.noise.size:
             return Camera(offset or 0.0, gain, kind="no noise")
         whole = bool(np.all(sample == np.rint(sample)))
-        transfer = _transfer(found, level, gain, whole=whole)
-    dark = level + float(np.percentile((16 * found.around + 9 * found.brightness) / 25, _DARK))
+        transfer = _transfer(found, level, full, gain, whole=whole)
+    dark = level + _mean_of_darkest(found.around, found.brightness)
     if offset is None:
-        return _with_offset(transfer, dark, gain)
-    read_noise = math.sqrt(transfer.gain * max(0.0, offset - transfer.zero)) if transfer.gain else 0.0
-    error = None if gain is not None else transfer.gain_error
-    return Camera(offset, transfer.gain, read_noise, max(0.0, dark - offset), transfer.kind, None, error)
+        return _with_offset(transfer, level, dark, whole=whole)
+    excess = 0.0 if transfer.line is None else offset - (transfer.line.zero + level)
+    read_noise = math.sqrt(transfer.gain * max(0.0, excess)) if transfer.gain else 0.0
+    return Camera(offset, transfer.gain, read_noise, max(0.0, dark - offset), transfer.kind, None, transfer.gain_error)
 
 
-def _squares_without_full(sample: Volume, dtype: Any) -> tuple[Squares, float]:
-    """Squares of the sample without saturated voxels, less a level that keeps float32 exact; and that level."""
+def _mean_of_darkest(around: Volume, brightness: Volume) -> float:
+    """Mean brightness of the places with the darkest neighbours, whose noise is independent of that of the places.
+
+    A low percentile of the brightness itself would be that of the noise, and too dark.
+    """
+    count = min(around.size, max(_PLACES, int(_DARK * around.size)))
+    return float(brightness[np.argpartition(around, count - 1)[:count]].mean(dtype=np.float64))
+
+
+def _prepare(sample: Volume, dtype: Any) -> tuple[Squares, float, float]:
+    """Squares of the sample less a level that keeps float32 exact, that level, and the saturated value less the level.
+
+    Borders that were filled in with a value below all others are left out.
+    """
     full = find_saturation(sample, dtype)
-    if full is not None:
-        sample = np.where(sample >= full, np.nan, sample).astype(np.float32)
-    level = float(np.nanmin(np.where(np.isfinite(sample), sample, np.nan))) if np.isfinite(sample).any() else 0.0
-    return squares(sample - np.float32(level)), level
+    finite = sample[np.isfinite(sample)]
+    if not finite.size:
+        return squares(sample), 0.0, math.inf
+    level = float(finite.min())
+    rest = finite[finite > level]
+    if finite.size - rest.size >= _PLACES and rest.size:
+        least = float(rest.min())
+        if least - level > 2 * (float(np.median(rest[:: 1 + rest.size // 40000])) - least) > 0:
+            sample, level = np.where(sample > level, sample, np.float32(np.nan)), least
+    return squares(sample - np.float32(level)), level, math.inf if full is None else full - level
 
 
 @dataclass(frozen=True, slots=True)
 class _Transfer:
-    """What the photon transfer shows: the gain, and where its line meets zero; both None if it shows no camera."""
+    """What the photon transfer shows; no gain or no line if it shows no camera's."""
 
     kind: Kind
     gain: float | None = None
-    zero: float = -math.inf
+    line: Line | None = None
     gain_error: float | None = None
-    zero_error: float = math.inf
 
 
-def _transfer(found: Squares, level: float, gain: float | None, *, whole: bool) -> _Transfer:
+def _transfer(found: Squares, level: float, full: float, gain: float | None, *, whole: bool) -> _Transfer:
     """The photon transfer, and whether it is a camera's. A gain that is given stays.
 
     Voxels are grouped by their neighbours' brightness, or by their own if their neighbours differ too little.
     """
-    for by in (found.around, found.brightness):
-        groups = group(found, by)
+    groups = group(found, found.around, full)
+    line = first = fit_line(groups)
+    if line is not None and not line.significant:
+        groups = group(found, found.brightness, full)
         line = fit_line(groups)
-        if line is None or line.significant:
-            break
-    kind = _kind(line, groups, float(found.brightness.max()))
+    smooth = groups.whiteness > SMOOTH[found.planes]
+    kind = _kind(line, groups, float(found.brightness.max()), whole=whole, smooth=smooth)
+    if first is not None and line is not None and gain is None and whole and line.zero_least + level <= 0:
+        steep = _steepest(groups, level, first) if kind in ("counts", "constant noise") and not smooth else None
+        kind, line = ("counts", steep) if steep else (kind, line)
     if line is None or kind not in ("counts", "smoothed"):
         return _Transfer(kind, gain)
     if kind == "smoothed":  # a smoothing scales the variance and leaves the brightness at which it is 0
-        return _Transfer(kind, gain, line.zero + level, None, line.zero_error)
-    if gain is None and whole and abs(line.slope - 1) < _CERTAIN * line.slope_error + 0.03:
-        counts = fit_line(groups, 1.0)
-        if counts is not None and abs(counts.zero + level) < _CERTAIN * counts.zero_error:
-            return _Transfer(kind, 1.0, 0.0, line.slope_error, counts.zero_error)
+        return _Transfer(kind, gain, line)
     if gain is not None:
-        line = fit_line(groups, gain) or line
-    return _Transfer(kind, line.slope, line.zero + level, line.slope_error or None, line.zero_error)
+        return _Transfer(kind, gain, fit_line(groups, gain))
+    return _Transfer(kind, line.slope, line, line.slope_error)
 
 
-def _kind(line: Line | None, groups: Groups, brightest: float) -> Kind:
+def _steepest(groups: Groups, level: float, line: Line) -> Line | None:
+    """The steepest line that the noise allows, where it is too faint to show one but cannot be that of light alone.
+
+    Without an offset all brightness were light, and its variance over it the gain. Cameras that write whole numbers
+    have no gain as small as this where there is little light and an offset.
+    """
+    brightness = float(np.average(groups.brightness, weights=groups.number)) + level
+    variance = float(np.average(groups.variance, weights=groups.number))
+    slope = line.slope + line.slope_error
+    if not (_ROUNDING < variance < _LEAST_GAIN * brightness and _LEAST_GAIN < slope < math.inf):
+        return None
+    steep = fit_line(groups, slope)
+    return steep and replace(steep, slope_error=line.slope_error, zero_error=variance / slope)
+
+
+def _kind(line: Line | None, groups: Groups, brightest: float, *, whole: bool, smooth: bool) -> Kind:
     if line is None:
-        return "no noise"
+        return "no noise" if groups.number.size and not groups.variance.any() else "too small"
     if not line.significant:
         return "constant noise"
     if line.misfit > _STRAIGHT:
         return "not linear"
-    if brightest - line.zero > _MOST_PHOTONS * line.slope:
+    if brightest - line.zero > _MOST_PHOTONS * line.slope or (whole and line.slope < _ROUNDED):
         return "no noise"
-    return "smoothed" if groups.whiteness > _WHITE else "counts"
+    return "smoothed" if smooth else "counts"
 
 
-def _with_offset(transfer: _Transfer, dark: float, gain: float | None) -> Camera:
-    """The camera with its offset, which is not below the line's zero and not above the darkest brightness.
+def _with_offset(transfer: _Transfer, level: float, dark: float, *, whole: bool) -> Camera:
+    """The camera with its offset: 0 unless the line's zero is certain to be above it, and by enough to matter.
 
     The noise does not tell read noise from light that is present everywhere, and a result does not depend on which it
-    is called: as much is called read noise as cameras have.
+    is called: as much is called read noise as cameras have. `level` is what was subtracted from the line's brightness.
     """
-    zero, error = min(transfer.zero, dark), transfer.zero_error
-    least = _SMOOTHED if transfer.kind == "smoothed" else _WORTH
-    shown = zero > max(_CERTAIN * error, least * dark)
-    gain_error = None if gain is not None else transfer.gain_error
-    if transfer.kind == "smoothed" or transfer.gain is None or not math.isfinite(zero):
-        offset = zero if shown else 0.0
-        return Camera(offset, gain, 0.0, max(0.0, dark - offset), transfer.kind, error if shown else None)
-    if not shown:
-        pedestal = -zero if zero < -_CERTAIN * error else 0.0
-        read_noise = math.sqrt(transfer.gain * pedestal)
-        return Camera(0.0, transfer.gain, read_noise, max(0.0, dark), transfer.kind, None, gain_error)
-    pedestal = min(dark - zero, _READ_NOISE**2 * transfer.gain)
-    offset, read_noise = zero + pedestal, math.sqrt(transfer.gain * pedestal)
-    background = max(0.0, dark - offset)
-    return Camera(offset, transfer.gain, read_noise, background, transfer.kind, math.hypot(error, pedestal), gain_error)
+    kind, gain, line, gain_error = transfer.kind, transfer.gain, transfer.line, transfer.gain_error
+    if line is None:
+        return Camera(0.0, gain, 0.0, max(0.0, dark), kind)
+    zero, error = line.zero + level, line.zero_error
+    worth = _SMOOTHED * dark if kind == "smoothed" else max(_WORTH * dark, _PHOTONS * line.slope)
+    shown = line.zero_least + level > 0 and zero > worth
+    if kind == "smoothed" or gain is None:
+        offset = min(zero, dark) if shown else 0.0
+        return Camera(offset, gain, 0.0, max(0.0, dark - offset), kind, error if shown else None)
+    if shown:
+        pedestal = max(0.0, min(dark - zero, _READ_NOISE**2 * gain))
+        offset = min(zero, dark) + pedestal
+        error = math.hypot(error, pedestal)
+        return Camera(offset, gain, math.sqrt(gain * pedestal), max(0.0, dark - offset), kind, error, gain_error)
+    if whole and gain_error is not None and abs(gain - 1) < CERTAIN * gain_error + _NEAR_ONE:
+        gain, gain_error = 1.0, None
+    pedestal = -zero if zero < -CERTAIN * error else 0.0
+    return Camera(0.0, gain, math.sqrt(gain * pedestal), max(0.0, dark), kind, None, gain_error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,16 @@ _EXCESS_ALONE = 8.0
 """Standard deviations by which it stands out of its brightest neighbour where there is a single plane."""
 
 _SHARPNESS = 3.0
-"""How many times the step from a pixel to its neighbours exceeds that from them to theirs: more than light can."""
+"""How many times the step from a pixel to its neighbours exceeds those around: more than light can."""
+
+_REACH = 3
+"""Pixels that the test for sharpness looks away from each."""
+
+_AT_ONCE = 1 << 17
+"""Pixels that are filtered at a time."""
+
+_CENTRE = 4
+"""Number of the middle one of 3 x 3."""
 
 Mask = npt.NDArray[np.bool_]
 
@@ -69,29 +79,46 @@ def find_hot_pixels(image: Any, to_host: ToHost, camera: Camera | None = None) -
     with np.errstate(invalid="ignore"):
         for k in range(count):
             at = (2 * k + 1) * shape[0] // (2 * count)
-            plane = np.asarray(to_host(image[at : at + 1])[0], np.float32)
-            middle = _median(plane)
-            excess = (plane - middle) / _noise(middle, plane - middle, camera)
-            above += excess > _EXCESS
-            below += excess < -_EXCESS
-            mean += plane / count
-        step, slope = _steps(mean)
-        hot = (above >= _SHARE * count) & (step > _SHARPNESS * slope)
-        dead = (below >= _SHARE * count) & (-step > -_SHARPNESS * slope)
-    return hot | dead
+            plane = to_host(image[at : at + 1])[0]
+            for band, rows, inside in _bands(shape[1:], 1):
+                values = np.asarray(plane[rows], np.float32)
+                middle = _median(values)
+                excess = ((values - middle) / _noise(middle, values - middle, camera))[inside]
+                above[band] += excess > _EXCESS
+                below[band] += excess < -_EXCESS
+                mean[band] += values[inside] / count
+        found = np.zeros(shape[1:], bool)
+        for band, rows, inside in _bands(shape[1:], _REACH):
+            hot, dead = _sharp(mean[rows])
+            often = above[band] >= _SHARE * count, below[band] >= _SHARE * count
+            found[band] = (hot[inside] & often[0]) | (dead[inside] & often[1])
+    return found
 
 
 def _alone(plane: Volume, camera: Camera) -> Mask:
     """Hot pixels of a single plane: those that stand far out of all neighbours, more sharply than light can."""
+    found = np.zeros(plane.shape, bool)
     if min(plane.shape) < _FEWEST:
-        return np.zeros(plane.shape, bool)
+        return found
     with np.errstate(invalid="ignore"):
-        ring = np.stack([part for k, part in enumerate(_around(plane)) if k != 4])
-        middle, (step, slope) = _median(plane), _steps(plane)
-        limit = _EXCESS_ALONE * _noise(middle, plane - middle, camera)
-        hot = (plane - ring.max(axis=0) > limit) & (step > _SHARPNESS * slope)
-        dead = (ring.min(axis=0) - plane > limit) & (-step > -_SHARPNESS * slope)
-    return hot | dead
+        for band, rows, inside in _bands(plane.shape, _REACH):
+            values = plane[rows]
+            ring = [part for k, part in enumerate(_around(values)) if k != _CENTRE]
+            middle, (hot, dead) = _median(values), _sharp(values)
+            limit = _EXCESS_ALONE * _noise(middle, values - middle, camera)
+            hot &= values - np.max(ring, axis=0) > limit
+            dead &= np.min(ring, axis=0) - values > limit
+            found[band] = (hot | dead)[inside]
+    return found
+
+
+def _bands(shape: tuple[int, ...], reach: int) -> Iterator[tuple[slice, slice, slice]]:
+    """Bands of rows, the rows to read for each, with those that a filter reaches, and where the band is in these."""
+    height = max(reach + 1, _AT_ONCE // shape[1])
+    for at in range(0, shape[0], height):
+        stop = min(at + height, shape[0])
+        start, end = max(0, min(at, shape[0] - reach - 1) - reach), min(shape[0], stop + reach)
+        yield slice(at, stop), slice(start, end), slice(at - start, stop - start)
 
 
 def _noise(brightness: Volume, residual: Volume, camera: Camera) -> Volume:
@@ -129,16 +156,24 @@ def _sorted(a: Volume, b: Volume, c: Volume) -> tuple[Volume, Volume, Volume]:
     return np.minimum(low, c), np.maximum(low, np.minimum(high, c)), np.maximum(high, c)
 
 
-def _steps(plane: Volume) -> tuple[Volume, Volume]:
-    """How far the light falls from every pixel to its four neighbours, and from its eight to the sixteen around."""
-    wide = np.pad(plane, 2, mode="reflect")
+def _sharp(mean: Volume) -> tuple[Mask, Mask]:
+    """Pixels from which light falls, and rises, to their neighbours far more steeply than it does around them.
+
+    Around them is from their eight neighbours to the sixteen around those, and between the sixteen and theirs.
+    """
+    three, cross = _total(mean, 1), _around(mean)
+    step = mean - (cross[1] + cross[3] + cross[5] + cross[7]) / 4
+    slope = (three - mean) / 8 - (_total(mean, 2) - three) / 16
+    rough = (_total(np.abs(step), 2) - _total(np.abs(step), 1)) / 16
+    return step > _SHARPNESS * np.maximum(slope, rough), -step > _SHARPNESS * np.maximum(-slope, rough)
+
+
+def _total(plane: Volume, reach: int) -> Volume:
+    """Sums over squares of 3 x 3 or 5 x 5 pixels; the plane is reflected at its border."""
+    wide = np.pad(plane, reach, mode="reflect")
     rows, columns = plane.shape
-
-    def total(reach: int) -> Volume:
-        lines = sum(wide[2 + k : 2 + k + rows] for k in range(-reach, reach + 1))
-        whole: Volume = sum(lines[:, 2 + k : 2 + k + columns] for k in range(-reach, reach + 1))  # type: ignore[index]
-        return whole
-
-    three, cross = total(1), _around(plane)
-    nearest = (cross[1] + cross[3] + cross[5] + cross[7]) / 4
-    return plane - nearest, (three - plane) / 8 - (total(2) - three) / 16
+    lines = wide[:rows].copy()
+    for k in range(1, 2 * reach + 1):
+        lines += wide[k : k + rows]
+    whole: Volume = sum((lines[:, k : k + columns] for k in range(1, 2 * reach + 1)), lines[:, :columns])
+    return whole

@@ -55,18 +55,16 @@ class Camera:
         return self.offset - self.pedestal
 
     def __str__(self) -> str:
-        if self.kind != "counts" and self.offset_error is None and self.gain_error is None:
-            known = "" if self.gain is None and not self.offset else f", {self._gain()}"
-            return f"camera offset {self.offset:.4g}{known}: the image shows none, since {REASONS[self.kind]}"
-        source = "estimated from the image's noise"
-        if self.offset_error is None and self.gain_error is None:
-            source = "given"
+        offset = f"camera offset {_with_error(self.offset, self.offset_error)}"
+        if self.kind != "counts" and self.offset_error is None:
+            known = "" if self.gain is None else f", {self._gain()}"
+            return f"{offset}{known}; the image shows no camera: {REASONS[self.kind]}"
         noise = f" (read noise {self.read_noise:.2g})" if self.read_noise else ""
-        return f"camera offset {_with_error(self.offset, self.offset_error)}, {self._gain()}{noise}, {source}"
+        return f"{offset}, {self._gain()}{noise}, estimated from the image's noise"
 
     def _gain(self) -> str:
         if self.gain is None:
-            return f"gain unknown, since {REASONS[self.kind]}"
+            return f"gain unknown ({REASONS[self.kind]})"
         return f"gain {_with_error(self.gain, self.gain_error)} image units per photon"
 
 

@@ -1,6 +1,6 @@
 """The photon transfer: the variance of the noise over the brightness, a line whose slope is the camera's gain.
 
-Janesick, Photon Transfer (SPIE Press, 2007). For ``offset + gain * photons + read noise`` the variance at a brightness m
+Janesick, Photon Transfer (SPIE Press, 2007). For ``offset + gain * photons + read noise`` the variance at brightness m
 is ``gain * (m - offset) + read_noise^2``. Both come from a single image here: the noise by a filter that removes the
 object, the brightness from the same voxels, and the groups of voxels from their neighbours, whose noise is independent.
 Groups made by the voxels' own brightness would take read noise for differences in light, and the slope would be too
@@ -9,6 +9,7 @@ small.
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -21,7 +22,7 @@ SMALLEST = 8
 """Voxels along y and x that an image needs."""
 
 _GROUPS = 32
-"""Groups of voxels of about the same brightness, at most."""
+"""Groups of as many voxels each, of about the same brightness, at most; the brightest is cut in halves five times."""
 
 _MEMBERS = 50
 """Voxels that a group needs."""
@@ -32,8 +33,12 @@ _OUTLIER = 16.0
 _CORRELATION = 3.78
 """Voxels per independent value of the filter: the sum of its squared autocorrelation over y and x."""
 
-_SIGNIFICANT = 5.0
-"""Standard errors that a slope must be above 0."""
+CERTAIN = 2.5
+"""Standard errors that a figure must be above 0 to be told from 0."""
+
+
+SMOOTH = {1: 2.0, 2: 1.3}
+"""Whiteness above which noise is smooth, for samples of one plane, which hold the object, and for pairs: 1 +- 0.1."""
 
 
 class Squares(NamedTuple):
@@ -46,7 +51,10 @@ class Squares(NamedTuple):
     noise: Volume
     """Square of the filter's value: its expectation is the variance of a voxel's noise."""
     neighbours: Volume
-    """Half the square of the difference between two adjacent voxels: the variance again, if noise is white."""
+    """Half the square of the difference between adjacent voxels, of the difference between the planes: the variance
+    again, if noise is white."""
+    planes: int
+    """Planes of the filter, 1 or 2."""
 
 
 def squares(sample: Volume) -> Squares:
@@ -62,11 +70,14 @@ def squares(sample: Volume) -> Squares:
     total = sample.sum(axis=1)
     inner = _moving_sum(_moving_sum(total, 1, 3), 2, 3)[:, 1:-1, 1:-1]
     around = _moving_sum(_moving_sum(total, 1, 5), 2, 5) - inner
-    pairs = (sample[:, 0, 2:-2, 2:-2] - sample[:, 0, 2:-2, 3:-1]) ** 2 / 2
+    flat = (sample[:, 0] - sample[:, 1]) / math.sqrt(2) if planes == 2 else sample[:, 0]
+    pairs = (flat[:, 2:-2, 2:-2] - flat[:, 2:-2, 3:-1]) ** 2 / 2
     parts = (around / (16 * planes), inner / (9 * planes), noise[:, 1:-1, 1:-1] ** 2, pairs)
-    flat = [part.ravel() for part in parts]
-    finite = np.isfinite(flat[0]) & np.isfinite(flat[2])
-    return Squares(*(flat if finite.all() else [part[finite] for part in flat]))
+    lists = [part.ravel() for part in parts]
+    finite = np.isfinite(lists[0]) & np.isfinite(lists[2])
+    if not finite.all():
+        lists = [part[finite] for part in lists]
+    return Squares(lists[0], lists[1], lists[2], lists[3], planes)
 
 
 def _second_difference(values: Volume, axis: int) -> Volume:
@@ -87,30 +98,43 @@ class Groups:
     brightness: Volume
     variance: Volume
     number: Volume
+    relative: Volume
+    """Variance of the variance, over its square."""
     whiteness: float
-    """The variance by adjacent voxels over that by the filter in the darker half of the groups: 1 for white noise, more
-    if noise is smooth."""
+    """The variance by adjacent voxels over that by the filter, where this is least: 1 for white noise, more if noise is
+    smooth. The object adds to it, but hardly to all groups."""
 
 
-def group(found: Squares, by: Volume) -> Groups:
-    """Groups of voxels that have about the same value of `by`, one of the brightnesses found."""
+def group(found: Squares, by: Volume, full: float = math.inf) -> Groups:
+    """Groups of voxels that have about the same value of `by`, one of the brightnesses found.
+
+    Groups so bright that some of their voxels may be at `full`, the saturated value, are left out.
+    """
     count = min(_GROUPS, max(4, by.size // (10 * _MEMBERS)))
-    edges = np.unique(np.quantile(by[:: 1 + by.size // 20000], np.linspace(0, 1, count + 1)[1:-1]))
+    shares = 1 - np.concatenate((np.arange(1, count), 0.5 ** np.arange(1, 6))) / count
+    edges = np.unique(np.quantile(by[:: 1 + by.size // 40000], np.sort(shares)))
     number = np.searchsorted(edges, by, side="left").astype(np.int8)
     order = np.argsort(number, kind="stable")
     ends = np.searchsorted(number[order], np.arange(len(edges) + 2))
     rows = []
     least = _smallest_step(found.noise)
-    for start, stop in zip(ends[:-1], ends[1:], strict=True):
+    for start, stop in itertools.pairwise(ends):
         if stop - start >= _MEMBERS:
             here = order[start:stop]
-            noise, kept = _without_edges(found.noise[here], least)
-            pairs, _ = _without_edges(found.neighbours[here], least)
-            rows.append((float(found.brightness[here][kept].mean(dtype=np.float64)), noise, int(kept.sum()), pairs))
-    brightness, variance, members, pairs = np.array(rows, dtype=np.float64).reshape(-1, 4).T
-    half = slice(0, (len(rows) + 1) // 2)
-    level = float(variance[half].sum())
-    return Groups(brightness, variance, members, float(pairs[half].sum()) / level if level > 0 else 1.0)
+            level, kept = _without_edges(found.noise[here], least)
+            adjacent, _ = _without_edges(found.neighbours[here], least)
+            brightness = float(found.brightness[here][kept].mean(dtype=np.float64))
+            rows.append((brightness, level, int(kept.sum()), adjacent, _spread(found.noise[here][kept], level)))
+    below = [row for row in rows if row[0] + 4 * math.sqrt(row[1]) < full]
+    means, variance, members, pairs, spread = np.array(below, dtype=np.float64).reshape(-1, 5).T
+    lit = variance > 0
+    whiteness = float(np.quantile(pairs[lit] / variance[lit], 0.1)) if lit.any() else 1.0
+    return Groups(means, variance, members, _CORRELATION * spread / members, whiteness)
+
+
+def _spread(squared: Volume, mean: float) -> float:
+    """Variance of squares over the square of their mean: 2 if noise is normal, more if it is of few photons."""
+    return max(2.0, float(squared.var(dtype=np.float64)) / mean**2) if mean > 0 else 2.0
 
 
 def _smallest_step(squared: Volume) -> float:
@@ -139,13 +163,15 @@ class Line:
     """Brightness at which the line's variance is 0."""
     slope_error: float
     zero_error: float
+    zero_least: float
+    """Bound of the zero from below, by as many standard errors of slope and level as are certain (Fieller, 1954)."""
     misfit: float
     """Root mean square of the groups' relative distance from the line, in excess of what chance makes."""
 
     @property
     def significant(self) -> bool:
         """True if the slope is above 0 beyond chance."""
-        return self.slope > _SIGNIFICANT * self.slope_error
+        return self.slope > CERTAIN * self.slope_error
 
 
 def fit_line(groups: Groups, slope: float | None = None) -> Line | None:
@@ -156,7 +182,7 @@ def fit_line(groups: Groups, slope: float | None = None) -> Line | None:
     lit = groups.variance > 0
     if lit.sum() < 2:
         return None
-    x, y, relative = groups.brightness[lit], groups.variance[lit], 2 * _CORRELATION / groups.number[lit]
+    x, y, relative = groups.brightness[lit], groups.variance[lit], groups.relative[lit]
     weight = 1 / (relative * np.square(y))
     middle, level = float(np.average(x, weights=weight)), float(np.average(y, weights=weight))
     spread = float(weight @ np.square(x - middle))
@@ -165,8 +191,11 @@ def fit_line(groups: Groups, slope: float | None = None) -> Line | None:
         slope = float(weight @ ((x - middle) * (y - level))) / spread if spread > 0 else 0.0
         error = 1 / math.sqrt(spread) if spread > 0 else math.inf
     if not slope > 0:
-        return Line(slope, -math.inf, error, math.inf, 0.0)
+        return Line(slope, -math.inf, error, math.inf, -math.inf, 0.0)
     zero = middle - level / slope
-    zero_error = math.hypot(1 / math.sqrt(float(weight.sum())), (middle - zero) * error) / slope
+    level_error = 1 / math.sqrt(float(weight.sum()))
+    zero_error = math.hypot(level_error, (middle - zero) * error) / slope
+    flattest = slope - CERTAIN * error
+    zero_least = middle - (level + CERTAIN * level_error) / flattest if flattest > 0 else -math.inf
     excess = np.average(np.square(slope * (x - zero) / y - 1) - relative, weights=groups.number[lit])
-    return Line(slope, zero, error, zero_error, math.sqrt(max(0.0, float(excess))))
+    return Line(slope, zero, error, zero_error, zero_least, math.sqrt(max(0.0, float(excess))))

@@ -31,7 +31,7 @@ def find_saturation(values: Volume, dtype: npt.DTypeLike, maximum: float | None 
     Notes
     -----
     Otherwise a maximum is saturated if voxels pile up there: at least 3 at the largest value of a converter of 8 to 16
-    bits, or 10 at any other, and five times as many as have the next value below, which must be near.
+    bits, or 10 at any other, and twice as many as have the next value below, which must be near.
     """
     finite = values[np.isfinite(values)]
     if not finite.size:
@@ -46,4 +46,4 @@ def find_saturation(values: Volume, dtype: npt.DTypeLike, maximum: float | None 
         return None
     following = float(below.max())
     near = top - following < 0.1 * (top - float(below.min()))
-    return top if near and pile > 5 * int((below == following).sum()) else None
+    return top if near and pile > 2 * int((below == following).sum()) else None

@@ -6,6 +6,7 @@ import pytest
 
 import rlcore
 from rlcore.backend.numpy_backend import NumPyBackend
+from rlcore.testing import no_camera
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +20,7 @@ def test_the_environment_names_the_default_backend(monkeypatch):
     choice = rlcore.choose_backend()
     assert choice.backend.name == "numpy"
     assert str(choice) == "backend 'numpy' on CPU: RLCORE_BACKEND names it"
-    assert rlcore.make_plan((8, 8), (3, 3)).backend == "numpy"
+    assert no_camera.make_plan((8, 8), (3, 3)).backend == "numpy"
 
 
 def test_an_argument_goes_before_the_environment(monkeypatch):

@@ -9,7 +9,7 @@ import zarr
 from fixtures.plans import IMAGE, ITERATIONS, OPTIONS, PSF, in_blocks, whole
 from fixtures.scenes import error
 
-import rlcore
+from rlcore.testing import no_camera
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +39,10 @@ def lazy(kind, folder):
 @pytest.mark.parametrize("backend", ["numpy", "pyfftw"])
 @pytest.mark.parametrize("cut", [False, True])
 def test_anything_that_can_be_sliced_is_an_image(kind, backend, cut, tmp_path):
-    truth = rlcore.deconvolve(IMAGE, PSF, iterations=ITERATIONS, backend=backend)
+    truth = no_camera.deconvolve(IMAGE, PSF, iterations=ITERATIONS, backend=backend)
     plan = in_blocks(backend=backend, overlap=True) if cut else None
     with lazy(kind, tmp_path) as image:
-        result = rlcore.deconvolve(image, PSF, iterations=ITERATIONS, backend=backend, plan=plan)
+        result = no_camera.deconvolve(image, PSF, iterations=ITERATIONS, backend=backend, plan=plan)
     assert type(result) is np.ndarray
     assert error(result, truth) <= 1e-5
 
@@ -51,7 +51,7 @@ def test_anything_that_can_be_sliced_is_an_image(kind, backend, cut, tmp_path):
 @pytest.mark.parametrize("backend", ["numpy", "pyfftw"])
 @pytest.mark.parametrize("cut", [False, True])
 def test_anything_whose_slices_can_be_assigned_takes_the_result(kind, backend, cut, tmp_path):
-    truth = rlcore.deconvolve(IMAGE, PSF, iterations=ITERATIONS, backend=backend)
+    truth = no_camera.deconvolve(IMAGE, PSF, iterations=ITERATIONS, backend=backend)
     plan = in_blocks(backend=backend, overlap=True) if cut else None
     made = {
         "array": lambda: np.empty(IMAGE.shape),
@@ -60,7 +60,7 @@ def test_anything_whose_slices_can_be_assigned_takes_the_result(kind, backend, c
         "zarr": lambda: zarr.create_array(tmp_path / "out.zarr", shape=IMAGE.shape, dtype="f4", chunks=(8, 16, 16)),
     }
     out = made[kind]()
-    result = rlcore.deconvolve(IMAGE, PSF, iterations=ITERATIONS, backend=backend, plan=plan, out=out)
+    result = no_camera.deconvolve(IMAGE, PSF, iterations=ITERATIONS, backend=backend, plan=plan, out=out)
     assert result is out
     assert error(np.asarray(out[...]), truth) <= 1e-5
 
@@ -82,7 +82,7 @@ class Chunked:
 @pytest.mark.parametrize("chunks", [(5, 8, 8), (1, 20, 7), (30, 16, 25)], ids=str)
 def test_chunks_are_written_whole_and_once(chunks, half_steps, truth):
     out = Chunked(IMAGE.shape, chunks)
-    rlcore.deconvolve(IMAGE, PSF, plan=in_blocks(half_steps=half_steps), out=out, **OPTIONS)
+    no_camera.deconvolve(IMAGE, PSF, plan=in_blocks(half_steps=half_steps), out=out, **OPTIONS)
     assert error(out.values, truth) <= 1e-5
     assert sum(np.prod([b - a for a, b in write]) for write in out.writes) == IMAGE.size
     for write in out.writes:

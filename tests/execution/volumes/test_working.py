@@ -10,6 +10,7 @@ from fixtures.plans import IMAGE, OPTIONS, PSF, in_blocks, whole
 from fixtures.scenes import error
 
 import rlcore
+from rlcore.testing import no_camera
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def temporary(tmp_path, monkeypatch):
 
 def test_scratch_files_lie_in_the_temporary_folder_and_are_gone_at_the_end(temporary, truth):
     seen = []
-    result = rlcore.deconvolve(
+    result = no_camera.deconvolve(
         IMAGE,
         PSF,
         plan=in_blocks(placement="scratch"),
@@ -42,7 +43,7 @@ def test_scratch_files_lie_beside_a_result_on_disk(tmp_path):
     out = np.lib.format.open_memmap(tmp_path / "out.npy", "w+", np.float32, IMAGE.shape)
     seen = []
     plan = in_blocks(placement="scratch")
-    rlcore.deconvolve(
+    no_camera.deconvolve(
         IMAGE, PSF, plan=plan, out=out, callback=lambda _: seen.append(list(tmp_path.rglob("ratio.npy"))), **OPTIONS
     )
     assert any(seen)
@@ -60,7 +61,7 @@ def test_scratch_files_are_gone_after_a_stop_or_an_error(temporary, fault):
         return False
 
     with pytest.raises(KeyError if fault else rlcore.Cancelled):
-        rlcore.deconvolve(IMAGE, PSF, plan=in_blocks(placement="scratch"), callback=callback, **OPTIONS)
+        no_camera.deconvolve(IMAGE, PSF, plan=in_blocks(placement="scratch"), callback=callback, **OPTIONS)
     assert list(temporary.iterdir()) == []
 
 
@@ -69,7 +70,7 @@ def test_disk_space_is_looked_at_before_anything_is_written(temporary, monkeypat
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(9 << 20, 5 << 20, 4 << 20))
     with pytest.raises(rlcore.BudgetError) as error:
-        rlcore.deconvolve(IMAGE, PSF, plan=plan, **OPTIONS)
+        no_camera.deconvolve(IMAGE, PSF, plan=plan, **OPTIONS)
     assert str(error.value) == (
         f"folder {str(temporary)!r} has 4.0 MiB free, the working volumes need 5.0 MiB; "
         "free some space or give a larger memory"
