@@ -63,13 +63,27 @@ class Prior:
 
     name: Regularization = "none"
     weight: float | Literal["auto"] = total_variation.DEFAULT_WEIGHT
-    """Weight of total variation; "auto" until `with_weight_for` has chosen it."""
+    """Weight of total variation; "auto" until `with_weight_for` or `with_default` has settled it."""
     seed: int = 0
     """Seed of the random splits of counts, and of the photons that are held out."""
 
+    @property
+    def waits(self) -> bool:
+        """True if the weight of total variation is to be chosen by the light of the image."""
+        return self.name == "tv" and self.weight == "auto"
+
+    @property
+    def chosen_weight(self) -> float | None:
+        """The weight of total variation once it is settled; None without it."""
+        return None if self.name != "tv" or self.weight == "auto" else self.weight
+
+    def with_default(self) -> Prior:
+        """The prior with a weight that suits little light, if it was to be chosen."""
+        return replace(self, weight=total_variation.DEFAULT_WEIGHT) if self.waits else self
+
     def with_weight_for(self, photons: float, psf: Volume) -> Prior:
         """The prior with the weight of total variation that `tv_weight_for` chooses, if it is to be chosen."""
-        if self.name != "tv" or self.weight != "auto":
+        if not self.waits:
             return self
         return replace(self, weight=tv_weight_for(photons, psf))
 
@@ -105,7 +119,7 @@ def prior_of(name: str, tv_weight: float | Literal["auto"] | None, seed: int) ->
         raise InputError(f"regularization {name!r} is unknown; choose from {', '.join(map(repr, REGULARIZATIONS))}")
     if tv_weight is not None and name != "tv":
         raise InputError(f"tv_weight {tv_weight!r} is for total variation; give regularization='tv' with it")
-    weight = _weight_of(tv_weight)
+    weight = _weight_of(tv_weight) if name == "tv" else total_variation.DEFAULT_WEIGHT
     try:
         return Prior(cast("Regularization", name), weight, int(seed))
     except (TypeError, ValueError, OverflowError) as error:
@@ -113,9 +127,9 @@ def prior_of(name: str, tv_weight: float | Literal["auto"] | None, seed: int) ->
 
 
 def _weight_of(given: float | Literal["auto"] | None) -> float | Literal["auto"]:
-    if isinstance(given, str) and given == "auto":
-        return "auto"
-    return total_variation.DEFAULT_WEIGHT if given is None else total_variation.check_weight(given)
+    return (
+        "auto" if given is None or (isinstance(given, str) and given == "auto") else total_variation.check_weight(given)
+    )
 
 
 class Regularizer:

@@ -16,8 +16,11 @@ import numpy as np
 
 from rlcore.algorithm.camera import Camera, estimate_camera, find_hot_pixels, find_saturation
 from rlcore.algorithm.camera.model import REASONS
+from rlcore.algorithm.photon_noise import object_photons
 from rlcore.algorithm.ranges import LARGEST, in_range
+from rlcore.algorithm.regularization import Prior
 from rlcore.algorithm.sampled_planes import SampledPlanes
+from rlcore.api.doubts import offset_left_in
 from rlcore.backend import Shape, Volume
 from rlcore.errors import InputError, caution
 from rlcore.execution.run import Problem
@@ -131,10 +134,29 @@ def with_camera(problem: Problem, options: CameraOptions, *, looks: bool) -> tup
     if background == AUTO:
         background = camera.background if camera.kind == "counts" else 0.0
     problem = replace(problem, offset=camera.zero, background=background + camera.pedestal)
+    problem = replace(problem, prior=_prior_for(problem, camera))
     problem, excluded = _without_bad(problem, recorded, options, camera)
     if camera.zero and options.offset_is_auto:
         caution(f"{camera}: {camera.zero:.4g} is taken off the image; give offset= to say otherwise", CameraWarning)
     return problem, Seen(camera, background, excluded)
+
+
+def _prior_for(problem: Problem, camera: Camera) -> Prior:
+    """The prior, its weight settled by the photons of the object; the default where the image does not tell them."""
+    prior = problem.prior
+    if not prior.waits:
+        return prior
+    photons = 0.0
+    if camera.gain is not None:
+        sample = sampled_voxels(problem)
+        photons = object_photons(sample, camera.gain, offset=problem.offset, background=problem.background)
+    return prior.with_weight_for(photons, problem.psf.values) if photons > 0 else prior.with_default()
+
+
+def sampled_voxels(problem: Problem) -> Volume:
+    """The sampled planes of the image, as they are."""
+    planes = SampledPlanes.over(problem.geometry.image_shape).planes
+    return np.concatenate([to_host(problem.backend, problem.image[k : k + 1]) for k in planes])
 
 
 def _camera_of(problem: Problem, options: CameraOptions, *, looks: bool) -> Camera:
@@ -150,16 +172,32 @@ def _camera_of(problem: Problem, options: CameraOptions, *, looks: bool) -> Came
     unknown = (given is None and offset != 0.0) or options.background == AUTO or (looks and gain is None)
     if not unknown:
         return replace(given or Camera(offset), gain=gain)
-    found = estimate_camera(
-        problem.image,
-        lambda part: to_host(problem.backend, part),
-        offset=None if options.offset_is_auto else offset,
-        gain=gain,
-        dtype=_dtype_of(problem.image),
-    )
+
+    def look(known: float | None) -> Camera:
+        return estimate_camera(
+            problem.image,
+            lambda part: to_host(problem.backend, part),
+            offset=known,
+            gain=gain,
+            dtype=_dtype_of(problem.image),
+        )
+
+    found = look(None if options.offset_is_auto else offset)
     if given is not None:
         return replace(given, gain=found.gain, background=found.background)
-    return found if options.offset_is_auto else _checked(found)
+    if options.offset_is_auto:
+        return found
+    if not np.ndim(options.offset):
+        _doubt(look(None), problem, offset)
+    return _checked(found)
+
+
+def _doubt(seen: Camera, problem: Problem, offset: float) -> None:
+    """Warn of an offset that is less than what the image shows by itself."""
+    if seen.kind == "counts" and seen.gain is not None:
+        mean = float(sampled_voxels(problem).mean(dtype=np.float64))
+        if (doubt := offset_left_in(seen, offset=offset, mean=mean)) is not None:
+            caution(doubt, CameraWarning)
 
 
 def _checked(camera: Camera) -> Camera:

@@ -11,10 +11,12 @@ from rlcore.algorithm.acceleration import Acceleration
 from rlcore.algorithm.boundary import Boundary
 from rlcore.algorithm.host_fallback import warn_of_host_fallback
 from rlcore.algorithm.momentum import MomentumSchedule
+from rlcore.algorithm.photon_noise import noise_level
 from rlcore.algorithm.photons import NoPhotonsToHoldOut
-from rlcore.algorithm.regularization import Regularization, prior_of
+from rlcore.algorithm.regularization import Prior, Regularization, prior_of
 from rlcore.algorithm.stopping import DEFAULT_ITERATIONS, Iterations, Stop, check_threshold, settled
-from rlcore.api.camera import Seen
+from rlcore.api.camera import Seen, sampled_voxels
+from rlcore.api.doubts import over_iterated
 from rlcore.api.find_iterations import EARLIER, Found, Search
 from rlcore.api.request import Request
 from rlcore.api.settings import Settings, check_iterations
@@ -36,7 +38,7 @@ def deconvolve(
     iterations: Iterations = "auto",
     acceleration: Acceleration = "heavy-ball",
     regularization: Regularization = "none",
-    tv_weight: float | None = None,
+    tv_weight: float | Literal["auto"] | None = None,
     seed: int = 0,
     stop: Stop = "none",
     threshold: float | None = None,
@@ -83,8 +85,9 @@ def deconvolve(
         Keeps the estimate from fitting noise. "tv" is total variation: estimates whose neighbouring voxels differ less
         are preferred. "consensus" splits the counts in two in every iteration and changes a voxel only where both
         halves agree on the direction; it takes two to three times as long, and needs an image in photons.
-    tv_weight : float, default 0.002
-        Weight of total variation, up to 0.1; 0.01 and more smooth visibly.
+    tv_weight : float or "auto", default "auto"
+        Weight of total variation, up to 0.1; 0.01 and more smooth visibly. "auto" follows the photons of the object, so
+        that it costs nothing at much light: at most 0.002, which is taken where the image does not tell its photons.
     seed : int, default 0
         Seed of the random splits of counts, and of the photons that are held out.
     stop : {"none", "relative-change"}
@@ -201,7 +204,11 @@ def deconvolve(
         momentum = MomentumSchedule(settings.acceleration, problem.backend, problem.geometry.image_shape)
         run = Run(problem, request.plans, request.scratch, momentum, state, history, callback, cancel)
         result, followed = run.follow(chosen, statistics)
-    return (result, _info(history, followed, found, seen, momentum)) if history and return_info else result
+        if history is None:
+            return result
+        info = _info(history, followed, found, seen, problem.prior, momentum)
+        _warn_of_noise(problem, seen, info)
+    return (result, info) if return_info else result
 
 
 def _check_helpers(plan: object, callback: object, cancel: object, checkpoint: object) -> None:
@@ -247,12 +254,25 @@ def _find(
     return Found(DEFAULT_ITERATIONS, f"no number of iterations could be found: {why}")
 
 
-def _info(history: History, plan: Plan, found: Found | None, seen: Seen, momentum: MomentumSchedule) -> Info:
+def _warn_of_noise(problem: Problem, seen: Seen, info: Info) -> None:
+    """Warn of a run that went on long after the image was explained as well as its noise allows."""
+    gain = seen.camera.gain
+    if gain is None or info.divergence[-1] is None:
+        return
+    level = noise_level(sampled_voxels(problem) - problem.offset, gain)
+    if (doubt := over_iterated(info, level, problem.prior.name)) is not None:
+        caution(doubt, ImageWarning)
+
+
+def _info(
+    history: History, plan: Plan, found: Found | None, seen: Seen, prior: Prior, momentum: MomentumSchedule
+) -> Info:
     """The history of a finished run, with the reason why it ended, and what was found of the camera."""
     camera = seen.camera
     info = replace(
         history.info(history.stop or plan.iterations, momentum),
         gain=camera.gain, offset=camera.zero, background=seen.background, excluded=seen.excluded, camera=str(camera),
+        tv_weight=prior.chosen_weight,
     )  # fmt: skip
     if history.stop:
         return replace(info, stopped="the divergence changed by no more than the threshold")

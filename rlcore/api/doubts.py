@@ -1,13 +1,11 @@
 """Doubts about a run: sentences about arguments and results that are probably not meant, each with what to do.
 
-Every function looks at one fault and returns a sentence, or None. Nothing is printed here: the caller warns, once. Of
-several doubts about the arguments `of_arguments` keeps those that go together.
+Every function looks at one fault and returns a sentence, or None. Nothing is printed here: the caller warns, once.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,9 +20,6 @@ of the volume's; and smallest share of that box that they fill. A PSF is compact
 
 _LEFT_IN = 0.2
 """Offset as a share of what counts as light, from which on it matters."""
-
-_SATURATED = 1e-4
-"""Share of voxels at one value from which on they cannot be there by chance."""
 
 _TOO_MANY, _TOO_MANY_PLAIN = 3, 9
 """Iterations over those after which the image was explained as well as noise allows. The best number is 1 to 2 times
@@ -82,15 +77,15 @@ def is_compact(values: Volume) -> bool:
     return small and int(peak.sum()) >= _FILLED * math.prod(lengths)
 
 
-def offset_left_in(camera: Camera, *, offset: float, background: float, mean: float) -> str | None:
+def offset_left_in(camera: Camera, *, offset: float, mean: float) -> str | None:
     """Sentence about an offset of the camera that a run takes for light.
 
     Parameters
     ----------
     camera : Camera
         Estimated from the image or its metadata.
-    offset, background : float
-        Those of the run, in image units.
+    offset : float
+        That of the run, in image units.
     mean : float
         Mean of the image as it is.
     """
@@ -98,29 +93,9 @@ def offset_left_in(camera: Camera, *, offset: float, background: float, mean: fl
     if not left > _LEFT_IN * (mean - offset):
         return None
     noise = f", where its noise is {camera.read_noise:.3g} only" if camera.read_noise > 0 else ""
-    said = f"image stands on a camera offset of about {camera.offset:.4g}, which is no light{noise}"
-    if background > 0:
-        return (
-            f"{said}; give offset={camera.offset:.4g}, and as background only light: {max(0.0, background - left):.4g}"
-        )
-    return f"{said}; give offset={camera.offset:.4g}"
-
-
-def saturated(count: int, voxels: int, value: float) -> str | None:
-    """Sentence about voxels at the largest value that a camera records.
-
-    Parameters
-    ----------
-    count, voxels : int
-        Voxels at that value, and all that were looked at.
-    value : float
-        Value that they share.
-    """
-    if count < 2 or count <= _SATURATED * voxels:
-        return None
     return (
-        f"image is saturated: {count / voxels:.2g} of its voxels are at {value:g}, and their light is not known; leave "
-        "them out by weights of 0, and record with less light"
+        f"image stands on a camera offset of about {camera.offset:.4g}, which is no light{noise}; give "
+        f"offset={camera.offset:.4g}, or leave it out to have it estimated"
     )
 
 
@@ -151,12 +126,3 @@ def over_iterated(info: Info, level: float, regularization: str = "none") -> str
         f"image was explained as well as photon noise allows after {reached} of {info.iterations} iterations, and the "
         "others fit noise; give iterations 'auto', or fewer"
     )
-
-
-def of_arguments(
-    swap: str | None, *, psf: Sequence[str] = (), offset: str | None = None, saturation: str | None = None
-) -> list[str]:
-    """The doubts about arguments that go together: if image and PSF are swapped, all others are about the wrong one."""
-    if swap is not None:
-        return [swap]
-    return list(dict.fromkeys([*psf, *filter(None, (offset, saturation))]))

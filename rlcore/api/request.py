@@ -14,6 +14,7 @@ import numpy as np
 
 from rlcore.algorithm.boundary import Geometry
 from rlcore.api.camera import CameraOptions, Seen, with_camera, without_mask
+from rlcore.api.doubts import swapped
 from rlcore.api.settings import Settings
 from rlcore.backend import Backend, Interchange, overrides
 from rlcore.backend.array_api import ArrayAPIBackend
@@ -25,6 +26,7 @@ from rlcore.execution.checkpoint import Checkpoint
 from rlcore.execution.engine import ReplanWarning
 from rlcore.execution.run import Problem
 from rlcore.execution.volumes.arguments import check_out, is_foreign, share_memory
+from rlcore.execution.volumes.image import ImageWarning
 from rlcore.execution.volumes.initial_estimate import InitialEstimate
 from rlcore.execution.volumes.statistics import Statistics, check_image, digest_of
 from rlcore.optics.psf import PSF, prepare_psf
@@ -65,6 +67,9 @@ class Request:
         check_image(image)
         shape = tuple(map(int, image.shape))
         options = CameraOptions.of(shape, **(camera or {}), masked=masked)
+        given = psf.values if isinstance(psf, PSF) else psf
+        if isinstance(given, np.ndarray) and (doubt := swapped(image, given)) is not None:
+            caution(doubt, ImageWarning)
         prepared = prepare_psf(psf, ndim=len(shape))
         geometry = Geometry(shape, prepared.values.shape, prepared.centre, settings.boundary)
         prepared, geometry = _trim(prepared, geometry)
@@ -94,7 +99,7 @@ class Request:
 
     def with_camera(self) -> tuple[Request, Seen]:
         """The request without what the camera has added to its image, and what was found of the camera."""
-        problem, seen = with_camera(self.problem, self.camera, looks=self.settings.auto)
+        problem, seen = with_camera(self.problem, self.camera, looks=self.settings.auto or self.settings.prior.waits)
         return replace(self, problem=problem), seen
 
     def of_iterations(self, number: int) -> Request:

@@ -55,6 +55,8 @@ class Info:
     """Pixels that were no data in each plane, such as hot ones."""
     camera: str = ""
     """What is known of the camera, in a sentence."""
+    tv_weight: float | None = None
+    """Weight of total variation; None without it."""
 
     def to_dict(self) -> dict[str, object]:
         """All fields, in types that JSON has."""

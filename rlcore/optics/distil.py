@@ -9,7 +9,7 @@ import numpy as np
 from rlcore.backend import Shape, Volume
 from rlcore.errors import InputError
 from rlcore.optics.bead_field import Selection, find_beads
-from rlcore.optics.mend import without_floor
+from rlcore.optics.edge import without_floor
 from rlcore.optics.sampling import peak, shift, smooth
 
 _ROUNDS = 5

@@ -7,7 +7,7 @@ import pytest
 from fixtures.scenes import gaussian
 
 from rlcore.algorithm.photon_noise import noise_level
-from rlcore.api.doubts import is_compact, of_arguments, offset_left_in, over_iterated, saturated, swapped
+from rlcore.api.doubts import is_compact, offset_left_in, over_iterated, swapped
 from rlcore.optics import Microscope, generate_psf
 from rlcore.testing import no_camera
 from rlcore.testing.optics import confocal_psf, wide_field_psf
@@ -69,23 +69,15 @@ class Known:
 
 
 def test_an_offset_that_counts_as_light_is_said_with_what_to_give():
-    said = offset_left_in(Known(100.0, 1.6), offset=0.0, background=0.0, mean=120.0)
-    assert said.endswith("; give offset=100")
+    said = offset_left_in(Known(100.0, 1.6), offset=0.0, mean=120.0)
+    assert said.endswith("; give offset=100, or leave it out to have it estimated")
     assert "where its noise is 1.6 only" in said
-    covered = offset_left_in(Known(100.0), offset=0.0, background=106.5, mean=120.0)
-    assert covered.endswith("; give offset=100, and as background only light: 6.5")
-    assert "noise" not in covered
+    assert "noise" not in offset_left_in(Known(100.0), offset=0.0, mean=120.0)
 
 
 @pytest.mark.parametrize(("true", "offset", "mean"), [(0.0, 0.0, 20.0), (100.0, 100.0, 101.0), (100.0, 99.0, 120.0)])
 def test_an_offset_that_was_subtracted_or_never_was_there_gives_no_word(true, offset, mean):
-    assert offset_left_in(Known(true), offset=offset, background=5.0, mean=mean) is None
-
-
-def test_saturation_is_said_with_share_and_value():
-    assert "0.003 of its voxels are at 4095" in saturated(300, 100_000, 4095)
-    assert saturated(5, 100_000, 4095) is None
-    assert saturated(1, 100, 7) is None
+    assert offset_left_in(Known(true), offset=offset, mean=mean) is None
 
 
 def restored(made, gain, iterations, **options):
@@ -119,9 +111,3 @@ def test_a_history_that_begins_late_tells_nothing():
     late = replace(info, divergence=(None,) * 12 + info.divergence[12:])
     assert over_iterated(info, level)
     assert over_iterated(late, level) is None
-
-
-def test_a_swap_silences_doubts_about_the_wrong_array_and_nothing_is_said_twice():
-    others = {"psf": ["cut off", "cut off"], "offset": "offset", "saturation": None}
-    assert of_arguments("swapped", **others) == ["swapped"]
-    assert of_arguments(None, **others) == ["cut off", "offset"]

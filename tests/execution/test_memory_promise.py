@@ -18,7 +18,6 @@ import ctypes, gc, json, platform, resource, sys
 from pathlib import Path
 import numpy as np
 import rlcore
-from rlcore.testing import no_camera
 sys.path.insert(0, sys.argv[4])
 from fixtures.scenes import gaussian
 from rlcore.algorithm.boundary import Geometry
