@@ -90,7 +90,7 @@ def check_photons(photons: Photons, maximum: float) -> None:
     """
     most = (maximum - photons.offset) / photons.gain
     if most > _MAXIMUM_COUNT:
-        raise NoPhotonsToHoldOut(
+        raise InputError(
             f"gain {photons.gain:g} makes {most:.3g} photons of the image's maximum, {maximum:g}; give image units per "
             "photon, or iterations a number"
         )

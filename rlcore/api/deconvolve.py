@@ -22,7 +22,7 @@ from rlcore.api.request import Request
 from rlcore.api.settings import Settings, check_iterations
 from rlcore.backend import Backend
 from rlcore.backend.host.interrupts import interrupts_noted
-from rlcore.errors import InputError, caution
+from rlcore.errors import BudgetError, InputError, caution
 from rlcore.execution.checkpoint import Checkpoint
 from rlcore.execution.history import History, Info
 from rlcore.execution.progress import Callback, CancelEvent
@@ -197,7 +197,7 @@ def deconvolve(
     with state or contextlib.nullcontext(), interrupts_noted():
         found: Found | None = None
         if settings.auto:
-            found = _find(request, seen, state, callback, cancel)
+            found = _find(request, seen, plan, state, callback, cancel)
             request = request.of_iterations(found.iterations)
         chosen = request.plan_for(plan, state)
         history = _history(problem, settings, state) if return_info or stop != "none" else None
@@ -231,7 +231,12 @@ def _history(problem: Problem, settings: Settings, state: Checkpoint | None) -> 
 
 
 def _find(
-    request: Request, seen: Seen, state: Checkpoint | None, callback: Callback | None, cancel: CancelEvent | None
+    request: Request,
+    seen: Seen,
+    plan: Plan | None,
+    state: Checkpoint | None,
+    callback: Callback | None,
+    cancel: CancelEvent | None,
 ) -> Found:
     """The number of iterations: of an earlier part of the run, or by held-out photons; the default if they cannot tell.
 
@@ -243,9 +248,10 @@ def _find(
         why = f"image does not tell how many photons it is of: {seen.reason}"
     else:
         try:
-            search = Search(request.problem, request.plans, seen.camera.gain, request.result_folder, callback, cancel)
-            return search.run()
-        except NoPhotonsToHoldOut as error:
+            # the search takes no more memory than the run will
+            plans = replace(request.plans, memory=request.plan_for(plan, state).memory_bytes)
+            return Search(request.problem, plans, seen.camera.gain, request.result_folder, callback, cancel).run()
+        except (NoPhotonsToHoldOut, BudgetError) as error:
             why = str(error)
     caution(
         f"{why}; {DEFAULT_ITERATIONS} iterations are run. Give gain= (1 if values are photons), or iterations a number",

@@ -15,6 +15,7 @@ from rlcore.backend import Box, Shape
 from rlcore.execution.run import Problem
 from rlcore.execution.volumes.initial_estimate import to_host
 from rlcore.execution.volumes.mapped import release
+from rlcore.execution.volumes.slicing import box_of
 
 _TO_THE_SIDE = 4
 """Positions of a part that are compared, along an axis."""
@@ -36,14 +37,8 @@ class _Part:
         return self.array.dtype
 
     def __getitem__(self, index: Any) -> Any:
-        index = index if isinstance(index, tuple) else (index,)
-        within = (*index, *[slice(None)] * (len(self.shape) - len(index)))
-        return self.array[
-            tuple(
-                slice(first + part.indices(n)[0], first + part.indices(n)[1])
-                for part, n, first in zip(within, self.shape, self.box.start, strict=True)
-            )
-        ]
+        within = zip(box_of(index, self.shape), self.box.start, strict=True)
+        return self.array[tuple(slice(first + part.start, first + part.stop) for part, first in within)]
 
 
 def part_of(array: Any, box: Box) -> Any:

@@ -38,7 +38,7 @@ def weights() -> np.ndarray:
 
 
 def restored(image, psf, **options):
-    options = {"iterations": 8, "backend": "numpy", "offset": 0.0, "hot_pixels": "keep", **options}
+    options = {"iterations": 8, "backend": "numpy", "offset": 0.0, "background": 0.0, "hot_pixels": "keep", **options}
     return rlcore.deconvolve(image, psf, **options)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from rlcore.backend import Shape, Volume
+from rlcore.execution.volumes.slicing import box_of, of_planes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,12 +28,12 @@ class Calibrated:
     relative_gain: Any = 1.0
     """Gain over its mean, likewise."""
 
-    def __getitem__(self, index: tuple[slice, ...]) -> Volume:
+    def __getitem__(self, index: Any) -> Volume:
         """A box of the image, as a new array."""
-        box = tuple(slice(*part.indices(n)) for part, n in zip(index, self.shape, strict=True))
+        box = box_of(index, self.shape)
         with np.errstate(invalid="ignore", over="ignore"):
-            values: Volume = self.voxels(box).astype(np.float64) - _part(self.offset, box)
-            values /= _part(self.relative_gain, box)
+            values: Volume = self.voxels(box).astype(np.float64) - of_planes(self.offset, box)
+            values /= of_planes(self.relative_gain, box)
             values[~np.isfinite(values)] = 0.0
         calibrated: Volume = values.astype(self.dtype)
         return calibrated
@@ -41,8 +42,3 @@ class Calibrated:
 def precision_of(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The type of a calibrated image: single precision where it holds every value of this type."""
     return np.dtype(np.float32 if dtype.itemsize <= 2 or dtype == np.float32 else np.float64)
-
-
-def _part(array: Any, box: tuple[slice, ...]) -> Any:
-    """The box of an array of the image's shape or of its last two axes; a number as it is."""
-    return array if np.ndim(array) == 0 else np.asarray(array)[box[-np.ndim(array) :]]

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from rlcore.backend import Shape, Volume
 from rlcore.errors import InputError
 from rlcore.execution.volumes.arguments import plain
+from rlcore.execution.volumes.slicing import box_of, of_planes
 from rlcore.execution.volumes.statistics import check_image, measure
 
 
@@ -50,15 +51,15 @@ class DataWeights:
         """Bytes, unless the caller's weights have other values than 0 and 1."""
         return np.dtype(np.uint8 if self.given is None or self.given.dtype == np.bool_ else np.float32)
 
-    def __getitem__(self, index: tuple[slice, ...]) -> Volume:
+    def __getitem__(self, index: Any) -> Volume:
         """The weights of a box, as a new array."""
-        box = tuple(slice(*part.indices(n)) for part, n in zip(index, self.shape, strict=True))
+        box = box_of(index, self.shape)
         shape = tuple(part.stop - part.start for part in box)
         weights: Volume = np.ones(shape, self.dtype)
         if self.given is not None:
-            weights *= _part(self.given, box)
+            weights *= of_planes(self.given, box)
         if self.bad is not None:
-            weights[np.broadcast_to(_part(self.bad, box), shape)] = 0
+            weights[np.broadcast_to(of_planes(self.bad, box), shape)] = 0
         if self.voxels is not None and (self.finite or self.limit is not None):
             weights[~self._usable(self.voxels(box))] = 0
         return weights
@@ -92,9 +93,3 @@ def check_weights(given: Any, shape: Shape) -> Any:
     if statistics.maximum == 0:
         raise InputError("weights are 0 throughout, so that no voxel would count; give some above 0")
     return weights
-
-
-def _part(array: Any, box: tuple[slice, ...]) -> Any:
-    """The box of an array of the image's shape, or of its last two axes."""
-    taken: Any = np.asarray(array[box[-len(array.shape) :]])
-    return taken if taken.ndim == len(box) else taken[(np.newaxis,) * (len(box) - taken.ndim)]

@@ -8,16 +8,18 @@ from typing import Any
 
 import array_api_compat.numpy
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from rlcore.algorithm.acceleration import Acceleration
 from rlcore.algorithm.boundary import BOUNDARIES, Geometry, check_boundary
-from rlcore.api.deconvolve import deconvolve
+from rlcore.algorithm.camera import Camera
 from rlcore.backend import Backend, Shape, Volume
 from rlcore.backend.array_api import ArrayAPIBackend
 from rlcore.optics.psf import PSF
 from rlcore.planner.budget import Budget
 from rlcore.planner.plan import Plan
+from rlcore.testing.no_camera import deconvolve
 
 ERRORS = {20: 1e-5, 100: 3e-5}
 """Maximum error after so many iterations, relative to the maximum: that of single precision, and no more."""
@@ -57,6 +59,22 @@ class Truth:
             error = float(np.abs(restored - truth).max() / truth.max())
             assert error <= ERRORS[iterations], f"{image_shape}, {boundary}: error {error:.1e} of the maximum"
 
+    def test_images_of_a_camera_agree_with_double_precision(self, engine: Backend[Any]) -> None:
+        """A restoration that takes an offset off, and in which some voxels are no data, is not that of double precision.
+
+        Check `add` with a number, `multiply` with an output, `correlate` and `divide`.
+        """
+        image_shape, psf_shape = PROBLEMS[1]
+        image, psf = blurred_spots(image_shape, psf_shape)
+        options: Any = {"iterations": 20, "background": BACKGROUND, "offset": Camera(100.0, 1.0, 2.0)}
+        options |= {"weights": counting(image_shape), "acceleration": "none"}
+        plan = replace(whole_plan(engine, image_shape, psf_shape, 20, "extended", "none"), weighted=True)
+        restored = deconvolve(image + 100, psf, backend=engine, plan=plan, **options)
+        double = ArrayAPIBackend(array_api_compat.numpy, name="double", dtype="float64")
+        truth = deconvolve(image + 100, psf, backend=double, **options)
+        error = float(np.abs(restored - truth).max() / truth.max())
+        assert error <= ERRORS[20], f"error {error:.1e} of the maximum"
+
 
 class Blocks:
     """Volumes in blocks, as when memory is short, against the same volumes whole."""
@@ -78,6 +96,24 @@ class Blocks:
             assert min(plan.tiling().counts) > 1
             seam = float(np.abs(deconvolve(image, psf, plan=plan, **options) - whole).max() / whole.max())
             assert seam <= SEAM, f"{boundary}, {half_steps} half-steps, {placement}: {seam:.1e} of the maximum"
+
+    @pytest.mark.parametrize("half_steps", [1, 2])
+    def test_blocks_of_a_camera_equal_the_whole(self, engine: Backend[Any], half_steps: int) -> None:
+        """The result in blocks differs from that of the whole where an offset is taken off and voxels are no data."""
+        image, psf = blurred_spots(IMAGE, LENGTHS)
+        options: Any = {"backend": engine, "iterations": ITERATIONS, "background": 1.0, "offset": Camera(100.0, 1.0)}
+        options["weights"] = counting(IMAGE)
+        plan_of_whole = replace(whole_plan(engine, IMAGE, LENGTHS, ITERATIONS, "extended", "heavy-ball"), weighted=True)
+        whole = deconvolve(image + 100, psf, plan=plan_of_whole, **options)
+        for placement in ("host", "device"):
+            plan = replace(_in_blocks(plan_of_whole, engine, half_steps), placement=placement)
+            seam = float(np.abs(deconvolve(image + 100, psf, plan=plan, **options) - whole).max() / whole.max())
+            assert seam <= SEAM, f"{half_steps} half-steps, {placement}: {seam:.1e} of the maximum"
+
+
+def counting(shape: Shape) -> npt.NDArray[np.bool_]:
+    """Data weights: a twentieth of the voxels are no data."""
+    return np.random.default_rng(1).random(shape) > 0.05
 
 
 @lru_cache(maxsize=8)
