@@ -9,6 +9,7 @@ from typing import Any
 
 from rlcore.api.make_plan import make_plan
 from rlcore.app import speed
+from rlcore.app.camera.plan import cameras_unseen, plan_of
 from rlcore.app.channel_psfs import report_computed, to_one_extent
 from rlcore.app.file_request import FileRequest
 from rlcore.app.files.decoding import decode_nothing
@@ -88,7 +89,8 @@ def plan_files(request: FileRequest, say: Callable[[str], None]) -> Forecast:
     report_computed(psfs, say)
     backend = request.choose().backend
     # channels are padded to one extent and share one plan, so any of their PSFs will do
-    plan = request.plan(image.volume(Place()), to_one_extent(request.prepare(image, psfs))[0], backend)
+    psf = to_one_extent(request.prepare(image, psfs))[0]
+    plan = plan_of(request, image, Place(), cameras_unseen(request, image), psf, backend)
     seconds, volumes = speed.predict(backend, plan), len(image.layout.places)
     return Forecast(plan, None if seconds is None else seconds * volumes, volumes)
 

@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 import tifffile
 from click.testing import CliRunner
-from fixtures.commands import IMAGE, PSF, flip, run, voxels
+from fixtures.commands import IMAGE, PSF, deconvolved, flip, run, voxels
 
-import rlcore
 from rlcore.app import run_log, series_run
 from rlcore.app.files.writing import output as output_module
 from rlcore.app.main import main
@@ -467,6 +466,6 @@ class TestTheOptions:
             done = run(stack, "-n", "3", "--regularization", "consensus", "--seed", str(seed), "--force")
             assert done.exit_code == 0, done.output
             results.append(voxels(stack / "out.tif")[1])
-            wanted = rlcore.deconvolve(STACK[1], PSF, backend="numpy", seed=seed, **options)
+            wanted = deconvolved(STACK[1], PSF, backend="numpy", seed=seed, **options)
             np.testing.assert_allclose(results[-1], wanted, rtol=1e-5, atol=1e-5 * wanted.max())
         assert not np.allclose(*results, rtol=1e-3)

@@ -5,9 +5,9 @@ from itertools import islice
 
 import numpy as np
 import pytest
+from fixtures import every_parity
 
 import rlcore
-from fixtures import every_parity
 from rlcore.algorithm.boundary import BOUNDARIES
 from rlcore.testing.reference import heavy_ball
 

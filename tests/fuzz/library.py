@@ -31,7 +31,15 @@ def restore(arguments):
     out = np.lib.format.open_memmap(out_path, "w+", np.float32, image.shape)
     try:
         rlcore.deconvolve(
-            image, psf, iterations=_ITERATIONS, backend="numpy", out=out, plan=plan, checkpoint=checkpoint, **options
+            image,
+            psf,
+            iterations=_ITERATIONS,
+            backend="numpy",
+            offset=0,
+            out=out,
+            plan=plan,
+            checkpoint=checkpoint,
+            **options,
         )
     except rlcore.errors.RLCoreError as error:
         sys.stderr.write(f"error: {error}\n")
