@@ -99,7 +99,7 @@ def restore(
         state = state_of(checkpoint, made)  # one that cannot be read is refused by the run itself
         cameras = cameras_of(
             request, image, psfs, backend, known=None if state is None else state.cameras,
-            scratch=work.growing.parent, callback=callback, cancel=cancel,
+            scratch=work.path, callback=callback, cancel=cancel,
         )  # fmt: skip
         lines = camera_lines(image, cameras)
         if say is not None:

@@ -76,8 +76,8 @@ def cameras_of(
         look = _Look(request, image, backend, scratch, callback, cancel)
         parts = zip(said, maps, psfs, strict=True)
         found = [look.at_channel(channel, *each) for channel, each in enumerate(parts)]
-    if request.photons:
-        _check_gains(found, image)
+        if request.photons:
+            _check_gains(found, image)
     return [ChannelCamera(*each) for each in zip(found, maps, strict=True)]
 
 

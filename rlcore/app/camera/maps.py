@@ -101,7 +101,7 @@ def _values(role: str, volume: Any, shape: tuple[int, ...]) -> Any:
     """Returns the voxels of a file, checked; weights stay where they are, since they may be as many as the image's."""
     if role == "weights":
         return check_weights(volume, shape)
-    values = np.asarray(volume[...])
+    values = np.asarray(volume[(slice(None),) * len(volume.shape)])
     if role == "dark frame":
         return CameraOptions.of(shape, offset=values).offset
     if role == "gain map":

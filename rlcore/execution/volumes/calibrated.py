@@ -27,8 +27,10 @@ class Calibrated:
     relative_gain: Any = 1.0
     """Gain over its mean, likewise."""
 
-    def __getitem__(self, index: tuple[slice, ...]) -> Volume:
+    def __getitem__(self, index: slice | tuple[slice, ...]) -> Volume:
         """A box of the image, as a new array."""
+        index = index if isinstance(index, tuple) else (index,)
+        index = (*index, *[slice(None)] * (len(self.shape) - len(index)))
         box = tuple(slice(*part.indices(n)) for part, n in zip(index, self.shape, strict=True))
         with np.errstate(invalid="ignore", over="ignore"):
             values: Volume = self.voxels(box).astype(np.float64) - _part(self.offset, box)
