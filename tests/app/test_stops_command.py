@@ -1,12 +1,16 @@
 """`--iterations auto`, `--stop` and `--start` on the command line."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
 from fixtures.commands import IMAGE, PSF, deconvolved, run
 from fixtures.scenes import error
+
+from rlcore.app.file_request import FileRequest
+from rlcore.app.planning import plan_shapes
 
 AUTO = {"iterations": "auto", "gain": 1, "backend": "numpy", "return_info": True}
 DIM = np.random.default_rng(0).poisson(IMAGE / 8).astype(np.float32)
@@ -82,3 +86,10 @@ def test_what_makes_no_sense_is_refused(files, options, text):
     assert result.exit_code == 2
     assert text in result.stderr
     assert not (files / "out.tif").exists()
+
+
+@pytest.mark.parametrize(("iterations", "said"), [("auto", "At most about 3 s, by what numpy"), (9, "About 3 s, by")])
+def test_the_time_of_a_number_that_is_to_be_found_is_the_most(monkeypatch, iterations, said):
+    monkeypatch.setattr("rlcore.app.speed.predict", lambda *_: 3.0)
+    request = FileRequest(image=Path(), iterations=iterations, backend="numpy")
+    assert plan_shapes(request, "8x9x10", "3x3x3").lines()[1].startswith(said)

@@ -175,6 +175,14 @@ def test_a_run_that_was_killed_goes_on_with_the_cameras_that_it_began_with(stack
     assert (stack / "out.npy").read_bytes() == (stack / "whole.npy").read_bytes()
 
 
+def test_a_run_that_was_killed_in_its_search_leaves_what_the_next_one_removes(stack):
+    killed(stack, "-n", "auto", at=2)
+    [photons] = stack.glob(".rlcore-work-*/.rlcore-photons-*")
+    assert photons.is_dir()
+    told(restore(stack, "-n", "2", "--offset", "100", "--json"))
+    assert not [*stack.glob(".rlcore-*")]
+
+
 def test_a_run_with_other_cameras_is_another_run(stack):
     killed(stack, "-n", "30", "--offset", "100", at=3)
     np.save(stack / "dark.npy", np.full(STACK.shape[-2:], 100, np.float32))
