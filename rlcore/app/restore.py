@@ -167,7 +167,8 @@ def _target(
         plan, request.settings().prior, used,
         image=request.image.name, image_of_file=str(image.taken) if len(image.images) > 1 else None,
         cameras=tuple(UsedCamera.of(_name(image, n), each.found) for n, each in enumerate(cameras)),
-        **_of_cameras(request), **_counting(request), **said,
+        **request.camera.shown(), photons=request.photons,
+        **_counting(request), **said,
         filled=None if image.missing is None else str(image.missing),
     )  # fmt: skip
     return Target(request.output, image.about.selected(image.layout), image.layout, request.dtype, provenance, plan)
@@ -176,15 +177,6 @@ def _target(
 def _counting(request: FileRequest) -> dict[str, Any]:
     """Returns the options that determine the number of iterations and the initial estimate."""
     return {name: getattr(request, name) for name in ("iterations", "stop", "threshold", "start")}
-
-
-def _of_cameras(request: FileRequest) -> dict[str, Any]:
-    """Returns the options of cameras as the user wrote them; of files only the names, as of PSFs."""
-    texts = {option: ", ".join(each) for option, each in request.camera.by_option.items()}
-    return {
-        "offset": texts["offset"] or "auto", "gain": texts["gain"] or "auto", "background": texts["background"] or "0",
-        "weights": request.weights, "hot_pixels": request.hot_pixels, "photons": request.photons,
-    }  # fmt: skip
 
 
 def _picked(request: FileRequest) -> dict[str, Any]:

@@ -89,6 +89,17 @@ class CameraTexts:
         if self.hot_pixels not in (FIND, KEEP):
             yield "map of hot pixels", location(self.hot_pixels)
 
+    def shown(self) -> dict[str, str | None]:
+        """Returns all options as text for metadata, with the defaults that they have; of files the names alone."""
+        defaults = {"offset": AUTO, "gain": AUTO, "background": "0"}
+        said = {
+            option: ", ".join(_without_folder(option, text) for text in texts) or defaults[option]
+            for option, texts in self.by_option.items()
+        }
+        weights = self.weights if self.weights in (None, FINITE) else location(str(self.weights)).name
+        hot = self.hot_pixels if self.hot_pixels in (FIND, KEEP) else location(self.hot_pixels).name
+        return {**said, "weights": weights, "hot_pixels": hot}
+
     def of_channels(self, image: Opened) -> list[Said]:
         """Returns what was said of each selected channel.
 
@@ -126,6 +137,13 @@ def _split(text: str) -> tuple[str | None, str]:
     """Returns the channel, None for all, and the value."""
     channel, equals, value = text.partition("=")
     return (channel, value) if equals else (None, text)
+
+
+def _without_folder(option: str, text: str) -> str:
+    channel, value = _split(text)
+    parsed = _value(option, value)
+    value = parsed.name if isinstance(parsed, (Path, Url)) else value
+    return value if channel is None else f"{channel}={value}"
 
 
 def _value(option: str, text: str) -> Any:

@@ -54,7 +54,11 @@ def written(folder, name, values):
 def test_a_dark_frame_is_taken_off(files, name):
     path = written(files, name, DARK)
     expected = quietly(IMAGE, PSF, iterations=5, offset=DARK, hot_pixels="keep")
-    assert error(made(files, "--offset", path), expected) <= 1e-6
+    result = restore(files, "--offset", f"0={path}", "--json")
+    assert result.exit_code == 0, result.output
+    assert error(np.load(files / "out.npy"), expected) <= 1e-6
+    said = json.loads(result.stdout)["provenance"]
+    assert (said["offset"], said["gain"], said["background"], said["hot_pixels"]) == (f"0={name}", "auto", "0", "find")
 
 
 @pytest.mark.parametrize("name", ["dark.npy", "dark.tif"])
