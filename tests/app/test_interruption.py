@@ -89,7 +89,7 @@ def test_a_disk_that_is_too_full_is_told_before_the_run(files, monkeypatch, dtyp
 def test_files_that_may_not_grow_are_told_and_the_old_output_stays(files, output):
     old = files / output
     old.write_text("precious")
-    line = command(files, "--force", program=(LIMITED,))
+    line = command(files, "--force", "-n", "5", program=(LIMITED,))
     line[line.index("-o") + 1] = str(old)
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     assert done.returncode == 2
@@ -97,6 +97,17 @@ def test_files_that_may_not_grow_are_told_and_the_old_output_stays(files, output
     assert said == f"error: output {str(old)!r} cannot be written: File too large"
     assert old.read_text() == "precious"
     assert names(files) == {"image.tif", "psf.tif", output}
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system cannot claim disk space")
+def test_files_of_a_search_that_may_not_grow_are_told(files):
+    line = command(files, "-n", "auto", "--gain", "1", program=(LIMITED,))
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    [said] = done.stderr.splitlines()
+    assert said.startswith("error: files for the search for the number of iterations cannot be written into")
+    assert "File too large; free some space, or give -n a number" in said
+    assert names(files) == {"image.tif", "psf.tif"}
 
 
 @pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system cannot claim disk space")

@@ -29,7 +29,7 @@ from rlcore.app.files.opening import Opened
 from rlcore.app.files.remote.url import Url
 from rlcore.backend import Backend
 from rlcore.backend.host.interrupts import interrupts_noted
-from rlcore.errors import InputError
+from rlcore.errors import InputError, OutputError
 from rlcore.execution.progress import Callback, CancelEvent
 from rlcore.execution.volumes.data_weights import DataWeights
 from rlcore.optics.psf import PSF
@@ -207,6 +207,11 @@ class _Look:
                 return search.run()
         except NoPhotonsToHoldOut as error:
             return str(error)
+        except OSError as error:
+            raise OutputError(
+                f"files for the search for the number of iterations cannot be written into "
+                f"{str(self.scratch.parent)!r}: {error.strerror or error}; free some space, or give -n a number"
+            ) from error
 
 
 def _hot(known: DataWeights | None) -> Mask | None:
