@@ -69,7 +69,7 @@ class RunSummary:
             return describe_found(self.info)
         found = [each for each in self.cameras if each.why]
         if len(found) == len(self.cameras) == 1:
-            return f"{self.iterations} iterations ({found[0].why})"
+            return f"{self.iterations} iteration{'s' * (self.iterations != 1)} ({found[0].why})"
         numbers = [int(each.iterations) for each in found]
         if found and min(numbers) < max(numbers):
             return f"{min(numbers)} to {max(numbers)} iterations (as each channel was found to need)"

@@ -64,7 +64,7 @@ class CameraFound:
         if self.limit is not None:
             said.append(f"voxels of {self.limit:g} or more are saturated and count as no data")
         if self.why:
-            said.append(f"{self.iterations} iterations ({self.why})")
+            said.append(f"{self.iterations} iteration{'s' * (self.iterations != 1)} ({self.why})")
         return "; ".join(said)
 
     def to_dict(self) -> dict[str, Any]:

@@ -216,3 +216,15 @@ def test_a_map_of_a_camera_that_was_changed_is_another_run(stack):
     killed(stack, *options, at=3)
     np.save(stack / "dark.npy", np.full(STACK.shape[-2:], 101, np.float32))
     refused(restore(stack, *options, "--checkpoint", stack / "state"), "with other files of cameras")
+
+
+def test_nothing_is_looked_at_where_nothing_is_to_be_found(stack, monkeypatch):
+    def never(*_):
+        raise AssertionError("looked")
+
+    monkeypatch.setattr(_Look, "_at_volume", never)
+    result = restore(stack, "--offset", "0", "--json")
+    assert [each["said"] for each in told(result)["cameras"]] == ["", ""]
+    assert len(result.stderr.splitlines()) == 1  # the summary alone
+    with pytest.raises(AssertionError, match="looked"):
+        raise restore(stack, "--offset", "1", output="other.npy").exception
