@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from rlcore.app.channels import channel_of
 from rlcore.app.files.layout import Place
 from rlcore.app.files.likely_axes import open_psf
 from rlcore.app.files.metadata.scale import believed
 from rlcore.app.files.opening import Opened
 from rlcore.app.files.remote.url import Location, location
 from rlcore.app.psf.generating import compute_for
-from rlcore.app.whole_numbers import whole_number
 from rlcore.errors import InputError
 from rlcore.optics.generate import DEFAULT_MODEL
 from rlcore.optics.psf import PSF
@@ -139,15 +139,11 @@ def _shared(psf: Opened, image: Opened) -> list[ChannelPSF]:
 
 def _by_channel(several: Sequence[str], image: Opened) -> dict[int, str]:
     """Parses ``CHANNEL=FILE`` into the file, or AUTO, by the channel's index in the image's file."""
-    size, names = image.layout.size_in_file("C"), image.about.channels
     found: dict[int, str] = {}
     for text in several:
         channel, equals, file = text.partition("=")
-        # names come first, as a channel may be named "488"
-        number = names.index(channel) if channel in names else whole_number(channel)
-        if not equals or not file or number is None or number >= size:
-            known = f" or {', '.join(map(repr, names))}" if names else ""
-            raise InputError(f"--psf {text!r} is not CHANNEL=FILE with a channel from 0 to {size - 1}{known}")
+        # a text without a channel or a file names none
+        number = channel_of(channel if equals and file else "", image, f"--psf {text!r}", "FILE")
         if number in found:
             raise InputError(f"--psf {text!r} is the second for its channel; give each channel one")
         found[number] = file

@@ -11,6 +11,7 @@ import numpy as np
 import tifffile
 
 from rlcore.app import speed
+from rlcore.app.camera.said import KEEP
 from rlcore.app.file_request import FileRequest
 from rlcore.app.files.writing.destination import partial_output
 from rlcore.app.restore import restore
@@ -113,7 +114,9 @@ def run_demo(
         iterations=iterations,
         backend=backend,
         device=device,
-        background=made.background,
+        offsets=("0",),
+        backgrounds=(repr(float(made.background)),),
+        hot_pixels=KEEP,
         force=True,
     )
     report = restore(request, callback=callback, cancel=cancel)

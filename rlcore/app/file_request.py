@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rlcore.algorithm.acceleration import check_acceleration
 from rlcore.algorithm.boundary import check_boundary
 from rlcore.algorithm.regularization import prior_of
-from rlcore.algorithm.stopping import Iterations, check_stop
+from rlcore.algorithm.stopping import check_stop
 from rlcore.api.request import Request
 from rlcore.api.settings import Settings
+from rlcore.app.camera.said import FIND, CameraTexts
 from rlcore.app.channel_psfs import ChannelPSF, files_of, open_psfs
 from rlcore.app.files.decoding import Decoder
 from rlcore.app.files.layout import Pick
@@ -32,9 +33,6 @@ from rlcore.errors import BackendError, BackendUnavailable, InputError
 from rlcore.optics.psf import PSF
 from rlcore.planner import Plan
 
-LEAST_GAIN = 1e-12
-"""Least gain in image units per photon; its inverse is the greatest."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRequest:
@@ -47,19 +45,28 @@ class FileRequest:
     psf_model: str | None = None
     """Model of computed PSFs; None for the default model."""
     output: Location = Path("restored.tif")
-    iterations: Iterations = 15
+    iterations: int | Literal["auto", "auto-each"] = "auto"
+    """A number; "auto" for one per channel, or "auto-each" for one per volume, found by held-out photons."""
     acceleration: str = "heavy-ball"
     regularization: str = "none"
     tv_weight: float | None = None
     seed: int = 0
     stop: str = "none"
     threshold: float | None = None
-    gain: str | None = None
+    offsets: tuple[str, ...] = ()
+    gains: tuple[str, ...] = ()
+    backgrounds: tuple[str, ...] = ()
+    weights: str | None = None
+    hot_pixels: str = FIND
+    """These five as `CameraTexts` has them."""
+    photons: bool = False
+    """Divide the result by the gain."""
     start: str = "constant"
     backend: str = "auto"
     device: str | None = None
     boundary: str = "extended"
     background: float = 0.0
+    """Offset and background of the volume that a report shows, once a run has found them."""
     memory: str | None = None
     independent: bool = False
     tolerance: float | None = None
@@ -83,7 +90,7 @@ class FileRequest:
     keep_going: bool = False
     """Leave volumes empty that cannot be restored, in place of an error."""
     fill_missing: bool = False
-    """Restore an image that lacks planes, with zeros in their place."""
+    """Restore an image that lacks planes, which count as no data."""
     psf_centre: str = MEND
     psf_background: str = MEND
     psf_energy: float = 1.0
@@ -128,14 +135,14 @@ class FileRequest:
         InputError
             If an option is invalid or contradicts another.
         """
+        self.camera.check()
         if self.tolerance is not None and not self.independent:
             raise InputError("--tolerance is for independent blocks; give --independent with it")
         if self.tolerance is not None and not 0 < self.tolerance < 1:
             raise InputError(f"--tolerance {self.tolerance!r} is not a number between 0 and 1")
         return Settings(
-            self.iterations,
+            "auto" if isinstance(self.iterations, str) else self.iterations,
             check_boundary(self.boundary),
-            self.background,
             self.memory,
             not self.independent,
             self.tolerance,
@@ -143,8 +150,25 @@ class FileRequest:
             prior_of(self.regularization, self.tv_weight, self.seed),
             check_stop(self.stop),
             self.threshold,
-            _gain(self.gain),
         )
+
+    @property
+    def camera(self) -> CameraTexts:
+        """Options of cameras."""
+        return CameraTexts(
+            offsets=self.offsets, gains=self.gains, backgrounds=self.backgrounds, weights=self.weights,
+            hot_pixels=self.hot_pixels,
+        )  # fmt: skip
+
+    @property
+    def finds_iterations(self) -> bool:
+        """True if the number of iterations of a channel is found before its volumes are restored."""
+        return self.iterations == "auto" and self.stop == "none"
+
+    @property
+    def ends_itself(self) -> bool:
+        """True if each volume may take another number of iterations."""
+        return self.stop != "none" or self.iterations == "auto-each"
 
     def choose(self) -> Choice:
         """Returns the chosen backend.
@@ -180,26 +204,15 @@ class FileRequest:
         background = "0" if self.psf_as_is and self.psf_background == MEND else self.psf_background
         return psf_for_image(image, psf, centre=centre, background=background, energy=self.psf_energy)
 
-    def plan(self, image: Any, psf: PSF, backend: Backend[Any]) -> Plan:
-        """Returns the plan for one volume of the image."""
-        request = Request.of(image, psf, self.settings(), backend=backend, checkpoint=self.checkpoint)
+    def plan(self, image: Any, psf: PSF, backend: Backend[Any], iterations: int | None = None, **job: Any) -> Plan:
+        """Returns the plan for one volume of the image, of so many iterations; `job` has other properties of it."""
+        settings = self.settings()
+        settings = settings if iterations is None else replace(settings, iterations=iterations)
+        request = Request.of(image, psf, settings, backend=backend, checkpoint=self.checkpoint)
         # the result goes to a file, so memory need not hold it
-        return request.plans.changed(result_in_memory=False).best()
+        return request.plans.changed(result_in_memory=False, **job).best()
 
 
 def _index_or_name(device: str | None) -> str | int | None:
     number = None if device is None else whole_number(device)
     return device if number is None else number
-
-
-def _gain(text: str | None) -> float | tuple[float, ...] | None:
-    if text is None:
-        return None
-    try:
-        numbers = tuple(map(float, text.split(",")))
-    except ValueError as error:
-        raise InputError(f"gain {text!r} is neither a number nor a pair of gain and offset") from error
-    # beyond these no camera counts, and photons would overflow or vanish in float32
-    if not LEAST_GAIN <= numbers[0] <= 1 / LEAST_GAIN:
-        raise InputError(f"gain {text!r} is not between {LEAST_GAIN:g} and {1 / LEAST_GAIN:g} image units per photon")
-    return numbers[0] if len(numbers) == 1 else numbers

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from rlcore.algorithm.boundary import BOUNDARIES
-from rlcore.app.command_group import PARTLY, CommandGroup, options, print_json, refuse_given
+from rlcore.app.command_group import PARTLY, CommandGroup, print_json, refuse_given
 from rlcore.app.files.remote.url import Location
 from rlcore.app.locations import LOCATION, PATH
 from rlcore.app.psf.commands import psf
@@ -45,15 +46,12 @@ def main(context: click.Context, *, debug: bool) -> None:
     "-o", "--output", type=LOCATION, required=True, help="A new .tif, .ome.tif, .ome.zarr, .ozx or .npy file."
 )
 @how_options
-@options(
-    click.option("--background", type=float, default=0.0, show_default=True, help="Constant offset of the camera."),
-    click.option(
-        "--dtype",
-        type=click.Choice(["float32", "uint16"]),
-        default="float32",
-        show_default=True,
-        help="uint16 scales the maximum to 65535, and prints the factor.",
-    ),
+@click.option(
+    "--dtype",
+    type=click.Choice(["float32", "uint16"]),
+    default="float32",
+    show_default=True,
+    help="uint16 scales the maximum to 65535, and prints the factor.",
 )
 @file_options
 @click.option(
@@ -107,7 +105,8 @@ def deconvolve(*, report: Path | None, as_json: bool, quiet: bool, **options: An
             if one.report is not None:
                 from rlcore.app.before_after import write_report
 
-                write_report(one.report, one, done, terminal.heard)
+                taken_off = replace(one, background=done.taken_off)
+                write_report(one.report, taken_off, done, [*filter(None, done.camera_lines), *terminal.heard])
             terminal.say(str(done))
             return done
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from rlcore.api.make_plan import make_plan
 from rlcore.app import speed
+from rlcore.app.camera.plan import cameras_unseen, plan_of
 from rlcore.app.channel_psfs import report_computed, to_one_extent
 from rlcore.app.file_request import FileRequest
 from rlcore.app.files.decoding import decode_nothing
@@ -32,6 +33,8 @@ class Forecast:
     """Predicted seconds for all volumes; None if the backend has not been measured on this machine."""
     volumes: int = 1
     """Number of volumes, each restored by the plan."""
+    is_most: bool = False
+    """True if the run finds the number of iterations, which are as many as the plan has at most."""
 
     def lines(self) -> list[str]:
         """Returns the forecast as lines of text."""
@@ -41,7 +44,8 @@ class Forecast:
         if self.seconds is None:
             measure = f"rlcore bench --backend {self.plan.backend}"
             return [plan, f"Time unknown: {self.plan.backend} has not been measured here; try: {measure}"]
-        return [plan, f"About {speed.duration(self.seconds)}, by what {self.plan.backend} has taken here."]
+        about = "At most about" if self.is_most else "About"
+        return [plan, f"{about} {speed.duration(self.seconds)}, by what {self.plan.backend} has taken here."]
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the forecast in types that JSON has."""
@@ -88,9 +92,10 @@ def plan_files(request: FileRequest, say: Callable[[str], None]) -> Forecast:
     report_computed(psfs, say)
     backend = request.choose().backend
     # channels are padded to one extent and share one plan, so any of their PSFs will do
-    plan = request.plan(image.volume(Place()), to_one_extent(request.prepare(image, psfs))[0], backend)
+    psf = to_one_extent(request.prepare(image, psfs))[0]
+    plan = plan_of(request, image, Place(), cameras_unseen(request, image), psf, backend)
     seconds, volumes = speed.predict(backend, plan), len(image.layout.places)
-    return Forecast(plan, None if seconds is None else seconds * volumes, volumes)
+    return Forecast(plan, None if seconds is None else seconds * volumes, volumes, isinstance(request.iterations, str))
 
 
 def plan_shapes(request: FileRequest, image_shape: str, psf_shape: str) -> Forecast:
@@ -109,7 +114,7 @@ def plan_shapes(request: FileRequest, image_shape: str, psf_shape: str) -> Forec
         exchange=settings.exchange,
         tolerance=settings.tolerance,
     )
-    return Forecast(plan, speed.predict(backend, plan))
+    return Forecast(plan, speed.predict(backend, plan), is_most=isinstance(request.iterations, str))
 
 
 def _shape(what: str, text: str) -> Shape:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rlcore.app.camera.channel import ChannelCamera
 from rlcore.app.file_request import FileRequest
 from rlcore.app.files.layout import Place
 from rlcore.app.files.metadata.description import Description
@@ -18,17 +19,25 @@ from rlcore.app.files.remote.url import Url
 from rlcore.app.files.writing.stamps import files_in, stamp
 from rlcore.app.files.zarr.placement import multiscale_of
 from rlcore.backend import Backend
+from rlcore.execution.volumes.statistics import digest_of
 from rlcore.optics.psf import PSF
 from rlcore.planner import Plan
 
 
 def identity_of(
-    request: FileRequest, image: Opened, psfs: list[PSF], places: list[Place], backend: Backend[Any], plan: Plan
+    request: FileRequest,
+    image: Opened,
+    psfs: list[PSF],
+    cameras: list[ChannelCamera],
+    places: list[Place],
+    backend: Backend[Any],
+    plan: Plan,
 ) -> dict[str, Any]:
     """Returns the identity of a run.
 
     The image is known by the names, sizes and times of its files; reading all voxels would take as long as a pass over
-    them.
+    them. Files of cameras are known by their voxels too. Of what was found of the cameras, the run log keeps itself
+    what it was.
     """
     settings = request.settings()
     return {
@@ -42,16 +51,30 @@ def identity_of(
         "acceleration": request.acceleration,
         "regularization": asdict(settings.prior),
         "stop": [request.stop, request.threshold],
-        "gain": request.gain,
+        **_said_of_cameras(request, cameras),
         "start": request.start,
         "boundary": request.boundary,
-        "background": request.background,
         "tolerance": settings.error,
         "dtype": request.dtype,
         "output": request.output.name if isinstance(request.output, Path) else str(request.output),
         "backend": backend.name,
         "device": backend.device,
         "psf shape": plan.geometry.psf_shape,
+    }
+
+
+def _said_of_cameras(request: FileRequest, cameras: list[ChannelCamera]) -> dict[str, Any]:
+    """Returns the options of cameras as they were written, and stamps and digests of their files."""
+    maps = [
+        {role: [_stamp_of(each.opened), digest_of(each.values)] for role, each in camera.maps.files.items()}
+        for camera in cameras
+    ]
+    return {
+        **{option: list(texts) for option, texts in request.camera.by_option.items()},
+        "weights": request.weights,
+        "hot pixels": request.hot_pixels,
+        "photons": request.photons,
+        "files of cameras": maps,
     }
 
 

@@ -6,12 +6,13 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from stat import S_ISREG
 from types import TracebackType
 from typing import Any
 
+from rlcore.app.camera.found import CameraFound
 from rlcore.app.files.writing.left_overs import LeftOverWarning
 from rlcore.app.files.writing.lock import LOCK, Lock
 from rlcore.app.files.writing.owner import Owner
@@ -127,9 +128,9 @@ class RunLog:
         """Returns the folder for the checkpoint of a volume; each has its own, so that none is taken for another's."""
         return self.folder / f"{_VOLUME}{number}"
 
-    def begin(self, plan: Plan, frame: list[int]) -> None:
-        """Starts a new run by this plan, into a file with this frame."""
-        self._state = RunState(self._identity, self.plan or plan, self.run, frame)
+    def begin(self, plan: Plan, cameras: Sequence[CameraFound], frame: list[int]) -> None:
+        """Starts a new run by this plan and with these cameras of its channels, into a file with this frame."""
+        self._state = RunState(self._identity, self.plan or plan, list(cameras), self.run, frame)
         self._begun.write(self.folder)
 
     def know_frame(self, frame: list[int]) -> None:

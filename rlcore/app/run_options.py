@@ -7,7 +7,7 @@ import click
 from rlcore.algorithm.acceleration import ACCELERATIONS
 from rlcore.algorithm.boundary import BOUNDARIES
 from rlcore.algorithm.regularization import REGULARIZATIONS
-from rlcore.algorithm.stopping import STOPS, Iterations
+from rlcore.algorithm.stopping import STOPS
 from rlcore.app.command_group import options
 from rlcore.app.whole_numbers import whole_number
 from rlcore.execution.volumes.initial_estimate import STARTS
@@ -15,17 +15,20 @@ from rlcore.execution.volumes.initial_estimate import STARTS
 MEND = "mend"
 """Default of --psf-centre and --psf-background: faults of the PSF are corrected, with a warning."""
 
+AUTO_EACH = "auto-each"
+"""Value of --iterations by which every volume has its own number."""
+
 MOST_ITERATIONS = 1_000_000
 """Most iterations of a run; Richardson-Lucy has converged, or fits noise, after far fewer."""
 
 
-def _number_or_auto(context: click.Context, option: click.Parameter, value: str) -> Iterations:
-    if value == "auto":
-        return "auto"
+def _number_or_auto(context: click.Context, option: click.Parameter, value: str) -> str | int:
+    if value in ("auto", AUTO_EACH):
+        return value
     # negative numbers go on to the library, which says what is allowed
     number = whole_number(value.removeprefix("-"))
     if number is None:
-        raise click.BadParameter(f"{value!r} is neither a whole number nor 'auto'")
+        raise click.BadParameter(f"{value!r} is neither a whole number, 'auto' nor {AUTO_EACH!r}")
     if number > MOST_ITERATIONS:
         raise click.BadParameter(f"{value!r} is more than {MOST_ITERATIONS} iterations, which no run ends; give fewer")
     return -number if value.startswith("-") else number
@@ -60,7 +63,7 @@ how_options = options(
         callback=_number_or_auto,
         default="auto",
         show_default=True,
-        help="A number, or auto: found by cross-validation on photons held out.",
+        help="A number; auto: found by photons held out, once per channel; or auto-each: for every volume.",
     ),
     click.option(
         "--stop",
@@ -70,7 +73,6 @@ how_options = options(
         help="relative-change stops once the I-divergence changes by less than --threshold, relative.",
     ),
     click.option("--threshold", type=float, help="For --stop: relative change of the I-divergence.  [0.01]"),
-    click.option("--gain", help="For -n auto: image units per photon, or gain and offset, as 0.46,100.  [estimated]"),
     click.option(
         "--start",
         type=click.Choice(STARTS),
@@ -128,7 +130,41 @@ file_options = options(
     click.option("--time", help="Time points, from 0, as 3 or 3:10 (which ends with 9).  [all]"),
     axes_options,
     voxel_options,
-    click.option("--fill-missing", is_flag=True, help="Restore an image that lacks planes, with zeros in their place."),
+    click.option("--fill-missing", is_flag=True, help="Restore an image that lacks planes, which count as no data."),
+    click.option(
+        "--offset",
+        "offsets",
+        multiple=True,
+        metavar="[CHANNEL=]NUMBER|auto|FILE",
+        help="Counts of the camera without light, or a dark frame; may be repeated.  [auto: by the image's noise]",
+    ),
+    click.option(
+        "--gain",
+        "gains",
+        multiple=True,
+        metavar="[CHANNEL=]NUMBER|auto|FILE|G,O",
+        help="Image units per photon, a map of them, or gain and offset, as 0.46,100; may be repeated.  [auto]",
+    ),
+    click.option(
+        "--background",
+        "backgrounds",
+        multiple=True,
+        metavar="[CHANNEL=]NUMBER|auto",
+        help="Light that is not the object's, above the offset; auto: of the darkest parts of each volume.  [0]",
+    ),
+    click.option(
+        "--weights",
+        metavar="FILE|finite",
+        help="How much each voxel counts, from 0 for no data; finite leaves out those that are NaN or infinite.",
+    ),
+    click.option(
+        "--hot-pixels",
+        default="find",
+        show_default=True,
+        metavar="find|keep|FILE",
+        help="Pixels that count as no data: found with saturated voxels, none, or those that are not 0 in a file.",
+    ),
+    click.option("--photons", is_flag=True, help="Divide the result by the gain, so that it is in photons."),
     click.option(
         "--psf-centre",
         default=MEND,

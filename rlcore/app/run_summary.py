@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from rlcore.app import speed
 from rlcore.app.bad_volumes import BadVolume
+from rlcore.app.camera.found import CameraFound
 from rlcore.app.files.metadata.provenance import Provenance
 from rlcore.app.files.metadata.voxel import Voxel
 from rlcore.app.files.remote.url import Location
@@ -30,13 +31,19 @@ class RunSummary:
     iterations: int
     """Number of iterations, the largest over all volumes."""
     stops: bool
-    """True if the run determined the number of iterations itself."""
+    """True if each volume may have taken another number of iterations."""
     seconds: float
     """Seconds from opening the files to the finished output."""
     seconds_per_iteration: float | None
     """Mean time of an iteration; None if too little could be timed, as in a run of one iteration."""
     plan: Plan
     psf_notes: tuple[str, ...]
+    cameras: tuple[CameraFound, ...]
+    """Camera of each channel."""
+    camera_lines: tuple[str, ...]
+    """What was found of the cameras, a line each, as it was printed."""
+    taken_off: float
+    """Offset and background of the first volume that was restored."""
     volumes: int
     """Number of volumes, each restored by the plan."""
     provenance: Provenance
@@ -60,6 +67,12 @@ class RunSummary:
         """Returns the number of iterations as text, with the reason if the run determined it."""
         if self.stops:
             return describe_found(self.info)
+        found = [each for each in self.cameras if each.why]
+        if len(found) == len(self.cameras) == 1:
+            return f"{self.iterations} iteration{'s' * (self.iterations != 1)} ({found[0].why})"
+        numbers = [int(each.iterations) for each in found]
+        if found and min(numbers) < max(numbers):
+            return f"{min(numbers)} to {max(numbers)} iterations (as each channel was found to need)"
         return "1 iteration" if self.iterations == 1 else f"{self.iterations} iterations"
 
     def to_dict(self) -> dict[str, Any]:
@@ -77,11 +90,25 @@ class RunSummary:
             "backend": self.plan.backend,
             "device": self.plan.device,
             "psf": self.psf_notes,
+            "cameras": [self._camera(number) for number in range(len(self.cameras))],
             "volumes": self.volumes,
             "bad": [volume.to_dict() for volume in self.bad],
             "info": self._infos(),
             "provenance": self.provenance.to_dict(),
             "plan": self.plan.to_dict(),
+        }
+
+    def _camera(self, channel: int) -> dict[str, Any]:
+        """Returns all that is known of the camera of a channel."""
+        found, used = self.cameras[channel], self.provenance.cameras[channel]
+        camera = found.camera
+        return {
+            **asdict(used),
+            "kind": camera.kind,
+            "offset_error": camera.offset_error,
+            "gain_error": camera.gain_error,
+            "why": found.why,
+            "said": self.camera_lines[channel] if self.camera_lines else "",
         }
 
     def _infos(self) -> Any:

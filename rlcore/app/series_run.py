@@ -13,6 +13,9 @@ import numpy as np
 
 import rlcore
 from rlcore.app.bad_volumes import BadVolume, BadVolumeWarning, in_sentence, leave_empty, none_left
+from rlcore.app.camera.channel import ChannelCamera
+from rlcore.app.camera.found import CameraFound
+from rlcore.app.camera.photons import InPhotons
 from rlcore.app.file_request import FileRequest
 from rlcore.app.files.layout import Place
 from rlcore.app.files.metadata.provenance import Provenance, fingerprint
@@ -81,6 +84,7 @@ class SeriesRun:
         request: FileRequest,
         image: Opened,
         psfs: list[PSF],
+        cameras: list[ChannelCamera],
         backend: Backend[Any],
         target: Target,
         work: WorkFolder,
@@ -91,11 +95,12 @@ class SeriesRun:
         info: bool,
     ) -> None:
         self._request, self._image, self._psfs, self._backend = request, image, psfs, backend
+        self._cameras = cameras
         self._target, self._work, self._callback, self._cancel = target, work, callback, cancel
         self._sample, self._places = sample, self._by_psf()
         self._bad: dict[int, str] = {}
         self._spent = 0.0
-        self._wants_info = info or request.settings().ends != "none"
+        self._wants_info = info or request.ends_itself
         self._info: dict[Place, rlcore.Info] = {}
         self._seconds: float | None = None
 
@@ -215,7 +220,7 @@ class SeriesRun:
         elif run_log is not None:
             sync_tree(path)
             sync_names(path.parent)
-            run_log.begin(self._target.plan, out.frame())
+            run_log.begin(self._target.plan, [each.found for each in self._cameras], out.frame())
         sample = self._sample
         within = limit_concurrency(self._target.plan.memory_bytes, self._image.volume(sample), out.volume(sample))
         # consecutive volumes with one PSF share one OTF on the device
@@ -285,7 +290,7 @@ class SeriesRun:
         if request.checkpoint is None:
             return None
         plan = self._target.plan
-        identity = identity_of(request, self._image, self._psfs, self._places, self._backend, plan)
+        identity = identity_of(request, self._image, self._psfs, self._cameras, self._places, self._backend, plan)
         folder, output = request.checkpoint, self._work.output
         run_log = after.enter_context(
             RunLog(folder, output, self._work.owner, identity, force_unlock=request.force_unlock)
@@ -295,7 +300,9 @@ class SeriesRun:
 
     def _restore(self, number: int, report: Callback | None, out: Output, run_log: RunLog | None) -> None:
         request, place, plan = self._request, self._places[number], self._target.plan
-        settings = request.settings()
+        settings, camera = request.settings(), self._cameras[place.channel]
+        found = camera.found
+        plan = plan if isinstance(found.iterations, str) else plan.shortened(found.iterations)
         watch = Stopwatch(report)
         checkpoint = run_log.volume(number) if run_log else None
         # a volume that is resumed has its own plan, which the library reads from its checkpoint
@@ -303,27 +310,27 @@ class SeriesRun:
         if checkpoint is not None and request.force_unlock:
             unlock(checkpoint)  # which a run has held that the lock of the run log was taken over from
         try:
+            recorded = self._image.volume(place)
             with keep_checkpoints() as kept:
                 result = rlcore.deconvolve(
-                    self._image.volume(place),
+                    camera.volume(recorded),
                     self._psfs[place.channel],
-                    iterations=request.iterations,
+                    iterations=found.iterations,
                     acceleration=plan.acceleration,
                     regularization=plan.regularization,
                     tv_weight=request.tv_weight,
                     seed=request.seed,
                     stop=settings.stop,
                     threshold=settings.threshold,
-                    gain=settings.gain,
+                    **camera.options(recorded, self._image.missing_planes(place)),
                     start=request.start,
                     backend=self._backend,
                     boundary=plan.geometry.boundary,
-                    background=request.background,
                     memory=request.memory,
                     plan=None if resumed else plan,
                     exchange=not request.independent,
                     tolerance=request.tolerance,
-                    out=out.volume(place),
+                    out=self._out(out.volume(place), found),
                     callback=watch,
                     cancel=self._cancel,
                     checkpoint=checkpoint,
@@ -334,7 +341,7 @@ class SeriesRun:
                 raise  # the message needs no number of the volume
             raise Cancelled(f"{stopped} on volume {number + 1} of {len(self._places)}") from stopped
         if self._wants_info:
-            self._info[place] = result[1]
+            self._info[place] = _with_search(result[1], found, place)
         out.finish(place)
         if run_log is not None:
             # in this order: killed between any two of these, the run finds the volume in one of the places
@@ -343,6 +350,11 @@ class SeriesRun:
                 each.remove()
         self._seconds = watch.seconds_per_run or self._seconds
         self._spent += watch.elapsed
+
+    def _out(self, volume: Any, found: CameraFound) -> Any:
+        """Returns what takes the result of a volume: its place in the output, or one that divides by the gain."""
+        gain = found.camera.gain
+        return InPhotons(volume, gain) if self._request.photons and gain is not None else volume
 
     def _reporter(self, number: int, finished: int, before: int) -> Callback | None:
         """Wraps the callback, so that it receives the progress of one volume as part of the whole file.
@@ -364,6 +376,13 @@ class SeriesRun:
             return callback(FileProgress(**known, volume=number + 1, volumes=volumes))
 
         return report
+
+
+def _with_search(info: rlcore.Info, found: CameraFound, place: Place) -> rlcore.Info:
+    """Returns the history of a volume with the reason for its number of iterations, if that was found before."""
+    if not found.why:
+        return info
+    return replace(info, stopped=found.why, held_out=found.held_out if place.time == found.time else ())
 
 
 def _check_growing(path: Path, run_log: RunLog) -> None:

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import tifffile
 from app.test_reading_of_series import STACK
-from fixtures.commands import PSF, refused, run, voxels
+from fixtures.commands import PSF, deconvolved, refused, run, voxels
 from fixtures.scenes import error
 
-import rlcore
 from rlcore.app.files.writing.run_state import read_state
 from rlcore.app.run_log import RunLog
 from rlcore.app.series_run import SeriesRun
@@ -67,7 +66,7 @@ def is_whole(volumes, stack, empty):
         if time == BAD:
             assert np.array_equal(volumes[time], np.full_like(volumes[time], empty), equal_nan=True)
         else:
-            expected = rlcore.deconvolve(stack[time], PSF, iterations=5, backend="numpy", background=5.0)
+            expected = deconvolved(stack[time], PSF, iterations=5, backend="numpy", background=5.0)
             assert error(volumes[time], expected) <= 2e-5
 
 
@@ -127,7 +126,7 @@ def test_integers_have_zeros_and_a_scale_of_the_others(files):
     volumes = tifffile.imread(files / "out.tif")
     assert not volumes[BAD].any()
     assert volumes.max() == 65535
-    expected = rlcore.deconvolve(stack[0], PSF, iterations=5, backend="numpy", background=5.0)
+    expected = deconvolved(stack[0], PSF, iterations=5, backend="numpy", background=5.0)
     assert error(volumes[0] * json.loads(result.stdout)["step"], expected) <= 1e-4
 
 

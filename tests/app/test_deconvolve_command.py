@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import tifffile
-from fixtures.commands import IMAGE, PSF, run
+from fixtures.commands import IMAGE, PSF, deconvolved, run
 from fixtures.scenes import error, gaussian
 
 import rlcore
@@ -13,7 +13,7 @@ import rlcore
 
 @pytest.fixture(scope="module")
 def truth():
-    return rlcore.deconvolve(IMAGE, PSF, iterations=5, backend="numpy")
+    return deconvolved(IMAGE, PSF, iterations=5, backend="numpy")
 
 
 # --- what is kept
@@ -40,7 +40,7 @@ def test_a_plain_tiff_stays_one_with_its_resolution(files, shape, memory):
         assert tags["ResolutionUnit"].value == 3
         assert [tags[f"{a}Resolution"].value for a in "XY"] == [(2000, 1), (1000, 1)]
         assert "Richardson-Lucy deconvolution by rlcore" in tags["ImageDescription"].value
-        expected = rlcore.deconvolve(image, psf, iterations=5, backend="numpy")
+        expected = deconvolved(image, psf, iterations=5, backend="numpy")
         assert error(tif.asarray(), expected) <= 1e-5
 
 
@@ -163,7 +163,7 @@ def test_a_result_says_how_it_was_regularized(files):
     options = {"acceleration": "biggs", "regularization": "tv", "tv_weight": 0.01}
     result = run(files, "--acceleration", "biggs", "--regularization", "tv", "--tv-weight", "0.01", "--json")
     assert result.exit_code == 0, result.output
-    assert error(tifffile.imread(files / "out.tif"), rlcore.deconvolve(IMAGE, PSF, iterations=5, **options)) <= 1e-5
+    assert error(tifffile.imread(files / "out.tif"), deconvolved(IMAGE, PSF, iterations=5, **options)) <= 1e-5
     with tifffile.TiffFile(files / "out.tif") as tif:
         assert "acceleration biggs, regularization tv of weight 0.01" in tif.pages.first.tags["ImageDescription"].value
     assert run(files, "--regularization", "consensus", "--seed", "3", "--force").exit_code == 0

@@ -5,10 +5,8 @@ import json
 import numpy as np
 import pytest
 import tifffile
-from fixtures.commands import IMAGE, PSF, run
+from fixtures.commands import IMAGE, PSF, deconvolved, run
 from fixtures.scenes import error
-
-import rlcore
 
 zarr = pytest.importorskip("zarr", reason="zarr is not installed")
 yaozarrs = pytest.importorskip("yaozarrs", reason="yaozarrs is not installed")
@@ -31,7 +29,7 @@ OME = {
 
 @pytest.fixture(scope="module")
 def truth():
-    return np.stack([[rlcore.deconvolve(v, PSF, iterations=5, backend="numpy") for v in row] for row in STACK])
+    return np.stack([[deconvolved(v, PSF, iterations=5, backend="numpy") for v in row] for row in STACK])
 
 
 def write_zarr(path, version="0.5", stack=STACK):
@@ -213,7 +211,7 @@ def test_red_green_and_blue_are_channels(files, truth):
     tifffile.imwrite(files / "image.tif", colours, photometric="rgb")
     tifffile.imwrite(files / "psf.tif", psf)
     assert run(files).exit_code == 0
-    expected = [rlcore.deconvolve(plane, psf, iterations=5, backend="numpy") for plane in IMAGE[3:6]]
+    expected = [deconvolved(plane, psf, iterations=5, backend="numpy") for plane in IMAGE[3:6]]
     assert error(tifffile.imread(files / "out.tif"), np.stack(expected)) <= 1e-5
 
 

@@ -10,7 +10,7 @@ from collections import namedtuple
 
 import pytest
 import tifffile
-from fixtures.commands import IMAGE, PROGRAM, PSF, SIGNALLED, run
+from fixtures.commands import IMAGE, PROGRAM, PSF, SIGNALLED, deconvolved, run
 from fixtures.scenes import error
 
 import rlcore
@@ -22,7 +22,7 @@ LIMITED = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 2
 def command(folder, *options, program=(PROGRAM,)):
     files = [str(folder / name) for name in ("image.tif", "psf.tif")]
     run = [sys.executable, "-c", *map(str, program), "deconvolve", *files, "-o", str(folder / "out.tif")]
-    return [*run, "--backend", "numpy", *options]
+    return [*run, "--backend", "numpy", "--offset", "0", *options]
 
 
 def ended(folder, *options, program=(PROGRAM,)):
@@ -57,7 +57,7 @@ def test_a_stopped_run_with_a_checkpoint_goes_on_by_the_same_command(files):
     assert done.returncode == 0, done.stderr
     assert names(files) == {"image.tif", "psf.tif", "out.tif"}
     plan = rlcore.make_plan(IMAGE.shape, PSF.shape, iterations=100, backend="numpy")
-    truth = rlcore.deconvolve(IMAGE, PSF, iterations=100, backend="numpy", plan=plan)
+    truth = deconvolved(IMAGE, PSF, iterations=100, backend="numpy", plan=plan)
     assert error(tifffile.imread(files / "out.tif"), truth) <= 1e-4
 
 
@@ -89,7 +89,7 @@ def test_a_disk_that_is_too_full_is_told_before_the_run(files, monkeypatch, dtyp
 def test_files_that_may_not_grow_are_told_and_the_old_output_stays(files, output):
     old = files / output
     old.write_text("precious")
-    line = command(files, "--force", program=(LIMITED,))
+    line = command(files, "--force", "-n", "5", program=(LIMITED,))
     line[line.index("-o") + 1] = str(old)
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     assert done.returncode == 2
@@ -97,6 +97,17 @@ def test_files_that_may_not_grow_are_told_and_the_old_output_stays(files, output
     assert said == f"error: output {str(old)!r} cannot be written: File too large"
     assert old.read_text() == "precious"
     assert names(files) == {"image.tif", "psf.tif", output}
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system cannot claim disk space")
+def test_files_of_a_search_that_may_not_grow_are_told(files):
+    line = command(files, "-n", "auto", "--gain", "1", program=(LIMITED,))
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    [said] = done.stderr.splitlines()
+    assert said.startswith("error: files for the search for the number of iterations cannot be written into")
+    assert "File too large; free some space, or give -n a number" in said
+    assert names(files) == {"image.tif", "psf.tif"}
 
 
 @pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system cannot claim disk space")

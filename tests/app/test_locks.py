@@ -34,7 +34,17 @@ def ours(folder):
 
 def killed(files, *options):
     """A run with a checkpoint that is killed while it restores its volume."""
-    line = ["deconvolve", files / "image.tif", files / "psf.tif", "-o", files / "out.tif", "--backend", "numpy"]
+    line = [
+        "deconvolve",
+        files / "image.tif",
+        files / "psf.tif",
+        "-o",
+        files / "out.tif",
+        "--backend",
+        "numpy",
+        "--offset",
+        "0",
+    ]
     start = [sys.executable, "-c", SIGNALLED, str(int(signal.SIGKILL)), "45"]
     done = subprocess.run([*start, *map(str, [*line, "-n", "100", *options])], check=False, timeout=120)
     assert done.returncode == -signal.SIGKILL
@@ -194,7 +204,17 @@ def test_a_run_whose_unfinished_work_folder_was_removed_makes_another(tmp_path, 
 
 
 def test_a_run_that_is_killed_while_it_makes_its_work_folder_leaves_what_the_next_one_removes(files):
-    line = ["deconvolve", files / "image.tif", files / "psf.tif", "-o", files / "out.tif", "--backend", "numpy"]
+    line = [
+        "deconvolve",
+        files / "image.tif",
+        files / "psf.tif",
+        "-o",
+        files / "out.tif",
+        "--backend",
+        "numpy",
+        "--offset",
+        "0",
+    ]
     dies = "import os, pathlib; pathlib.Path.replace = lambda *_: os.kill(os.getpid(), 9)\n" + PROGRAM
     done = subprocess.run([sys.executable, "-c", dies, *map(str, line)], check=False, timeout=120)
     assert done.returncode == -signal.SIGKILL

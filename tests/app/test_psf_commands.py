@@ -8,7 +8,7 @@ import pytest
 import tifffile
 from click.testing import CliRunner
 from fixtures.bead_fields import bead_field
-from fixtures.commands import IMAGE, run
+from fixtures.commands import IMAGE, deconvolved, run
 from fixtures.scenes import gaussian
 
 import rlcore
@@ -221,7 +221,7 @@ def test_the_measured_psf_of_the_reference_volumes_is_mended_and_restores_as_wel
         "warning: psf 'psf.tif' stands on a pedestal of 4.0% of its maximum and is off centre: its peak is "
         "(0.3, -0.6, -1.1) voxels off; it is mended, or kept by --psf-as-is"
     )
-    restored = rlcore.deconvolve(made.image, truth, iterations=5, background=made.background, backend="numpy")
+    restored = deconvolved(made.image, truth, iterations=5, background=made.background, backend="numpy")
     shipped = nrmse(tifffile.imread(tmp_path / "out.tif"), made.truth)
     assert shipped == pytest.approx(nrmse(restored, made.truth), rel=0.02)
 
@@ -241,5 +241,5 @@ def test_a_psf_of_other_voxels_is_resampled_with_a_note(tmp_path):
     told = json.loads(run(tmp_path, "--background", made.background, "--json").stdout)
     assert "resampled from (41, 49, 49) to (21, 25, 25) voxels, to the image's voxel size" in told["psf"]
     assert any("the psf is resampled to the image's" in warning for warning in told["warnings"])
-    expected = rlcore.deconvolve(made.image, truth, iterations=5, background=made.background, backend="numpy")
+    expected = deconvolved(made.image, truth, iterations=5, background=made.background, backend="numpy")
     assert nrmse(tifffile.imread(tmp_path / "out.tif"), expected) < 0.02

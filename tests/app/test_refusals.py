@@ -3,15 +3,13 @@
 import numpy as np
 import pytest
 import tifffile
-from fixtures.commands import IMAGE, PSF, SCENE, run
+from fixtures.commands import IMAGE, PSF, SCENE, deconvolved, run
 from fixtures.scenes import error, gaussian
-
-import rlcore
 
 
 @pytest.fixture(scope="module")
 def truth():
-    return rlcore.deconvolve(IMAGE, PSF, iterations=5, backend="numpy")
+    return deconvolved(IMAGE, PSF, iterations=5, backend="numpy")
 
 
 def refused(result, text, code=2):

@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 import tifffile
 from click.testing import CliRunner
-from fixtures.commands import IMAGE, PSF, flip, run, voxels
+from fixtures.commands import IMAGE, PSF, deconvolved, flip, run, voxels
 
-import rlcore
 from rlcore.app import run_log, series_run
 from rlcore.app.files.writing import output as output_module
 from rlcore.app.main import main
@@ -154,12 +153,14 @@ HOSTILE = {
     "a stranger's": lambda path: path.write_text('{"finished": true}'),
     "a list": lambda path: path.write_text("[]"),
     "deep": lambda path: path.write_text("[" * 100_000),
-    "deep inside": lambda path: path.write_text('{"program": "rlcore deconvolve", "format": 1, "a":' + "[" * 100_000),
+    "deep inside": lambda path: path.write_text('{"program": "rlcore deconvolve", "format": 2, "a":' + "[" * 100_000),
     "binary": lambda path: path.write_bytes(bytes(range(256))),
-    "of the future": lambda path: edited(path, format=2),
+    "of the future": lambda path: edited(path, format=3),
     "of no volume": lambda path: edited(path, done=[[3, 1]]),
     "of another token": lambda path: edited(path, run="../../etc"),
     "incomplete": lambda path: edited(path, plan={}),
+    "without cameras": lambda path: edited(path, cameras=[]),
+    "of no camera": lambda path: edited(path, cameras=[{}]),
     "a fifo": lambda path: (path.unlink(), os.mkfifo(path)),
     "a folder": lambda path: (path.unlink(), path.mkdir()),
     "a socket": lambda path: (path.unlink(), _bind(path)),
@@ -467,6 +468,6 @@ class TestTheOptions:
             done = run(stack, "-n", "3", "--regularization", "consensus", "--seed", str(seed), "--force")
             assert done.exit_code == 0, done.output
             results.append(voxels(stack / "out.tif")[1])
-            wanted = rlcore.deconvolve(STACK[1], PSF, backend="numpy", seed=seed, **options)
+            wanted = deconvolved(STACK[1], PSF, backend="numpy", seed=seed, **options)
             np.testing.assert_allclose(results[-1], wanted, rtol=1e-5, atol=1e-5 * wanted.max())
         assert not np.allclose(*results, rtol=1e-3)

@@ -8,11 +8,10 @@ import pytest
 import tifffile
 from app.test_reading_of_series import file_set
 from click.testing import CliRunner
-from fixtures.commands import IMAGE, PSF, refused, run
+from fixtures.commands import IMAGE, PSF, deconvolved, refused, run
 from fixtures.scenes import error
 from fixtures.vendor_files import write_lsm
 
-import rlcore
 from rlcore.app.main import main
 
 IMAGES = {"Pos0": IMAGE, "Pos1": IMAGE[:, ::-1] + 3, "Pos2": IMAGE[::-1] // 2 + 1}
@@ -20,7 +19,7 @@ SMALL = np.full((6, 7), 9, np.uint16)
 
 
 def truth(image):
-    return rlcore.deconvolve(image, PSF, iterations=5, backend="numpy")
+    return deconvolved(image, PSF, iterations=5, backend="numpy")
 
 
 def write(path, images, *, ome=False, **how):

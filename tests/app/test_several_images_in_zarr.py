@@ -5,10 +5,8 @@ import zipfile
 
 import numpy as np
 import pytest
-from fixtures.commands import IMAGE, PSF, refused, run, voxels
+from fixtures.commands import IMAGE, PSF, deconvolved, refused, run, voxels
 from fixtures.scenes import error
-
-import rlcore
 
 zarr = pytest.importorskip("zarr", reason="zarr is not installed")
 pytest.importorskip("yaozarrs", reason="yaozarrs is not installed")
@@ -67,7 +65,7 @@ def restored(files, image, *options, said="", name="image.zarr"):
     assert result.exit_code == 0, result.output
     assert result.stderr.count("warning: ") == bool(said), result.stderr
     assert said in result.stderr
-    assert error(voxels(files / "out.zarr"), rlcore.deconvolve(image, PSF, iterations=5, backend="numpy")) <= 1e-5
+    assert error(voxels(files / "out.zarr"), deconvolved(image, PSF, iterations=5, backend="numpy")) <= 1e-5
 
 
 def test_of_a_plate_one_field_is_taken_and_said_and_another_is_picked_by_path_or_number(files):

@@ -10,17 +10,15 @@ import time
 import numpy as np
 import pytest
 import tifffile
-from fixtures.commands import IMAGE, PROGRAM, PSF, SIGNALLED, run, voxels
+from fixtures.commands import IMAGE, PROGRAM, PSF, SIGNALLED, deconvolved, run, voxels
 from fixtures.scenes import error, gaussian
-
-import rlcore
 
 STACK = np.stack([[IMAGE, IMAGE // 2 + 3], [IMAGE // 3 + 1, IMAGE + 2], [IMAGE // 4, IMAGE + 9]])
 OTHER = gaussian((7, 5, 5)).astype(np.float32)
 
 
 def restored(volume, psf, iterations=5):
-    return rlcore.deconvolve(volume, psf, iterations=iterations, backend="numpy")
+    return deconvolved(volume, psf, iterations=iterations, backend="numpy")
 
 
 @pytest.fixture
@@ -40,7 +38,18 @@ def several(folder, *options, output="out.tif"):
 
     from rlcore.app.main import main
 
-    command = ["deconvolve", str(folder / "image.tif"), "-o", str(folder / output), "-n", "5", "--backend", "numpy"]
+    command = [
+        "deconvolve",
+        str(folder / "image.tif"),
+        "-o",
+        str(folder / output),
+        "-n",
+        "5",
+        "--backend",
+        "numpy",
+        "--offset",
+        "0",
+    ]
     return CliRunner().invoke(main, [*command, *options])
 
 
@@ -135,7 +144,9 @@ def test_the_plan_of_a_file_speaks_of_all_volumes(stack):
 
     from rlcore.app.main import main
 
-    told = CliRunner().invoke(main, ["plan", str(stack / "image.tif"), str(stack / "psf.tif"), "--backend", "numpy"])
+    told = CliRunner().invoke(
+        main, ["plan", str(stack / "image.tif"), str(stack / "psf.tif"), "--backend", "numpy", "--offset", "0"]
+    )
     assert told.output.startswith("6 volumes, one after the other. Each: The whole volume in one block")
 
 
@@ -146,7 +157,7 @@ def ended(folder, output, *options, program=(PROGRAM,)):
     """The program, once it has ended."""
     files = [str(folder / name) for name in ("image.tif", "psf.tif")]
     command = [sys.executable, "-c", *map(str, program), "deconvolve", *files, "-o", str(folder / output)]
-    command += ["-n", str(ITERATIONS), "--backend", "numpy", *options]
+    command += ["-n", str(ITERATIONS), "--backend", "numpy", "--offset", "0", *options]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
 
 
@@ -180,7 +191,10 @@ def start(folder, output, *options, iterations="400"):
     files = [str(folder / name) for name in ("image.tif", "psf.tif")]
     command = [sys.executable, "-c", PROGRAM, "deconvolve", *files, "-o", str(folder / output), "-n", iterations]
     return subprocess.Popen(
-        [*command, "--backend", "numpy", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*command, "--backend", "numpy", "--offset", "0", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 

@@ -233,7 +233,7 @@ def test_the_cause_is_kept_and_printed_with_debug(files):
         (["--tolerance", "nan", "--independent"], "--tolerance nan is not a number between 0 and 1"),
         (["--device", "²"], "has no device '²'"),
         (["--device", "9" * 5000], "has no device"),
-        (["-n", "٣"], "'٣' is neither a whole number nor 'auto'"),
+        (["-n", "٣"], "'٣' is neither a whole number, 'auto' nor"),
         (["-n", "1000001"], "which no run ends"),
         (["--seed", "-1"], "-1 is not in the range"),
         (["--memory", "9" * 5000], "is not a size"),

@@ -41,8 +41,9 @@ def _damaged(program, rng, folder, kinds=scenes.KINDS):
     output = folder / "out.npy"
     before = _hashes(folder)
     ended = program.run(
-        "deconvolve", scene.path, folder / "psf.npy", "-o", output, "-n", scenes.ITERATIONS, "--backend", "numpy",
-        "--acceleration", "none", "--psf-as-is", *(["--memory", "1 MiB"] if rng.integers(4) == 0 else []),
+        "deconvolve", scene.path, folder / "psf.npy", "-o", output, "-n", scenes.ITERATIONS, "--offset", "0",
+        "--backend", "numpy", "--acceleration", "none", "--psf-as-is",
+        *(["--memory", "1 MiB"] if rng.integers(4) == 0 else []),
     )  # fmt: skip
     called = f"{scene.name}, {what}"
     _check_inputs(before, folder, output, called)
@@ -80,8 +81,8 @@ def _options(program, rng, folder):
     exact = bool(rng.integers(3))
     acceleration = "none" if exact else ["heavy-ball", "biggs"][rng.integers(2)]
     options = {
-        "-n": iterations, "--boundary": boundary, "--background": background, "--acceleration": acceleration,
-        "--psf-centre": "middle", "--psf-background": 0,
+        "-n": iterations, "--offset": 0, "--boundary": boundary, "--background": background,
+        "--acceleration": acceleration, "--psf-centre": "middle", "--psf-background": 0,
     }  # fmt: skip
     optional = {
         "--memory": ["20 KiB", "64 KiB", "1 MiB", "50%", "nan", "1 B"],

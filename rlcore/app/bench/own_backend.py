@@ -71,6 +71,8 @@ class OwnBackend:
             psf,
             iterations=iterations,
             acceleration="none",
+            offset=0,
+            hot_pixels="keep",
             backend=self._backend,
             boundary=self._boundary,
             callback=finished,

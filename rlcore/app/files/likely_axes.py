@@ -133,7 +133,8 @@ def _taken(opened: Opened, letter: str, file: str, said: str, how_else: str) -> 
     """Returns an open file with an axis taken for z, and warns of it."""
     caution(f"{file} has {said}; they are taken for planes along z, and {how_else}", AxesWarning)
     note = f"its {said}, are taken for planes along z"
-    return replace(opened, layout=opened.layout.with_depth(letter), notes=(*opened.notes, note))
+    missing = None if opened.missing is None else opened.missing.with_depth(letter)
+    return replace(opened, layout=opened.layout.with_depth(letter), missing=missing, notes=(*opened.notes, note))
 
 
 def _peeked(paths: Sequence[Location], axes: str | None) -> list[Layout]:

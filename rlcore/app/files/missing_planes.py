@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
@@ -29,6 +29,29 @@ class MissingPlanes:
     """Names of files that are not there, and that planes are placed in."""
     cause: str = ""
     """What was found to be damaged, as the beginning of a sentence."""
+    letters: str = ""
+    """Axes by which `places` are numbered, of T, C and Z; empty if these cannot be told."""
+    places: frozenset[tuple[int, ...]] = frozenset()
+    """Planes by their indices along these axes of the file."""
+
+    def of_volume(self, time: int, channel: int, depth: int) -> tuple[int, ...]:
+        """Returns the planes along z that a volume lacks; its time point and channel count as in the file."""
+        at = {"T": time, "C": channel}
+        found: set[int] = set()
+        for place in self.places:
+            named = dict(zip(self.letters, place, strict=True))
+            if all(named.get(letter, number) == number for letter, number in at.items()):
+                found |= {named["Z"]} if "Z" in named else set(range(depth))
+        return tuple(sorted(found))
+
+    def with_depth(self, letter: str) -> MissingPlanes:
+        """Returns the same planes of a file one axis of which is taken for z."""
+        return replace(self, letters=self.letters.replace("Z", "?").replace(letter, "Z"))
+
+    @property
+    def is_known(self) -> bool:
+        """True if it can be told which planes are missing."""
+        return bool(self.places)
 
     def __str__(self) -> str:
         where = f" ({self.where})" if self.where else ""
@@ -74,7 +97,8 @@ def find_missing(
     found = sorted(tuple(along[axis][place[axis]] for axis in order) for place in np.argwhere(picked).tolist())
     named = [_WORDS[letters[axis]] for axis in order]
     where = _describe(found, named, [len(along[axis]) for axis in order])
-    return MissingPlanes(int(picked.sum()), int(picked.size), where, files, cause)
+    named_by = "".join(letters[axis] for axis in order)
+    return MissingPlanes(int(picked.sum()), int(picked.size), where, files, cause, named_by, frozenset(found))
 
 
 def _describe(found: list[tuple[int, ...]], named: list[str], sizes: list[int]) -> str:

@@ -43,7 +43,7 @@ class Opened:
     fetch: Callable[[Index], Any]
     """Function from an index of the file to the volume there."""
     missing: MissingPlanes | None = None
-    """Selected planes that no file holds, which are zeros; None if all are there."""
+    """Selected planes that no file holds, which are read as zeros; None if all are there."""
     images: tuple[ImageEntry, ...] = (ImageEntry(0),)
     """All images of the file."""
     taken: ImageEntry = ImageEntry(0)  # noqa: RUF009  # immutable
@@ -56,6 +56,13 @@ class Opened:
     def volume(self, place: Place) -> Any:
         """Returns one volume, (z, y, x) or (y, x): mapped, decoded, or an object that reads by slices."""
         return self.fetch(self.layout.in_file(place))
+
+    def missing_planes(self, place: Place) -> tuple[int, ...]:
+        """Returns the planes along z that no file holds of one volume, as far as that is known."""
+        if self.missing is None:
+            return ()
+        layout = self.layout
+        return self.missing.of_volume(layout.times[place.time], layout.channels[place.channel], layout.size("Z"))
 
     def only(self, what: str, option: str = "--axes") -> Any:
         """Returns the volume of a file that has exactly one; raises InputError, which names `option`, if several."""
@@ -91,7 +98,7 @@ def open_file(
     decode : callable, optional
         Decoder for volumes that cannot be mapped; decodes into memory by default.
     fill_missing : bool, default False
-        Take planes that no file holds for zeros, in place of an error; the caller has to say so.
+        Read planes that no file holds as zeros, in place of an error; the caller has to say so.
 
     Raises
     ------
@@ -141,7 +148,7 @@ def refusal_of(missing: MissingPlanes, file: str, what: str) -> str:
     """Returns the sentence that names the planes that are missing, and what can be done."""
     cause = f"{missing.cause}, and " if missing.cause else " "
     # only the image has the option
-    rest = ", or give --fill-missing to restore the rest, with zeros in their place" if what == "image" else ""
+    rest = ", or give --fill-missing to restore the rest without them" if what == "image" else ""
     return f"{file}{cause}{missing}; get them from where the others came{rest}"
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from rlcore.app.camera.stated import stated_camera
 from rlcore.app.file_request import FileRequest
 from rlcore.app.files.images import ImageEntry
 from rlcore.app.files.opening import Opened, list_images, refusal_of
 from rlcore.app.files.remote.url import Location
+from rlcore.app.info.cameras import shown_camera
 from rlcore.app.info.oddities import odd_axes, odd_order, odd_scale
 from rlcore.app.info.values import Sample, middle_plane, odd_values, sample_values, unreadable
 from rlcore.app.psf.metadata import ImageMetadata, read_metadata
@@ -28,6 +30,10 @@ class ChannelFacts:
     """Known parameters of the microscope, such as its aperture and the wavelength in nm."""
     auto: str
     """The microscope that --psf auto would take, with the source of each parameter; empty if it cannot."""
+    stated: dict[str, str]
+    """What the file states of the camera, by name."""
+    camera: str
+    """The camera that a run would take, as the sampled planes show it; empty if none could be read."""
     lacks: tuple[str, ...]
     """Options of `rlcore psf generate` that would have to be given for a PSF to be computed."""
 
@@ -107,5 +113,7 @@ def _channels(image: Opened, odd: list[str]) -> tuple[ChannelFacts, ...]:
         except InputError as error:
             odd.append(str(error))
         figures = {name: figure.value for name, figure in metadata.figures.items()}
-        made.append(ChannelFacts(number, names[place] if place < len(names) else "", figures, auto, tuple(lacks)))
+        name, stated = names[place] if place < len(names) else "", stated_camera(image, number)
+        camera = shown_camera(image, place, stated)
+        made.append(ChannelFacts(number, name, figures, auto, stated.words, camera, tuple(lacks)))
     return tuple(made)

@@ -93,23 +93,28 @@ def _entry(entry: ImageEntry, taken: int | None) -> str:
 
 
 def _channels(channels: tuple[ChannelFacts, ...]) -> list[str]:
-    """Returns two lines for each channel, or for all that follow each other and differ in nothing."""
+    """Returns lines for each channel, or for all that follow each other and differ in nothing."""
     said = []
-    for (text, auto), group in itertools.groupby(channels, _words):
+    for (text, auto, stated, camera), group in itertools.groupby(channels, _words):
         numbers = [channel.number for channel in group]
         name = f"channel {numbers[0]}" if len(numbers) == 1 else f"channels {numbers[0]}-{numbers[-1]}"
         said += [_line(name, text), _line("  --psf auto", auto)]
+        said += [_line(f"  {topic}", words) for topic, words in (("states", stated), ("camera", camera)) if words]
     return said
 
 
-def _words(channel: ChannelFacts) -> tuple[str, str]:
-    """Returns what is known of a channel, and whether a PSF can be computed for it."""
+def _words(channel: ChannelFacts) -> tuple[str, str, str, str]:
+    """Returns what is known of a channel, whether a PSF can be computed for it, and what is known of its camera."""
     figures = [_FIGURES[key].format(value) for key, value in channel.figures.items() if key in _FIGURES]
     said = ", ".join([*([repr(channel.name)] if channel.name else []), *figures]) or "no name, and no optics"
+    stated = ", ".join(f"{name} {value}" for name, value in channel.stated.items())
+    camera = f"would take: {channel.camera}" if channel.camera else ""
     lacks = "".join(f" --{option}" for option in channel.lacks)
     if channel.auto:
-        return said, f"would take: {channel.auto}"
-    return said, f"cannot compute a psf, as `rlcore psf generate` can with{lacks}" if lacks else "cannot compute a psf"
+        return said, f"would take: {channel.auto}", stated, camera
+    cannot = "cannot compute a psf"
+    auto = f"{cannot}, as `rlcore psf generate` can with{lacks}" if lacks else cannot
+    return said, auto, stated, camera
 
 
 def _line(topic: str, text: str) -> str:
@@ -154,7 +159,7 @@ def to_dict(facts: FileFacts) -> dict[str, Any]:
         "channels": [
             {
                 "number": each.number, "name": each.name, "optics": each.figures, "psf_auto": bool(each.auto),
-                "lacks": each.lacks,
+                "lacks": each.lacks, "camera_stated": each.stated, "camera": each.camera,
             }
             for each in facts.channels
         ],

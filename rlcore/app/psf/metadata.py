@@ -49,8 +49,8 @@ class ImageMetadata:
 
 def read_metadata(image: Opened, channel: int) -> ImageMetadata:
     """Reads the metadata of a channel, by its index in the file; without OME metadata, only the voxel size."""
-    whole, first = _document(image)
-    channels = _channels(first)
+    whole, first = document_of(image)
+    channels = channels_in(first)
     figures = _objective(whole, first) | (_channel(channels[channel]) if channel < len(channels) else {})
     return ImageMetadata(files.scale_of(image), figures)
 
@@ -65,7 +65,7 @@ def only_channel(image: Opened) -> int:
     """
     wanted = image.layout.channels
     if len(wanted) > 1:
-        channels = _channels(_document(image)[1])
+        channels = channels_in(document_of(image)[1])
         if len({str(_channel(channels[number])) for number in wanted if number < len(channels)}) > 1:
             raise InputError(
                 f"image {str(image.path)!r} has {len(wanted)} channels; pick one by --channel 0, 1 or so on"
@@ -73,7 +73,7 @@ def only_channel(image: Opened) -> int:
     return wanted[0]
 
 
-def _document(image: Opened) -> tuple[ElementTree.Element, ElementTree.Element]:
+def document_of(image: Opened) -> tuple[ElementTree.Element, ElementTree.Element]:
     """Returns the OME document, and the entry of the image in it; empty elements without OME metadata."""
     text, number = image.about.rest.get("xml"), 0
     if image.about.dialect == "zarr":
@@ -98,7 +98,8 @@ def _of_collection(image: Location) -> tuple[str | None, int]:
         return file.read_text(encoding="utf-8"), number
 
 
-def _channels(image: ElementTree.Element) -> list[ElementTree.Element]:
+def channels_in(image: ElementTree.Element) -> list[ElementTree.Element]:
+    """Returns the channels of an image's entry in OME-XML."""
     return children(next(iter(children(image, "Pixels")), _NOTHING), "Channel")
 
 

@@ -47,8 +47,9 @@ def restore(data: npt.ArrayLike, psf: npt.ArrayLike, niter: int, backend: Backen
         return image.astype(np.float32)
     callback = None if tick is None else Ticks(tick, count)
     result = deconvolve(
-        image, kernel, iterations=count, acceleration="none", start="image", backend=backend, callback=callback
-    )
+        image, kernel, iterations=count, acceleration="none", start="image", offset=0, hot_pixels="keep",
+        backend=backend, callback=callback,
+    )  # fmt: skip
     return np.asarray(result, np.float32)
 
 

@@ -76,8 +76,8 @@ class Planning:
     def test_a_plan_can_be_made(self, engine: Backend[Any]) -> None:
         """The planner finds no tiling for this backend, or one that does not fit; check `footprint`, `cost` and
         `fast_shape`."""
-        free = make_plan((64, 256, 256), (9, 9, 9), backend=engine, memory="64 GiB")
-        tight = make_plan((64, 256, 256), (9, 9, 9), backend=engine, memory=free.memory_bytes // 2)
+        free = make_plan((64, 256, 256), (9, 9, 9), iterations=15, backend=engine, memory="64 GiB")
+        tight = make_plan((64, 256, 256), (9, 9, 9), iterations=15, backend=engine, memory=free.memory_bytes // 2)
         assert tight.memory_bytes <= free.memory_bytes // 2
         assert len(tight.tiling()) > 1
 

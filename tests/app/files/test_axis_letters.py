@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 import tifffile
-from fixtures.commands import IMAGE, PSF, refused, run
+from fixtures.commands import IMAGE, PSF, deconvolved, refused, run
 from fixtures.scenes import error
 
-import rlcore
 from rlcore.app.files.axis_letters import name_axes
 from rlcore.errors import InputError
 
@@ -64,7 +63,7 @@ def test_leading_axes_of_one_entry_are_left_out(files, ahead, suffix):
         np.save(path, longer) if suffix == "npy" else tifffile.imwrite(path, longer)
     result = run(files, image=paths["image"].name, psf=paths["psf"].name)
     assert result.exit_code == 0, result.output
-    truth = rlcore.deconvolve(IMAGE, PSF, iterations=5, backend="numpy")
+    truth = deconvolved(IMAGE, PSF, iterations=5, backend="numpy")
     assert error(np.squeeze(tifffile.imread(files / "out.tif")), truth) <= 1e-5
     # the user's letters may leave them out as well
     assert run(files, "--axes", "ZYX", "--psf-axes", "ZYX", "--force", image=paths["image"].name).exit_code == 0

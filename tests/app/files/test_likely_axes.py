@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 import tifffile
 from click.testing import CliRunner
-from fixtures.commands import IMAGE, PSF, refused, run
+from fixtures.commands import IMAGE, PSF, deconvolved, refused, run
 from fixtures.scenes import error
 from fixtures.zarr_images import write_image
 
-import rlcore
 from rlcore.app.bench.problems import convert_problem
 from rlcore.app.files.layout import Pick
 from rlcore.app.files.likely_axes import AxesWarning, open_image, open_psf
@@ -26,7 +25,7 @@ def write(path, values, axes=None, **how):
 
 @pytest.fixture(scope="module")
 def truth():
-    return rlcore.deconvolve(IMAGE, PSF, iterations=5, backend="numpy")
+    return deconvolved(IMAGE, PSF, iterations=5, backend="numpy")
 
 
 def warned(result):
@@ -52,7 +51,7 @@ def test_as_many_unnamed_channels_in_both_files_are_planes_of_both(files):
     write(files / "psf.tif", psf, imagej=True)
     result = run(files)
     assert [line.partition("has ")[2].partition(" channels")[0] for line in warned(result)] == ["5", "5"]
-    expected = rlcore.deconvolve(image, psf, iterations=5, backend="numpy")
+    expected = deconvolved(image, psf, iterations=5, backend="numpy")
     assert error(tifffile.imread(files / "out.tif"), expected) <= 1e-5
 
 
@@ -129,7 +128,7 @@ def test_few_channels_may_be_what_they_are_called(files, count):
         assert run(files, "--axes", axes, "--psf-axes", axes, "--psf-as-is", "--force").exit_code == 0
         one = IMAGE[:count], psf
         pairs = zip(*one, strict=True) if letter == "C" else [one]
-        expected = [rlcore.deconvolve(*pair, iterations=5, backend="numpy") for pair in pairs]
+        expected = [deconvolved(*pair, iterations=5, backend="numpy") for pair in pairs]
         assert error(tifffile.imread(files / "out.tif"), np.squeeze(expected)) <= 1e-5
 
 
@@ -180,7 +179,7 @@ def test_a_few_unnamed_channels_of_a_psf_are_planes_beside_a_stack_of_one_channe
     write(files / "psf.tif", PSF[1:4], imagej=True)
     result = run(files)
     assert "has 3 channels, which it does not name and the image does not have" in result.stderr
-    expected = rlcore.deconvolve(IMAGE, PSF[1:4], iterations=5, backend="numpy")
+    expected = deconvolved(IMAGE, PSF[1:4], iterations=5, backend="numpy")
     assert error(tifffile.imread(files / "out.tif"), expected) <= 1e-5
     write(files / "image.tif", np.stack([IMAGE, IMAGE]), "CZYX")
     refused(run(files, "--force"), "has 10 planes along z", "has one", "--psf-axes")
@@ -192,7 +191,7 @@ def test_many_channels_of_a_psf_are_those_of_an_image_that_names_them(files):
     write(files / "psf.tif", psfs, imagej=True)
     assert "planes along z" not in (result := run(files)).stderr
     assert result.exit_code == 0, result.output
-    expected = [rlcore.deconvolve(*pair, iterations=5, backend="numpy") for pair in zip(planes, psfs, strict=True)]
+    expected = [deconvolved(*pair, iterations=5, backend="numpy") for pair in zip(planes, psfs, strict=True)]
     assert error(tifffile.imread(files / "out.tif"), np.stack(expected)) <= 1e-5
 
 
@@ -203,7 +202,7 @@ def test_channels_of_an_image_are_such_beside_as_many_of_a_psf_whose_file_knows_
     write(files / "psf.tif", psfs, "CYX", ome=True, metadata={"Channel": light})
     assert "planes along z" not in (result := run(files)).stderr
     assert result.exit_code == 0, result.output
-    expected = [rlcore.deconvolve(*pair, iterations=5, backend="numpy") for pair in zip(planes, psfs, strict=True)]
+    expected = [deconvolved(*pair, iterations=5, backend="numpy") for pair in zip(planes, psfs, strict=True)]
     assert error(tifffile.imread(files / "out.tif"), np.stack(expected)) <= 1e-5
 
 
@@ -212,7 +211,7 @@ def test_channels_of_a_psf_are_those_of_the_image_if_they_are_as_many(files):
     write(files / "image.tif", planes, "CYX")
     write(files / "psf.tif", psfs, "CYX")
     assert (result := run(files)).exit_code == 0, result.output
-    expected = [rlcore.deconvolve(*pair, iterations=5, backend="numpy") for pair in zip(planes, psfs, strict=True)]
+    expected = [deconvolved(*pair, iterations=5, backend="numpy") for pair in zip(planes, psfs, strict=True)]
     assert error(tifffile.imread(files / "out.tif"), np.stack(expected)) <= 1e-5
     assert not warned(result)
 
@@ -251,7 +250,7 @@ def test_a_psf_of_one_plane_restores_no_stack(files, name):
     tifffile.imwrite(files / "psf.tif", PSF[2])
     refused(run(files, image=name), "has 10 planes along z", "has one", "--axes TYX", "--psf-axes")
     assert run(files, "--axes", "TYX", image=name).exit_code == 0
-    expected = [rlcore.deconvolve(plane, PSF[2], iterations=5, backend="numpy") for plane in IMAGE]
+    expected = [deconvolved(plane, PSF[2], iterations=5, backend="numpy") for plane in IMAGE]
     assert error(tifffile.imread(files / "out.tif"), np.stack(expected)) <= 1e-5
 
 

@@ -26,7 +26,19 @@ def image(tmp_path):
 
 
 def deconvolve(files, image, output, *options):
-    command = ["deconvolve", str(image), str(files / "psf.tif"), "-o", str(output), "-n", "3", "--backend", "numpy"]
+    command = [
+        "deconvolve",
+        str(image),
+        str(files / "psf.tif"),
+        "-o",
+        str(output),
+        "-n",
+        "3",
+        "--backend",
+        "numpy",
+        "--offset",
+        "0",
+    ]
     return CliRunner().invoke(main, [*command, *map(str, options)])
 
 
@@ -161,7 +173,19 @@ def test_a_disk_without_room_for_folder_and_archive_refuses_the_run(files, image
 @pytest.mark.parametrize("dtype", ["float32", "uint16"])
 def test_a_run_that_was_killed_while_it_packed_is_resumed(dtype, files, image):
     assert deconvolve(files, image, files / "whole.ozx", "--dtype", dtype).exit_code == 0
-    command = ["deconvolve", image, files / "psf.tif", "-o", files / "out.ozx", "-n", "3", "--backend", "numpy"]
+    command = [
+        "deconvolve",
+        image,
+        files / "psf.tif",
+        "-o",
+        files / "out.ozx",
+        "-n",
+        "3",
+        "--backend",
+        "numpy",
+        "--offset",
+        "0",
+    ]
     command += ["--dtype", dtype, "--checkpoint", files / "state"]
     program = SIGNALLED.replace("Reporter.advance = signalled", _KILLED)
     done = subprocess.run(

@@ -22,7 +22,7 @@ OWNER, RESULT, REAL, OLD, UNPACKED = "owner.json", "result", "float32.npy", "old
 GROWN = (RESULT, REAL, UNPACKED)
 """Names of files and folders that a later run resumes from."""
 _OURS = (OWNER, *GROWN, "float32.new", OLD, "decoded.npy", "decoded.new", "reserved")
-_BEGINNINGS = (f"{OWNER}.", LOCK, ".rlcore-scratch-")
+_BEGINNINGS = (f"{OWNER}.", LOCK, ".rlcore-scratch-", ".rlcore-photons-")
 """Beginnings of names with a random end: files that are not complete yet, and scratch files of the library."""
 _UNFINISHED = re.compile(re.escape(OWNER) + r"\.[a-z0-9_]{8}")
 _TEXT = b'{\n "host"'

@@ -1,10 +1,11 @@
 """State of a run over volumes, as `run.json` in its checkpoint folder keeps it.
 
-It says, in format 1:
+It says, in format 2:
 
-    program, format     "rlcore deconvolve" and 1
+    program, format     "rlcore deconvolve" and 2
     identity            everything that the result depends on
     plan                the plan that the run began with
+    cameras             of each channel what was found of its camera, and the number of iterations
     run                 token of the run, by which its work folder and its own files are known
     frame               size and checksum of what the growing output has beside its voxels; empty while that is written
                         anew, at the end of a run that may leave volumes empty
@@ -27,6 +28,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rlcore.app.camera.found import CameraFound
 from rlcore.app.files.writing.stamps import files_in, stamp
 from rlcore.execution.durable import read_own, sync_folder, write_whole
 from rlcore.execution.sealed import seal, unseal
@@ -35,7 +37,7 @@ from rlcore.planner import Plan
 STATE = "run.json"
 LAST = ".rlcore-done-"
 """Beginning of the name of a state beside its folder."""
-_PROGRAM, _FORMAT = "rlcore deconvolve", 1
+_PROGRAM, _FORMAT = "rlcore deconvolve", 2
 _TOKEN = re.compile("[0-9a-f]{16}")
 _LARGEST = 1 << 28
 """Bytes of the largest state that is read: no run has so many volumes."""
@@ -47,6 +49,7 @@ class RunState:
 
     identity: Mapping[str, Any]
     plan: Plan
+    cameras: list[CameraFound]
     run: str
     frame: list[int]
     done: dict[int, int] = field(default_factory=dict)
@@ -65,7 +68,8 @@ class RunState:
     def write(self, folder: Path) -> None:
         """Brings the state to the disk."""
         content = {name: getattr(self, name) for name in ("identity", "run", "frame", "output", "step")}
-        content |= {"plan": asdict(self.plan), "done": sorted(self.done.items())}
+        content |= {"plan": asdict(self.plan), "cameras": [each.to_dict() for each in self.cameras]}
+        content |= {"done": sorted(self.done.items())}
         content |= {"bad": sorted(self.bad.items())}
         write_whole(folder / STATE, seal(_PROGRAM, _FORMAT, content), self.run)
 
@@ -85,16 +89,20 @@ def read_state(path: Path) -> RunState:
     found = unseal(read_own(path), _PROGRAM, _FORMAT)
     try:
         state = RunState(
-            dict(found["identity"]), Plan.from_dict(found["plan"]), str(found["run"]), list(found["frame"]),
+            dict(found["identity"]), Plan.from_dict(found["plan"]),
+            [CameraFound.from_dict(each) for each in found["cameras"]], str(found["run"]), list(found["frame"]),
             {int(number): int(checksum) for number, checksum in found["done"]},
             {int(number): str(reason) for number, reason in found["bad"]}, found["output"], found["step"],
         )  # fmt: skip
         known = range(len(state.identity["order"]))
+        channels = {channel for _, channel in state.identity["order"]}
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError("its state is not complete") from error
     # names of files are made of the token
     if not _TOKEN.fullmatch(state.run) or any(number not in known for number in [*state.done, *state.bad]):
         raise ValueError("its state names unknown volumes")
+    if len(state.cameras) != len(channels):
+        raise ValueError("its state has not one camera for each channel")
     return state
 
 

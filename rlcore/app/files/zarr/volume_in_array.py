@@ -42,7 +42,7 @@ class VolumeInArray:
     def ndim(self) -> int:
         return len(self.shape)
 
-    def __getitem__(self, key: tuple[slice, ...]) -> Volume:
+    def __getitem__(self, key: slice | tuple[slice, ...]) -> Volume:
         within = self._within(key)
         try:
             return np.asarray(self._array[within])
@@ -72,6 +72,6 @@ class VolumeInArray:
     def __setitem__(self, key: tuple[slice, ...], value: Any) -> None:
         self._array[self._within(key)] = value
 
-    def _within(self, key: tuple[slice, ...]) -> Index:
-        slices = iter(key)
+    def _within(self, key: slice | tuple[slice, ...]) -> Index:
+        slices = iter(key if isinstance(key, tuple) else (key,))
         return tuple(next(slices, slice(None)) if isinstance(at, slice) else at for at in self._index)

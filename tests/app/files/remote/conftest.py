@@ -113,7 +113,19 @@ def deconvolve(files):
     from rlcore.app.main import main
 
     def deconvolve(image, output, *options, psf=files / "psf.tif"):
-        command = ["deconvolve", str(image), str(psf), "-o", str(output), "-n", "3", "--backend", "numpy"]
+        command = [
+            "deconvolve",
+            str(image),
+            str(psf),
+            "-o",
+            str(output),
+            "-n",
+            "3",
+            "--backend",
+            "numpy",
+            "--offset",
+            "0",
+        ]
         return CliRunner().invoke(main, [*command, *map(str, options)])
 
     return deconvolve
