@@ -65,6 +65,8 @@ class RestorePanel:
             widgets.Container(widgets=camera[:2], layout="horizontal", label="camera"),
             widgets.Container(widgets=camera[2:], layout="horizontal", label=""),
         ]
+        for row in rows:
+            row.margins = 0, 0, 0, 0
         shown = [*source, *rows, *others, self.keep_type, self.plan, self.progress, self.go, self.stop]
         self.container = widgets.Container(widgets=shown, labels=True)
         self.container.panel = self  # lives as long as the container

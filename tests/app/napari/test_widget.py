@@ -158,7 +158,7 @@ print("longest gap", max(later - earlier for earlier, later in zip(beats, beats[
 panel.stop.native.click()
 until(app, lambda: panel.go.enabled)
 assert "stopped on request" in panel.plan.value
-panel.auto.value = True
+panel.auto.value, panel.iterations.value = True, 15
 until(app, lambda: "determines how many" in panel.plan.value)
 viewer.window.resize(1500, 900)
 viewer.window.screenshot(sys.argv[2], canvas_only=False)
