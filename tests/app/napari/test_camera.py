@@ -95,6 +95,12 @@ def test_saturated_voxels_count_as_no_data():
     assert kept.volume.max() > 30_000
 
 
+def test_each_volumes_own_saturated_voxels_are_left_out():
+    series = SERIES.copy()
+    series[0, 5:8, 10:13, 10:13] = series[1, 5:8, 30:33, 40:43] = 65535
+    assert restored(image=series).volume.max() < 30_000
+
+
 def test_an_image_without_a_camera_says_why():
     result = restored(image=SCENE.expected)
     assert result.provenance["offset"] == 0
