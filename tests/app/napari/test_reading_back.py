@@ -23,7 +23,8 @@ SAID = {
 
 @pytest.fixture(scope="module")
 def truth():
-    return np.stack([[rlcore.deconvolve(v, PSF, iterations=5, backend="numpy") for v in row] for row in STACK])
+    options = {"iterations": 5, "offset": 0, "hot_pixels": "keep", "backend": "numpy"}
+    return np.stack([[rlcore.deconvolve(v, PSF, **options) for v in row] for row in STACK])
 
 
 @pytest.fixture
@@ -38,7 +39,8 @@ def restored(tmp_path):
         image, psf, out = tmp_path / "image.ome.tif", tmp_path / "psf.tif", tmp_path / f"out{ending}"
         tifffile.imwrite(image, STACK, metadata=SAID)
         tifffile.imwrite(psf, PSF.astype(np.float32))
-        assert run(tmp_path, image=image.name, psf=psf.name, output=out.name).exit_code == 0
+        files = {"image": image.name, "psf": psf.name, "output": out.name}
+        assert run(tmp_path, "--offset", "0", "--hot-pixels", "keep", **files).exit_code == 0
         return out
 
     return restore
