@@ -39,8 +39,7 @@ def restored(tmp_path):
         image, psf, out = tmp_path / "image.ome.tif", tmp_path / "psf.tif", tmp_path / f"out{ending}"
         tifffile.imwrite(image, STACK, metadata=SAID)
         tifffile.imwrite(psf, PSF.astype(np.float32))
-        files = {"image": image.name, "psf": psf.name, "output": out.name}
-        assert run(tmp_path, "--offset", "0", "--hot-pixels", "keep", **files).exit_code == 0
+        assert run(tmp_path, image=image.name, psf=psf.name, output=out.name).exit_code == 0
         return out
 
     return restore
