@@ -143,7 +143,15 @@ def bars(folder: Path, backend) -> None:
     print("| iterations | plain | heavy ball | Biggs |\n|---|---|---|---|")
     for iterations in (15, 25, 50, 100):
         results = [
-            rlcore.deconvolve(image, psf, iterations=iterations, acceleration=acceleration, backend=backend)
+            rlcore.deconvolve(
+                image,
+                psf,
+                iterations=iterations,
+                acceleration=acceleration,
+                offset=0,
+                hot_pixels="keep",
+                backend=backend,
+            )
             for acceleration in ("none", *FAST)
         ]
         print(
@@ -162,7 +170,7 @@ def timing(backend, shape: tuple[int, ...] = (64, 256, 256), rounds: int = 12) -
             marks: list[float] = []
             rlcore.deconvolve(
                 made.image, made.psf, iterations=6, acceleration=acceleration, backend=backend,
-                callback=lambda _, marks=marks: marks.append(time.perf_counter()),
+                offset=0, hot_pixels="keep", callback=lambda _, marks=marks: marks.append(time.perf_counter()),
             )  # fmt: skip
             best[acceleration] = min(best[acceleration], *np.diff(marks)[:-1])
     ratios = ", ".join(f"{name} {best[name] / best['none']:.2f}" for name in FAST)

@@ -26,6 +26,8 @@ PROBLEMS = [((256, 256, 256), 32), ((64, 1024, 1024), 32), ((512, 512, 512), 64)
 PARTS = ("exactness", "whole", "call", "streaming", "small")
 ITERATIONS, MORE = 10, {True: 70, False: 310}
 """Iterations of whole calls, and of longer ones of large and of small volumes, whose difference gives one's time."""
+COUNTS = {"offset": 0, "hot_pixels": "keep"}
+"""Images are counts of photons without a camera, and nothing is looked for in them."""
 PLAIN, FAST = "none", ("heavy-ball", "biggs")
 """No acceleration, as in other programs; and the accelerations that are compared with it."""
 GIB = 1 << 30
@@ -63,9 +65,9 @@ def exactness() -> dict[str, Any]:
     row: dict[str, Any] = {"what": "exactness, 20 iterations"}
     for boundary in ("extended", "zero", "periodic"):
         options: dict[str, Any] = {"iterations": 20, "boundary": boundary}
-        truth = rlcore.deconvolve(image, psf, backend=double, **options)
-        ours = rlcore.deconvolve(image, psf, backend="cupy", **options)
-        blocks = rlcore.deconvolve(image, psf, backend="cupy", memory="24 MiB", **options)
+        truth = rlcore.deconvolve(image, psf, backend=double, **COUNTS, **options)
+        ours = rlcore.deconvolve(image, psf, backend="cupy", **COUNTS, **options)
+        blocks = rlcore.deconvolve(image, psf, backend="cupy", memory="24 MiB", **COUNTS, **options)
         row[boundary] = float(np.abs(ours - truth).max() / truth.max())
         row[boundary + ", blocks to whole"] = float(np.abs(blocks - ours).max() / truth.max())
     return told(row)
@@ -85,12 +87,12 @@ def whole(shape: tuple[int, int, int], size: int) -> Any:
         plan = rlcore.make_plan(shape, psf.shape, **run)
         given = cupy.asarray(image)
         del image
-        rlcore.deconvolve(given, psf, **run)
+        rlcore.deconvolve(given, psf, **COUNTS, **run)
         free()
-        peak = peak_of(lambda: rlcore.deconvolve(given, psf, **run))
+        peak = peak_of(lambda: rlcore.deconvolve(given, psf, **COUNTS, **run))
         volume = 4 * np.prod(plan.block_shape)
         repeats = 3 if np.prod(shape) > 1e8 else 5
-        few = timed(lambda: rlcore.deconvolve(given, psf, **run), repeats)
+        few = timed(lambda: rlcore.deconvolve(given, psf, **COUNTS, **run), repeats)
         bare = bare_transforms(plan.block_shape)
         times = in_turns(given, psf, run, repeats)
         iteration = times[PLAIN]
@@ -107,7 +109,7 @@ def whole(shape: tuple[int, int, int], size: int) -> Any:
         }
         for name in FAST:
             free()
-            peak = peak_of(lambda name=name: rlcore.deconvolve(given, psf, **{**run, "acceleration": name}))
+            peak = peak_of(lambda name=name: rlcore.deconvolve(given, psf, **COUNTS, **{**run, "acceleration": name}))
             row |= {f"{name} / plain": times[name] / iteration, f"{name}, peak / volume of the block": peak / volume}
         row |= other_program(given, psf, few) if np.prod(shape) < 2e8 else {}
         return told(row)
@@ -122,7 +124,9 @@ def in_turns(given: Any, psf: np.ndarray, run: dict[str, Any], turns: int) -> di
     for turn, name in itertools.product(range(turns + 1), times):
         few, many = (
             once(
-                lambda options={**run, "acceleration": name, "iterations": n}: rlcore.deconvolve(given, psf, **options)
+                lambda options={**COUNTS, **run, "acceleration": name, "iterations": n}: rlcore.deconvolve(
+                    given, psf, **options
+                )
             )
             for n in (ITERATIONS, more)
         )
@@ -141,7 +145,7 @@ def call() -> dict[str, Any]:
         for _ in range(7):
             start = time.perf_counter()
             result = rlcore.deconvolve(
-                given, psf, iterations=ITERATIONS, backend="cupy", boundary="zero", acceleration=PLAIN
+                given, psf, iterations=ITERATIONS, backend="cupy", boundary="zero", acceleration=PLAIN, **COUNTS
             )
             seconds.append(time.perf_counter() - start)
             del result
@@ -155,10 +159,10 @@ def small_calls() -> dict[str, Any]:
     backend, rng = CuPyBackend(), np.random.default_rng(0)
     image, psf = rng.random((16, 24, 32), np.float32) + 1, gaussian(5)
     for _ in range(20):
-        rlcore.deconvolve(image, psf, iterations=1, backend=backend)
+        rlcore.deconvolve(image, psf, iterations=1, backend=backend, **COUNTS)
     before, start, calls = cupy.cuda.runtime.memGetInfo()[0], time.perf_counter(), 0
     while calls < 10_000 and time.perf_counter() - start < LONGEST:
-        rlcore.deconvolve(image, psf, iterations=1, backend=backend)
+        rlcore.deconvolve(image, psf, iterations=1, backend=backend, **COUNTS)
         calls += 1
     seconds = time.perf_counter() - start
     after = cupy.cuda.runtime.memGetInfo()[0]
@@ -175,7 +179,7 @@ def streaming(shape: tuple[int, int, int], size: int, memory: str) -> dict[str, 
     results: list[Any] = []
 
     def restore() -> None:
-        results[:] = [rlcore.deconvolve(image, psf, backend=backend, memory=memory, plan=plan, **run)]
+        results[:] = [rlcore.deconvolve(image, psf, backend=backend, memory=memory, plan=plan, **COUNTS, **run)]
 
     peak, seconds = peak_of(restore), []
     for _ in range(2):
@@ -185,7 +189,7 @@ def streaming(shape: tuple[int, int, int], size: int, memory: str) -> dict[str, 
     [blocks] = results
     compute, transfers = parts_of(plan, backend, image)
     free()
-    ours = rlcore.deconvolve(image, psf, backend="cupy", **run)
+    ours = rlcore.deconvolve(image, psf, backend="cupy", **COUNTS, **run)
     error = max(float(np.abs(a - b).max()) for a, b in zip(blocks, ours, strict=True)) / float(ours.max())
     row = {"what": f"streaming {shape}, psf {size}^3, {memory}", "plan": str(plan), "s": min(seconds)}
     row |= {"s of its compute": compute, "s of its transfers": transfers, "blocks to whole": error}

@@ -33,6 +33,8 @@ SIZES = {
 }
 ITERATIONS, MORE = 10, 70
 """Iterations of whole calls, and of longer ones; their difference gives the time of an iteration."""
+COUNTS = {"offset": 0, "hot_pixels": "keep"}
+"""Images are counts of photons without a camera, and nothing is looked for in them."""
 PLAIN = "none"
 """No acceleration, as in the other programs."""
 FIRST_CALL = """
@@ -40,7 +42,8 @@ import time; start = time.perf_counter()
 import numpy as np, rlcore
 axes = np.ogrid[-4:5, -4:5, -4:5]
 image, psf = np.ones(({shape}), np.float32), np.exp(-sum(axis**2 for axis in axes) / 4)
-rlcore.deconvolve(image, psf, iterations=2, acceleration="none", backend={backend!r}, device={device!r})
+options = dict(iterations=2, acceleration="none", offset=0, hot_pixels="keep")
+rlcore.deconvolve(image, psf, backend={backend!r}, device={device!r}, **options)
 print(time.perf_counter() - start)
 """
 
@@ -99,7 +102,7 @@ def check(name: str, device: str | None, table: Table) -> None:
     for shape, lengths in (((40, 61, 70), (9, 8, 11)), ((64, 64, 64), (9, 9, 9))):
         image, psf = pair(shape, lengths)
         for boundary in rlcore.BOUNDARIES:
-            options = {"iterations": 20, "boundary": boundary, "acceleration": PLAIN}
+            options = {"iterations": 20, "boundary": boundary, "acceleration": PLAIN, **COUNTS}
             truth = rlcore.deconvolve(image, psf, backend=double, **options)
             error = np.abs(rlcore.deconvolve(image, psf, backend=backend, **options) - truth).max() / truth.max()
             table.add(name, f"error {boundary} {shape[0]}", error=float(error))
@@ -121,7 +124,7 @@ def ours(backend, image, psf, boundary: str, size: str, calls: int, table: Table
     """Times of a whole call, and of an iteration relative to its own transforms."""
 
     def call(iterations: int) -> np.ndarray:
-        return rlcore.deconvolve(image, psf, iterations=iterations, **options)
+        return rlcore.deconvolve(image, psf, iterations=iterations, **COUNTS, **options)
 
     options = {"backend": backend, "boundary": boundary, "acceleration": PLAIN}
     plan = rlcore.make_plan(image.shape, psf.shape, iterations=ITERATIONS, **options)

@@ -1,12 +1,7 @@
-"""Job of the restoration widget: described as a plan, and run with progress reports. Independent of Qt."""
+"""Job of the restoration widget, and the description of its plan. Independent of Qt."""
 
 from __future__ import annotations
 
-import math
-import queue
-import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,17 +11,15 @@ import numpy as np
 from rlcore.algorithm.boundary import check_boundary
 from rlcore.algorithm.regularization import Regularization
 from rlcore.algorithm.stopping import Iterations
-from rlcore.api.deconvolve import deconvolve
 from rlcore.api.make_plan import make_plan
 from rlcore.app import speed
+from rlcore.app.napari.camera import ANY_CAMERA, CameraChoice
 from rlcore.app.napari.devices import AUTO, DeviceChoice
 from rlcore.app.psf import files
 from rlcore.app.psf.preparing import prepare_mended
-from rlcore.app.run_summary import describe_found
 from rlcore.backend import Volume
 from rlcore.backend.discovery.selection import choose_backend
-from rlcore.errors import Cancelled, InputError, RLCoreError
-from rlcore.execution.progress import Callback, Progress
+from rlcore.errors import InputError, RLCoreError
 from rlcore.optics.psf import PSF, prepare_psf, without_leading_axes
 from rlcore.optics.resample import resample_psf
 
@@ -49,11 +42,11 @@ class Job:
     """Letters of the axes of a PSF file, as "ZYX"; empty to take them from the file."""
     mend: bool = True
     """True if a pedestal of the PSF is subtracted, and its peak centred."""
-    iterations: Iterations = 15
+    iterations: Iterations = "auto"
     regularization: Regularization = "none"
     runs_on: DeviceChoice = AUTO
     boundary: str = "extended"
-    background: float = 0.0
+    camera: CameraChoice = ANY_CAMERA
     memory: str = ""
     """Memory limit, as "4 GiB"; empty for the free memory."""
     keep_type: bool = False
@@ -105,37 +98,14 @@ class Job:
         return list(np.ndindex(*self.image.shape[: len(self.image.shape) - psf.values.ndim]))
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Progress of a run, as a fraction and as text."""
-
-    fraction: float
-    text: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Result:
-    """Result of a run."""
-
-    volume: Volume
-    text: str
-    provenance: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Reason why a run has no result."""
-
-    sentence: str
-    cancelled: bool = False
-
-
 def describe(job: Job) -> str:
     """Describes the plan of a job with its memory and time, or the reason why there is none."""
     try:
         psf = job.prepare()
         backend = choose_backend(job.runs_on.backend, job.runs_on.device).backend
-        plan = make_plan(job.image.shape[-psf.values.ndim :], psf.values.shape, backend=backend, **job.options)
+        shape = job.image.shape[-psf.values.ndim :]
+        job.camera.options(shape)
+        plan = make_plan(shape, psf.values.shape, backend=backend, **job.options)
         count = len(job.volumes(psf))
         took = _takes(job, speed.predict(backend, plan), count)
     except (RLCoreError, MemoryError) as error:
@@ -151,85 +121,3 @@ def _takes(job: Job, seconds: float | None, count: int) -> str:
     if job.iterations == "auto":
         return "This is for the maximum number of iterations; the run determines how many it takes."
     return "Time unknown until it has run here." if seconds is None else f"About {speed.duration(seconds * count)}."
-
-
-def run(job: Job, cancel: threading.Event) -> Iterator[Step | Result | Failure]:
-    """Runs a job in a thread, yielding a `Step` for each iteration, then a `Result` or a `Failure`.
-
-    If `cancel` is set, or the generator is closed, the run stops within one iteration.
-    """
-    messages: queue.SimpleQueue[Step | Result | Failure] = queue.SimpleQueue()
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(_restore, job, cancel, messages)
-        try:
-            while True:
-                message = messages.get()
-                yield message
-                if not isinstance(message, Step):
-                    return
-        finally:
-            cancel.set()  # leaving the pool's context waits for the thread, which must not run to its end
-
-
-def _restore(job: Job, cancel: threading.Event, messages: queue.SimpleQueue[Step | Result | Failure]) -> None:
-    try:
-        messages.put(_whole(job, cancel, messages))
-    except Cancelled as stopped:
-        messages.put(Failure(str(stopped), cancelled=True))
-    except (RLCoreError, MemoryError) as error:
-        messages.put(Failure(str(error) or "memory ran out; give a smaller memory"))
-    except Exception as error:  # noqa: BLE001 - boundary of the thread: reported, else the window waits for ever
-        messages.put(Failure(f"{type(error).__name__}: {error}"))
-
-
-def _whole(job: Job, cancel: threading.Event, messages: queue.SimpleQueue[Step | Result | Failure]) -> Result:
-    psf = job.prepare()
-    backend = choose_backend(job.runs_on.backend, job.runs_on.device).backend
-    places = job.volumes(psf)
-    out, infos, finds = np.empty(job.image.shape, np.float32), [], job.iterations == "auto"
-    for number, place in enumerate(places):
-        watch = speed.Stopwatch(_reporter(messages, number, len(places)))
-        volume = np.asarray(job.image[place])  # layers may be lazy, such as dask arrays: read one volume at a time
-        result = deconvolve(
-            volume, psf, backend=backend, background=job.background, out=out[place], callback=watch, cancel=cancel,
-            return_info=finds, **job.options,
-        )  # fmt: skip
-        if finds:
-            infos.append(result[1])
-    # a run that determines its iterations cannot be compared with the time that a plan predicts
-    if watch.seconds_per_run and not finds:
-        plan = make_plan(volume.shape, psf.values.shape, backend=backend, **job.options)
-        speed.remember(backend, plan, watch.seconds_per_run)
-    made = {**job.options, "background": job.background, "backend": backend.name, "device": backend.device}
-    made["psf"] = list(psf.notes)
-    if finds:
-        made["found"] = [info.iterations for info in infos]
-    volumes = _as_type(out, np.dtype(job.image.dtype)) if job.keep_type else out
-    count = describe_found(infos) if finds else f"{job.iterations} iterations"
-    text = f"{count} on {backend.name} ({backend.device})"
-    return Result(volumes, ". ".join([text, *job.doubts]), made)
-
-
-def _reporter(messages: queue.SimpleQueue[Step | Result | Failure], number: int, count: int) -> Callback:
-    """Returns a callback that reports the steps of one of `count` volumes."""
-    several = f"volume {number + 1}/{count}, " if count > 1 else ""
-
-    def report(progress: Progress) -> None:
-        text = f"iteration {progress.iteration}/{progress.iterations}"
-        if progress.looking:
-            text = f"searching the number of iterations: {progress.iteration} of at most {progress.iterations}"
-        messages.put(Step((number + progress.fraction) / count, several + text))
-
-    return report
-
-
-def _as_type(volume: Volume, dtype: np.dtype[Any]) -> Volume:
-    """Rounds and clips a volume to an integer type; other types are converted."""
-    if dtype.kind not in "iu":
-        return volume.astype(dtype)
-    limits = np.iinfo(dtype)
-    # the largest 64-bit integer is no float64 and would round up beyond the type; the float64 below it is the limit
-    made: Volume = np.clip(
-        np.rint(volume, dtype=np.float64), limits.min, math.nextafter(float(limits.max) + 1, 0)
-    ).astype(dtype)
-    return made

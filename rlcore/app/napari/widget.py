@@ -8,10 +8,13 @@ from typing import Any
 
 from rlcore.algorithm.boundary import BOUNDARIES
 from rlcore.algorithm.regularization import REGULARIZATIONS
+from rlcore.api.camera import HOT_PIXELS
 from rlcore.app.napari import layers
 from rlcore.app.napari.background_worker import notify, start
+from rlcore.app.napari.camera import ANY_CAMERA, CameraChoice
 from rlcore.app.napari.devices import AUTO, DeviceChoice, device_choices
-from rlcore.app.napari.job import FILE_AXES, Failure, Job, Result, Step, describe, run
+from rlcore.app.napari.job import FILE_AXES, Job, describe
+from rlcore.app.napari.run import Failure, Result, Step, run
 
 _PLAN_HEIGHT = 150
 """Height in pixels for the longest plan, so that the window keeps its layout when one is shown."""
@@ -36,12 +39,15 @@ class RestorePanel:
         self.psf = widgets.ComboBox(label="PSF", choices=self._images, nullable=True)
         self.psf_file = widgets.FileEdit(label="or PSF file", mode="r", nullable=True)
         self.psf_axes = widgets.LineEdit(label=FILE_AXES, value="")
-        self.iterations = widgets.SpinBox(label="iterations", value=15, min=1, max=100_000)
-        self.auto = widgets.CheckBox(text="find out how many", value=False)
+        self.auto = widgets.CheckBox(text="find out how many, or", value=True)
+        self.iterations = widgets.SpinBox(value=15, min=1, max=100_000, enabled=False)
         self.regularization = widgets.ComboBox(label="regularization", choices=REGULARIZATIONS)
         self.runs_on = widgets.ComboBox(label="runs on", choices=[AUTO])
         self.boundary = widgets.ComboBox(label="boundary", choices=BOUNDARIES)
-        self.background = widgets.FloatSpinBox(label="background", value=0.0, min=0.0, max=1e9)
+        self.offset = widgets.LineEdit(label="offset", value=ANY_CAMERA.offset)
+        self.gain = widgets.LineEdit(label="gain", value=ANY_CAMERA.gain)
+        self.background = widgets.LineEdit(label="background", value=ANY_CAMERA.background)
+        self.hot_pixels = widgets.ComboBox(label="hot pixels", choices=HOT_PIXELS, value=ANY_CAMERA.hot_pixels)
         self.memory = widgets.LineEdit(label="memory", value="")
         self.mend = widgets.CheckBox(text="mend the PSF", value=True)
         self.keep_type = widgets.CheckBox(text="keep the image's type", value=False)
@@ -51,12 +57,20 @@ class RestorePanel:
         self.progress = widgets.ProgressBar(label="", value=0, max=1000)
         self.go = widgets.PushButton(text="Restore")
         self.stop = widgets.PushButton(text="Cancel", enabled=False)
-        options = [self.image, self.psf, self.psf_file, self.psf_axes, self.mend, self.iterations, self.auto]
-        options += [self.regularization, self.runs_on, self.boundary, self.background, self.memory]
-        shown = [*options, self.keep_type, self.plan, self.progress, self.go, self.stop]
+        source = [self.image, self.psf, self.psf_file, self.psf_axes, self.mend]
+        count, camera = [self.auto, self.iterations], [self.offset, self.gain, self.background, self.hot_pixels]
+        others = [self.regularization, self.runs_on, self.boundary, self.memory]
+        rows = [
+            widgets.Container(widgets=count, layout="horizontal", labels=False, label="iterations"),
+            widgets.Container(widgets=camera[:2], layout="horizontal", label="camera"),
+            widgets.Container(widgets=camera[2:], layout="horizontal", label=""),
+        ]
+        for row in rows:
+            row.margins = 0, 0, 0, 0
+        shown = [*source, *rows, *others, self.keep_type, self.plan, self.progress, self.go, self.stop]
         self.container = widgets.Container(widgets=shown, labels=True)
         self.container.panel = self  # lives as long as the container
-        self._connect(options)
+        self._connect([*source, *count, *camera, *others])
         self._explain()
         start(device_choices, self._fill_device_choices)
 
@@ -89,12 +103,26 @@ class RestorePanel:
         self.image.tooltip = "Entries along further axes, such as time, are restored one after the other."
         self.psf_axes.tooltip = "Axes of the PSF file, as ZYX, if it does not name them, or not rightly."
         self.mend.tooltip = "Subtract a pedestal and centre the peak; the plan lists what was changed."
-        self.auto.tooltip = "Cross-validation on 30 % of the photons. Takes twice the time."
+        self.auto.tooltip = (
+            "30 % of the photons are held out; the number at which the others explain them best is taken, for all "
+            "volumes that of the first. Where the image does not tell its photons it is 15."
+        )
+        self.offset.tooltip = (
+            "What the camera reads without light, in the image's units: a number, or auto to estimate it from the "
+            "image's noise. It is taken off. Give 0 if it is taken off already."
+        )
+        self.gain.tooltip = "Image units per photon: a number (1 for photons), or auto to estimate it from the noise."
+        self.background.tooltip = (
+            "Light that is not the object's (haze), in the image's units above the offset: a number, or auto to take "
+            "the darkest parts of each volume."
+        )
+        self.hot_pixels.tooltip = (
+            "find: hot, dead and saturated pixels are found, and count as no data. keep: all of them count."
+        )
         self.regularization.tooltip = (
             "Suppresses noise: tv penalises total variation, consensus keeps what two halves of the photons agree on."
         )
         self.boundary.tooltip = "Outside the image: light estimated from the image, zero, or the image repeated."
-        self.background.tooltip = "Constant camera offset, in the image's units."
         self.memory.tooltip = "Memory limit, as 4 GiB or 50%; the free memory if empty."
         self.keep_type.tooltip = "Round to the image's type instead of float32."
 
@@ -135,7 +163,12 @@ class RestorePanel:
             regularization=self.regularization.value,
             runs_on=self.runs_on.value or AUTO,
             boundary=self.boundary.value,
-            background=self.background.value,
+            camera=CameraChoice(
+                offset=self.offset.value,
+                gain=self.gain.value,
+                background=self.background.value,
+                hot_pixels=self.hot_pixels.value,
+            ),
             memory=self.memory.value,
             keep_type=self.keep_type.value,
             doubts=layers.doubts(used),

@@ -8,22 +8,29 @@ import tifffile
 from fixtures.scenes import cell, error
 
 import rlcore
+from rlcore.app.napari.camera import CameraChoice
 from rlcore.app.napari.devices import AUTO, DeviceChoice, device_choices
-from rlcore.app.napari.job import Failure, Job, Result, describe, run
+from rlcore.app.napari.job import Job, describe
+from rlcore.app.napari.run import Failure, Result, run
 
 SCENE = cell((10, 24, 26), (5, 6, 6))
 NUMPY = DeviceChoice("numpy")
 
 
+NO_CAMERA = CameraChoice(offset="0", hot_pixels="keep")
+PLAIN = {"offset": 0.0, "hot_pixels": "keep", "backend": "numpy"}
+
+
 def job(**options):
-    return Job(**{"image": SCENE.image, "psf": SCENE.psf, "iterations": 5, "runs_on": NUMPY} | options)
+    given = {"image": SCENE.image, "psf": SCENE.psf, "iterations": 5, "runs_on": NUMPY, "camera": NO_CAMERA}
+    return Job(**given | options)
 
 
 def test_a_run_tells_every_iteration_and_ends_with_the_result():
-    *steps, result = run(job(background=2.0), threading.Event())
+    *steps, result = run(job(camera=CameraChoice(offset="0", background="2", hot_pixels="keep")), threading.Event())
     assert [step.text for step in steps] == [f"iteration {n}/5" for n in range(1, 6)]
     assert [step.fraction for step in steps] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
-    expected = rlcore.deconvolve(SCENE.image, SCENE.psf, iterations=5, background=2.0, backend="numpy")
+    expected = rlcore.deconvolve(SCENE.image, SCENE.psf, iterations=5, background=2.0, **PLAIN)
     assert isinstance(result, Result)
     assert result.volume.dtype == np.float32
     assert error(result.volume, expected) <= 1e-5
@@ -35,29 +42,35 @@ def test_axes_before_those_of_the_psf_are_restored_one_by_one():
     *steps, result = run(job(image=series), threading.Event())
     assert steps[-1].text == "volume 2/2, iteration 5/5"
     for volume, restored in zip(series, result.volume, strict=True):
-        assert error(restored, rlcore.deconvolve(volume, SCENE.psf, iterations=5, backend="numpy")) <= 1e-5
+        assert error(restored, rlcore.deconvolve(volume, SCENE.psf, iterations=5, **PLAIN)) <= 1e-5
     assert describe(job(image=series)).startswith("2 volumes, one after the other. Each: The whole volume in one block")
 
 
-def test_it_finds_out_how_many_iterations_each_volume_is_worth():
-    counts = np.random.default_rng(1).poisson(SCENE.image).astype(np.float32)
-    *steps, result = run(job(image=np.stack([counts, counts]), iterations="auto"), threading.Event())
-    expected, info = rlcore.deconvolve(counts, SCENE.psf, iterations="auto", backend="numpy", return_info=True)
+def test_the_number_of_iterations_is_found_on_the_first_volume_and_taken_for_all():
+    rng = np.random.default_rng(1)
+    first, second = (rng.poisson(SCENE.expected * light).astype(np.float32) for light in (0.3, 100))
+    counts = CameraChoice(offset="0", gain="1", hot_pixels="keep")
+    *steps, result = run(job(image=np.stack([first, second]), iterations="auto", camera=counts), threading.Event())
+    expected, info = rlcore.deconvolve(first, SCENE.psf, iterations="auto", gain=1, return_info=True, **PLAIN)
+    _, alone = rlcore.deconvolve(second, SCENE.psf, iterations="auto", gain=1, return_info=True, **PLAIN)
     assert describe(job(iterations="auto")).endswith(
         "maximum number of iterations; the run determines how many it takes."
     )
     assert result.provenance["iterations"] == "auto"
-    assert result.provenance["found"] == [info.iterations] * 2
-    assert result.text.startswith(f"{info.iterations} iterations as each was found to need on numpy")
+    assert result.provenance["found"] == info.iterations != alone.iterations
+    assert result.text.startswith(f"{info.iterations} iterations (held-out photons were explained best")
+    assert ") of each volume on numpy" in result.text
     assert steps[0].text == "volume 1/2, searching the number of iterations: 1 of at most 200"
     assert steps[-1].text == f"volume 2/2, iteration {info.iterations}/{info.iterations}"
     assert [step.fraction for step in steps] == sorted(step.fraction for step in steps)
+    assert error(result.volume[0], expected) <= 1e-5
+    expected = rlcore.deconvolve(second, SCENE.psf, iterations=info.iterations, **PLAIN)
     assert error(result.volume[1], expected) <= 1e-5
 
 
 def test_regularization_is_that_of_deconvolve():
     *_, result = run(job(regularization="tv", iterations=4), threading.Event())
-    expected = rlcore.deconvolve(SCENE.image, SCENE.psf, iterations=4, regularization="tv", backend="numpy")
+    expected = rlcore.deconvolve(SCENE.image, SCENE.psf, iterations=4, regularization="tv", **PLAIN)
     assert error(result.volume, expected) <= 1e-5
     assert result.provenance["regularization"] == "tv"
 
@@ -100,7 +113,7 @@ def test_the_images_own_type_is_rounded_to_and_clipped():
 @pytest.mark.parametrize(("image", "psf"), [(SCENE.image, SCENE.psf), (SCENE.image[4], SCENE.psf[2])])
 def test_leading_axes_of_one_entry_of_a_psf_are_left_out(image, psf):
     *_, result = run(job(image=image, psf=psf[None], voxel=(0.1,) * 3, psf_voxel=(0.1,) * 3), threading.Event())
-    assert error(result.volume, rlcore.deconvolve(image, psf, iterations=5, backend="numpy")) <= 1e-5
+    assert error(result.volume, rlcore.deconvolve(image, psf, iterations=5, **PLAIN)) <= 1e-5
 
 
 def test_planes_restored_one_by_one_are_said_to_be_planes():
@@ -113,7 +126,7 @@ def test_the_axes_of_a_psf_file_may_be_given(tmp_path):
     [failure] = run(job(psf=file), threading.Event())
     assert "has 3 channels; save the one you want as a file, or say what its axes are by PSF axes" in failure.sentence
     *_, result = run(job(psf=file, psf_axes="zyx"), threading.Event())
-    expected = rlcore.deconvolve(SCENE.image, SCENE.psf[1:4].astype(np.float32), iterations=5, backend="numpy")
+    expected = rlcore.deconvolve(SCENE.image, SCENE.psf[1:4].astype(np.float32), iterations=5, **PLAIN)
     assert error(result.volume, expected) <= 1e-5
 
 
@@ -137,7 +150,7 @@ def test_what_cannot_be_done_is_one_sentence(options, text):
 def test_a_psf_from_a_file(tmp_path):
     np.save(tmp_path / "psf.npy", SCENE.psf)
     *_, result = run(job(psf=tmp_path / "psf.npy"), threading.Event())
-    assert error(result.volume, rlcore.deconvolve(SCENE.image, SCENE.psf, iterations=5, backend="numpy")) <= 1e-5
+    assert error(result.volume, rlcore.deconvolve(SCENE.image, SCENE.psf, iterations=5, **PLAIN)) <= 1e-5
 
 
 def test_the_time_is_told_once_it_has_run():
@@ -160,4 +173,4 @@ def test_doubts_about_the_size_of_voxels_are_shown_with_the_plan_and_the_result(
     doubted = job(doubts=("Layer 'cells' has voxels in doubt.",))
     assert describe(doubted).endswith(" Layer 'cells' has voxels in doubt.")
     *_, result = run(doubted, threading.Event())
-    assert result.text.endswith("). Layer 'cells' has voxels in doubt.")
+    assert result.text.endswith(". Camera offset 0, given. Layer 'cells' has voxels in doubt.")

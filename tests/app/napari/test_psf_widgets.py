@@ -140,16 +140,17 @@ def test_what_a_widget_makes_restores_in_the_other_and_is_mended_and_resampled(a
     panel.runs_on.value = DeviceChoice(
         "numpy", where=next(e.where for e in panel.runs_on.choices if e.backend == "numpy")
     )
-    panel.background.value, panel.iterations.value = made.background, 5
+    panel.background.value, panel.auto.value, panel.iterations.value = str(made.background), False, 5
     until(app, lambda: "5 iterations" in panel.plan.value and "stands on a pedestal" in panel.plan.value)
     assert "resampled from (41, 49, 49) to (21, 25, 25) voxels" in panel.plan.value
     panel.restore()
     until(app, lambda: panel.go.enabled)
-    expected = rlcore.deconvolve(made.image, truth, iterations=5, background=made.background, backend="numpy")
+    plain = {"iterations": 5, "offset": 0, "background": made.background, "hot_pixels": "keep", "backend": "numpy"}
+    expected = rlcore.deconvolve(made.image, truth, **plain)
     found = viewer.layers["cells restored"].data
     assert nrmse(found, made.truth) < 1.02 * nrmse(expected, made.truth)
     with pytest.warns(rlcore.PSFWarning):
-        spoiled = rlcore.deconvolve(made.image, fine + 0.03 * fine.max(), iterations=5, background=made.background)
+        spoiled = rlcore.deconvolve(made.image, fine + 0.03 * fine.max(), **plain)
     assert nrmse(spoiled, made.truth) > 1.1 * nrmse(expected, made.truth)
 
 

@@ -23,7 +23,8 @@ SAID = {
 
 @pytest.fixture(scope="module")
 def truth():
-    return np.stack([[rlcore.deconvolve(v, PSF, iterations=5, backend="numpy") for v in row] for row in STACK])
+    options = {"iterations": 5, "offset": 0, "hot_pixels": "keep", "backend": "numpy"}
+    return np.stack([[rlcore.deconvolve(v, PSF, **options) for v in row] for row in STACK])
 
 
 @pytest.fixture

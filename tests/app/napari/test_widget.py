@@ -28,7 +28,7 @@ def panel(app):
     panel.image.value, panel.psf.value = viewer.layers["blurred cell"], viewer.layers["psf"]
     until(app, lambda: len(panel.runs_on.choices) > 1)
     panel.runs_on.value = next(choice for choice in panel.runs_on.choices if choice.backend == "numpy")
-    panel.background.value, panel.iterations.value = 5.0, 3
+    panel.background.value, panel.auto.value, panel.iterations.value = "5", False, 3
     panel.viewer = viewer
     yield panel
     panel.cancel()
@@ -54,9 +54,33 @@ def test_the_result_is_a_layer_like_its_image(app, panel):
     assert restored.contrast_limits[1] == pytest.approx(float(restored.data.max()))
     assert restored.metadata["rlcore"]["backend"] == "numpy"
     assert restored.metadata["background"] == 5.0
+    assert restored.metadata["rlcore"]["background"] == [5.0]
 
 
-def test_it_finds_out_how_many_iterations(app, panel):
+def test_the_camera_goes_into_the_run(app, panel, notes):
+    data = np.rint(panel.image.value.data * 0.5 + 100)
+    panel.viewer.add_image(data, name="recorded")
+    panel.image.reset_choices()
+    panel.image.value, panel.background.value = panel.viewer.layers["recorded"], "auto"
+    panel.restore()
+    until(app, lambda: panel.go.enabled)
+    made = panel.viewer.layers["recorded restored"].metadata["rlcore"]
+    assert made["offset"] == pytest.approx(100, abs=2)
+    assert f"Camera{made['camera'].removeprefix('camera')}" in panel.plan.value
+    assert f"Background {made['background'][0]:.4g} above the offset" in panel.plan.value
+    assert notes == []
+    panel.offset.value, panel.gain.value, panel.hot_pixels.value = "90", "0.5", "keep"
+    panel.restore()
+    until(app, lambda: panel.go.enabled)
+    made = panel.viewer.layers[-1].metadata["rlcore"]
+    assert (made["offset"], made["gain"], made["hot_pixels"]) == (90, 0.5, 0)
+    panel.offset.value = "dark"
+    until(app, lambda: "offset 'dark' is neither a number nor 'auto'" in panel.plan.value)
+
+
+def test_it_finds_out_how_many_iterations_unless_told(app, panel):
+    assert RestorePanel(panel.viewer).auto.value
+    assert not RestorePanel(panel.viewer).iterations.enabled
     panel.auto.value, panel.regularization.value = True, "tv"
     assert not panel.iterations.enabled
     until(app, lambda: "200 iterations" in panel.plan.value)
@@ -79,7 +103,7 @@ def test_cancel_stops_and_leaves_no_layer(app, panel):
 
 
 def test_an_error_is_a_notification_with_the_sentence(app, panel, notes):
-    panel.background.value = 1e8
+    panel.background.value = "1e8"
     panel.restore()
     until(app, lambda: panel.go.enabled)
     assert any("is not below the image's mean" in note.message for note in notes)
@@ -124,7 +148,7 @@ until(app, lambda: len(panel.runs_on.choices) > 1)
 beats, heart = [], QTimer()
 heart.timeout.connect(lambda: beats.append(time.perf_counter()))
 heart.start(5)
-panel.background.value, panel.iterations.value = 5.0, 100_000
+panel.auto.value, panel.iterations.value = False, 100_000
 until(app, lambda: "100000 iterations" in panel.plan.value)
 panel.go.native.click()
 until(app, lambda: panel.plan.value.startswith("iteration"))
@@ -134,8 +158,8 @@ print("longest gap", max(later - earlier for earlier, later in zip(beats, beats[
 panel.stop.native.click()
 until(app, lambda: panel.go.enabled)
 assert "stopped on request" in panel.plan.value
-panel.iterations.value = 10
-until(app, lambda: "10 iterations" in panel.plan.value)
+panel.auto.value, panel.iterations.value = True, 15
+until(app, lambda: "determines how many" in panel.plan.value)
 viewer.window.resize(1500, 900)
 viewer.window.screenshot(sys.argv[2], canvas_only=False)
 panel.go.native.click()
@@ -144,7 +168,7 @@ viewer.layers["blurred cell"].visible = False
 viewer.layers["blurred cell restored"].blending = "opaque"
 viewer.dims.set_point(0, 3.2)
 viewer.window.resize(1500, 900)
-until(app, lambda: "Needs" in panel.plan.value)
+until(app, lambda: "Camera offset" in panel.plan.value)
 viewer.reset_view(margin=0)
 until(app, lambda: True)
 viewer.window.screenshot(sys.argv[1], canvas_only=False)
