@@ -84,7 +84,7 @@ def run(folder: Path, psf: np.ndarray, kind: str, arguments: argparse.Namespace)
     with leaving_out(kind):
         rlcore.deconvolve(
             image, psf, backend=arguments.backend, memory=arguments.memory, iterations=arguments.iterations,
-            acceleration="none", offset=0, hot_pixels="keep", out=out,
+            acceleration="none", offset=0, background=0, hot_pixels="keep", out=out,
             checkpoint=None if kind == "no checkpoint" else state,
         )  # fmt: skip
     return time.perf_counter() - began, time.process_time() - worked

@@ -26,7 +26,7 @@ PROBLEMS = [((256, 256, 256), 32), ((64, 1024, 1024), 32), ((512, 512, 512), 64)
 PARTS = ("exactness", "whole", "call", "streaming", "small")
 ITERATIONS, MORE = 10, {True: 70, False: 310}
 """Iterations of whole calls, and of longer ones of large and of small volumes, whose difference gives one's time."""
-COUNTS = {"offset": 0, "hot_pixels": "keep"}
+COUNTS = {"offset": 0, "background": 0, "hot_pixels": "keep"}
 """Images are counts of photons without a camera, and nothing is looked for in them."""
 PLAIN, FAST = "none", ("heavy-ball", "biggs")
 """No acceleration, as in other programs; and the accelerations that are compared with it."""

@@ -97,7 +97,7 @@ def restore(folder: Path, arguments: argparse.Namespace) -> tuple[dict, int, int
     """The program's report, and the peak of resident bytes: as seen from outside, and as the process itself says."""
     names = [str(folder / name) for name in ("image.npy", "psf.npy", "restored.npy")]
     options = ["--memory", arguments.memory, "--backend", arguments.backend, "--iterations", str(arguments.iterations)]
-    options += ["--acceleration", "none", "--offset", "0", "--hot-pixels", "keep"]
+    options += ["--acceleration", "none", "--offset", "0", "--background", "0", "--hot-pixels", "keep"]
     command = [sys.executable, "-c", RUN, "deconvolve", *names[:2], "-o", names[2], *options, "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         peak = 0

@@ -18,7 +18,7 @@ import numpy as np
 import rlcore
 from rlcore.testing.phantoms import phantom
 
-COUNTS = {"offset": 0, "hot_pixels": "keep"}
+COUNTS = {"offset": 0, "background": 0, "hot_pixels": "keep"}
 """What is cut must be the whole's: nothing is looked for in an image, nor in a part of it."""
 
 

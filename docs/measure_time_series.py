@@ -91,7 +91,7 @@ def write_image(path: Path, shape: tuple[int, ...]) -> None:
 def start(folder: Path, arguments: argparse.Namespace, output: str, *more: str) -> subprocess.Popen[str]:
     psfs = [part for c in range(CHANNELS) for part in ("--psf", f"{c}={folder / f'psf{c}.npy'}")]
     options = ["--memory", arguments.memory, "--backend", arguments.backend, "-n", str(arguments.iterations), "--json"]
-    options += ["--offset", "0", "--hot-pixels", "keep"]
+    options += ["--offset", "0", "--background", "0", "--hot-pixels", "keep"]
     files = [str(folder / "image.zarr"), "-o", str(folder / output)]
     command = [sys.executable, "-c", RUN, "deconvolve", *files, *psfs, *options, *more]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

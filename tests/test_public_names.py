@@ -10,7 +10,7 @@ NAMES = {
     "deconvolve", "make_plan", "Plan", "prepare_psf", "PSF", "BOUNDARIES", "ACCELERATIONS", "REGULARIZATIONS",
     "load_backend", "survey", "Finding", "choose_backend", "Choice",
     "Progress", "RLCoreError", "InputError", "BackendError", "BackendUnavailable", "BudgetError", "CheckpointError",
-    "OutOfMemory", "Cancelled", "ImageWarning", "PSFWarning", "ReplanWarning", "Info",
+    "OutOfMemory", "Cancelled", "ImageWarning", "PSFWarning", "ReplanWarning", "Info", "Camera",
 }  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from rlcore.algorithm.regularization import Prior, Regularization, prior_of
 from rlcore.algorithm.stopping import DEFAULT_ITERATIONS, Iterations, Stop, check_threshold, settled
 from rlcore.api.camera import Seen, sampled_voxels
 from rlcore.api.doubts import over_iterated
-from rlcore.api.find_iterations import EARLIER, Found, Search
+from rlcore.api.find_iterations import EARLIER, SMALLEST_PART, Found, Search
 from rlcore.api.request import Request
 from rlcore.api.settings import Settings, check_iterations
 from rlcore.backend import Backend
@@ -248,8 +248,9 @@ def _find(
         why = f"image does not tell how many photons it is of: {seen.reason}"
     else:
         try:
-            # the search takes no more memory than the run will
-            plans = replace(request.plans, memory=request.plan_for(plan, state).memory_bytes)
+            # the search takes no more memory than the run will, beside what plans allow for all that does not grow
+            room = request.plan_for(plan, state).memory_bytes + 8 * SMALLEST_PART
+            plans = replace(request.plans, memory=room)
             return Search(request.problem, plans, seen.camera.gain, request.result_folder, callback, cancel).run()
         except (NoPhotonsToHoldOut, BudgetError) as error:
             why = str(error)

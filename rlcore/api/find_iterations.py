@@ -94,7 +94,7 @@ class Search:
         """
         part, plan = self._part()
         statistics = part.source.measure()
-        check_background(part.background, statistics)
+        check_background(part.background, statistics, part.offset)
         part.prior.check(statistics.maximum)
         if scale_for(statistics.maximum, statistics.minimum) is not None:
             raise NoPhotonsToHoldOut(

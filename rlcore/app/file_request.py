@@ -49,7 +49,7 @@ class FileRequest:
     """A number; "auto" for one per channel, or "auto-each" for one per volume, found by held-out photons."""
     acceleration: str = "heavy-ball"
     regularization: str = "none"
-    tv_weight: float | None = None
+    tv_weight: float | Literal["auto"] | None = None
     seed: int = 0
     stop: str = "none"
     threshold: float | None = None

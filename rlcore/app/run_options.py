@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import click
 
 from rlcore.algorithm.acceleration import ACCELERATIONS
@@ -32,6 +34,17 @@ def _number_or_auto(context: click.Context, option: click.Parameter, value: str)
     if number > MOST_ITERATIONS:
         raise click.BadParameter(f"{value!r} is more than {MOST_ITERATIONS} iterations, which no run ends; give fewer")
     return -number if value.startswith("-") else number
+
+
+def _weight_or_auto(
+    context: click.Context, option: click.Parameter, value: str | None
+) -> float | Literal["auto"] | None:
+    if value is None or value == "auto":
+        return None if value is None else "auto"
+    try:
+        return float(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is neither a number nor 'auto'") from None
 
 
 backend_options = options(
@@ -94,7 +107,11 @@ how_options = options(
         show_default=True,
         help="Suppresses noise: tv penalises total variation, consensus keeps what two halves of the photons agree on.",
     ),
-    click.option("--tv-weight", type=float, help="Weight of total variation, up to 0.1.  [0.002]"),
+    click.option(
+        "--tv-weight",
+        callback=_weight_or_auto,
+        help="Weight of total variation, up to 0.1, or auto: by the photons, so that it costs nothing.  [auto]",
+    ),
     click.option(
         "--seed",
         type=click.IntRange(0, (1 << 64) - 1),
@@ -150,7 +167,7 @@ file_options = options(
         "backgrounds",
         multiple=True,
         metavar="[CHANNEL=]NUMBER|auto",
-        help="Light that is not the object's, above the offset; auto: of the darkest parts of each volume.  [0]",
+        help="Light that is not the object's, above the offset; auto: of the darkest parts of each volume.  [auto]",
     ),
     click.option(
         "--weights",

@@ -8,6 +8,7 @@ import pytest
 from fixtures.every_parity import BACKENDS, plan_in_blocks, problem, restore, sample_every
 
 import rlcore
+import rlcore.api.find_iterations
 from rlcore.algorithm.photons import Photons, split
 from rlcore.algorithm.sampled_planes import SampledPlanes
 from rlcore.algorithm.stopping import HELD_OUT, MAXIMUM_ITERATIONS, PATIENCE, TOLERANCE, best_of, lowest, settled
@@ -116,7 +117,8 @@ def test_it_ends_near_the_best():
     )
     estimates = itertools.islice(heavy_ball(made.image, psf, background=made.background), 40)
     assert nrmse(result, made.truth) <= 1.1 * min(nrmse(each, made.truth) for each in estimates)
-    assert (info.gain, info.offset) == (1.0, 0.0)
+    assert info.gain == pytest.approx(1.0, rel=0.1)
+    assert info.offset == pytest.approx(0.0, abs=0.5)
 
 
 @pytest.mark.parametrize(("gain", "offset"), [(0.46, 100.0), (2.2, 100.0), (0.01, 0.0)])
@@ -189,10 +191,8 @@ def test_progress_tells_that_it_is_looking():
 
 def test_the_plan_is_for_the_most_there_may_be():
     plan = no_camera.make_plan((32, 64, 64), (5, 5, 5), iterations="auto", backend="numpy")
-    assert (plan.iterations, plan.stop) == (MAXIMUM_ITERATIONS, "held-out")
-    assert f"at most {MAXIMUM_ITERATIONS} iterations with heavy-ball" in str(plan)
-    plain = no_camera.make_plan((32, 64, 64), (5, 5, 5), iterations=MAXIMUM_ITERATIONS, backend="numpy")
-    assert plan.memory_bytes >= plain.memory_bytes + 4 * 32 * 64 * 64
+    assert (plan.iterations, plan.stop) == (MAXIMUM_ITERATIONS, "none")
+    assert f"{MAXIMUM_ITERATIONS} iterations with heavy-ball" in str(plan)
     small = no_camera.make_plan(
         (32, 256, 256), (5, 5, 5), iterations=90, stop="relative-change", backend="numpy", memory="60 MiB"
     )
@@ -217,10 +217,7 @@ def test_who_does_not_ask_pays_nothing(monkeypatch):
         ({"threshold": 0.1}, "threshold 0.1 is of no use without a stop; give stop='relative-change' with it"),
         ({"stop": "relative-change", "threshold": 2}, "threshold 2 is not a number between 0 and 1"),
         ({"stop": "relative-change", "exchange": False}, "independent blocks cannot agree on when to stop; leave exch"),
-        ({"iterations": "auto", "exchange": False}, "independent blocks cannot agree on when to stop; leave exchange"),
-        ({"iterations": "auto", "stop": "relative-change"}, "iterations 'auto' has a stop of its own; give iterations"),
-        ({"gain": 2.0}, "gain 2.0 is of use with iterations 'auto' only; leave it out"),
-        ({"iterations": "auto", "gain": -1}, "gain -1 is not positive, or its offset is negative; give image units"),
+        ({"iterations": "auto", "gain": -1}, "gain -1 is not a positive number"),
         ({"iterations": "auto", "gain": (1, 2, 3)}, "gain (1, 2, 3) is neither a number nor a pair of gain and offset"),
     ],
 )
@@ -230,17 +227,49 @@ def test_what_makes_no_sense_is_refused(options, message):
     assert str(refused.value).startswith(message)
 
 
-def test_images_that_are_no_photons_are_refused():
+def test_images_that_are_no_photons_take_the_default_and_say_why():
     image, psf = problem()
-    smooth = phantom("mixed", image.shape, psf=psf, photons=80, seed=4).expected
     flat = np.random.default_rng(0).normal(100, 3, image.shape).clip(0)
     for other in (np.full_like(image, 7), flat):
-        with pytest.raises(rlcore.InputError, match=r"image does not tell how many photons it is of: .*; give gain= "):
-            no_camera.deconvolve(other, psf, iterations="auto", backend="numpy")
-    with pytest.raises(rlcore.InputError, match="image has only about 0 photons at a gain of 1e"):
+        with pytest.warns(rlcore.ImageWarning, match="image does not tell how many photons it is of: .* 15 iterations"):
+            result, info = no_camera.deconvolve(other, psf, iterations="auto", backend="numpy", return_info=True)
+        assert info.iterations == 15
+        np.testing.assert_array_equal(result, no_camera.deconvolve(other, psf, iterations=15, backend="numpy"))
+    with pytest.warns(rlcore.ImageWarning, match="image has only about 0 photons at a gain of 1e"):
         no_camera.deconvolve(image, psf, iterations="auto", gain=1e9, backend="numpy")
-    with pytest.raises(rlcore.InputError, match=r"background 1000\.0 is not below the image's mean"):
-        no_camera.deconvolve(smooth, psf, iterations="auto", background=1000.0, backend="numpy")
+    with pytest.raises(rlcore.InputError, match=r"background 1000 is not below the image's mean"):
+        no_camera.deconvolve(image, psf, iterations="auto", background=1000.0, backend="numpy")
+
+
+def test_a_stopping_rule_ends_a_run_of_no_number():
+    result, info = restore("numpy", return_info=True, **{**SETTLED, "iterations": "auto"})
+    expected = restore("numpy", **{**SETTLED, "iterations": MAXIMUM_ITERATIONS})
+    assert info.stopped == "the divergence changed by no more than the threshold"
+    np.testing.assert_array_equal(result, expected)
+
+
+def test_independent_blocks_take_the_number_that_is_found():
+    _, info = restore("numpy", return_info=True, **AUTO)
+    _, told = restore("numpy", return_info=True, **AUTO, exchange=False)
+    assert told.iterations == info.iterations
+
+
+def test_a_part_of_a_large_image_tells_the_number(monkeypatch):
+    """The part is the brightest, and no more of the image is read than for the choice of it."""
+    psf = confocal_psf((5, 7, 7))
+    made = phantom("shells", (12, 96, 96), psf=psf, photons=120, seed=3)
+    options = {"iterations": "auto", "gain": 1.0, "background": made.background, "backend": "numpy"}
+    _, whole = no_camera.deconvolve(made.image, psf, return_info=True, **options)
+    monkeypatch.setattr("rlcore.api.find_iterations.SMALLEST_PART", 1 << 14)
+    fitted = []
+    split_of = rlcore.api.find_iterations.split
+    monkeypatch.setattr(
+        "rlcore.api.find_iterations.split", lambda image, *rest: fitted.append(image.shape) or split_of(image, *rest)
+    )
+    _, part = no_camera.deconvolve(made.image, psf, return_info=True, **options)
+    assert fitted[0][0] == 12
+    assert np.prod(fitted[0]) <= 0.41 * made.image.size
+    assert abs(part.iterations - whole.iterations) <= 2
 
 
 def test_a_plan_with_long_sweeps_cannot_stop_after_any_iteration():

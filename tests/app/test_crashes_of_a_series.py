@@ -31,8 +31,8 @@ OPERATIONS = ["open", "write", "fsync", "replace", "rename", "unlink", "mkdir", 
               "ftruncate", "truncate"]
 
 def command(name, *more):
-    return ["deconvolve", "image.tif", "psf.npy", "-o", name, "-n", "2", "--backend", "numpy", "--offset", "0",
-            "--dtype", dtype, "--keep-going", *more]
+    return ["deconvolve", "image.tif", "psf.npy", "-o", name, "-n", "2", "--backend", "numpy",
+            "--offset", "0", "--background", "0", "--dtype", dtype, "--keep-going", *more]
 
 def killed_before(number):
     """Has the process killed before the file operation of this number; the operation is written down."""

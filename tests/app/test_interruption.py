@@ -22,7 +22,7 @@ LIMITED = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 2
 def command(folder, *options, program=(PROGRAM,)):
     files = [str(folder / name) for name in ("image.tif", "psf.tif")]
     run = [sys.executable, "-c", *map(str, program), "deconvolve", *files, "-o", str(folder / "out.tif")]
-    return [*run, "--backend", "numpy", "--offset", "0", *options]
+    return [*run, "--backend", "numpy", "--offset", "0", "--background", "0", *options]
 
 
 def ended(folder, *options, program=(PROGRAM,)):

@@ -33,7 +33,7 @@ import rlcore.app.terminal
 from rlcore.app.main import main
 
 backend = sys.argv[sys.argv.index("--backend") + 1]
-rlcore.deconvolve(np.ones((8, 8, 8)), np.ones((3, 3, 3)), iterations=2, offset=0, backend=backend)
+rlcore.deconvolve(np.ones((8, 8, 8)), np.ones((3, 3, 3)), iterations=2, offset=0, background=0, backend=backend)
 gc.collect()
 if platform.libc_ver()[0] == "glibc":
     ctypes.CDLL(None).malloc_trim(0)  # else room that imports have left in the heap would count as the program's
@@ -81,7 +81,20 @@ def test_a_run_over_many_volumes_takes_what_the_plan_of_one_says(tmp_path, backe
         np.save(tmp_path / f"{channel}.npy", gaussian((5, 5 + 2 * channel, 5)))
     psfs = [part for channel in range(2) for part in ("--psf", f"{channel}={tmp_path / f'{channel}.npy'}")]
     files = [str(tmp_path / "image.zarr"), "-o", str(tmp_path / "out.zarr"), *psfs]
-    options = ["-n", "2", "--backend", backend, "--offset", "0", "--memory", memory, "--json", "-q"]
+    options = [
+        "-n",
+        "2",
+        "--backend",
+        backend,
+        "--offset",
+        "0",
+        "--background",
+        "0",
+        "--memory",
+        memory,
+        "--json",
+        "-q",
+    ]
     command = [sys.executable, "-c", RUN, "deconvolve", *files, *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

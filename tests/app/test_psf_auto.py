@@ -29,7 +29,19 @@ def write(path, image, channels, axes="ZYX", lens=LENS):
 
 
 def run(folder, *options, image="image.ome.tif"):
-    command = ["deconvolve", str(folder / image), "-n", "5", "--backend", "numpy", "--offset", "0", *map(str, options)]
+    command = [
+        "deconvolve",
+        str(folder / image),
+        "-n",
+        "5",
+        "--backend",
+        "numpy",
+        "--offset",
+        "0",
+        "--background",
+        "0",
+        *map(str, options),
+    ]
     return CliRunner().invoke(main, command, prog_name="rlcore")
 
 
@@ -80,7 +92,18 @@ def test_each_channel_has_its_own_and_files_and_models_go_with_it(tmp_path, scen
 
 def test_a_plan_is_made_with_it_too(tmp_path, scene):
     write(tmp_path / "image.ome.tif", scene.image.astype(np.uint16), {"EmissionWavelength": 520.0})
-    command = ["plan", str(tmp_path / "image.ome.tif"), "--psf", "auto", "--backend", "numpy", "--offset", "0"]
+    command = [
+        "plan",
+        str(tmp_path / "image.ome.tif"),
+        "--psf",
+        "auto",
+        "--backend",
+        "numpy",
+        "--offset",
+        "0",
+        "--background",
+        "0",
+    ]
     result = CliRunner().invoke(main, command)
     assert result.exit_code == 0, result.output
     assert "psf for channel 0: gibson-lanni" in result.stderr

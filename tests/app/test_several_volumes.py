@@ -145,7 +145,18 @@ def test_the_plan_of_a_file_speaks_of_all_volumes(stack):
     from rlcore.app.main import main
 
     told = CliRunner().invoke(
-        main, ["plan", str(stack / "image.tif"), str(stack / "psf.tif"), "--backend", "numpy", "--offset", "0"]
+        main,
+        [
+            "plan",
+            str(stack / "image.tif"),
+            str(stack / "psf.tif"),
+            "--backend",
+            "numpy",
+            "--offset",
+            "0",
+            "--background",
+            "0",
+        ],
     )
     assert told.output.startswith("6 volumes, one after the other. Each: The whole volume in one block")
 
@@ -157,7 +168,7 @@ def ended(folder, output, *options, program=(PROGRAM,)):
     """The program, once it has ended."""
     files = [str(folder / name) for name in ("image.tif", "psf.tif")]
     command = [sys.executable, "-c", *map(str, program), "deconvolve", *files, "-o", str(folder / output)]
-    command += ["-n", str(ITERATIONS), "--backend", "numpy", "--offset", "0", *options]
+    command += ["-n", str(ITERATIONS), "--backend", "numpy", "--offset", "0", "--background", "0", *options]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
 
 
@@ -191,7 +202,7 @@ def start(folder, output, *options, iterations="400"):
     files = [str(folder / name) for name in ("image.tif", "psf.tif")]
     command = [sys.executable, "-c", PROGRAM, "deconvolve", *files, "-o", str(folder / output), "-n", iterations]
     return subprocess.Popen(
-        [*command, "--backend", "numpy", "--offset", "0", *options],
+        [*command, "--backend", "numpy", "--offset", "0", "--background", "0", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -28,7 +28,19 @@ HELPERS = ("partial", "old", "decoded.npy", "decoded.new", "float32.npy", "float
 
 def command(folder, *options, output="out.tif", program=PROGRAM):
     files = [str(folder / name) for name in ("image.tif", "psf.tif")]
-    line = ["deconvolve", *files, "-o", str(folder / output), "--backend", "numpy", "--offset", "0", *map(str, options)]
+    line = [
+        "deconvolve",
+        *files,
+        "-o",
+        str(folder / output),
+        "--backend",
+        "numpy",
+        "--offset",
+        "0",
+        "--background",
+        "0",
+        *map(str, options),
+    ]
     return [sys.executable, "-c", program, *line]
 
 

@@ -43,6 +43,8 @@ def small_pieces(monkeypatch, tmp_path):
     """What is fixed is small beside a small volume, and scratch files lie where they can be counted."""
     monkeypatch.setattr("rlcore.execution.volumes.working._PIECE", 1 << 13)
     monkeypatch.setattr("rlcore.algorithm.sampled_planes.SAMPLED_VOXELS", math.prod(SHAPE) // 16)
+    monkeypatch.setattr("rlcore.api.find_iterations.SMALLEST_PART", 1 << 13)
+    monkeypatch.setattr("rlcore.api.deconvolve.SMALLEST_PART", 1 << 13)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
 

@@ -41,8 +41,8 @@ def _damaged(program, rng, folder, kinds=scenes.KINDS):
     output = folder / "out.npy"
     before = _hashes(folder)
     ended = program.run(
-        "deconvolve", scene.path, folder / "psf.npy", "-o", output, "-n", scenes.ITERATIONS, "--offset", "0",
-        "--backend", "numpy", "--acceleration", "none", "--psf-as-is",
+        "deconvolve", scene.path, folder / "psf.npy", "-o", output, "-n", scenes.ITERATIONS,
+        "--offset", "0", "--background", "0", "--backend", "numpy", "--acceleration", "none", "--psf-as-is",
         *(["--memory", "1 MiB"] if rng.integers(4) == 0 else []),
     )  # fmt: skip
     called = f"{scene.name}, {what}"

@@ -110,8 +110,8 @@ def _arguments(variant, folder):
         return [folder / "image.npy", folder / "psf.npy", folder / "out.npy", folder / "state", variant.how]
     return [
         "deconvolve", folder / "image.tif", folder / "psf.npy", "-o", folder / variant.how, "-n", 3, "--backend",
-        "numpy", "--offset", 0, "--psf-as-is", "--dtype", variant.dtype, "--checkpoint", folder / "state",
-        "--memory", "1 GiB", "-q",
+        "numpy", "--offset", 0, "--background", 0, "--psf-as-is", "--dtype", variant.dtype,
+        "--checkpoint", folder / "state", "--memory", "1 GiB", "-q",
     ]  # fmt: skip
 
 

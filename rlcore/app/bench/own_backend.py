@@ -72,6 +72,7 @@ class OwnBackend:
             iterations=iterations,
             acceleration="none",
             offset=0,
+            background=0,
             hot_pixels="keep",
             backend=self._backend,
             boundary=self._boundary,

@@ -29,7 +29,7 @@ class Said:
     offset: Any = AUTO
     gain: Any = AUTO
     """A number, "auto", a file, or a pair of gain and offset."""
-    background: Any = 0.0
+    background: Any = AUTO
 
     def check(self) -> None:
         """Raises InputError if a number is out of range, or two options contradict each other."""
@@ -91,7 +91,7 @@ class CameraTexts:
 
     def shown(self) -> dict[str, str | None]:
         """Returns all options as text for metadata, with the defaults that they have; of files the names alone."""
-        defaults = {"offset": AUTO, "gain": AUTO, "background": "0"}
+        defaults = {"offset": AUTO, "gain": AUTO, "background": AUTO}
         said = {
             option: ", ".join(_without_folder(option, text) for text in texts) or defaults[option]
             for option, texts in self.by_option.items()

@@ -26,7 +26,7 @@ class CameraChoice:
     """Value without light: a number or "auto"."""
     gain: str = AUTO
     """Image units per photon: a number or "auto"."""
-    background: str = "0"
+    background: str = AUTO
     """Light that is not the object's, above the offset: a number or "auto"."""
     hot_pixels: str = "find"
     """ "find" or "keep"."""

@@ -47,7 +47,7 @@ def restore(data: npt.ArrayLike, psf: npt.ArrayLike, niter: int, backend: Backen
         return image.astype(np.float32)
     callback = None if tick is None else Ticks(tick, count)
     result = deconvolve(
-        image, kernel, iterations=count, acceleration="none", start="image", offset=0, hot_pixels="keep",
+        image, kernel, iterations=count, acceleration="none", start="image", offset=0, background=0, hot_pixels="keep",
         backend=backend, callback=callback,
     )  # fmt: skip
     return np.asarray(result, np.float32)

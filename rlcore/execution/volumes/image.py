@@ -73,7 +73,7 @@ class Image:
             caution(f"image has {self.statistics.negative} negative voxels, which count as 0", ImageWarning)
         if self.offset and self.statistics.maximum == 0:
             raise InputError(f"image has no voxel above its offset, {self.offset:g}; give a smaller one")
-        check_background(self.light, self.statistics)
+        check_background(self.light, self.statistics, self.offset)
         if self.scale is not None and self.statistics.maximum > 0:
             self.scale.check(self.statistics.maximum, result)
 
@@ -92,11 +92,12 @@ class Source:
         return measure(self.voxels, digest=digest, offset=self.offset, weights=self.weights)
 
 
-def check_background(background: float, statistics: Statistics) -> None:
+def check_background(background: float, statistics: Statistics, offset: float = 0.0) -> None:
     """Refuse a background that leaves no light."""
     if statistics.maximum > 0 and statistics.mean <= background and background > 0:
+        above = f" above its offset of {offset:.4g}" if offset else ""
         raise InputError(
-            f"background {background!r} is not below the image's mean, {statistics.mean:g}; give a smaller one"
+            f"background {background:.4g} is not below the image's mean{above}, {statistics.mean:.4g}; give a smaller one"
         )
 
 

@@ -17,8 +17,8 @@ SCENE = cell((10, 24, 26), (5, 6, 6))
 NUMPY = DeviceChoice("numpy")
 
 
-NO_CAMERA = CameraChoice(offset="0", hot_pixels="keep")
-PLAIN = {"offset": 0.0, "hot_pixels": "keep", "backend": "numpy"}
+NO_CAMERA = CameraChoice(offset="0", background="0", hot_pixels="keep")
+PLAIN = {"offset": 0.0, "background": 0.0, "hot_pixels": "keep", "backend": "numpy"}
 
 
 def job(**options):
@@ -49,7 +49,7 @@ def test_axes_before_those_of_the_psf_are_restored_one_by_one():
 def test_the_number_of_iterations_is_found_on_the_first_volume_and_taken_for_all():
     rng = np.random.default_rng(1)
     first, second = (rng.poisson(SCENE.expected * light).astype(np.float32) for light in (0.3, 100))
-    counts = CameraChoice(offset="0", gain="1", hot_pixels="keep")
+    counts = CameraChoice(offset="0", gain="1", background="0", hot_pixels="keep")
     *steps, result = run(job(image=np.stack([first, second]), iterations="auto", camera=counts), threading.Event())
     expected, info = rlcore.deconvolve(first, SCENE.psf, iterations="auto", gain=1, return_info=True, **PLAIN)
     _, alone = rlcore.deconvolve(second, SCENE.psf, iterations="auto", gain=1, return_info=True, **PLAIN)

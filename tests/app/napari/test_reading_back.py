@@ -23,7 +23,7 @@ SAID = {
 
 @pytest.fixture(scope="module")
 def truth():
-    options = {"iterations": 5, "offset": 0, "hot_pixels": "keep", "backend": "numpy"}
+    options = {"iterations": 5, "offset": 0, "background": 0, "hot_pixels": "keep", "backend": "numpy"}
     return np.stack([[rlcore.deconvolve(v, PSF, **options) for v in row] for row in STACK])
 
 

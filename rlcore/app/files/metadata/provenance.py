@@ -95,7 +95,8 @@ class Provenance:
     start: str
     acceleration: str
     regularization: str
-    tv_weight: float | None
+    tv_weight: float | str | None
+    """Weight of total variation, or "auto" if it followed the photons of each volume."""
     """Weight of total variation; None without it."""
     seed: int | None
     """Seed of random splits of photons; None if there are none."""
@@ -159,7 +160,8 @@ class Provenance:
     def _regularized(self) -> str:
         if self.regularization == "none":
             return ""
-        how = f"weight {self.tv_weight:g}" if self.tv_weight is not None else f"seed {self.seed}"
+        weight = self.tv_weight if isinstance(self.tv_weight, str | None) else f"{self.tv_weight:g}"
+        how = f"seed {self.seed}" if weight is None else f"weight {weight}"
         return f"regularization {self.regularization} of {how}, "
 
     def to_dict(self) -> dict[str, Any]:

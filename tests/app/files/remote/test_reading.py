@@ -76,7 +76,9 @@ def test_a_psf_is_read_by_url_whichever_way_it_is_given(put, image, deconvolve, 
 
 def test_a_plan_reads_no_chunk_of_the_image(bucket, put, image, files):
     url = put(image, "image.ome.zarr")
-    done = CliRunner().invoke(main, ["plan", url, str(files / "psf.tif"), "--backend", "numpy", "--offset", "0"])
+    done = CliRunner().invoke(
+        main, ["plan", url, str(files / "psf.tif"), "--backend", "numpy", "--offset", "0", "--background", "0"]
+    )
     assert done.exit_code == 0, done.output
     assert bucket.requests
     assert not [path for _, path in bucket.requests if "/c/" in path]

@@ -102,7 +102,9 @@ def install(tmp_path, monkeypatch):
 
 def run(folder, *options, output="out.npy"):
     command = ["deconvolve", str(folder / "cells.oib"), str(folder / "psf.npy"), "-o", str(folder / output)]
-    return CliRunner().invoke(main, [*command, "-n", "2", "--backend", "numpy", "--offset", "0", *map(str, options)])
+    return CliRunner().invoke(
+        main, [*command, "-n", "2", "--backend", "numpy", "--offset", "0", "--background", "0", *map(str, options)]
+    )
 
 
 @pytest.mark.parametrize("ending", [".czi", ".lif", ".nd2", ".OIR", ".vsi", ".sld"])
