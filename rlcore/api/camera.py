@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import array_api_compat
@@ -19,7 +19,7 @@ from rlcore.algorithm.camera.model import REASONS
 from rlcore.algorithm.photon_noise import object_photons
 from rlcore.algorithm.ranges import LARGEST, in_range
 from rlcore.algorithm.regularization import Prior
-from rlcore.algorithm.sampled_planes import SampledPlanes
+from rlcore.algorithm.sampled_planes import SAMPLED_VOXELS, SampledPlanes
 from rlcore.api.doubts import offset_left_in
 from rlcore.backend import Shape, Volume
 from rlcore.errors import InputError, caution
@@ -33,6 +33,9 @@ from rlcore.execution.volumes.statistics import digest_of
 
 AUTO = "auto"
 HOT_PIXELS = "find", "keep"
+
+_BAND = 16
+"""Rows that are looked at together."""
 
 _MOST_READ_NOISE = 10.0
 """Read noise in photons that no camera for microscopes exceeds."""
@@ -98,12 +101,13 @@ class CameraOptions:
         return isinstance(self.offset, str)
 
     @property
-    def identity(self) -> list[Any]:
+    def identity(self) -> dict[str, Any]:
         """What two runs must have in common of these options; arrays are known by their digests."""
-        options = (self.offset, self.gain, self.background, self.weights, self.hot_pixels, self.masked)
-        return [
-            digest_of(each) if np.ndim(each) else each if isinstance(each, float) else str(each) for each in options
-        ]
+        named = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {
+            name: digest_of(value) if np.ndim(value) else value if isinstance(value, float) else str(value)
+            for name, value in named.items()
+        }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,7 +133,8 @@ def with_camera(problem: Problem, options: CameraOptions, *, looks: bool) -> tup
     """
     recorded = problem.image
     problem = _calibrated(problem, options)
-    camera = _camera_of(problem, options, looks=looks)
+    mapped = np.ndim(options.offset) or np.ndim(options.gain)  # else what are no numbers are best left out as such
+    camera = _camera_of(problem if mapped else replace(problem, image=recorded), options, looks=looks)
     background = options.background
     if background == AUTO:
         background = camera.background if camera.kind == "counts" else 0.0
@@ -154,9 +159,16 @@ def _prior_for(problem: Problem, camera: Camera) -> Prior:
 
 
 def sampled_voxels(problem: Problem) -> Volume:
-    """The sampled planes of the image, as they are."""
-    planes = SampledPlanes.over(problem.geometry.image_shape).planes
-    return np.concatenate([to_host(problem.backend, problem.image[k : k + 1]) for k in planes])
+    """Bands of rows of the sampled planes of the image, as they are; whole planes where they are small."""
+    sampled = SampledPlanes.over(problem.geometry.image_shape)
+    every = max(1, sampled.voxels // SAMPLED_VOXELS)
+    found = []
+    for k in sampled.planes:
+        plane = to_host(problem.backend, problem.image[k : k + 1])
+        if plane.ndim == 3 and every > 1:
+            plane = plane[:, np.arange(plane.shape[1]) // _BAND % every == 0]
+        found.append(plane)
+    return np.concatenate(found)
 
 
 def _camera_of(problem: Problem, options: CameraOptions, *, looks: bool) -> Camera:

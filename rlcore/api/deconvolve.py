@@ -264,7 +264,7 @@ def _find(
 def _warn_of_noise(problem: Problem, seen: Seen, info: Info) -> None:
     """Warn of a run that went on long after the image was explained as well as its noise allows."""
     gain = seen.camera.gain
-    if gain is None or info.divergence[-1] is None:
+    if gain is None or info.held_out or info.divergence[-1] is None:
         return
     level = noise_level(sampled_voxels(problem) - problem.offset, gain)
     if (doubt := over_iterated(info, level, problem.prior.name)) is not None:

@@ -18,6 +18,9 @@ _HALF, _COMPACT, _FILLED = 0.5, 0.5, 0.3
 """Share of the maximum above which a voxel belongs to the peak; longest side of the box about these voxels, as a share
 of the volume's; and smallest share of that box that they fill. A PSF is compact, a specimen is not."""
 
+_FEWEST = 125
+"""Voxels of a PSF that show whether it looks like one."""
+
 _LEFT_IN = 0.2
 """Offset as a share of what counts as light, from which on it matters."""
 
@@ -53,7 +56,8 @@ def swapped(image: Any, psf: Volume) -> str | None:
         PSF as it was given, on as many axes.
     """
     ours, theirs = tuple(map(int, image.shape)), tuple(map(int, psf.shape))
-    if len(ours) != len(theirs) or math.prod(theirs) <= math.prod(ours) or is_compact(psf):
+    few = math.prod(theirs) < _FEWEST or math.prod(theirs) <= math.prod(ours)
+    if few or len(ours) != len(theirs) or is_compact(psf):
         return None
     smaller = all(a < b for a, b in zip(ours, theirs, strict=True))
     if not smaller and not is_compact(np.asarray(image[tuple(slice(None) for _ in ours)])):

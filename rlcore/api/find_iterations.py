@@ -38,10 +38,10 @@ from rlcore.planner.within_memory import PlanMaker
 SMALLEST_PART = 1 << 18
 """Voxels of an image up to which all of it is looked at; less would tell the number less well."""
 
-_SHARE = 0.4
-"""Share of a larger image that is looked at, so that the search takes less than half as long as the run."""
+_SHARE = 0.25
+"""Share of a larger image that is looked at, so that the search takes less time than the run."""
 
-_LARGEST_PART = 1 << 25
+_LARGEST_PART = 1 << 22
 """Voxels that are looked at of any image: more photons would not change the number."""
 
 
@@ -171,7 +171,7 @@ def _found(history: History, photons: Photons) -> Found:
     curve = [scale * each for each in history.divergences()]
     iterations = history.stop or best_of(curve)
     why = (
-        f"held-out photons were explained best after {iterations} iterations"
+        f"held-out photons were explained best after {iterations} iteration{'s' * (iterations > 1)}"
         if history.stop
         else f"held-out photons were explained better for all of {MAXIMUM_ITERATIONS} iterations"
     )

@@ -195,7 +195,7 @@ class Request:
             "geometry": asdict(problem.geometry),
             "iterations": settings.iterations,
             "stop": [settings.stop, settings.threshold],
-            "camera": self.camera.identity,
+            **self.camera.identity,
             "start": problem.start.identity,
             "tolerance": settings.error,
             "acceleration": settings.acceleration,

@@ -137,7 +137,7 @@ def test_options_that_cannot_be_used_are_refused(options, text):
 
 
 def test_a_background_that_leaves_nothing_is_refused():
-    assert refused(background=500.0).startswith("background 500.0 is not below the image's mean, ")
+    assert refused(background=500.0).startswith("background 500 is not below the image's mean, ")
 
 
 def test_a_tolerance_that_no_independent_blocks_keep_is_refused():

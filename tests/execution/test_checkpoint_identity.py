@@ -28,7 +28,7 @@ OTHERS = {
     "no stop": ("stop", STOPPING, {"stop": "none", "threshold": None}),
     "another threshold": ("stop", STOPPING, {"threshold": 1e-5}),
     "another gain": ("gain", AUTO, {"gain": 2.0}),
-    "another offset": ("gain", AUTO, {"gain": (1.0, 3.0)}),
+    "another offset": ("offset", AUTO, {"offset": 3.0}),
     "no gain": ("gain", AUTO, {"gain": None}),
     "another start": ("start", BEGUN, {"start": "image"}),
     "another seed": ("regularization", BEGUN, {"seed": 1}),
@@ -72,7 +72,8 @@ def test_the_same_run_goes_on(begun, tmp_path):
 TOLD_BY = {
     "image": "image", "psf": "psf", "iterations": "iterations", "acceleration": "acceleration",
     "regularization": "regularization", "tv_weight": "regularization", "seed": "regularization", "stop": "stop",
-    "threshold": "stop", "gain": "gain", "start": "start", "backend": "backend", "device": "device",
+    "threshold": "stop", "offset": "offset", "gain": "gain",
+    "weights": "weights", "hot_pixels": "hot_pixels", "start": "start", "backend": "backend", "device": "device",
     "boundary": "geometry", "background": "background", "exchange": "tolerance", "tolerance": "tolerance",
 }  # fmt: skip
 """For each argument of `deconvolve` that a result depends on, what of the identity tells of it."""

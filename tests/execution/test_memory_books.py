@@ -170,7 +170,9 @@ def test_every_boundary_takes_what_the_plan_says(engine, memory, boundary, check
 @pytest.mark.parametrize("engine", ["host", "device"])
 def test_runs_that_look_at_their_fit_take_what_the_plan_says(engine, memory, options, checkpoint, tmp_path):
     books = Books(engine, memory, tmp_path, checkpoint=checkpoint, **options)
-    books.check(slack=0.6 if engine == "host" and not checkpoint else None)
+    # the number that is found may need fewer volumes than the largest that there may be
+    exact = engine == "host" and not checkpoint and options is STOP
+    books.check(slack=0.6 if exact else None)
 
 
 @pytest.mark.parametrize("engine", ["host", "device"])

@@ -75,8 +75,10 @@ def test_microscopes_beyond_sense_are_refused_at_once(figures):
 
 
 def test_grids_beyond_sense_are_refused_at_once():
-    with pytest.raises(InputError, match="needs a grid of"):
+    with pytest.raises(InputError, match="is in nanometres, it seems"):
         generate_psf(MICROSCOPE, (3, 5, 5), (0.2, 1e6, 1e6))
+    with pytest.raises(InputError, match="needs a grid of"):
+        generate_psf(MICROSCOPE, (3, 5000, 5000), (0.2, 10.0, 10.0))
     wide = Microscope(na=0.8, wavelength=0.5, index=1.33, technique="confocal", pinhole=1000.0)
     with pytest.raises(InputError, match=r"pinhole 1000 on voxels of .* needs \d+ samples"):
         generate_psf(wide, *GRID)

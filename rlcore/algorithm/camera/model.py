@@ -60,11 +60,13 @@ class Camera:
             known = "" if self.gain is None else f", {self._gain()}"
             return f"{offset}{known}; the image shows no camera: {REASONS[self.kind]}"
         noise = f" (read noise {self.read_noise:.2g})" if self.read_noise else ""
-        return f"{offset}, {self._gain()}{noise}, estimated from the image's noise"
+        estimated = self.offset_error is not None or self.gain_error is not None
+        source = ", estimated from the image's noise" if estimated else ""
+        return f"{offset}, {self._gain()}{noise}{source}"
 
     def _gain(self) -> str:
         if self.gain is None:
-            return f"gain unknown ({REASONS[self.kind]})"
+            return "gain unknown" + ("" if self.kind == "counts" else f" ({REASONS[self.kind]})")
         return f"gain {_with_error(self.gain, self.gain_error)} image units per photon"
 
 

@@ -55,11 +55,10 @@ class DataWeights:
         """The weights of a box, as a new array."""
         box = box_of(index, self.shape)
         shape = tuple(part.stop - part.start for part in box)
-        weights: Volume = np.ones(shape, self.dtype)
-        if self.given is not None:
-            weights *= of_planes(self.given, box)
-        if self.bad is not None:
-            weights[np.broadcast_to(of_planes(self.bad, box), shape)] = 0
+        one = np.ones((1,) * len(shape), self.dtype)
+        one = one if self.given is None else one * of_planes(self.given, box)
+        one = one if self.bad is None else one * ~of_planes(self.bad, box)
+        weights: Volume = np.array(np.broadcast_to(one, shape), self.dtype)
         if self.voxels is not None and (self.finite or self.limit is not None):
             weights[~self._usable(self.voxels(box))] = 0
         return weights

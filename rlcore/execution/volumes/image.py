@@ -97,7 +97,8 @@ def check_background(background: float, statistics: Statistics, offset: float = 
     if statistics.maximum > 0 and statistics.mean <= background and background > 0:
         above = f" above its offset of {offset:.4g}" if offset else ""
         raise InputError(
-            f"background {background:.4g} is not below the image's mean{above}, {statistics.mean:.4g}; give a smaller one"
+            f"background {background:.4g} is not below the image's mean{above}, {statistics.mean:.4g}; give a smaller "
+            "one"
         )
 
 

@@ -201,9 +201,7 @@ class _Voxels:
     def summary(self, box: Box) -> Summary:
         values, weights = self.of(box)
         with np.errstate(invalid="ignore", over="ignore"):
-            total = (
-                values.sum(dtype=np.float64) if self.weights is None else np.vdot(values, weights.astype(np.float64))
-            )
+            total = (values if self.weights is None else values * weights).sum(dtype=np.float64)
             summary = Summary(float(values.min()), float(values.max()), float(total))
         release(self.image)
         return summary
