@@ -16,7 +16,7 @@ from rlcore.algorithm.photons import NoPhotonsToHoldOut
 from rlcore.algorithm.regularization import Prior, Regularization, prior_of
 from rlcore.algorithm.stopping import DEFAULT_ITERATIONS, Iterations, Stop, check_threshold, settled
 from rlcore.api.camera import Seen, sampled_voxels
-from rlcore.api.doubts import over_iterated
+from rlcore.api.doubts import over_iterated, unexplained
 from rlcore.api.find_iterations import EARLIER, SMALLEST_PART, Found, Search
 from rlcore.api.request import Request
 from rlcore.api.settings import Settings, check_iterations
@@ -248,8 +248,9 @@ def _find(
         why = f"image does not tell how many photons it is of: {seen.reason}"
     else:
         try:
-            # the search takes no more memory than the run will, beside what plans allow for all that does not grow
-            room = request.plan_for(plan, state).memory_bytes + 8 * SMALLEST_PART
+            # the search takes no more memory than the run will, beside what plans allow for all that does not grow: of
+            # the smallest part a copy, its held-out photons, and planes that are compared
+            room = request.plan_for(plan, state).memory_bytes + 48 * SMALLEST_PART
             plans = replace(request.plans, memory=room)
             return Search(request.problem, plans, seen.camera.gain, request.result_folder, callback, cancel).run()
         except (NoPhotonsToHoldOut, BudgetError) as error:
@@ -262,12 +263,13 @@ def _find(
 
 
 def _warn_of_noise(problem: Problem, seen: Seen, info: Info) -> None:
-    """Warn of a run that went on long after the image was explained as well as its noise allows."""
+    """Warn of a run that fits noise, or of one that leaves far more than noise."""
     gain = seen.camera.gain
-    if gain is None or info.held_out or info.divergence[-1] is None:
+    if gain is None or info.divergence[-1] is None:
         return
     level = noise_level(sampled_voxels(problem) - problem.offset, gain)
-    if (doubt := over_iterated(info, level, problem.prior.name)) is not None:
+    doubt = over_iterated(info, level, problem.prior.name) or unexplained(info, level)
+    if doubt is not None:
         caution(doubt, ImageWarning)
 
 

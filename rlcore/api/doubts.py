@@ -24,6 +24,9 @@ _FEWEST = 125
 _LEFT_IN = 0.2
 """Offset as a share of what counts as light, from which on it matters."""
 
+_UNEXPLAINED = 3.0
+"""Divergence of a finished run over that of photon noise from which on the PSF does not explain the image."""
+
 _TOO_MANY, _TOO_MANY_PLAIN = 3, 9
 """Iterations over those after which the image was explained as well as noise allows. The best number is 1 to 2 times
 theirs, so that 3 times is beyond doubt. Plain steps take about the square of accelerated ones."""
@@ -129,4 +132,23 @@ def over_iterated(info: Info, level: float, regularization: str = "none") -> str
     return (
         f"image was explained as well as photon noise allows after {reached} of {info.iterations} iterations, and the "
         "others fit noise; give iterations 'auto', or fewer"
+    )
+
+
+def unexplained(info: Info, level: float) -> str | None:
+    """Sentence about a run that ended because more iterations explain no more, far above what photon noise leaves.
+
+    Parameters
+    ----------
+    info : Info
+        History of a run whose number of iterations was found by held-out photons; others may just have ended early.
+    level : float
+        Divergence that photon noise leaves, from `rlcore.algorithm.photon_noise.noise_level`.
+    """
+    last = info.divergence[-1]
+    if not info.held_out or last is None or not level > 0 or last <= _UNEXPLAINED * level:
+        return None
+    return (
+        f"the result leaves {last / level:.2g} times as much of the image unexplained as photon noise would; the psf is "
+        "probably not that of the microscope: see to its width, its size, its voxel size and spherical aberration"
     )

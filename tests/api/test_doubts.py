@@ -7,7 +7,7 @@ import pytest
 from fixtures.scenes import gaussian
 
 from rlcore.algorithm.photon_noise import noise_level
-from rlcore.api.doubts import is_compact, offset_left_in, over_iterated, swapped
+from rlcore.api.doubts import is_compact, offset_left_in, over_iterated, swapped, unexplained
 from rlcore.optics import Microscope, generate_psf
 from rlcore.testing import no_camera
 from rlcore.testing.optics import confocal_psf, wide_field_psf
@@ -111,3 +111,20 @@ def test_a_history_that_begins_late_tells_nothing():
     late = replace(info, divergence=(None,) * 12 + info.divergence[12:])
     assert over_iterated(info, level)
     assert over_iterated(late, level) is None
+
+
+@pytest.mark.parametrize("kind", ["filaments", "mixed", "beads"])
+@pytest.mark.parametrize("photons", [15, 300, 3000])
+def test_an_image_that_the_psf_explains_gives_no_word(kind, photons):
+    made = phantom(kind, (20, 56, 56), psf=confocal_psf((13, 15, 15)), photons=photons, seed=8)
+    assert unexplained(*restored(made, 1.0, "auto")) is None
+
+
+@pytest.mark.parametrize("kind", ["filaments", "mixed"])
+def test_a_psf_that_explains_too_little_is_said(kind):
+    made = phantom(kind, (20, 56, 56), psf=confocal_psf((13, 15, 15)), photons=1000, seed=8)
+    wide = np.exp(-sum((axis / 4.0) ** 2 for axis in np.ogrid[-6:7, -7:8, -7:8]) / 2)
+    with pytest.warns() as told:  # the PSF ends too early as well
+        info, level = restored(replace(made, psf=wide), 1.0, "auto")
+    assert any("the psf is probably not that of the microscope" in str(each.message) for each in told)
+    assert "times as much of the image unexplained as photon noise" in unexplained(info, level)
