@@ -34,6 +34,9 @@ from rlcore.execution.volumes.statistics import digest_of
 AUTO = "auto"
 HOT_PIXELS = "find", "keep"
 
+_STANDS_OUT = 0.98
+"""Share of an image's mean that light without the object may be: an image with more shows no object."""
+
 _BAND = 16
 """Rows that are looked at together."""
 
@@ -135,15 +138,23 @@ def with_camera(problem: Problem, options: CameraOptions, *, looks: bool) -> tup
     problem = _calibrated(problem, options)
     mapped = np.ndim(options.offset) or np.ndim(options.gain)  # else what are no numbers are best left out as such
     camera = _camera_of(problem if mapped else replace(problem, image=recorded), options, looks=looks)
-    background = options.background
-    if background == AUTO:
-        background = camera.background if camera.kind == "counts" else 0.0
-    problem = replace(problem, offset=camera.zero, background=background + camera.pedestal)
+    problem = replace(problem, offset=camera.zero)
+    background = _level(problem, camera) if options.background == AUTO else options.background
+    problem = replace(problem, background=background + camera.pedestal)
     problem = replace(problem, prior=_prior_for(problem, camera))
     problem, excluded = _without_bad(problem, recorded, options, camera)
     if camera.zero and options.offset_is_auto:
         caution(f"{camera}: {camera.zero:.4g} is taken off the image; give offset= to say otherwise", CameraWarning)
     return problem, Seen(camera, background, excluded)
+
+
+def _level(problem: Problem, camera: Camera) -> float:
+    """The light of the darkest parts; 0 where it is no less than all the light, so that no object stands out of it."""
+    if camera.kind != "counts" or not camera.background:
+        return 0.0
+    above = np.maximum(sampled_voxels(problem) - np.float64(problem.offset), 0)
+    mean = float(above.mean(dtype=np.float64))
+    return camera.background if camera.background + camera.pedestal < _STANDS_OUT * mean else 0.0
 
 
 def _prior_for(problem: Problem, camera: Camera) -> Prior:

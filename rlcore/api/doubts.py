@@ -136,7 +136,7 @@ def over_iterated(info: Info, level: float, regularization: str = "none") -> str
 
 
 def unexplained(info: Info, level: float) -> str | None:
-    """Sentence about a run that ended because more iterations explain no more, far above what photon noise leaves.
+    """Sentence about a run that explains no more by more iterations, and far less than photon noise would leave.
 
     Parameters
     ----------
@@ -149,6 +149,6 @@ def unexplained(info: Info, level: float) -> str | None:
     if not info.held_out or last is None or not level > 0 or last <= _UNEXPLAINED * level:
         return None
     return (
-        f"the result leaves {last / level:.2g} times as much of the image unexplained as photon noise would; the psf is "
-        "probably not that of the microscope: see to its width, its size, its voxel size and spherical aberration"
+        f"the result leaves {last / level:.2g} times as much of the image unexplained as photon noise would; the psf "
+        "is probably not that of the microscope: see to its width, its size, its voxel size and spherical aberration"
     )

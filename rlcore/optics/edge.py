@@ -21,6 +21,10 @@ _LEVEL = 0.7
 """Share of the shell's median that a tenth of the shell falls below, if the shell is light of the PSF: a pedestal is
 level, and light that is cut off falls towards the corners."""
 
+_MUCH = 0.12
+"""Share of the energy on the outer shell up to which a shell may be uneven and a pedestal, as measured ones are. Of
+PSFs that were cut until their shell stands out it is more."""
+
 _BOX = 0.99
 """Share of the maximum that no voxel of a box falls below, which is meant to end at its edge."""
 
@@ -38,7 +42,7 @@ def pedestal_share(values: Volume) -> float:
     share = float(np.median(shell(values)) / values.max())
     if share > PEDESTAL:
         soft = shell(smooth(values, 2))  # noise makes the shell of a pedestal uneven too
-        uneven = float(np.percentile(soft, 10)) < _LEVEL * float(np.median(soft))
+        uneven = edge_share(values) > _MUCH and float(np.percentile(soft, 10)) < _LEVEL * float(np.median(soft))
         if uneven or edge_share(without_floor(values)[0]) > CUT_OFF:
             return 0.0
     return share

@@ -43,7 +43,7 @@ def test_a_noisy_pollen_grain_with_negative_voxels_keeps_its_light():
 
 def test_objects_behind_a_measured_psf_that_stands_on_a_pedestal():
     image, measured = read("rfi", "image", "psf")
-    with pytest.warns(rlcore.PSFWarning, match="stands on a pedestal|is cut off"):
+    with pytest.warns(rlcore.PSFWarning, match="stands on a pedestal"):
         rlcore.prepare_psf(measured)
     psf = rlcore.prepare_psf(measured, background="auto", centre="peak")
     result = no_camera.deconvolve(image, psf, iterations=4, boundary="zero")

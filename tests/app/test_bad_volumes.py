@@ -36,8 +36,8 @@ def subtracted(stack):
 FAULTS = {
     "NaN": (not_a_number, "NaN or infinite"),
     "infinite": (infinite, "NaN or infinite"),
-    "dim": (dim, "background 5.0 is not below the image's mean"),
-    "subtracted": (subtracted, "background 5.0 is not below the image's mean"),
+    "dim": (dim, "background 5 is not below the image's mean"),
+    "subtracted": (subtracted, "background 5 is not below the image's mean"),
 }
 
 

@@ -102,7 +102,7 @@ def test_of_several_channels_or_times_one_can_be_picked(files, truth):
         (["--device", "gpu"], "backend 'numpy' has no device 'gpu'; it runs on the CPU"),
         (["--memory", "lots"], "memory 'lots' is not a size"),
         (["--memory", "1 KiB"], "is too little for this volume; the smallest that would do is "),
-        (["--background", "1e9"], "background 1000000000.0 is not below the image's mean"),
+        (["--background", "1e9"], "background 1e+09 is not below the image's mean"),
         (["--background", "-1"], "background -1.0 is not a number of at least 0"),
         (["--tolerance", "0.1"], "--tolerance is for independent blocks; give --independent with it"),
         (["--psf-centre", "left"], "centre 'left' is not known"),

@@ -58,22 +58,9 @@ class Truth:
             assert restored.dtype == engine.facts.dtype
             error = float(np.abs(restored - truth).max() / truth.max())
             assert error <= ERRORS[iterations], f"{image_shape}, {boundary}: error {error:.1e} of the maximum"
-
-    def test_images_of_a_camera_agree_with_double_precision(self, engine: Backend[Any]) -> None:
-        """A restoration that takes an offset off and leaves voxels out is not that of double precision.
-
-        Check `add` with a number, `multiply` with an output, `correlate` and `divide`.
-        """
-        image_shape, psf_shape = PROBLEMS[1]
-        image, psf = blurred_spots(image_shape, psf_shape)
-        options: Any = {"iterations": 20, "background": BACKGROUND, "offset": Camera(100.0, 1.0, 2.0)}
-        options |= {"weights": counting(image_shape), "acceleration": "none"}
-        plan = replace(whole_plan(engine, image_shape, psf_shape, 20, "extended", "none"), weighted=True)
-        restored = deconvolve(image + 100, psf, backend=engine, plan=plan, **options)
-        double = ArrayAPIBackend(array_api_compat.numpy, name="double", dtype="float64")
-        truth = deconvolve(image + 100, psf, backend=double, **options)
-        error = float(np.abs(restored - truth).max() / truth.max())
-        assert error <= ERRORS[20], f"error {error:.1e} of the maximum"
+        if boundary == "extended" and iterations == 20:
+            error = _error_through_a_camera(engine)
+            assert error <= ERRORS[20], f"an offset taken off, and voxels that are no data: {error:.1e} of the maximum"
 
 
 class Blocks:
@@ -96,19 +83,34 @@ class Blocks:
             assert min(plan.tiling().counts) > 1
             seam = float(np.abs(deconvolve(image, psf, plan=plan, **options) - whole).max() / whole.max())
             assert seam <= SEAM, f"{boundary}, {half_steps} half-steps, {placement}: {seam:.1e} of the maximum"
+        if boundary == "extended" and half_steps <= 2:
+            seam = _seam_through_a_camera(engine, half_steps)
+            assert seam <= SEAM, f"an offset taken off, and voxels that are no data: {seam:.1e} of the maximum"
 
-    @pytest.mark.parametrize("half_steps", [1, 2])
-    def test_blocks_of_a_camera_equal_the_whole(self, engine: Backend[Any], half_steps: int) -> None:
-        """The result in blocks differs from that of the whole where an offset is taken off and voxels are no data."""
-        image, psf = blurred_spots(IMAGE, LENGTHS)
-        options: Any = {"backend": engine, "iterations": ITERATIONS, "background": 1.0, "offset": Camera(100.0, 1.0)}
-        options["weights"] = counting(IMAGE)
-        plan_of_whole = replace(whole_plan(engine, IMAGE, LENGTHS, ITERATIONS, "extended", "heavy-ball"), weighted=True)
-        whole = deconvolve(image + 100, psf, plan=plan_of_whole, **options)
-        for placement in ("host", "device"):
-            plan = replace(_in_blocks(plan_of_whole, engine, half_steps), placement=placement)
-            seam = float(np.abs(deconvolve(image + 100, psf, plan=plan, **options) - whole).max() / whole.max())
-            assert seam <= SEAM, f"{half_steps} half-steps, {placement}: {seam:.1e} of the maximum"
+
+def _error_through_a_camera(engine: Backend[Any]) -> float:
+    """Difference from double precision where an offset is taken off and some voxels are no data."""
+    image_shape, psf_shape = PROBLEMS[1]
+    image, psf = blurred_spots(image_shape, psf_shape)
+    options: Any = {"iterations": 20, "background": BACKGROUND, "offset": Camera(100.0, 1.0, 2.0)}
+    options |= {"weights": counting(image_shape), "acceleration": "none"}
+    plan = replace(whole_plan(engine, image_shape, psf_shape, 20, "extended", "none"), weighted=True)
+    restored = deconvolve(image + 100, psf, backend=engine, plan=plan, **options)
+    double = ArrayAPIBackend(array_api_compat.numpy, name="double", dtype="float64")
+    truth = deconvolve(image + 100, psf, backend=double, **options)
+    return float(np.abs(restored - truth).max() / truth.max())
+
+
+def _seam_through_a_camera(engine: Backend[Any], half_steps: int) -> float:
+    """Difference of blocks from the whole, likewise."""
+    image, psf = blurred_spots(IMAGE, LENGTHS)
+    options: Any = {"backend": engine, "iterations": ITERATIONS, "background": 1.0, "offset": Camera(100.0, 1.0)}
+    options["weights"] = counting(IMAGE)
+    plan_of_whole = replace(whole_plan(engine, IMAGE, LENGTHS, ITERATIONS, "extended", "heavy-ball"), weighted=True)
+    whole = deconvolve(image + 100, psf, plan=plan_of_whole, **options)
+    plans = (replace(_in_blocks(plan_of_whole, engine, half_steps), placement=each) for each in ("host", "device"))
+    found = (deconvolve(image + 100, psf, plan=plan, **options) for plan in plans)
+    return max(float(np.abs(blocks - whole).max() / whole.max()) for blocks in found)
 
 
 def counting(shape: Shape) -> npt.NDArray[np.bool_]:

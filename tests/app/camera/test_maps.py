@@ -17,7 +17,7 @@ DARK = (100 + RNG.normal(0, 3, PLANE)).astype(np.float32)
 GAINS = RNG.uniform(0.4, 0.6, PLANE).astype(np.float32)
 WEIGHTS = RNG.uniform(0, 1, IMAGE.shape).astype(np.float32)
 HOT = (RNG.random(PLANE) < 0.05).astype(np.uint8)
-AS_IT_IS = {"offset": 0, "hot_pixels": "keep"}
+AS_IT_IS = {"offset": 0, "background": 0, "hot_pixels": "keep"}
 
 
 @pytest.fixture
@@ -28,7 +28,8 @@ def files(tmp_path):
 
 
 def restore(folder, *options, output="out.npy"):
-    return run(folder, *options, image="image.npy", psf="psf.npy", output=output, camera=())
+    level = () if "--background" in options else ("--background", "0")
+    return run(folder, *level, *options, image="image.npy", psf="psf.npy", output=output, camera=())
 
 
 def made(folder, *options):
@@ -53,7 +54,7 @@ def written(folder, name, values):
 @pytest.mark.parametrize("name", ["dark.npy", "dark.tif", "small.tif", "dark.zarr"])
 def test_a_dark_frame_is_taken_off(files, name):
     path = written(files, name, DARK)
-    expected = quietly(IMAGE, PSF, iterations=5, offset=DARK, hot_pixels="keep")
+    expected = quietly(IMAGE, PSF, iterations=5, background=0, offset=DARK, hot_pixels="keep")
     result = restore(files, "--offset", f"0={path}", "--json")
     assert result.exit_code == 0, result.output
     assert error(np.load(files / "out.npy"), expected) <= 1e-6
@@ -65,13 +66,13 @@ def test_a_dark_frame_is_taken_off(files, name):
 def test_a_dark_stack_is_taken_off(files, name):
     stack = np.stack([DARK + k for k in range(len(IMAGE))])
     path = written(files, name, stack)
-    expected = quietly(IMAGE, PSF, iterations=5, offset=stack, hot_pixels="keep")
+    expected = quietly(IMAGE, PSF, iterations=5, background=0, offset=stack, hot_pixels="keep")
     assert error(made(files, "--offset", path), expected) <= 1e-6
 
 
 def test_a_gain_map_is_divided_out(files):
     path = written(files, "gain.tif", GAINS)
-    expected = quietly(IMAGE, PSF, iterations=5, offset=100, gain=GAINS, hot_pixels="keep")
+    expected = quietly(IMAGE, PSF, iterations=5, background=0, offset=100, gain=GAINS, hot_pixels="keep")
     options = ("--offset", "100", "--gain", path, "--hot-pixels", "keep")
     assert error(made(files, *options), expected) <= 1e-5
     photons = made(files, *options, "--photons", "--force")
@@ -87,7 +88,7 @@ def test_weights_count(files, weights):
 
 def test_hot_pixels_of_a_file_count_as_no_data(files):
     path = written(files, "hot.npy", HOT)
-    expected = quietly(IMAGE, PSF, iterations=5, offset=0, hot_pixels=HOT)
+    expected = quietly(IMAGE, PSF, iterations=5, background=0, offset=0, hot_pixels=HOT)
     assert error(made(files, "--offset", "0", "--hot-pixels", path), expected) <= 1e-5
 
 
@@ -107,7 +108,7 @@ def test_maps_of_all_kinds_go_together(files):
     paths = [written(files, f"{n}.npy", each) for n, each in enumerate((DARK, GAINS, HOT))]
     options = ("--offset", paths[0], "--gain", paths[1], "--hot-pixels", paths[2], "--weights", "finite", "-n", "3")
     expected = quietly(
-        image, PSF, iterations=3, offset=DARK, gain=GAINS, hot_pixels=HOT, weights="finite"
+        image, PSF, iterations=3, background=0, offset=DARK, gain=GAINS, hot_pixels=HOT, weights="finite"
     )  # fmt: skip
     assert error(made(files, *options), expected) <= 1e-5
 
@@ -122,7 +123,7 @@ def test_saturated_voxels_count_as_no_data(files):
     assert said["plan"]["weighted"]
     assert "voxels of 130 or more are saturated and count as no data" in result.stderr
     expected = quietly(
-        image, PSF, iterations=5, offset=100, gain=0.46, weights=(image < 130).astype(np.uint8), hot_pixels="keep"
+        image, PSF, iterations=5, background=0, offset=100, gain=0.46, weights=(image < 130).astype(np.uint8), hot_pixels="keep"
     )  # fmt: skip
     assert error(np.load(files / "out.npy"), expected) <= 1e-5
 
@@ -139,7 +140,9 @@ def test_planes_that_no_file_holds_count_neither_for_the_camera_nor_for_the_resu
     assert said["taken_off"] == info.offset
     there = (np.arange(10) < 7)[:, None, None] * np.ones(IMAGE.shape, np.uint8)
     lacking = IMAGE * (there > 0)
-    expected = quietly(lacking, PSF, iterations=5, offset=camera_of(said), weights=there, hot_pixels="keep")
+    expected = quietly(
+        lacking, PSF, iterations=5, background=0, offset=camera_of(said), weights=there, hot_pixels="keep"
+    )
     assert error(np.load(files / "out.npy"), expected) <= 1e-5
 
 
@@ -152,7 +155,7 @@ def test_the_first_volume_that_can_be_read_is_looked_at(files):
     result = restore(files, *options, "--keep-going")
     assert result.exit_code == 3, result.output
     [said] = json.loads(result.stdout)["cameras"]
-    _, info = quietly(stack[1], PSF, return_info=True)
+    _, info = quietly(stack[1], PSF, background=0, return_info=True)
     assert (said["taken_off"], said["iterations"]) == (info.offset, info.iterations)
 
 

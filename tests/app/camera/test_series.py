@@ -70,7 +70,7 @@ def test_the_result_itself_says_what_was_taken_off(stack):
     with tifffile.TiffFile(stack / "out.ome.tif") as tif:
         xml = tif.ome_metadata
     first, second = (f"{each['taken_off']:.6g}" for each in said["cameras"])
-    assert f"offset {first}/{second}, background 0, " in xml
+    assert f"offset {first}/{second}, background auto, " in xml
     assert f'"taken_off": {said["cameras"][1]["taken_off"]}' in xml.replace("&quot;", '"')
 
 
@@ -81,7 +81,20 @@ def test_a_report_says_what_was_found(stack):
 
 
 def test_offsets_gains_and_backgrounds_are_given_by_channel(stack):
-    options = ("--offset", "0=100", "--offset", "150", "--gain", "1=0.5", "--gain", "0.46", "--background", "1=2.5")
+    options = (
+        "--offset",
+        "0=100",
+        "--offset",
+        "150",
+        "--gain",
+        "1=0.5",
+        "--gain",
+        "0.46",
+        "--background",
+        "1=2.5",
+        "--background",
+        "0=0",
+    )
     said = told(restore(stack, *options, "--json"))["cameras"]
     assert [each["offset"] for each in said] == [100, 150]
     assert [each["gain"] for each in said] == [0.46, 0.5]
@@ -223,7 +236,7 @@ def test_nothing_is_looked_at_where_nothing_is_to_be_found(stack, monkeypatch):
         raise AssertionError("looked")
 
     monkeypatch.setattr(_Look, "_at_volume", never)
-    result = restore(stack, "--offset", "0", "--json")
+    result = restore(stack, "--offset", "0", "--background", "0", "--json")
     assert [each["said"] for each in told(result)["cameras"]] == ["", ""]
     assert len(result.stderr.splitlines()) == 1  # the summary alone
     with pytest.raises(AssertionError, match="looked"):
