@@ -44,6 +44,8 @@ def killed(files, *options):
         "numpy",
         "--offset",
         "0",
+        "--background",
+        "0",
     ]
     start = [sys.executable, "-c", SIGNALLED, str(int(signal.SIGKILL)), "45"]
     done = subprocess.run([*start, *map(str, [*line, "-n", "100", *options])], check=False, timeout=120)
@@ -213,6 +215,8 @@ def test_a_run_that_is_killed_while_it_makes_its_work_folder_leaves_what_the_nex
         "--backend",
         "numpy",
         "--offset",
+        "0",
+        "--background",
         "0",
     ]
     dies = "import os, pathlib; pathlib.Path.replace = lambda *_: os.kill(os.getpid(), 9)\n" + PROGRAM

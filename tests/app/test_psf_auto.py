@@ -38,8 +38,7 @@ def run(folder, *options, image="image.ome.tif"):
         "numpy",
         "--offset",
         "0",
-        "--background",
-        "0",
+        *(() if "--background" in options else ("--background", "0")),
         *map(str, options),
     ]
     return CliRunner().invoke(main, command, prog_name="rlcore")

@@ -49,6 +49,8 @@ def several(folder, *options, output="out.tif"):
         "numpy",
         "--offset",
         "0",
+        "--background",
+        "0",
     ]
     return CliRunner().invoke(main, [*command, *options])
 

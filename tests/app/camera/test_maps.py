@@ -123,7 +123,8 @@ def test_saturated_voxels_count_as_no_data(files):
     assert said["plan"]["weighted"]
     assert "voxels of 130 or more are saturated and count as no data" in result.stderr
     expected = quietly(
-        image, PSF, iterations=5, background=0, offset=100, gain=0.46, weights=(image < 130).astype(np.uint8), hot_pixels="keep"
+        image, PSF, iterations=5, background=0, offset=100, gain=0.46, weights=(image < 130).astype(np.uint8),
+        hot_pixels="keep",
     )  # fmt: skip
     assert error(np.load(files / "out.npy"), expected) <= 1e-5
 

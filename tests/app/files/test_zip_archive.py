@@ -38,6 +38,8 @@ def deconvolve(files, image, output, *options):
         "numpy",
         "--offset",
         "0",
+        "--background",
+        "0",
     ]
     return CliRunner().invoke(main, [*command, *map(str, options)])
 
@@ -184,6 +186,8 @@ def test_a_run_that_was_killed_while_it_packed_is_resumed(dtype, files, image):
         "--backend",
         "numpy",
         "--offset",
+        "0",
+        "--background",
         "0",
     ]
     command += ["--dtype", dtype, "--checkpoint", files / "state"]

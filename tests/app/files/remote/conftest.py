@@ -125,6 +125,8 @@ def deconvolve(files):
             "numpy",
             "--offset",
             "0",
+            "--background",
+            "0",
         ]
         return CliRunner().invoke(main, [*command, *map(str, options)])
 

@@ -68,6 +68,8 @@ def test_a_psf_is_read_by_url_whichever_way_it_is_given(put, image, deconvolve, 
         "numpy",
         "--offset",
         "0",
+        "--background",
+        "0",
     ]
     assert CliRunner().invoke(main, command).exit_code == 0
     first, *others = map(voxels, results)

@@ -138,6 +138,8 @@ def run(folder, *options, output="out.ome.tif"):
         "numpy",
         "--offset",
         "0",
+        "--background",
+        "0",
     ]
     return CliRunner().invoke(main, [*command, *map(str, options)])
 
