@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,7 +31,7 @@ from rlcore.app.whole_numbers import whole_number
 from rlcore.backend import Backend
 from rlcore.backend.discovery.selection import Choice, choose_backend
 from rlcore.errors import BackendError, BackendUnavailable, InputError
-from rlcore.optics.psf import PSF
+from rlcore.optics.psf import PSF, PSFWarning
 from rlcore.planner import Plan
 
 
@@ -202,7 +203,10 @@ class FileRequest:
     def _fit(self, image: Opened, psf: ChannelPSF) -> PSF:
         centre = "middle" if self.psf_as_is and self.psf_centre == MEND else self.psf_centre
         background = "0" if self.psf_as_is and self.psf_background == MEND else self.psf_background
-        return psf_for_image(image, psf, centre=centre, background=background, energy=self.psf_energy)
+        with warnings.catch_warnings():
+            if psf.computed:  # made as large as the image can use, and so cut off on purpose
+                warnings.filterwarnings("ignore", "psf of .* is cut off", PSFWarning)
+            return psf_for_image(image, psf, centre=centre, background=background, energy=self.psf_energy)
 
     def plan(self, image: Any, psf: PSF, backend: Backend[Any], iterations: int | None = None, **job: Any) -> Plan:
         """Returns the plan for one volume of the image, of so many iterations; `job` has other properties of it."""

@@ -134,7 +134,17 @@ def test_planes_that_no_file_holds_count_neither_for_the_camera_nor_for_the_resu
         for z in range(7):
             text = "ImageJ=1.11a\nimages=10\nslices=10\nhyperstack=true\n" if z == 0 else None
             writer.write(IMAGE[z], description=text, metadata=None, contiguous=False, photometric="minisblack")
-    result = run(files, "--fill-missing", "--json", image="image.tif", psf="psf.npy", output="out.npy", camera=())
+    result = run(
+        files,
+        "--fill-missing",
+        "--background",
+        "0",
+        "--json",
+        image="image.tif",
+        psf="psf.npy",
+        output="out.npy",
+        camera=(),
+    )
     assert result.exit_code == 0, result.output
     [said] = json.loads(result.stdout)["cameras"]
     _, info = quietly(IMAGE[:7], PSF, iterations=5, return_info=True)

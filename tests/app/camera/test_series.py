@@ -70,7 +70,7 @@ def test_the_result_itself_says_what_was_taken_off(stack):
     with tifffile.TiffFile(stack / "out.ome.tif") as tif:
         xml = tif.ome_metadata
     first, second = (f"{each['taken_off']:.6g}" for each in said["cameras"])
-    assert f"offset {first}/{second}, background auto, " in xml
+    assert f"offset {first}/{second}, " in xml
     assert f'"taken_off": {said["cameras"][1]["taken_off"]}' in xml.replace("&quot;", '"')
 
 
