@@ -137,12 +137,17 @@ def with_camera(problem: Problem, options: CameraOptions, *, looks: bool) -> tup
     recorded = problem.image
     problem = _calibrated(problem, options)
     mapped = np.ndim(options.offset) or np.ndim(options.gain)  # else what are no numbers are best left out as such
-    camera = _camera_of(problem if mapped else replace(problem, image=recorded), options, looks=looks)
+    seen = problem if mapped else replace(problem, image=recorded)
+    camera = _camera_of(seen, options, looks=looks)
+    bad = _bad_pixels(replace(problem, image=recorded), options, camera)
+    if bad is not None and bad.ndim == 2 and len(problem.geometry.image_shape) == 3:
+        camera = _camera_of(seen, options, looks=looks, without=bad)  # hot pixels look like noise of bright light
+    camera = _checked(seen, options, camera)
     problem = replace(problem, offset=camera.zero)
     background = _level(problem, camera) if options.background == AUTO else options.background
     problem = replace(problem, background=background + camera.pedestal)
     problem = replace(problem, prior=_prior_for(problem, camera))
-    problem, excluded = _without_bad(problem, recorded, options, camera)
+    problem, excluded = _without_bad(problem, recorded, options, bad, camera)
     if camera.zero and options.offset_is_auto:
         caution(f"{camera}: {camera.zero:.4g} is taken off the image; give offset= to say otherwise", CameraWarning)
     return problem, Seen(camera, background, excluded)
@@ -182,8 +187,11 @@ def sampled_voxels(problem: Problem) -> Volume:
     return np.concatenate(found)
 
 
-def _camera_of(problem: Problem, options: CameraOptions, *, looks: bool) -> Camera:
-    """What the caller knows of the camera, and the rest by the image's noise, as far as a run depends on it."""
+def _camera_of(problem: Problem, options: CameraOptions, *, looks: bool, without: Any = None) -> Camera:
+    """What the caller knows of the camera, and the rest by the image's noise, as far as a run depends on it.
+
+    `without` holds pixels of a plane that tell nothing.
+    """
     given: Camera | None = None
     offset: Any = options.offset
     gain = None if isinstance(options.gain, str) else float(np.mean(options.gain, dtype=np.float64))
@@ -196,35 +204,33 @@ def _camera_of(problem: Problem, options: CameraOptions, *, looks: bool) -> Came
     if not unknown:
         return replace(given or Camera(offset), gain=gain)
 
-    def look(known: float | None) -> Camera:
-        return estimate_camera(
-            problem.image,
-            lambda part: to_host(problem.backend, part),
-            offset=known,
-            gain=gain,
-            dtype=_dtype_of(problem.image),
-        )
-
-    found = look(None if options.offset_is_auto else offset)
-    if given is not None:
-        return replace(given, gain=found.gain, background=found.background)
-    if options.offset_is_auto:
-        return found
-    if not np.ndim(options.offset):
-        _doubt(look(None), problem, offset)
-    return _checked(found)
+    found = _look(problem, None if options.offset_is_auto else offset, gain, without)
+    return found if given is None else replace(given, gain=found.gain, background=found.background)
 
 
-def _doubt(seen: Camera, problem: Problem, offset: float) -> None:
+def _look(problem: Problem, offset: float | None, gain: float | None, without: Any = None) -> Camera:
+    def here(part: Any) -> Volume:
+        values = to_host(problem.backend, part)
+        return values if without is None else np.where(without, np.float32(np.nan), values)
+
+    return estimate_camera(problem.image, here, offset=offset, gain=gain, dtype=_dtype_of(problem.image))
+
+
+def _doubt(problem: Problem, offset: float) -> None:
     """Warn of an offset that is less than what the image shows by itself."""
+    seen = _look(problem, None, None)
     if seen.kind == "counts" and seen.gain is not None:
         mean = float(sampled_voxels(problem).mean(dtype=np.float64))
         if (doubt := offset_left_in(seen, offset=offset, mean=mean)) is not None:
             caution(doubt, CameraWarning)
 
 
-def _checked(camera: Camera) -> Camera:
+def _checked(problem: Problem, options: CameraOptions, camera: Camera) -> Camera:
     """The camera without a read noise that no camera has, which shows that the given offset is not the image's."""
+    if not isinstance(options.offset, float):
+        return camera
+    if camera.gain_error is not None:  # it was looked at
+        _doubt(problem, options.offset)
     if camera.gain is None or camera.read_noise <= _MOST_READ_NOISE * camera.gain:
         return camera
     caution(
@@ -235,30 +241,37 @@ def _checked(camera: Camera) -> Camera:
     return replace(camera, read_noise=0.0)
 
 
-def _without_bad(problem: Problem, recorded: Any, options: CameraOptions, camera: Camera) -> tuple[Problem, int]:
+def _bad_pixels(recorded: Problem, options: CameraOptions, camera: Camera) -> Any:
+    """The pixels that are no data, given or found; None if there are none."""
+    bad = options.hot_pixels
+    if isinstance(bad, str):
+        # hot pixels themselves may be why noise is no line over brightness
+        if bad == "keep" or camera.kind not in ("counts", "not linear"):
+            return None
+        known = camera if camera.gain is not None else None
+        bad = find_hot_pixels(recorded.image, lambda part: to_host(recorded.backend, part), known)
+    return bad if bad.any() else None
+
+
+def _without_bad(
+    problem: Problem, recorded: Any, options: CameraOptions, bad: Any, camera: Camera
+) -> tuple[Problem, int]:
     """The problem in which voxels that are no data have no weight, and the number of pixels left out.
 
     `recorded` is the image as the camera has recorded it, whose values show which voxels are full or no numbers.
     """
     shape, finite = problem.geometry.image_shape, isinstance(options.weights, str)
-    given = None if finite else options.weights
-    bad, limit = options.hot_pixels, None
-    if isinstance(bad, str):
-        looked = options.hot_pixels == "find" and camera.kind == "counts" and camera.gain is not None
-
-        def here(part: Any) -> Volume:
-            return to_host(problem.backend, part)
-
-        bad = find_hot_pixels(recorded, here, camera) if looked else None
-        limit = _saturation(recorded, here) if looked else None
-        bad = None if bad is None or not bad.any() else bad
+    given, finds = None if finite else options.weights, isinstance(options.hot_pixels, str)
+    limit = None
+    if finds and options.hot_pixels == "find" and camera.kind == "counts" and camera.gain is not None:
+        limit = _saturation(recorded, lambda part: to_host(problem.backend, part))
     excluded = 0 if bad is None else int(np.count_nonzero(bad))
     if options.masked is not None:
         bad = options.masked if bad is None else bad | options.masked
     if given is None and bad is None and limit is None and not finite:
         return problem, 0
     weights = DataWeights(shape, given, bad, limit, finite, lambda box: to_host(problem.backend, recorded[box]))
-    if isinstance(options.hot_pixels, str) and (excluded or limit is not None):
+    if finds and (excluded or limit is not None):
         _say_excluded(excluded, math.prod(shape[-2:]), limit)
     return replace(problem, weights=weights), excluded
 
