@@ -178,7 +178,7 @@ def hot(backend, draws: int, share: float = 0.004) -> None:
         )
     print(
         f"\n4: left out, over without: at most 1.05 in {sum(round(x, 2) <= 1.05 for x in costs)} of {len(costs)}, "
-        f"{max(costs):.2f}; at most 1 false of 1000 in {sum(x <= 1 for x in wrong)}"
+        f"worst {max(costs):.2f}; at most 1 false of 1000 in {sum(x <= 1 for x in wrong)}"
     )
 
 
