@@ -383,7 +383,7 @@ def _hot_pixels(value: Any, shape: Shape) -> Any:
             raise InputError(f"hot_pixels {value!r} is unknown; choose 'find' or 'keep', or give an array of bool")
         return value
     pixels = np.asarray(plain(value, "hot_pixels"))
-    if pixels.shape not in (shape, shape[-2:]) or pixels.dtype.kind not in "bui":
+    if pixels.shape not in (shape, shape[-2:]) or pixels.dtype.kind not in ("b", "u", "i"):
         raise InputError(
             f"hot_pixels of shape {pixels.shape} and dtype {pixels.dtype} are no map of the image's pixels, "
             f"{shape[-2:]}, or voxels, {shape}; give 1 where a pixel is hot, 0 elsewhere"
