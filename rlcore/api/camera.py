@@ -34,6 +34,9 @@ from rlcore.execution.volumes.statistics import digest_of
 AUTO = "auto"
 HOT_PIXELS = "find", "keep"
 
+_OF_A_CAMERA = "counts", "not linear"
+"""Kinds of images in which bad pixels are looked for, which may be why noise is no line over brightness."""
+
 _STANDS_OUT = 0.98
 """Share of an image's mean that light without the object may be: an image with more shows no object."""
 
@@ -245,8 +248,7 @@ def _bad_pixels(recorded: Problem, options: CameraOptions, camera: Camera) -> An
     """The pixels that are no data, given or found; None if there are none."""
     bad = options.hot_pixels
     if isinstance(bad, str):
-        # hot pixels themselves may be why noise is no line over brightness
-        if bad == "keep" or camera.kind not in ("counts", "not linear"):
+        if bad == "keep" or camera.kind not in _OF_A_CAMERA:
             return None
         known = camera if camera.gain is not None else None
         bad = find_hot_pixels(recorded.image, lambda part: to_host(recorded.backend, part), known)
@@ -263,7 +265,7 @@ def _without_bad(
     shape, finite = problem.geometry.image_shape, isinstance(options.weights, str)
     given, finds = None if finite else options.weights, isinstance(options.hot_pixels, str)
     limit = None
-    if finds and options.hot_pixels == "find" and camera.kind == "counts" and camera.gain is not None:
+    if finds and options.hot_pixels == "find" and camera.kind in _OF_A_CAMERA:
         limit = _saturation(recorded, lambda part: to_host(problem.backend, part))
     excluded = 0 if bad is None else int(np.count_nonzero(bad))
     if options.masked is not None:
