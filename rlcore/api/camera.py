@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import array_api_compat
@@ -17,22 +18,18 @@ import numpy as np
 from rlcore.algorithm.camera import Camera, estimate_camera, find_hot_pixels, find_saturation
 from rlcore.algorithm.camera.model import REASONS
 from rlcore.algorithm.photon_noise import object_photons
-from rlcore.algorithm.ranges import LARGEST, in_range
 from rlcore.algorithm.regularization import Prior
 from rlcore.algorithm.sampled_planes import SAMPLED_VOXELS, SampledPlanes
+from rlcore.api.camera_options import AUTO, CameraOptions
 from rlcore.api.doubts import offset_left_in
-from rlcore.backend import Shape, Volume
-from rlcore.errors import InputError, caution
+from rlcore.backend import Volume
+from rlcore.errors import caution
 from rlcore.execution.run import Problem
-from rlcore.execution.volumes.arguments import is_foreign, plain
-from rlcore.execution.volumes.calibrated import Calibrated, precision_of
-from rlcore.execution.volumes.data_weights import DataWeights, check_weights
+from rlcore.execution.volumes.arguments import is_foreign
+from rlcore.execution.volumes.calibrated import Calibrated, relative_gain
+from rlcore.execution.volumes.data_weights import DataWeights
 from rlcore.execution.volumes.image import ImageWarning
 from rlcore.execution.volumes.initial_estimate import to_host
-from rlcore.execution.volumes.statistics import digest_of
-
-AUTO = "auto"
-HOT_PIXELS = "find", "keep"
 
 _OF_A_CAMERA = "counts", "not linear"
 """Kinds of images in which bad pixels are looked for, which may be why noise is no line over brightness."""
@@ -49,71 +46,6 @@ _MOST_READ_NOISE = 10.0
 
 class CameraWarning(ImageWarning):
     """Something was found out about the camera from the image, and has changed what was restored."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CameraOptions:
-    """What the caller said of the camera, checked."""
-
-    offset: Any = 0.0
-    """Image units without light: a number, "auto", a `Camera`, or an array of the image's shape or of a plane's."""
-    gain: Any = AUTO
-    """Image units per photon, likewise."""
-    background: Any = 0.0
-    """Light that is not the object's, in image units above the offset: a number or "auto"."""
-    weights: Any = None
-    """How much each voxel counts: an array like `offset`, "finite" to leave out NaN and infinity, or None."""
-    hot_pixels: Any = "keep"
-    """ "find" or "keep", or an array of bool: pixels that are no data."""
-    masked: Any = None
-    """Voxels that a masked array leaves out; None if there are none."""
-
-    @classmethod
-    def of(
-        cls,
-        shape: Shape,
-        *,
-        offset: Any = 0.0,
-        gain: Any = AUTO,
-        background: Any = 0.0,
-        weights: Any = None,
-        hot_pixels: Any = "keep",
-        masked: Any = None,
-    ) -> CameraOptions:
-        """The options for an image of this shape.
-
-        Raises
-        ------
-        InputError
-            If one of them is no number in range, nor an array of a fitting shape.
-        """
-        gain, offset = _apart(AUTO if gain is None else gain, offset)
-        if not isinstance(weights, str) and weights is not None:
-            weights = check_weights(weights, shape)
-        elif isinstance(weights, str) and weights != "finite":
-            raise InputError(f"weights {weights!r} are unknown; give an array, or 'finite' to leave out NaN")
-        return cls(
-            offset if isinstance(offset, Camera) else _number_or_map("offset", offset, shape, -LARGEST),
-            _number_or_map("gain", gain, shape, 0.0),
-            _number_or_auto("background", background),
-            weights,
-            _hot_pixels(hot_pixels, shape),
-            masked,
-        )
-
-    @property
-    def offset_is_auto(self) -> bool:
-        """True if the offset is to be estimated."""
-        return isinstance(self.offset, str)
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """What two runs must have in common of these options; arrays are known by their digests."""
-        named = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {
-            name: digest_of(value) if np.ndim(value) else value if isinstance(value, float) else str(value)
-            for name, value in named.items()
-        }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,33 +79,33 @@ def with_camera(problem: Problem, options: CameraOptions, *, looks: bool) -> tup
         camera = _camera_of(seen, options, looks=looks, without=bad)  # hot pixels look like noise of bright light
     camera = _checked(seen, options, camera)
     problem = replace(problem, offset=camera.zero)
-    background = _level(problem, camera) if options.background == AUTO else options.background
+    sample = cache(lambda: sampled_voxels(problem))
+    background = _level(sample, problem, camera) if options.background == AUTO else options.background
     problem = replace(problem, background=background + camera.pedestal)
-    problem = replace(problem, prior=_prior_for(problem, camera))
+    problem = replace(problem, prior=_prior_for(sample, problem, camera))
     problem, excluded = _without_bad(problem, recorded, options, bad, camera)
     if camera.zero and options.offset_is_auto:
         caution(f"{camera}: {camera.zero:.4g} is taken off the image; give offset= to say otherwise", CameraWarning)
     return problem, Seen(camera, background, excluded)
 
 
-def _level(problem: Problem, camera: Camera) -> float:
+def _level(sample: Callable[[], Volume], problem: Problem, camera: Camera) -> float:
     """The light of the darkest parts; 0 where it is no less than all the light, so that no object stands out of it."""
     if camera.kind != "counts" or not camera.background:
         return 0.0
-    above = np.maximum(sampled_voxels(problem) - np.float64(problem.offset), 0)
+    above = np.maximum(sample() - np.float64(problem.offset), 0)
     mean = float(above.mean(dtype=np.float64))
     return camera.background if camera.background + camera.pedestal < _STANDS_OUT * mean else 0.0
 
 
-def _prior_for(problem: Problem, camera: Camera) -> Prior:
+def _prior_for(sample: Callable[[], Volume], problem: Problem, camera: Camera) -> Prior:
     """The prior, its weight settled by the photons of the object; the default where the image does not tell them."""
     prior = problem.prior
     if not prior.waits:
         return prior
     photons = 0.0
     if camera.gain is not None:
-        sample = sampled_voxels(problem)
-        photons = object_photons(sample, camera.gain, offset=problem.offset, background=problem.background)
+        photons = object_photons(sample(), camera.gain, offset=problem.offset, background=problem.background)
     return prior.with_weight_for(photons, problem.psf.values) if photons > 0 else prior.with_default()
 
 
@@ -301,93 +233,19 @@ def _say_excluded(excluded: int, pixels: int, limit: float | None) -> None:
 
 def _calibrated(problem: Problem, options: CameraOptions) -> Problem:
     """The problem with the maps of the camera taken out of its image, and values that are no numbers set to 0."""
-    offset = options.offset if np.ndim(options.offset) else 0.0
-    gain = options.gain / np.mean(options.gain, dtype=np.float64) if np.ndim(options.gain) else 1.0
+    offset, gain = (each if np.ndim(each) else 0.0 for each in (options.offset, options.gain))
     if not np.ndim(offset) and not np.ndim(gain) and not isinstance(options.weights, str):
         return problem
     image = problem.image
     if is_foreign(image):
         return replace(problem, image=_calibrated_native(image, offset, gain))
-    dtype = precision_of(np.dtype(image.dtype))
-    return replace(
-        problem,
-        image=Calibrated(
-            problem.geometry.image_shape, dtype, lambda box: to_host(problem.backend, image[box]), offset, gain
-        ),
-    )
+    return replace(problem, image=Calibrated.of(image, lambda box: to_host(problem.backend, image[box]), offset, gain))
 
 
 def _calibrated_native(image: Any, offset: Any, gain: Any) -> Any:
     """The same of an array of another library, as an array of it."""
     xp, place = array_api_compat.array_namespace(image), array_api_compat.device(image)
     values = xp.astype(image, xp.float32)
-    values = (values - xp.asarray(offset, dtype=xp.float32, device=place)) / xp.asarray(
-        gain, dtype=xp.float32, device=place
-    )
+    offset, gain = (xp.asarray(each, dtype=xp.float32, device=place) for each in (offset, relative_gain(gain)))
+    values = (values - offset) / gain
     return xp.where(xp.isfinite(values), values, xp.zeros_like(values))
-
-
-def without_mask(image: Any) -> tuple[Any, Any]:
-    """The image as a plain array, and the mask of a masked one; None if nothing is masked.
-
-    Masked voxels are no data, whatever their values.
-    """
-    if not isinstance(image, np.ma.MaskedArray):
-        return plain(image, "image"), None
-    mask = np.ma.getmaskarray(image)
-    return image.filled(0), mask if mask.any() else None  # what is below the mask may be NaN
-
-
-def _apart(gain: Any, offset: Any) -> tuple[Any, Any]:
-    """Gain and offset, of which a pair as gain gives both."""
-    if not isinstance(gain, (tuple, list)):
-        return gain, offset
-    if len(gain) != 2:
-        raise InputError(f"gain {gain!r} is neither a number nor a pair of gain and offset")
-    if not isinstance(offset, str):
-        raise InputError(f"gain {gain!r} gives an offset too; leave offset out, or give gain a number")
-    return gain[0], gain[1]
-
-
-def _number_or_map(name: str, value: Any, shape: Shape, least: float) -> Any:
-    """A number, "auto", or an array of the image's shape or of its last two axes."""
-    if isinstance(value, str):
-        if value != AUTO:
-            raise InputError(f"{name} {value!r} is neither a number, an array, nor 'auto'")
-        return AUTO
-    if np.ndim(value) == 0:
-        if not in_range(value, least) or (name == "gain" and not float(value) > 0):
-            raise InputError(f"{name} {value!r} is not {'a positive number' if name == 'gain' else 'a finite number'}")
-        return float(value)
-    values = plain(value, name)
-    if tuple(values.shape) not in (shape, shape[-2:]):
-        raise InputError(
-            f"{name} has shape {tuple(values.shape)}; give a number, one for each voxel of the image, {shape}, or one "
-            f"for each of a plane, {shape[-2:]}"
-        )
-    values = np.asarray(values, np.float32)
-    if not np.isfinite(values).all() or (name == "gain" and not (values > 0).all()):
-        raise InputError(f"{name} has values that are {'not positive' if name == 'gain' else 'NaN or infinite'}")
-    return values
-
-
-def _number_or_auto(name: str, value: Any) -> Any:
-    if isinstance(value, str) and value == AUTO:
-        return AUTO
-    if not in_range(value, 0):
-        raise InputError(f"{name} {value!r} is not a number of at least 0, nor 'auto'")
-    return float(value)
-
-
-def _hot_pixels(value: Any, shape: Shape) -> Any:
-    if isinstance(value, str):
-        if value not in HOT_PIXELS:
-            raise InputError(f"hot_pixels {value!r} is unknown; choose 'find' or 'keep', or give an array of bool")
-        return value
-    pixels = np.asarray(plain(value, "hot_pixels"))
-    if pixels.shape not in (shape, shape[-2:]) or pixels.dtype.kind not in ("b", "u", "i"):
-        raise InputError(
-            f"hot_pixels of shape {pixels.shape} and dtype {pixels.dtype} are no map of the image's pixels, "
-            f"{shape[-2:]}, or voxels, {shape}; give 1 where a pixel is hot, 0 elsewhere"
-        )
-    return pixels != 0

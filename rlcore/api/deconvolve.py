@@ -244,22 +244,19 @@ def _find(
     """
     if state is not None and state.plan is not None:
         return Found(state.plan.iterations, EARLIER)
-    if seen.camera.gain is None:
-        why = f"image does not tell how many photons it is of: {seen.reason}"
-    else:
-        try:
-            # the search takes no more memory than the run will, beside what plans allow for all that does not grow: of
-            # the smallest part a copy, its held-out photons, and planes that are compared
-            room = request.plan_for(plan, state).memory_bytes + 48 * SMALLEST_PART
-            plans = replace(request.plans, memory=room)
-            return Search(request.problem, plans, seen.camera.gain, request.result_folder, callback, cancel).run()
-        except (NoPhotonsToHoldOut, BudgetError) as error:
-            why = str(error)
-    caution(
-        f"{why}; {DEFAULT_ITERATIONS} iterations are run. Give gain= (1 if values are photons), or iterations a number",
-        ImageWarning,
-    )
-    return Found(DEFAULT_ITERATIONS, f"no number of iterations could be found: {why}")
+    try:
+        # the search takes no more memory than the run will, beside what plans allow for all that does not grow: of the
+        # smallest part a copy, its held-out photons, and planes that are compared
+        room = request.plan_for(plan, state).memory_bytes + 48 * SMALLEST_PART
+        plans = replace(request.plans, memory=room)
+        return Search(request.problem, plans, seen.camera, request.result_folder, callback, cancel).run()
+    except (NoPhotonsToHoldOut, BudgetError) as error:
+        caution(
+            f"{error}; {DEFAULT_ITERATIONS} iterations are run. Give gain= (1 if values are photons), or iterations a "
+            "number",
+            ImageWarning,
+        )
+        return Found(DEFAULT_ITERATIONS, f"no number of iterations could be found: {error}")
 
 
 def _warn_of_noise(problem: Problem, seen: Seen, info: Info) -> None:

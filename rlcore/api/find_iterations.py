@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 
 from rlcore.algorithm.boundary import Geometry
+from rlcore.algorithm.camera import Camera
+from rlcore.algorithm.camera.model import REASONS
 from rlcore.algorithm.momentum import MomentumSchedule
 from rlcore.algorithm.photons import NoPhotonsToHoldOut, Photons, Split, check_photons, split
 from rlcore.algorithm.stopping import HELD_OUT, MAXIMUM_ITERATIONS, best_of, lowest
@@ -78,8 +80,7 @@ class Search:
 
     problem: Problem
     plans: PlanMaker
-    gain: float
-    """Image units per photon."""
+    camera: Camera
     scratch: Path
     callback: Callback | None
     cancel: CancelEvent | None
@@ -90,8 +91,10 @@ class Search:
         Raises
         ------
         NoPhotonsToHoldOut
-            If the image has too few photons, or values that are no numbers of photons.
+            If the image does not tell its photons, has too few, or values that are no numbers of photons.
         """
+        if self.camera.gain is None:
+            raise NoPhotonsToHoldOut(f"image does not tell how many photons it is of: {REASONS[self.camera.kind]}")
         part, plan = self._part()
         statistics = part.source.measure()
         check_background(part.background, statistics, part.offset)
@@ -100,7 +103,7 @@ class Search:
             raise NoPhotonsToHoldOut(
                 f"image has a maximum of {statistics.maximum:g}, which is no number of photons to hold some out of"
             )
-        photons = Photons(self.gain, part.offset)
+        photons = Photons(self.camera.gain, part.offset)
         check_photons(photons, statistics.maximum + part.offset)
         shape = part.geometry.image_shape
         with _fitted_volume(self.problem, shape, self.scratch) as fitted:

@@ -13,7 +13,8 @@ import array_api_compat
 import numpy as np
 
 from rlcore.algorithm.boundary import Geometry
-from rlcore.api.camera import CameraOptions, Seen, with_camera, without_mask
+from rlcore.api.camera import Seen, with_camera
+from rlcore.api.camera_options import CameraOptions, without_mask
 from rlcore.api.doubts import swapped
 from rlcore.api.settings import Settings
 from rlcore.backend import Backend, Interchange, overrides

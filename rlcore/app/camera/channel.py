@@ -9,8 +9,7 @@ import numpy as np
 
 from rlcore.app.camera.found import CameraFound
 from rlcore.app.camera.maps import ChannelMaps
-from rlcore.app.camera.weights import VolumeWeights
-from rlcore.execution.volumes.calibrated import Calibrated, precision_of
+from rlcore.execution.volumes.calibrated import Calibrated
 from rlcore.execution.volumes.data_weights import DataWeights
 
 
@@ -36,14 +35,8 @@ class ChannelCamera:
         """Returns a volume with the dark frame and the uneven gain taken out of it."""
         if not self.is_lazy:
             return recorded
-        gain = None if self.maps.gain is None else self.maps.gain.values
-        return Calibrated(
-            tuple(recorded.shape),
-            precision_of(np.dtype(recorded.dtype)),
-            lambda box: np.asarray(recorded[box]),
-            0.0 if self.maps.dark is None else self.maps.dark.values,
-            1.0 if gain is None else gain / np.mean(gain, dtype=np.float64),
-        )
+        maps = (0.0 if each is None else each.values for each in (self.maps.dark, self.maps.gain))
+        return Calibrated.of(recorded, lambda box: np.asarray(recorded[box]), *maps)
 
     def options(self, recorded: Any, missing: tuple[int, ...] = ()) -> dict[str, Any]:
         """Returns the options of `rlcore.deconvolve` that concern the camera.
@@ -64,12 +57,11 @@ class ChannelCamera:
             "hot_pixels": "keep" if hot is None else hot,
         }
 
-    def _weights(self, recorded: Any, missing: tuple[int, ...]) -> VolumeWeights | None:
+    def _weights(self, recorded: Any, missing: tuple[int, ...]) -> DataWeights | None:
         maps, limit, shape = self.maps, self.found.limit, tuple(recorded.shape)
         if missing and (len(shape) < 3 or len(missing) == shape[0]):
             missing = ()
         if maps.weights is None and limit is None and not maps.finite and not missing:
             return None
         given = None if maps.weights is None else maps.weights.values
-        known = DataWeights(shape, given, None, limit, maps.finite, lambda box: np.asarray(recorded[box]))
-        return VolumeWeights(known, missing)
+        return DataWeights(shape, given, None, limit, maps.finite, lambda box: np.asarray(recorded[box]), missing)

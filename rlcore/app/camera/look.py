@@ -13,14 +13,15 @@ import numpy as np
 from rlcore.algorithm.camera import Camera
 from rlcore.algorithm.photons import NoPhotonsToHoldOut
 from rlcore.algorithm.stopping import DEFAULT_ITERATIONS
-from rlcore.api.camera import AUTO, CameraOptions, CameraWarning, Seen, with_camera
+from rlcore.api.camera import CameraWarning, Seen, with_camera
+from rlcore.api.camera_options import CameraOptions
 from rlcore.api.find_iterations import Found, Search
 from rlcore.api.request import Request
 from rlcore.app.bad_volumes import in_sentence
 from rlcore.app.camera.channel import ChannelCamera
 from rlcore.app.camera.found import CameraFound, Mask
 from rlcore.app.camera.maps import ChannelMaps, open_maps
-from rlcore.app.camera.said import FIND, KEEP, Said
+from rlcore.app.camera.said import FIND, KEEP, Said, is_auto
 from rlcore.app.camera.stated import agrees, stated_camera
 from rlcore.app.camera.weights import PlanesThatAreThere
 from rlcore.app.file_request import FileRequest
@@ -119,10 +120,10 @@ class _Look:
 
     def _has_to_look(self, said: Said) -> bool:
         """Returns whether anything of a channel is to be found out; opening a volume may mean decoding it."""
-        request, gain_is_known = self.request, not _is_auto(said.gain)
+        request, gain_is_known = self.request, not is_auto(said.gain)
         return (
             not (isinstance(said.offset, (Path, Url)) or said.offset == 0)
-            or _is_auto(said.background)
+            or is_auto(said.background)
             or isinstance(request.iterations, str)
             or (request.photons and not gain_is_known)
             or (request.hot_pixels == FIND and gain_is_known)
@@ -136,7 +137,7 @@ class _Look:
         gain = said.gain if maps.gain is None else float(np.mean(maps.gain.values, dtype=np.float64))
         camera = Camera(offset, None if isinstance(gain, str) else gain)
         each = isinstance(iterations, str)
-        level = 0.0 if _is_auto(said.background) else said.background
+        level = 0.0 if is_auto(said.background) else said.background
         return CameraFound(camera, "auto" if each else int(iterations), said.background, level)
 
     def _at_volume(
@@ -158,7 +159,7 @@ class _Look:
         seen, known = self._seen(view, psf, {"offset": dark, **options})
         stated = stated_camera(self.image, self.image.layout.channels[place.channel])
         words = ""
-        if _is_auto(dark) and stated.offset is not None:
+        if is_auto(dark) and stated.offset is not None:
             fits = agrees(seen.camera, stated.offset)
             words = stated.sentence(seen.camera)
             if fits:
@@ -194,8 +195,6 @@ class _Look:
     def _search(self, channel: ChannelCamera, recorded: Any, missing: tuple[int, ...], psf: PSF) -> Found | str:
         """Returns the number that was found, or the reason why none could be."""
         camera, request = channel.found.camera, self.request
-        if camera.gain is None:
-            return f"image does not tell how many photons it is of: {Seen(camera).reason}"
         made = Request.of(
             channel.volume(recorded), psf, request.settings(), start=request.start, backend=self.backend,
             camera=channel.options(recorded, missing),
@@ -203,7 +202,7 @@ class _Look:
         made, _ = made.with_camera()
         try:
             with interrupts_noted():
-                search = Search(made.problem, made.plans, camera.gain, self.scratch, self.callback, self.cancel)
+                search = Search(made.problem, made.plans, camera, self.scratch, self.callback, self.cancel)
                 return search.run()
         except NoPhotonsToHoldOut as error:
             return str(error)
@@ -216,7 +215,3 @@ class _Look:
 
 def _hot(known: DataWeights | None) -> Mask | None:
     return None if known is None or known.bad is None else np.asarray(known.bad)
-
-
-def _is_auto(value: object) -> bool:
-    return isinstance(value, str) and value == AUTO

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rlcore.api.camera import CameraOptions
+from rlcore.api.camera_options import CameraOptions
 from rlcore.app.camera.said import FIND, FINITE, KEEP, CameraTexts, Said
 from rlcore.app.files.layout import Pick, Place, counted
 from rlcore.app.files.likely_axes import open_stack

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rlcore.api.camera import AUTO, CameraOptions
+from rlcore.api.camera_options import AUTO, CameraOptions
 from rlcore.app.channels import channel_of
 from rlcore.app.files.opening import Opened
 from rlcore.app.files.remote.url import Location, Url, location
@@ -34,7 +34,7 @@ class Said:
     def check(self) -> None:
         """Raises InputError if a number is out of range, or two options contradict each other."""
         gain, offset = self.gain, self.offset
-        if isinstance(gain, tuple) and not _is_auto(offset):
+        if isinstance(gain, tuple) and not is_auto(offset):
             raise InputError(
                 f"gain {','.join(f'{each:g}' for each in gain)!r} gives an offset too; leave --offset out, or give "
                 "--gain a number"
@@ -166,5 +166,6 @@ def _value(option: str, text: str) -> Any:
     return numbers
 
 
-def _is_auto(value: object) -> bool:
+def is_auto(value: object) -> bool:
+    """Test for the word that has something found out."""
     return isinstance(value, str) and value == AUTO

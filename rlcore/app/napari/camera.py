@@ -10,7 +10,8 @@ import numpy as np
 
 from rlcore.algorithm.boundary import check_boundary
 from rlcore.algorithm.camera import Camera
-from rlcore.api.camera import AUTO, CameraOptions, CameraWarning
+from rlcore.api.camera import CameraWarning
+from rlcore.api.camera_options import AUTO, CameraOptions
 from rlcore.api.request import Request
 from rlcore.api.settings import Settings
 from rlcore.backend import Backend, Shape, Volume

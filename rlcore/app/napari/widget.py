@@ -8,7 +8,7 @@ from typing import Any
 
 from rlcore.algorithm.boundary import BOUNDARIES
 from rlcore.algorithm.regularization import REGULARIZATIONS
-from rlcore.api.camera import HOT_PIXELS
+from rlcore.api.camera_options import HOT_PIXELS
 from rlcore.app.napari import layers
 from rlcore.app.napari.background_worker import notify, start
 from rlcore.app.napari.camera import ANY_CAMERA, CameraChoice

@@ -28,6 +28,12 @@ class Calibrated:
     relative_gain: Any = 1.0
     """Gain over its mean, likewise."""
 
+    @classmethod
+    def of(cls, image: Any, voxels: Callable[[tuple[slice, ...]], Volume], offset: Any, gain: Any) -> Calibrated:
+        """The image without an offset and an uneven gain, each a number or a map; of the gain only its shape counts."""
+        shape, dtype = tuple(map(int, image.shape)), precision_of(np.dtype(image.dtype))
+        return cls(shape, dtype, voxels, offset, relative_gain(gain))
+
     def __getitem__(self, index: Any) -> Volume:
         """A box of the image, as a new array."""
         box = box_of(index, self.shape)
@@ -37,6 +43,11 @@ class Calibrated:
             values[~np.isfinite(values)] = 0.0
         calibrated: Volume = values.astype(self.dtype)
         return calibrated
+
+
+def relative_gain(gain: Any) -> Any:
+    """A map of the gain over its mean; 1 for a number, which is the same everywhere."""
+    return gain / np.mean(gain, dtype=np.float64) if np.ndim(gain) else 1.0
 
 
 def precision_of(dtype: np.dtype[Any]) -> np.dtype[Any]:

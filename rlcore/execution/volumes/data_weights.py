@@ -37,6 +37,8 @@ class DataWeights:
         Voxels that are NaN or infinite are no data.
     voxels : callable, optional
         Gives a box of the image in host memory; needed with `limit` and `finite`.
+    missing : tuple of int
+        Planes along the first axis that are no data.
     """
 
     shape: Shape
@@ -45,6 +47,11 @@ class DataWeights:
     limit: float | None = None
     finite: bool = False
     voxels: Callable[[tuple[slice, ...]], Volume] | None = None
+    missing: tuple[int, ...] = ()
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -61,6 +68,8 @@ class DataWeights:
         weights: Volume = np.array(np.broadcast_to(one, shape), self.dtype)
         if self.voxels is not None and (self.finite or self.limit is not None):
             weights[~self._usable(self.voxels(box))] = 0
+        first, last = box[0].start, box[0].stop
+        weights[[plane - first for plane in self.missing if first <= plane < last]] = 0
         return weights
 
     def _usable(self, values: Volume) -> npt.NDArray[np.bool_]:

@@ -95,7 +95,7 @@ def measure(image: Any, *, digest: bool = False, offset: float = 0.0, weights: A
     boxes = list(pieces(tuple(voxels.shape), chunks_of(voxels), _PIECE))
     in_memory = isinstance(voxels, np.ndarray) and not is_mapped(voxels)
     with ThreadPoolExecutor(processors() if in_memory else min(processors(), _READERS)) as pool:
-        summaries = list(pool.map(image.summary, boxes))
+        summaries, counting = zip(*pool.map(image.summary, boxes), strict=True)
     total = math.fsum(each.total for each in summaries)
     if not math.isfinite(total):
         _refuse_not_finite(image, boxes)
@@ -107,7 +107,7 @@ def measure(image: Any, *, digest: bool = False, offset: float = 0.0, weights: A
         # not the total less what is below 0, which loses the light beside a value far below 0
         total = math.fsum([*(each.total for each in summaries if each.minimum >= 0), *(light for _, light in counts)])
     maximum = max(0.0, *(each.maximum for each in summaries))
-    mean = total / (image.counting(boxes) or 1.0)
+    mean = total / (math.fsum(counting) or 1.0)
     return Statistics(maximum, mean, negative, minimum, digest_of(voxels) if digest else "")
 
 
@@ -198,13 +198,14 @@ class _Voxels:
         weights = np.asarray(self.weights[part])
         return np.where(weights > 0, values, 0), weights
 
-    def summary(self, box: Box) -> Summary:
+    def summary(self, box: Box) -> tuple[Summary, float]:
+        """Range and sum of a box, and the sum of its weights: the number of its voxels if they are 1."""
         values, weights = self.of(box)
         with np.errstate(invalid="ignore", over="ignore"):
             total = (values if self.weights is None else values * weights).sum(dtype=np.float64)
             summary = Summary(float(values.min()), float(values.max()), float(total))
         release(self.image)
-        return summary
+        return summary, float(box.size if self.weights is None else weights.sum(dtype=np.float64))
 
     def below_zero(self, box: Box) -> tuple[int, float]:
         """The number of voxels below 0, and the sum of the others."""
@@ -213,14 +214,6 @@ class _Voxels:
         light = (values * weights)[lit] if self.weights is not None else values[lit]
         release(self.image)
         return int(values.size - lit.sum()), float(light.sum(dtype=np.float64))
-
-    def counting(self, boxes: list[Box]) -> float:
-        """The sum of all weights: the number of voxels, if they are 1."""
-        if self.weights is None:
-            return float(sum(box.size for box in boxes))
-        return math.fsum(
-            float(np.asarray(self.weights[box.slices((0,) * len(box.start))]).sum(dtype=np.float64)) for box in boxes
-        )
 
 
 def _refuse_not_finite(image: _Voxels, boxes: list[Box]) -> None:

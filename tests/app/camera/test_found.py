@@ -11,7 +11,7 @@ from rlcore.algorithm.camera import Camera, estimate_camera
 from rlcore.app.camera.found import CameraFound
 from rlcore.app.camera.photons import InPhotons
 from rlcore.app.camera.stated import Stated, agrees
-from rlcore.app.camera.weights import PlanesThatAreThere, VolumeWeights
+from rlcore.app.camera.weights import PlanesThatAreThere
 from rlcore.execution.volumes.data_weights import DataWeights
 
 CAMERA = Camera(100.5, 0.46, 1.2, 3.0, "counts", 0.7, 0.01)
@@ -65,7 +65,7 @@ def test_a_stated_offset_is_believed_within_the_error_of_the_images_own():
 
 
 def test_weights_are_0_in_planes_that_are_missing():
-    weights = VolumeWeights(DataWeights((5, 4, 3), bad=np.eye(4, 3, dtype=bool)), (1, 4))
+    weights = DataWeights((5, 4, 3), bad=np.eye(4, 3, dtype=bool), missing=(1, 4))
     expected = np.ones((5, 4, 3), np.uint8) * ~np.eye(4, 3, dtype=bool)
     expected[[1, 4]] = 0
     for box in ((slice(None),) * 3, (slice(1, 3), slice(0, 2), slice(1, 3)), (slice(4, 5), slice(2, 4), slice(None))):
