@@ -10,7 +10,7 @@ from collections import namedtuple
 
 import pytest
 import tifffile
-from fixtures.commands import IMAGE, PROGRAM, PSF, SIGNALLED, deconvolved, run
+from fixtures.commands import IMAGE, NO_CAMERA, PROGRAM, PSF, SIGNALLED, deconvolved, run
 from fixtures.scenes import error
 
 import rlcore
@@ -22,7 +22,7 @@ LIMITED = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 2
 def command(folder, *options, program=(PROGRAM,)):
     files = [str(folder / name) for name in ("image.tif", "psf.tif")]
     run = [sys.executable, "-c", *map(str, program), "deconvolve", *files, "-o", str(folder / "out.tif")]
-    return [*run, "--backend", "numpy", "--offset", "0", "--background", "0", *options]
+    return [*run, "--backend", "numpy", *NO_CAMERA, *options]
 
 
 def ended(folder, *options, program=(PROGRAM,)):

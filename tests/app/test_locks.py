@@ -11,7 +11,7 @@ import sys
 
 import pytest
 from click.testing import CliRunner
-from fixtures.commands import PROGRAM, SIGNALLED, run
+from fixtures.commands import NO_CAMERA, PROGRAM, SIGNALLED, run
 
 from rlcore.app.files.writing.left_overs import work_folders
 from rlcore.app.files.writing.owner import Owner
@@ -42,10 +42,7 @@ def killed(files, *options):
         files / "out.tif",
         "--backend",
         "numpy",
-        "--offset",
-        "0",
-        "--background",
-        "0",
+        *NO_CAMERA,
     ]
     start = [sys.executable, "-c", SIGNALLED, str(int(signal.SIGKILL)), "45"]
     done = subprocess.run([*start, *map(str, [*line, "-n", "100", *options])], check=False, timeout=120)
@@ -214,10 +211,7 @@ def test_a_run_that_is_killed_while_it_makes_its_work_folder_leaves_what_the_nex
         files / "out.tif",
         "--backend",
         "numpy",
-        "--offset",
-        "0",
-        "--background",
-        "0",
+        *NO_CAMERA,
     ]
     dies = "import os, pathlib; pathlib.Path.replace = lambda *_: os.kill(os.getpid(), 9)\n" + PROGRAM
     done = subprocess.run([sys.executable, "-c", dies, *map(str, line)], check=False, timeout=120)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fixtures.commands import NO_CAMERA
 from fixtures.scenes import gaussian
 from fixtures.zarr_images import write_image
 
@@ -86,10 +87,7 @@ def test_a_run_over_many_volumes_takes_what_the_plan_of_one_says(tmp_path, backe
         "2",
         "--backend",
         backend,
-        "--offset",
-        "0",
-        "--background",
-        "0",
+        *NO_CAMERA,
         "--memory",
         memory,
         "--json",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 from click.testing import CliRunner
-from fixtures.commands import deconvolved
+from fixtures.commands import NO_CAMERA, deconvolved
 from fixtures.zarr_images import write_image
 
 from rlcore.app.main import main
@@ -98,10 +98,7 @@ def test_a_plan_is_made_with_it_too(tmp_path, scene):
         "auto",
         "--backend",
         "numpy",
-        "--offset",
-        "0",
-        "--background",
-        "0",
+        *NO_CAMERA,
     ]
     result = CliRunner().invoke(main, command)
     assert result.exit_code == 0, result.output

@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 import tifffile
-from fixtures.commands import IMAGE, PROGRAM, PSF, SIGNALLED, deconvolved, run, voxels
+from fixtures.commands import IMAGE, NO_CAMERA, PROGRAM, PSF, SIGNALLED, deconvolved, run, voxels
 from fixtures.scenes import error, gaussian
 
 STACK = np.stack([[IMAGE, IMAGE // 2 + 3], [IMAGE // 3 + 1, IMAGE + 2], [IMAGE // 4, IMAGE + 9]])
@@ -47,10 +47,7 @@ def several(folder, *options, output="out.tif"):
         "5",
         "--backend",
         "numpy",
-        "--offset",
-        "0",
-        "--background",
-        "0",
+        *NO_CAMERA,
     ]
     return CliRunner().invoke(main, [*command, *options])
 
@@ -154,10 +151,7 @@ def test_the_plan_of_a_file_speaks_of_all_volumes(stack):
             str(stack / "psf.tif"),
             "--backend",
             "numpy",
-            "--offset",
-            "0",
-            "--background",
-            "0",
+            *NO_CAMERA,
         ],
     )
     assert told.output.startswith("6 volumes, one after the other. Each: The whole volume in one block")
@@ -170,7 +164,7 @@ def ended(folder, output, *options, program=(PROGRAM,)):
     """The program, once it has ended."""
     files = [str(folder / name) for name in ("image.tif", "psf.tif")]
     command = [sys.executable, "-c", *map(str, program), "deconvolve", *files, "-o", str(folder / output)]
-    command += ["-n", str(ITERATIONS), "--backend", "numpy", "--offset", "0", "--background", "0", *options]
+    command += ["-n", str(ITERATIONS), "--backend", "numpy", *NO_CAMERA, *options]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
 
 
@@ -204,7 +198,7 @@ def start(folder, output, *options, iterations="400"):
     files = [str(folder / name) for name in ("image.tif", "psf.tif")]
     command = [sys.executable, "-c", PROGRAM, "deconvolve", *files, "-o", str(folder / output), "-n", iterations]
     return subprocess.Popen(
-        [*command, "--backend", "numpy", "--offset", "0", "--background", "0", *options],
+        [*command, "--backend", "numpy", *NO_CAMERA, *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

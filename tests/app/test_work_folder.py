@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import tifffile
 from click.testing import CliRunner
-from fixtures.commands import IMAGE, PROGRAM, run
+from fixtures.commands import IMAGE, NO_CAMERA, PROGRAM, run
 
 from rlcore.app.files.writing import work_folder
 from rlcore.app.files.writing.lock import Lock
@@ -35,10 +35,7 @@ def command(folder, *options, output="out.tif", program=PROGRAM):
         str(folder / output),
         "--backend",
         "numpy",
-        "--offset",
-        "0",
-        "--background",
-        "0",
+        *NO_CAMERA,
         *map(str, options),
     ]
     return [sys.executable, "-c", program, *line]

@@ -9,7 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from fixtures.commands import SIGNALLED, refused
+from fixtures.commands import NO_CAMERA, SIGNALLED, refused
 from fixtures.zarr_images import write_image
 
 from rlcore.app.main import main
@@ -36,10 +36,7 @@ def deconvolve(files, image, output, *options):
         "3",
         "--backend",
         "numpy",
-        "--offset",
-        "0",
-        "--background",
-        "0",
+        *NO_CAMERA,
     ]
     return CliRunner().invoke(main, [*command, *map(str, options)])
 
@@ -185,10 +182,7 @@ def test_a_run_that_was_killed_while_it_packed_is_resumed(dtype, files, image):
         "3",
         "--backend",
         "numpy",
-        "--offset",
-        "0",
-        "--background",
-        "0",
+        *NO_CAMERA,
     ]
     command += ["--dtype", dtype, "--checkpoint", files / "state"]
     program = SIGNALLED.replace("Reporter.advance = signalled", _KILLED)

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from fixtures.commands import NO_CAMERA
 from fixtures.servers import files_of, forward_to, serving
 from fixtures.zarr_images import write_image
 
@@ -123,10 +124,7 @@ def deconvolve(files):
             "3",
             "--backend",
             "numpy",
-            "--offset",
-            "0",
-            "--background",
-            "0",
+            *NO_CAMERA,
         ]
         return CliRunner().invoke(main, [*command, *map(str, options)])
 

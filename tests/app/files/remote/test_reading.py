@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from fixtures.commands import PSF, refused
+from fixtures.commands import NO_CAMERA, PSF, refused
 from fixtures.servers import DROP
 from fixtures.zarr_images import write_image
 
@@ -66,10 +66,7 @@ def test_a_psf_is_read_by_url_whichever_way_it_is_given(put, image, deconvolve, 
         "3",
         "--backend",
         "numpy",
-        "--offset",
-        "0",
-        "--background",
-        "0",
+        *NO_CAMERA,
     ]
     assert CliRunner().invoke(main, command).exit_code == 0
     first, *others = map(voxels, results)
@@ -78,9 +75,7 @@ def test_a_psf_is_read_by_url_whichever_way_it_is_given(put, image, deconvolve, 
 
 def test_a_plan_reads_no_chunk_of_the_image(bucket, put, image, files):
     url = put(image, "image.ome.zarr")
-    done = CliRunner().invoke(
-        main, ["plan", url, str(files / "psf.tif"), "--backend", "numpy", "--offset", "0", "--background", "0"]
-    )
+    done = CliRunner().invoke(main, ["plan", url, str(files / "psf.tif"), "--backend", "numpy", *NO_CAMERA])
     assert done.exit_code == 0, done.output
     assert bucket.requests
     assert not [path for _, path in bucket.requests if "/c/" in path]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 from click.testing import CliRunner
-from fixtures.commands import PSF, deconvolved, refused, voxels
+from fixtures.commands import NO_CAMERA, PSF, deconvolved, refused, voxels
 from fixtures.scenes import cell
 
 from rlcore.app.files.layout import Pick
@@ -136,10 +136,7 @@ def run(folder, *options, output="out.ome.tif"):
         "3",
         "--backend",
         "numpy",
-        "--offset",
-        "0",
-        "--background",
-        "0",
+        *NO_CAMERA,
     ]
     return CliRunner().invoke(main, [*command, *map(str, options)])
 

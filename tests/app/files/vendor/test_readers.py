@@ -7,7 +7,7 @@ import textwrap
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from fixtures.commands import PSF, refused, voxels
+from fixtures.commands import NO_CAMERA, PSF, refused, voxels
 
 from rlcore.app.files.layout import Pick
 from rlcore.app.files.opening import open_file
@@ -102,9 +102,7 @@ def install(tmp_path, monkeypatch):
 
 def run(folder, *options, output="out.npy"):
     command = ["deconvolve", str(folder / "cells.oib"), str(folder / "psf.npy"), "-o", str(folder / output)]
-    return CliRunner().invoke(
-        main, [*command, "-n", "2", "--backend", "numpy", "--offset", "0", "--background", "0", *map(str, options)]
-    )
+    return CliRunner().invoke(main, [*command, "-n", "2", "--backend", "numpy", *NO_CAMERA, *map(str, options)])
 
 
 @pytest.mark.parametrize("ending", [".czi", ".lif", ".nd2", ".OIR", ".vsi", ".sld"])
