@@ -178,6 +178,7 @@ def test_summary_of_a_large_volume_is_exact_to_double_precision(backend, bright)
     assert summary.total == pytest.approx(volume.sum(dtype=np.float64), rel=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore:the result leaves .* unexplained")  # no PSF has blurred these spots
 def test_it_finds_as_many_iterations_as_double_precision_whole_and_in_blocks(backend, monkeypatch):
     """Also if the fit is taken on sampled planes."""
     monkeypatch.setattr("rlcore.algorithm.sampled_planes.SAMPLED_VOXELS", 5000)
